@@ -1,0 +1,5 @@
+"""History: the record of everything that happened, and the answer to "what happened to order 123?"."""
+
+from tidings.service import Service
+
+service = Service(name="history", subscribes_to_all=True)

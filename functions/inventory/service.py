@@ -1,0 +1,23 @@
+"""Inventory: puts an order's goods aside, all of them or none, and never more than there are."""
+
+from functions.inventory import reactions
+from tidings.contracts import (
+    OrderCancelled,
+    OrderDispatched,
+    OrderPlaced,
+    StockRejected,
+    StockReleased,
+    StockReserved,
+)
+from tidings.service import Service
+
+service = Service(
+    name="inventory",
+    announces=(StockReserved, StockRejected, StockReleased),
+    reactions={
+        OrderPlaced: reactions.placed,
+        OrderCancelled: reactions.cancelled,
+        OrderDispatched: reactions.dispatched,
+    },
+    bets=frozenset({OrderPlaced}),
+)

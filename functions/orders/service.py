@@ -1,0 +1,29 @@
+"""Orders: takes orders, and decides what becomes of them on what payment, stock and the others announce."""
+
+from functions.orders import reactions
+from tidings.contracts import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderFlagged,
+    OrderPlaced,
+    PaymentCaptured,
+    PaymentFailed,
+    StockRejected,
+    StockReserved,
+)
+from tidings.service import Service
+
+service = Service(
+    name="orders",
+    announces=(OrderPlaced, OrderConfirmed, OrderCancelled),
+    reactions={
+        PaymentCaptured: reactions.payment_captured,
+        PaymentFailed: reactions.payment_failed,
+        StockReserved: reactions.stock_reserved,
+        StockRejected: reactions.stock_rejected,
+        OrderFlagged: reactions.flagged,
+        OrderDispatched: reactions.dispatched,
+    },
+    index=reactions.listing,
+)
