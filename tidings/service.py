@@ -10,23 +10,39 @@ QueueKind = Literal["standard", "fifo"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Index:
+    """The table's second order: items with these two attributes are found by them; it `projects` these others.
+
+    `of` gives an item's attributes for it.
+    """
+
+    partition: str
+    sort: str
+    projects: tuple[str, ...]
+    of: Callable[[Any], Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """A part of the shop that reacts to events at its own pace.
 
     `name` is its folder's name and the `source` of its events. `reactions` maps the contract of each event that
-    it subscribes to onto the decision that answers it. `subscribes_to_all` asks for every event, whatever its
-    contract (then there are no decisions). `announces` are the contracts of its own events. `bets` are those of
-    `reactions` whose order is most likely new here: their first write is made without a reading before it.
-    `index` gives the attributes, beside the item's own, under which the table's index finds an item.
+    it subscribes to onto the decision that answers it; `outside` does so for what reaches its queue from elsewhere
+    than the topic. `subscribes_to_all` asks for every event, whatever its contract (then there are no decisions).
+    `announces` are the contracts of its own events. `bets` are those of `reactions` whose order is most likely
+    new here: their first write is made without a reading before it. The table's partition key is `pk`;
+    `sort_key` names a second one.
     """
 
     name: str
     announces: tuple[type[Contract], ...] = ()
     reactions: Mapping[type[Contract], Callable[..., Any]] = field(default_factory=dict)
+    outside: Mapping[type[Contract], Callable[..., Any]] = field(default_factory=dict)
     bets: frozenset[type[Contract]] = frozenset()
     subscribes_to_all: bool = False
     queue: QueueKind = "standard"
-    index: Callable[[Any], Mapping[str, str]] | None = None
+    sort_key: str | None = None
+    index: Index | None = None
 
     @property
     def consumes(self) -> bool:

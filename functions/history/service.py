@@ -2,4 +2,4 @@
 
 from tidings.service import Service
 
-service = Service(name="history", subscribes_to_all=True)
+service = Service(name="history", subscribes_to_all=True, sort_key="id")

@@ -20,7 +20,7 @@ service = Service(
         PaymentCaptured: reactions.captured,
         OrderCancelled: reactions.cancelled,
         OrderDispatched: reactions.dispatched,
-        EmailBounced: reactions.bounced,
     },
+    outside={EmailBounced: reactions.bounced},
     bets=frozenset({OrderPlaced}),
 )

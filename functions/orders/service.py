@@ -12,7 +12,7 @@ from tidings.contracts import (
     StockRejected,
     StockReserved,
 )
-from tidings.service import Service
+from tidings.service import Index, Service
 
 service = Service(
     name="orders",
@@ -25,5 +25,5 @@ service = Service(
         OrderFlagged: reactions.flagged,
         OrderDispatched: reactions.dispatched,
     },
-    index=reactions.listing,
+    index=Index(partition="owner", sort="rank", projects=("summary",), of=reactions.listing),
 )
