@@ -1,7 +1,7 @@
 """The event envelope: CloudEvents 1.0 in structured JSON, as it stands in the tables and travels on the topic."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -91,6 +91,11 @@ def decode(body: str) -> Event[Raw]:
     return event
 
 
+def with_data(event: Event[Any], data: D) -> Event[D]:
+    """The same event with its data in another form."""
+    return Event[D](**{name: getattr(event, name) for name in event.__struct_fields__} | {"data": data})
+
+
 class Contracts:
     """The contracts that a consumer understands: decodes the data of their events."""
 
@@ -111,5 +116,4 @@ class Contracts:
             data = decoder.decode(event.data)
         except msgspec.ValidationError as error:
             raise PermanentError("breaks-contract", f"{event.type}: {error}") from error
-        envelope = {name: getattr(event, name) for name in event.__struct_fields__}
-        return Event[Contract](**envelope | {"data": data})
+        return with_data(event, data)

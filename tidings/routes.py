@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import msgspec
+
+from tidings.contracts import Sku
+
 Method = Literal["GET", "PUT", "POST"]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -44,7 +48,13 @@ def route(method: Method, path: str, answer: Any, *, status: int = 200, **option
     def mark(handler: Handler) -> Handler:
         summary = (handler.__doc__ or "").partition("\n")[0]
         declared = Route(
-            method=method, path=path, answer=answer, status=status, summary=summary, name=handler.__name__, **options
+            method=method,
+            path=path,
+            answer=answer,
+            status=status,
+            summary=summary,
+            name=handler.__name__,
+            **options,
         )
         handler.route = declared  # type: ignore[attr-defined]  # a function's attributes have no declared types
         return handler
@@ -79,6 +89,12 @@ class Request:
     traceparent: str
     caller: Caller | None = None
 
+    def require_caller(self) -> Caller:
+        """Who asks; Problem where nobody signed in, should the API ever let such a request through."""
+        if self.caller is None:
+            raise Problem(401, "No token", "Sign in, and send the ID token as a bearer token.")
+        return self.caller
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -107,3 +123,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         self.detail = detail
         self.field = field
         self.headers = headers or {}
+
+
+def require_sku(text: str) -> str:
+    """A SKU from a path; Problem where it cannot be one."""
+    try:
+        return msgspec.convert(text, Sku)
+    except msgspec.ValidationError as error:
+        detail = "A SKU is 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit."
+        raise Problem(422, "Not a SKU", detail, field="sku") from error

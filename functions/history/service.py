@@ -1,5 +1,7 @@
 """History: the record of everything that happened, and the answer to "what happened to order 123?"."""
 
+from types import NoneType
+
 from tidings.service import Service
 
-service = Service(name="history", subscribes_to_all=True, sort_key="id")
+service = Service(name="history", state=NoneType, subscribes_to_all=True, sort_key="id")

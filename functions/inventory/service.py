@@ -13,6 +13,7 @@ from tidings.service import Service
 
 service = Service(
     name="inventory",
+    state=reactions.Holding,
     announces=(StockReserved, StockRejected, StockReleased),
     reactions={
         OrderPlaced: reactions.placed,

@@ -14,6 +14,7 @@ from tidings.service import Service
 
 service = Service(
     name="notification",
+    state=reactions.Mailbox,
     announces=(ReceiptSent, EmailFailed),
     reactions={
         OrderPlaced: reactions.placed,

@@ -16,6 +16,7 @@ from tidings.service import Index, Service
 
 service = Service(
     name="orders",
+    state=reactions.Order,
     announces=(OrderPlaced, OrderConfirmed, OrderCancelled),
     reactions={
         PaymentCaptured: reactions.payment_captured,

@@ -6,6 +6,7 @@ from tidings.service import Service
 
 service = Service(
     name="payment",
+    state=reactions.Payment,
     announces=(PaymentCaptured, PaymentFailed, PaymentRefunded),
     reactions={OrderPlaced: reactions.charge, OrderCancelled: reactions.cancel},
     queue="fifo",

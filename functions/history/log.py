@@ -1,0 +1,48 @@
+"""The log of all events, in history's own table: an item an event, under its order and its id."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from tidings.clock import Clock, now, rfc3339
+from tidings.events import Event, decode, encode
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Log:
+    """Records events, each once, and reads those of an order."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, clock: Clock = now) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+
+    def record(self, event: Event[Raw], _deadline: int) -> None:
+        """Puts the event, unless it is there: the same fact has the same id, however often it is delivered."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": event.subject},
+                    "id": {"S": event.id},
+                    "event": {"S": encode(event)},
+                    "recorded": {"S": rfc3339(self._clock())},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+
+    def events(self, order: str) -> Iterator[Event[Raw]]:
+        """The events of an order, by all services, in no promised order."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :order",
+            ExpressionAttributeValues={":order": {"S": order}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield decode(item["event"]["S"])

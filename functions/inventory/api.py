@@ -1,0 +1,53 @@
+"""What operators ask of the stock."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from functions.inventory.stock import Level, Stock
+from tidings.routes import Problem, Request, require_sku, route
+
+
+class StockRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many of a product are on hand, reserved ones included."""
+
+    on_hand: Annotated[int, Meta(ge=0, le=10**9)]
+
+
+class StockView(Struct, frozen=True):
+    """A product's stock: what is on hand is reserved for orders, or available to new ones."""
+
+    sku: str
+    on_hand: int
+    reserved: int
+    available: int
+
+
+class Api:
+    """The routes of inventory."""
+
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
+
+    @route("GET", "/stock/{sku}", StockView, operators=True, problems=(404,))
+    def show(self, request: Request) -> StockView:
+        """Shows a product's stock."""
+        sku = request.path["sku"]
+        level = self._stock.read(sku)
+        if level is None:
+            raise Problem(404, "No stock", f"No stock was ever set for {sku}; PUT it first.", field="sku")
+        return _view(sku, level)
+
+    @route("PUT", "/stock/{sku}", StockView, body=StockRequest, operators=True, problems=(422,))
+    def put(self, request: Request, body: StockRequest) -> StockView:
+        """Sets how many of a product are on hand, after a count or a delivery."""
+        sku = require_sku(request.path["sku"])
+        level = self._stock.set_on_hand(sku, body.on_hand)
+        if level is None:
+            detail = f"More than {body.on_hand} are reserved for orders; see GET /stock/{sku}."
+            raise Problem(422, "Below what is reserved", detail, field="on_hand")
+        return _view(sku, level)
+
+
+def _view(sku: str, level: Level) -> StockView:
+    return StockView(sku, level.available + level.reserved, level.reserved, level.available)

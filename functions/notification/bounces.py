@@ -1,0 +1,102 @@
+"""What SES reports of e-mails that it had taken, read as events that notification can react to."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from functions.notification.mail import MAX_DETAIL
+from tidings.clock import millis, rfc3339
+from tidings.consumer import Parse
+from tidings.contracts import EmailKind
+from tidings.errors import PermanentError
+from tidings.events import Contract, Event
+
+
+class EmailBounced(Contract, frozen=True, kw_only=True):
+    """An e-mail could not be delivered. Nobody announces this on the topic: it comes from SES alone."""
+
+    kind: EmailKind
+    detail: str
+
+
+class _Tags(Struct):
+    order: tuple[str]
+    kind: tuple[EmailKind]
+    correlation: tuple[str]
+    trace: tuple[str]
+
+
+class _Mail(Struct, rename="camel"):
+    message_id: str
+    timestamp: str
+    tags: _Tags
+
+
+class _Recipient(Struct, rename="camel"):
+    diagnostic_code: str = ""
+
+
+class _Bounce(Struct, rename="camel"):
+    bounce_type: str
+    bounced_recipients: tuple[_Recipient, ...] = ()
+
+
+class _Reject(Struct):
+    reason: str
+
+
+class _Report(Struct, rename="camel"):
+    """Amazon SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS"."""
+
+    event_type: str
+    mail: _Mail
+    bounce: _Bounce | None = None
+    reject: _Reject | None = None
+
+
+class _Kind(Struct, rename="camel"):
+    event_type: str = ""
+
+
+def with_bounces(parse: Parse) -> Parse:
+    """Reads SES's reports, and everything else as `parse` does."""
+
+    def either(body: str) -> Event[Any]:
+        try:
+            is_report = bool(msgspec.json.decode(body, type=_Kind).event_type)
+        except msgspec.DecodeError:
+            is_report = False
+        return bounce(body) if is_report else parse(body)
+
+    return either
+
+
+def bounce(body: str) -> Event[EmailBounced]:
+    """The event in SES's report of a bounce or a rejection; PermanentError where it is not of an e-mail of ours."""
+    try:
+        report = msgspec.json.decode(body, type=_Report)
+        time = rfc3339(millis(report.mail.timestamp))
+        tags = report.mail.tags
+        correlation = bytes.fromhex(tags.correlation[0]).decode()
+    except ValueError as error:
+        raise PermanentError("breaks-contract", f"a report of SES: {error}") from error
+    return Event(
+        id=f"ses/{tags.order[0]}/{report.mail.message_id}",
+        source="ses",
+        type=EmailBounced.__name__,
+        dataschema=EmailBounced.schema(),
+        subject=tags.order[0],
+        time=time,
+        sequence=1,
+        correlationid=correlation,
+        traceparent=tags.trace[0],
+        data=EmailBounced(kind=tags.kind[0], detail=_detail(report)),
+    )
+
+
+def _detail(report: _Report) -> str:
+    if report.bounce:
+        codes = " ".join(recipient.diagnostic_code for recipient in report.bounce.bounced_recipients)
+        return f"{report.bounce.bounce_type} bounce: {codes}"[:MAX_DETAIL].rstrip(": ")
+    return (report.reject.reason if report.reject else report.event_type)[:MAX_DETAIL]

@@ -1,0 +1,62 @@
+"""What the stack of notification has more than others': the mail system, and its reports of what failed."""
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_ses as ses
+
+from infra.service import ServiceStack
+from infra.stages import Stage
+
+REPORTS = [ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.COMPLAINT, ses.EmailSendingEvent.REJECT]
+
+
+def extend(stack: ServiceStack) -> None:
+    """SES by a configuration set, whose bounces, complaints and rejections reach the service's own queue."""
+    stage = stack.stage
+    configuration_set = ses.ConfigurationSet(stack, "mail", configuration_set_name=stack.stack_name)
+    _report_to_queue(stack, configuration_set)
+    consumer = stack.functions["consumer"]
+    consumer.add_environment("SENDER", stage.sender)
+    consumer.add_environment("CONFIGURATION_SET", configuration_set.configuration_set_name)
+    consumer.allow("ses:SendEmail", on=_resources(stack, stage, configuration_set))
+
+
+def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSet) -> None:
+    """SES has no way to a queue of its own: it tells the account's event bus, and a rule passes that on."""
+    bus = events.EventBus.from_event_bus_name(stack, "account-bus", "default")
+    configuration_set.add_event_destination("reports", destination=ses.EventDestination.event_bus(bus), events=REPORTS)
+    rule = events.Rule(
+        stack,
+        "reports",
+        description="SES's reports of this service's e-mails",
+        event_pattern=events.EventPattern(
+            source=["aws.ses"],
+            detail={
+                "eventType": ["Bounce", "Complaint", "Reject"],
+                "mail": {"tags": {"ses:configuration-set": [configuration_set.configuration_set_name]}},
+            },
+        ),
+    )
+    rule.add_target(
+        targets.SqsQueue(
+            stack.queues["queue"],
+            message=events.RuleTargetInput.from_event_path("$.detail"),
+            dead_letter_queue=stack.queues["dlq"],
+        )
+    )
+
+
+def _resources(stack: ServiceStack, stage: Stage, configuration_set: ses.ConfigurationSet) -> list[str]:
+    """What the function may send by: the sender's identity and the configuration set, together."""
+    if stage.emulated:
+        # The emulator asks for every resource, whichever identity is named.
+        return ["*"]
+    identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(stage.sender))
+    return [
+        identity.email_identity_arn,
+        stack.format_arn(
+            service="ses",
+            resource="configuration-set",
+            resource_name=configuration_set.configuration_set_name,
+        ),
+    ]

@@ -1,0 +1,123 @@
+"""A payment gateway for stages without a real one: it keeps its payments in a table, and moves money only there.
+
+The payment method's id names the outcome: `pm_card_visa` succeeds, `pm_card_declined` and
+`pm_card_insufficient_funds` are declined, and `pm_card_error_once` succeeds after its first confirmation failed.
+"""
+
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from functions.payment.gateway import Captured, Declined, Opened, Refunded, Voided
+from tidings.contracts import Money
+from tidings.errors import RetryableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+DECLINES = {
+    "pm_card_declined": "card_declined",
+    "pm_card_insufficient_funds": "insufficient_funds",
+}
+APPROVED = {"pm_card_visa", "pm_card_error_once"}
+UNKNOWN_METHOD = "unknown_payment_method"
+
+_NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
+
+
+class SimulatedGateway:
+    """The gateway over its own table: an item a payment, with how often its money moved each way.
+
+    `captured` and `refunded` count the movements, so that a test can tell one charge from two.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def open(self, order: str, amount: Money, method: str) -> Opened:
+        """Puts the payment, unless the order has one."""
+        payment = f"pay_{uuid.uuid5(_NAMESPACE, order).hex}"
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": payment},
+                    "order": {"S": order},
+                    "amount": {"N": str(amount.amount)},
+                    "currency": {"S": amount.currency},
+                    "method": {"S": method},
+                    "status": {"S": "open"},
+                    "confirmations": {"N": "0"},
+                    "captured": {"N": "0"},
+                    "refunded": {"N": "0"},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        return Opened(payment)
+
+    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
+        """Captures or declines, as the payment's method says."""
+        item = self._item(payment)
+        method, status = item["method"]["S"], item["status"]["S"]
+        if status != "open":
+            return self._ended(item)
+        if method == "pm_card_error_once" and item["confirmations"]["N"] == "0":
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": payment}},
+                UpdateExpression="ADD confirmations :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+            )
+            raise RetryableError("the gateway failed; nothing was moved")
+        if method in APPROVED:
+            return self._move(payment, "open", "captured", counts=True)
+        return self._move(payment, "open", "declined", counts=False)
+
+    def cancel(self, payment: str) -> Voided | Refunded:
+        """Voids an open or declined payment, refunds a captured one."""
+        status = self._item(payment)["status"]["S"]
+        if status == "captured":
+            outcome = self._move(payment, "captured", "refunded", counts=True)
+        elif status == "open":
+            outcome = self._move(payment, "open", "voided", counts=False)
+        else:
+            return Refunded() if status == "refunded" else Voided()
+        if isinstance(outcome, Captured | Declined):
+            # A confirmation came between the look and the change.
+            return self.cancel(payment)
+        return outcome
+
+    def _move(self, payment: str, before: str, after: str, *, counts: bool) -> Captured | Declined | Voided | Refunded:
+        expression = f"SET #status = :after{f' ADD {after} :one' if counts else ''}"
+        values: dict[str, AttributeValueTypeDef] = {":before": {"S": before}, ":after": {"S": after}}
+        if counts:
+            values[":one"] = {"N": "1"}
+        # Where another call was first, what that one did is the answer.
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": payment}},
+                UpdateExpression=expression,
+                ConditionExpression="#status = :before",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+            )
+        return self._ended(self._item(payment))
+
+    def _item(self, payment: str) -> "dict[str, AttributeValueTypeDef]":
+        answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": payment}}, ConsistentRead=True)
+        return answer["Item"]
+
+    @staticmethod
+    def _ended(item: "dict[str, AttributeValueTypeDef]") -> Captured | Declined | Voided | Refunded:
+        match item["status"]["S"]:
+            case "captured":
+                return Captured()
+            case "refunded":
+                return Refunded()
+            case "voided":
+                return Voided()
+            case _:
+                return Declined(DECLINES.get(item["method"]["S"], UNKNOWN_METHOD))

@@ -1,0 +1,203 @@
+"""The consumer: hands a batch of a queue's messages to a service's reactions, and sees to it that none is lost.
+
+A message that fails goes back alone, for a time that grows. One that can never be handled, or has failed for the
+last time, goes to the dead-letter queue with its reason, and the batch goes on.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aws_lambda_powertools import Logger
+from msgspec import Raw
+
+from tidings.errors import PermanentError, RetryableError
+from tidings.events import Contract, Contracts, Event, decode
+from tidings.service import QueueKind
+
+LONGEST_POSTPONEMENT = 900
+"""Seconds that a message stays away at most."""
+
+MAX_DETAIL = 512
+"""Characters of an error's text that go with a dead letter."""
+
+logger = Logger(child=True)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as the queue handed it over: `attempts` counts this one, `sent` is in milliseconds since 1970."""
+
+    id: str
+    receipt: str
+    body: str
+    attempts: int
+    sent: int
+    group: str
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Message":
+        """The message in a record of Lambda's SQS event."""
+        attributes = record["attributes"]
+        return cls(
+            id=record["messageId"],
+            receipt=record["receiptHandle"],
+            body=record["body"],
+            attempts=int(attributes["ApproximateReceiveCount"]),
+            sent=int(attributes["SentTimestamp"]),
+            group=attributes.get("MessageGroupId", record["messageId"]),
+        )
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message given up, and why: `reason` is a fixed word to select by, `detail` the error's own text."""
+
+    message: Message
+    reason: str
+    detail: str
+    type: str | None
+
+
+class Queue(Protocol):
+    """What the consumer needs of its queue, beside what Lambda does by itself."""
+
+    def postpone(self, delays: Mapping[str, int]) -> None:
+        """Hides each message, by receipt handle, for so many seconds from now."""
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Sends a message to the dead-letter queue."""
+
+
+React = Callable[[Event[Any], int], None]
+"""Handles one event; the deadline is in milliseconds since 1970."""
+
+Parse = Callable[[str], Event[Any]]
+"""Reads a message's body; PermanentError where it cannot be."""
+
+
+def contracted(contracts: Iterable[type[Contract]]) -> Parse:
+    """Reads events of these contracts."""
+    known = Contracts(contracts)
+    return lambda body: known.decode(decode(body))
+
+
+def any_event(body: str) -> Event[Raw]:
+    """Reads every event, whatever its contract, and leaves its data as it is."""
+    return decode(body)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    message: Message
+    event: Event[Any] | None
+    error: PermanentError | None = None
+
+    @property
+    def order(self) -> str:
+        return self.event.subject if self.event else self.message.group
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A service's queue, handled: messages of different orders at once, those of one order one after another.
+
+    `open_order` gives the reaction to the events of one order. `backoff` is the first postponement in seconds;
+    it doubles with each attempt. At `max_receives` attempts a message is given up.
+    """
+
+    queue: Queue
+    kind: QueueKind
+    parse: Parse
+    open_order: Callable[[str], React]
+    executor: Executor
+    max_receives: int
+    backoff: float
+    randomness: Callable[[], float] = random.random
+
+    def handle(self, records: Sequence[Mapping[str, Any]], deadline: int) -> dict[str, list[dict[str, str]]]:
+        """Handles the records of Lambda's SQS event; answers with those that failed (ReportBatchItemFailures)."""
+        groups: dict[str, list[_Parsed]] = {}
+        for record in records:
+            parsed = self._read(Message.of(record))
+            groups.setdefault(parsed.order, []).append(parsed)
+        failed: dict[Message, int] = {}
+        for some in self.executor.map(lambda group: self._handle_order(group, deadline), groups.values()):
+            failed.update(some)
+        if failed:
+            self._postpone(failed)
+        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
+
+    def _read(self, message: Message) -> _Parsed:
+        try:
+            return _Parsed(message, self.parse(message.body))
+        except PermanentError as error:
+            return _Parsed(message, None, error)
+
+    def _handle_order(self, group: Sequence[_Parsed], deadline: int) -> dict[Message, int]:
+        """The messages of one order that go back, each with the seconds for which it stays away."""
+        react = self.open_order(group[0].order)
+        failed: dict[Message, int] = {}
+        for n, parsed in enumerate(group):
+            delay = self._try(react, parsed, deadline)
+            if delay is None:
+                continue
+            failed[parsed.message] = delay
+            if self.kind == "fifo":
+                # The rest of the group must not overtake: it goes back untried, and returns when this one does.
+                return failed | {later.message: delay for later in group[n + 1 :]}
+        return failed
+
+    def _try(self, react: React, parsed: _Parsed, deadline: int) -> int | None:
+        """None when the message is done with, handled or buried; else the seconds for which it stays away."""
+        message = parsed.message
+        try:
+            if parsed.event is None:
+                raise parsed.error or AssertionError("a message is an event or an error")
+            react(parsed.event, deadline)
+        except PermanentError as error:
+            return self._bury(parsed, error.reason, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this message fails, and it is not lost
+            text = f"{type(error).__name__}: {error}"
+            if message.attempts >= self.max_receives:
+                return self._bury(parsed, "gave-up", text)
+            logger.warning("message failed", extra=_about(parsed, text))
+            return self._delay(message, error.after if isinstance(error, RetryableError) else 0)
+        return None
+
+    def _bury(self, parsed: _Parsed, reason: str, detail: str) -> int | None:
+        event = parsed.event
+        letter = DeadLetter(parsed.message, reason, detail[:MAX_DETAIL], event.type if event else None)
+        logger.error("message goes to the dead-letter queue", extra=_about(parsed, detail) | {"reason": reason})
+        try:
+            self.queue.bury(letter)
+        except Exception:
+            # It goes back instead; past the last attempt the queue's own redrive policy takes it.
+            logger.exception("the dead-letter queue did not take it", extra=_about(parsed, detail))
+            return self._delay(parsed.message, 0)
+        return None
+
+    def _delay(self, message: Message, at_least: float) -> int:
+        grown = self.backoff * 2 ** (message.attempts - 1)
+        return min(LONGEST_POSTPONEMENT, 1 + int(max(at_least, grown * (0.5 + self.randomness() / 2))))
+
+    def _postpone(self, failed: Mapping[Message, int]) -> None:
+        try:
+            self.queue.postpone({message.receipt: delay for message, delay in failed.items()})
+        except Exception:
+            # They come back all the same, when the queue's own visibility time-out ends.
+            logger.exception("could not postpone the messages that failed")
+
+
+def _about(parsed: _Parsed, error: str) -> dict[str, Any]:
+    event = parsed.event
+    return {
+        "message_id": parsed.message.id,
+        "attempts": parsed.message.attempts,
+        "order": parsed.order,
+        "event_id": event.id if event else None,
+        "correlation_id": event.correlationid if event else None,
+        "error": error[:MAX_DETAIL],
+    }

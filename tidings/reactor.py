@@ -1,0 +1,141 @@
+"""The one-write reaction: decide on an order's item, and commit state, inbox and outbox in one conditional write.
+
+A duplicate finds its event handled and changes nothing. Of two events at once one write wins, and the other decides
+again on what it then finds. A crash before the write leaves nothing, and one after it leaves everything.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tidings import clock
+from tidings.decisions import Act, Claim, Commit, Decision, Ignore
+from tidings.errors import LostRaceError, RetryableError
+from tidings.events import Contract, Event
+from tidings.item import Attributes, Cause, Item, ItemCodec, Lease, advance, claim, handle
+from tidings.service import Service
+from tidings.table import ConflictError, LostError, RefusedError, Table
+
+MAX_TRIES = 20
+"""How often a decision is taken again, with others writing the same item, before the message goes back."""
+
+S = TypeVar("S")
+Decide = Callable[[Item[S], Any], "Decision[S]"]
+Perform = Callable[[Any], Any]
+
+
+def no_effects(effect: object) -> Any:
+    """The performer of a service that acts nowhere outside."""
+    raise TypeError(f"this service performs no effects, and was asked for {effect!r}")
+
+
+def brief_pause(tries: int) -> None:
+    """Waits some milliseconds, more with each try, at random, so that those in conflict part."""
+    time.sleep(random.uniform(0, min(0.2, 0.005 * 2**tries)))  # noqa: S311 - not for secrecy
+
+
+@dataclass(frozen=True)
+class Reactor(Generic[S]):
+    """A service's reactions, over its table. `perform` does outside what `Act` and `Claim` ask for."""
+
+    service: Service[S]
+    table: Table
+    perform: Perform = no_effects
+    clock: clock.Clock = clock.now
+    pause: Callable[[int], None] = brief_pause
+    new_token: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
+
+    def order(self, order: str) -> "OrderReactor[S]":
+        """For the events of one order, handled one after another."""
+        return OrderReactor(self, order)
+
+
+class OrderReactor(Generic[S]):
+    """One order's item, kept between events, so that only the first of a batch reads it."""
+
+    def __init__(self, reactor: Reactor[S], order: str) -> None:
+        self._reactor = reactor
+        self._codec: ItemCodec[S] = reactor.service.codec
+        self._order = order
+        self._item: Item[S] | None = None
+
+    def react(self, event: Event[Contract], deadline: int) -> None:
+        """Carries out the service's decision on an event.
+
+        `deadline` is when this process will surely have ended (milliseconds since 1970): what it claims to act on
+        outside is its own until then. RetryableError and whatever the ports raise mean: try again later.
+        """
+        contract = type(event.data)
+        decide = self._reactor.service.decision(contract)
+        bet = contract in self._reactor.service.bets
+        self.settle(lambda item, result: decide(item, event, result), Cause.of(event), bet=bet, deadline=deadline)
+
+    def settle(self, decide: Decide[S], cause: Cause, *, bet: bool = False, deadline: int = 0) -> Item[S]:
+        """Decides and writes until it holds, and gives the item as it then is; a bet saves the reading of a new one."""
+        if self._item is None:
+            self._item = Item(self._order) if bet else self.read()
+        item, self._item = self._item, None  # forgotten where it fails: then nobody knows what was written
+        self._item = self._settle(item, decide, cause, deadline)
+        return self._item
+
+    def read(self) -> Item[S]:
+        """The item as it is, new where there is none yet."""
+        if self._item is None:
+            self._item = self._decode(self._reactor.table.get(self._order))
+        return self._item
+
+    def _settle(self, item: Item[S], decide: Decide[S], cause: Cause, deadline: int) -> Item[S]:
+        lease = Lease(self._reactor.new_token(), deadline)
+        result: Any = None
+        for tries in range(MAX_TRIES):
+            if cause.key in item.handled:
+                return item
+            self._respect(item, cause, lease)
+            decision = decide(item, result)
+            if isinstance(decision, Ignore):
+                return item
+            if isinstance(decision, Act):
+                result = self._reactor.perform(decision.effect)
+                continue
+            try:
+                item = self._write(item, decision, cause, lease)
+            except LostError as lost:
+                item = self._decode(lost.found)
+                continue
+            except RefusedError as refused:
+                result = refused.refused
+                continue
+            except ConflictError:
+                self._reactor.pause(tries)
+                continue
+            if isinstance(decision, Commit):
+                return item
+            result = self._reactor.perform(decision.effect)
+        raise LostRaceError(f"order {self._order} kept changing through {MAX_TRIES} tries")
+
+    def _respect(self, item: Item[S], cause: Cause, own: Lease) -> None:
+        """Leaves an act to whoever claimed it for this same event, while that one may still be at it."""
+        lease = item.claims.get(cause.key or "")
+        remaining = lease.until - self._reactor.clock() if lease and lease.token != own.token else 0
+        if remaining > 0:
+            raise RetryableError(f"another delivery of {cause.key} is acting on it", after=remaining / 1000)
+
+    def _write(self, item: Item[S], decision: Claim[S] | Commit[S], cause: Cause, lease: Lease) -> Item[S]:
+        service = self._reactor.service
+        new = advance(item, service.name, decision.state, decision.announce, cause, self._reactor.clock())
+        new = claim(new, cause, lease) if isinstance(decision, Claim) else handle(new, cause)
+        extra = service.index.of(new) if service.index else {}
+        attributes = self._codec.encode(new, announces=bool(decision.announce), extra=extra)
+        try:
+            self._reactor.table.commit(attributes, item.version, () if isinstance(decision, Claim) else decision.adjust)
+        except LostError as lost:
+            # The write had been done, but its acknowledgement was lost, and the client's own retry found it there.
+            if lost.found != attributes:
+                raise
+        return new
+
+    def _decode(self, attributes: Attributes | None) -> Item[S]:
+        return self._codec.decode(attributes) if attributes else Item(self._order)

@@ -1,0 +1,143 @@
+"""A service's table: the port that reactions write through, and DynamoDB behind it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from botocore.exceptions import ClientError
+
+from tidings.decisions import Adjust, Refused
+from tidings.errors import RetryableError
+from tidings.item import Attributes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+
+
+class LostError(Exception):
+    """Somebody else wrote the item first; `found` is what it is now."""
+
+    def __init__(self, found: Attributes | None) -> None:
+        super().__init__("the item is no longer what was read")
+        self.found = found
+
+
+class RefusedError(Exception):
+    """An adjustment's condition did not hold, and so nothing was written."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__("an adjustment was refused")
+        self.refused = refused
+
+
+class ConflictError(RetryableError):
+    """Another transaction holds one of the items at this moment; nothing was written."""
+
+
+class Table(Protocol):
+    """What a reaction needs of a table. Any other error of it means: unknown whether it was done, try again."""
+
+    def get(self, key: str) -> Attributes | None:
+        """The item as last written, or None."""
+
+    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
+        """Stores the item where its version is still `expected` (0: there is none), and adjusts the others with it.
+
+        All or nothing: LostError, RefusedError or ConflictError, and then nothing was written.
+        """
+
+
+class DynamoTable:
+    """A table in DynamoDB."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def get(self, key: str) -> Attributes | None:
+        """One consistent GetItem."""
+        answer = self._client.get_item(TableName=self._name, Key={"pk": {"S": key}}, ConsistentRead=True)
+        return answer.get("Item")
+
+    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
+        """One PutItem, or one TransactWriteItems where there are adjustments."""
+        put: PutTypeDef = {
+            "TableName": self._name,
+            "Item": item,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if expected:
+            put["ConditionExpression"] = "#version = :expected"
+            put["ExpressionAttributeNames"] = {"#version": "version"}
+            put["ExpressionAttributeValues"] = {":expected": {"N": str(expected)}}
+        if adjusts:
+            self._transact([{"Put": put}, *self._updates(adjusts)], adjusts)
+        else:
+            self._put(put)
+
+    def _put(self, put: "PutTypeDef") -> None:
+        try:
+            self._client.put_item(**put)
+        except ClientError as error:
+            match _code(error):
+                case "ConditionalCheckFailedException":
+                    raise LostError(_answer(error).get("Item")) from error
+                case "TransactionConflictException":
+                    raise ConflictError("a transaction holds the item") from error
+            raise
+
+    def _transact(self, items: Sequence["TransactWriteItemTypeDef"], adjusts: Sequence[Adjust]) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            match _code(error):
+                case "TransactionCanceledException":
+                    raise _cancelled(_answer(error)["CancellationReasons"], adjusts) from error
+                case "TransactionInProgressException":
+                    raise ConflictError("the same transaction is under way") from error
+            raise
+
+    def _updates(self, adjusts: Sequence[Adjust]) -> Iterator["TransactWriteItemTypeDef"]:
+        return ({"Update": self._update(adjust)} for adjust in adjusts)
+
+    def _update(self, adjust: Adjust) -> "UpdateTypeDef":
+        alias = {name: f"#{name}" for name in {**adjust.add, **adjust.at_least}}
+        return {
+            "TableName": self._name,
+            "Key": {"pk": {"S": adjust.key}},
+            "UpdateExpression": "ADD " + ", ".join(f"{alias[name]} :add_{name}" for name in adjust.add),
+            "ConditionExpression": " AND ".join(
+                ["attribute_exists(pk)", *(f"{alias[name]} >= :min_{name}" for name in adjust.at_least)]
+            ),
+            "ExpressionAttributeNames": {short: name for name, short in alias.items()},
+            "ExpressionAttributeValues": {
+                **{f":add_{name}": {"N": str(by)} for name, by in adjust.add.items()},
+                **{f":min_{name}": {"N": str(least)} for name, least in adjust.at_least.items()},
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+def _answer(error: ClientError) -> Mapping[str, Any]:
+    """The error's own members beside its code, which the client's types know nothing of."""
+    return cast("Mapping[str, Any]", error.response)
+
+
+def _cancelled(reasons: Sequence[Mapping[str, Any]], adjusts: Sequence[Adjust]) -> Exception:
+    """What a cancelled transaction's reasons mean; they stand in the order of its items (the order's own is first)."""
+    codes = [reason.get("Code", "None") for reason in reasons]
+    if codes[0] == "ConditionalCheckFailed":
+        return LostError(reasons[0].get("Item"))
+    if others := set(codes) - {"None", "ConditionalCheckFailed"}:
+        return ConflictError(f"the transaction was cancelled: {', '.join(sorted(others))}")
+    failed = [
+        (adjust, reason.get("Item"))
+        for adjust, reason in zip(adjusts, reasons[1:], strict=True)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    ]
+    return RefusedError(Refused(tuple(failed)))
