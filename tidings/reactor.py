@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from tidings import clock
+from tidings.clock import Clock, now
 from tidings.decisions import Act, Claim, Commit, Decision, Ignore
 from tidings.errors import LostRaceError, RetryableError
 from tidings.events import Contract, Event
@@ -44,7 +44,7 @@ class Reactor(Generic[S]):
     service: Service[S]
     table: Table
     perform: Perform = no_effects
-    clock: clock.Clock = clock.now
+    clock: Clock = now
     pause: Callable[[int], None] = brief_pause
     new_token: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
 
