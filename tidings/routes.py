@@ -1,5 +1,6 @@
 """What a service serves over HTTP, said beside the method that answers it and read by the API and its document."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -10,6 +11,8 @@ from tidings.contracts import Sku
 
 Method = Literal["GET", "PUT", "POST"]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+_ORDER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,11 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         self.detail = detail
         self.field = field
         self.headers = headers or {}
+
+
+def is_order_id(text: str) -> bool:
+    """Whether a text from a path can be an order's id: a UUID as orders writes it."""
+    return _ORDER_ID.fullmatch(text) is not None
 
 
 def require_sku(text: str) -> str:

@@ -29,10 +29,10 @@ class Api:
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
 
-    @route("GET", "/stock/{sku}", StockView, operators=True, problems=(404,))
+    @route("GET", "/stock/{sku}", StockView, operators=True, problems=(404, 422))
     def show(self, request: Request) -> StockView:
         """Shows a product's stock."""
-        sku = request.path["sku"]
+        sku = require_sku(request.path["sku"])
         level = self._stock.read(sku)
         if level is None:
             raise Problem(404, "No stock", f"No stock was ever set for {sku}; PUT it first.", field="sku")

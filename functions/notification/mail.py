@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 MAX_DETAIL = 256
 
+_UNVERIFIED = "Email address is not verified"
+"""How MessageRejected begins where an identity is unverified (Amazon SES Developer Guide, "Amazon SES API errors")."""
+
 
 @dataclass(frozen=True)
 class Send:
@@ -83,5 +86,8 @@ class SesMailer:
                 ConfigurationSetName=self._configuration_set,
             )
         except self._client.exceptions.MessageRejected as error:
+            if _UNVERIFIED in error.response["Error"]["Message"]:
+                # That is said of our own set-up, not of the customer's address: the mail goes once it is mended.
+                raise
             return Rejected(effect.kind, error.response["Error"]["Message"][:MAX_DETAIL])
         return Sent(effect.kind, answer["MessageId"])

@@ -5,7 +5,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ses as ses
 
 from infra.service import ServiceStack
-from infra.stages import Stage
 
 REPORTS = [ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.COMPLAINT, ses.EmailSendingEvent.REJECT]
 
@@ -18,11 +17,18 @@ def extend(stack: ServiceStack) -> None:
     consumer = stack.functions["consumer"]
     consumer.add_environment("SENDER", stage.sender)
     consumer.add_environment("CONFIGURATION_SET", configuration_set.configuration_set_name)
-    consumer.allow("ses:SendEmail", on=_resources(stack, stage, configuration_set))
+    identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(stage.sender))
+    # The emulator asks for every resource, whichever is named.
+    resources = ["*"] if stage.emulated else [identity.email_identity_arn, _arn(stack, configuration_set)]
+    consumer.allow("ses:SendEmail", on=resources)
 
 
 def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSet) -> None:
-    """SES has no way to a queue of its own: it tells the account's event bus, and a rule passes that on."""
+    """SES has no way to a queue of its own: it tells the account's event bus, and a rule passes that on.
+
+    That bus is encrypted and needs no key and no topic of ours. SES delivers to it with best effort: a report that is
+    lost means a failed e-mail that nobody hears of, never one sent twice.
+    """
     bus = events.EventBus.from_event_bus_name(stack, "account-bus", "default")
     configuration_set.add_event_destination("reports", destination=ses.EventDestination.event_bus(bus), events=REPORTS)
     rule = events.Rule(
@@ -46,17 +52,7 @@ def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSe
     )
 
 
-def _resources(stack: ServiceStack, stage: Stage, configuration_set: ses.ConfigurationSet) -> list[str]:
-    """What the function may send by: the sender's identity and the configuration set, together."""
-    if stage.emulated:
-        # The emulator asks for every resource, whichever identity is named.
-        return ["*"]
-    identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(stage.sender))
-    return [
-        identity.email_identity_arn,
-        stack.format_arn(
-            service="ses",
-            resource="configuration-set",
-            resource_name=configuration_set.configuration_set_name,
-        ),
-    ]
+def _arn(stack: ServiceStack, configuration_set: ses.ConfigurationSet) -> str:
+    return stack.format_arn(
+        service="ses", resource="configuration-set", resource_name=configuration_set.configuration_set_name
+    )

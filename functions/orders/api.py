@@ -15,7 +15,7 @@ from tidings import clock
 from tidings.contracts import Address, CancellationReason, Email, Money, OrderLine, OrderPlaced, Quantity, Sku
 from tidings.item import Cause, Item
 from tidings.reactor import OrderReactor, Reactor
-from tidings.routes import Problem, Reply, Request, require_sku, route
+from tidings.routes import Problem, Reply, Request, is_order_id, require_sku, route
 
 NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
 """Under which a customer's id becomes the namespace of that customer's idempotency keys."""
@@ -150,10 +150,10 @@ class Api:
         items, following = self._listing.products(_limit(request), request.query.get("cursor"))
         return ProductPage(items, following)
 
-    @route("GET", "/products/{sku}", Product, open=True, problems=(404,))
+    @route("GET", "/products/{sku}", Product, open=True, problems=(404, 422))
     def show_product(self, request: Request) -> Product:
         """Shows a product."""
-        product = self._products.read(request.path["sku"])
+        product = self._products.read(require_sku(request.path["sku"]))
         if product is None:
             raise Problem(404, "No such product", "See /products for those that there are.", field="sku")
         return product
@@ -167,10 +167,11 @@ class Api:
         """The order asked for, where the caller may see it: to others it does not exist."""
         caller = request.require_caller()
         order = self._orders.order(request.path["id"])
-        item = order.read()
-        if item.state is None or not (caller.operator or reactions.placed(item).data.customer == caller.id):
-            raise Problem(404, "No such order", "You have no order under this id; see GET /orders for those you have.")
-        return order
+        if is_order_id(request.path["id"]):
+            item = order.read()
+            if item.state and (caller.operator or reactions.placed(item).data.customer == caller.id):
+                return order
+        raise Problem(404, "No such order", "You have no order under this id; see GET /orders for those you have.")
 
 
 def order_id(customer: str, key: str) -> str:

@@ -1,9 +1,10 @@
 """The lists that the index of orders' table holds: each customer's orders, and the products."""
 
 import base64
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from functions.orders.products import OWNER, Product
 from functions.orders.reactions import Summary
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef
 
 T = TypeVar("T")
+KeyPart = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Listing:
@@ -58,7 +60,7 @@ def _written(key: str, rank: str) -> str:
 
 def _read(cursor: str) -> "dict[str, AttributeValueTypeDef]":
     try:
-        key, rank = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[str, str])
+        key, rank = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[KeyPart, KeyPart])
     except ValueError as error:
         detail = "`cursor` is `next` of the page before, as it stood there."
         raise Problem(400, "Not a cursor", detail, field="cursor") from error

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class Cloud:
         self._templates = {name.removeprefix("tidings-local-"): body for name, body in templates.items()}
         self._physical: dict[str, dict[str, str]] = {}
         self._exports: dict[str, str] = {}
-        self._positions: dict[str, str] = {}
+        self._seen: dict[str, int] = {}
         self._handlers: dict[tuple[str, str], Handler] = {}
         self.calls = Calls()
         self.dynamodb = boto3.client("dynamodb", REGION)
@@ -118,21 +119,25 @@ class Cloud:
                 self._handlers[service, function] = getattr(importlib.import_module(module), attribute)
         return self._handlers[service, function]
 
+    def forget(self, service: str, function: str) -> None:
+        """The function's next call finds a new process."""
+        del self._handlers[service, function]
+
     def relay(self, service: str) -> int:
         """Carries what is new in a service's stream to its relay; gives how many records passed the filter."""
         arn = self.dynamodb.describe_table(TableName=self.table(service))["Table"].get("LatestStreamArn")
         if arn is None:
             return 0
-        if arn not in self._positions:
-            shard = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-            first = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-            self._positions[arn] = first["ShardIterator"]
-        answer = self.streams.get_records(ShardIterator=self._positions[arn], Limit=1000)
-        records = [record for record in answer["Records"] if _announces(record)]
+        # An iterator would be lost with a cancelled transaction, since moto then puts an older copy of the table back.
+        shard = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        first = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        seen = self._seen.get(arn, 0)
+        new = self.streams.get_records(ShardIterator=first["ShardIterator"], Limit=10_000)["Records"][seen:]
+        records = [record for record in new if _announces(record)]
         if records:
             result = self.handler(service, "relay")({"Records": records}, Context())
             assert result == {"batchItemFailures": []}, result
-        self._positions[arn] = answer["NextShardIterator"]
+        self._seen[arn] = seen + len(new)
         return len(records)
 
     def receive(self, queue: str) -> list[dict[str, Any]]:
@@ -179,6 +184,32 @@ class Cloud:
             if rng:
                 rng.shuffle(services)
             moved += sum(self.deliver(service, times=times, rng=rng) for service in services)
+
+    def hand(self, service: str, *bodies: str, attempts: int = 1) -> list[dict[str, str]]:
+        """Hands messages to a service's consumer as they are, ten at a time; gives those that it says failed."""
+        failures: list[dict[str, str]] = []
+        for start in range(0, len(bodies), 10):
+            records = [
+                {
+                    "messageId": f"message-{start + n}",
+                    "receiptHandle": f"receipt-{start + n}",
+                    "body": body,
+                    "attributes": {"ApproximateReceiveCount": str(attempts), "SentTimestamp": "1700000000000"},
+                }
+                for n, body in enumerate(bodies[start : start + 10])
+            ]
+            failures += self.handler(service, "consumer")({"Records": records}, Context())["batchItemFailures"]
+        return failures
+
+    def redrive(self, service: str) -> int:
+        """Sends what lies in a dead-letter queue back to where it came from, as new messages."""
+        letters = self.receive(self.dlq(service))
+        for letter in letters:
+            group = letter["attributes"].get("MessageGroupId")
+            fifo = {"MessageGroupId": group, "MessageDeduplicationId": uuid.uuid4().hex} if group else {}
+            self.sqs.send_message(QueueUrl=self.queue(service), MessageBody=letter["body"], **fifo)
+            self.sqs.delete_message(QueueUrl=self.dlq(service), ReceiptHandle=letter["receiptHandle"])
+        return len(letters)
 
     def dead_letters(self, service: str) -> list[dict[str, Any]]:
         """What lies in a service's dead-letter queue, each with its attributes as text."""

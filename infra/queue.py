@@ -1,0 +1,32 @@
+"""The queues: a service's own, and those that keep what could not be handled, relayed or delivered."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_sqs as sqs
+
+from infra.stack import StageStack
+from tidings.service import QueueKind
+
+
+def queue(stack: StageStack, role: str, kind: QueueKind, dlq: sqs.Queue | None = None) -> sqs.Queue:
+    """A queue named for its service and its role, or for the service alone where it is the service's own.
+
+    On a FIFO queue no order holds up another, and deduplication is by ids, never by content.
+    """
+    stage = stack.stage
+    name = stack.stack_name if role == "queue" else f"{stack.stack_name}-{role}"
+    fifo = kind == "fifo"
+    return sqs.Queue(
+        stack,
+        role,
+        queue_name=f"{name}.fifo" if fifo else name,
+        fifo=True if fifo else None,
+        content_based_deduplication=False if fifo else None,
+        deduplication_scope=sqs.DeduplicationScope.MESSAGE_GROUP if fifo else None,
+        fifo_throughput_limit=sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID if fifo else None,
+        visibility_timeout=Duration.seconds(stage.visibility),
+        retention_period=Duration.days(stage.message_retention_days),
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        # The emulator is spoken to in plain HTTP, which this would deny.
+        enforce_ssl=not stage.emulated,
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dlq, max_receive_count=stage.max_receives) if dlq else None,
+    )

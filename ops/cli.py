@@ -1,0 +1,225 @@
+"""The `tidings` command."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from typer.core import TyperGroup
+
+from ops import demo as examples
+from ops.api import Shop, order_of
+from ops.console import progress, results, step
+from ops.deploy import deploy
+from ops.failure import Failure
+from ops.local import LocalCloud
+from ops.outputs import Outputs, outputs_of
+from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
+from ops.timeline import table_of
+from ops.users import CUSTOMER, OPERATOR, token_for
+
+
+class Commands(TyperGroup):
+    """A group whose commands end with one clear line where they cannot do what they were asked."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; a Failure is shown and makes the exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except (Failure, TimeoutError) as failure:
+            progress.print("[bold red]Error:[/]", end=" ")
+            progress.print(str(failure), markup=False, soft_wrap=True)
+            raise typer.Exit(1) from failure
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+order_app = typer.Typer(no_args_is_help=True, help="Place an order, see what became of it, cancel it.")
+app.add_typer(order_app, name="order")
+
+
+@dataclass
+class Context:
+    """What the commands work on: the stage that was asked for, found when it is needed."""
+
+    name: str
+    cloud: LocalCloud
+
+    @cached_property
+    def stage(self) -> Stage:
+        """The stage, where it can be reached."""
+        return stage_named(self.name, self.cloud)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """What the stage is made of."""
+        return outputs_of(self.stage)
+
+    def shop(self, user: str, *, operator: bool = False) -> Shop:
+        """The API as this user sees it. TIDINGS_TOKEN, where it is set, says who asks instead."""
+        token = os.environ.get("TIDINGS_TOKEN")
+        return Shop(self.outputs.api, token or token_for(self.stage, self.outputs, user, operator=operator))
+
+    def shop_of_reader(self, user: str | None) -> Shop:
+        """The API as the user sees it; without one, as an operator does, who may see every order."""
+        return self.shop(user) if user else self.shop(OPERATOR, operator=True)
+
+    def only_local(self) -> None:
+        """Refuses what makes sense on the local cloud alone."""
+        if self.name != LOCAL:
+            raise Failure(f"this is for the local cloud; make deploy STAGE={self.name} deploys that stage")
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    stage: Annotated[str, typer.Option(envvar="TIDINGS_STAGE", help="local, dev or prod.")] = LOCAL,
+    directory: Annotated[
+        Path, typer.Option("--local", envvar="TIDINGS_LOCAL", help="Where the local cloud keeps its files.")
+    ] = ROOT / ".local",
+) -> None:
+    """Operates Tidings on the local cloud, or on AWS by the settings that AWS's own tools go by."""
+    context.obj = Context(stage, LocalCloud(directory.resolve()))
+
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The local cloud's port (4566 unless it runs).")]
+User = Annotated[str, typer.Option(help="The user's name; the stage local creates the user.")]
+Reader = Annotated[str | None, typer.Option(help="Ask as this user; else as an operator, who may see all.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's answer as it is.")]
+
+
+@app.command()
+def up(context: typer.Context, port: Port = None) -> None:
+    """Start the local cloud, where it does not run yet, and deploy the app on it."""
+    work: Context = context.obj
+    work.only_local()
+    work.cloud.directory.mkdir(parents=True, exist_ok=True)
+    with step("Starting the local cloud"):
+        running = work.cloud.start(port)
+    deploy(local_stage(running.endpoint), work.cloud.directory)
+
+
+@app.command()
+def down(context: typer.Context) -> None:
+    """Stop the local cloud, and lose all that is in it."""
+    work: Context = context.obj
+    work.only_local()
+    stopped = work.cloud.stop()
+    progress.print("The local cloud is stopped." if stopped else "No local cloud was running.")
+
+
+@app.command()
+def demo(context: typer.Context) -> None:
+    """Load a small catalogue on the local cloud, place a handful of orders and show what becomes of them."""
+    work: Context = context.obj
+    work.only_local()
+    examples.show(work.stage, work.outputs)
+    results.print(
+        f"""
+The shop runs on {work.outputs.api}
+  .venv/bin/tidings order place --sku mug-blue:2     then order show, order cancel, timeline
+  .venv/bin/tidings outputs                          where everything is
+  curl -H "Authorization: Bearer $(.venv/bin/tidings token)" {work.outputs.api}/orders
+  {work.outputs.endpoint}/_ministack/ses/messages      the e-mails it sent
+  make stop                                          ends it""",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def outputs(context: typer.Context) -> None:
+    """Print where everything of the stage is, as JSON."""
+    _print_json(context.obj.outputs)
+
+
+@app.command()
+def token(
+    context: typer.Context,
+    user: User | None = None,
+    operator: Annotated[bool, typer.Option("--operator", help="Local: put the user among the operators.")] = False,
+) -> None:
+    """Print an ID token for the API. The stage local creates the user; others ask for the password."""
+    work: Context = context.obj
+    name = user or (OPERATOR if operator else CUSTOMER)
+    typer.echo(token_for(work.stage, work.outputs, name, operator=operator))
+
+
+def _line(text: str) -> tuple[str, int]:
+    sku, _, quantity = text.partition(":")
+    if not sku or not re.fullmatch(r"\d*", quantity):
+        raise typer.BadParameter(f"{text!r} is not SKU:QUANTITY")
+    return sku, int(quantity or 1)
+
+
+@order_app.command()
+def place(
+    context: typer.Context,
+    sku: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SKU:QTY", help="A line; may be repeated. Without: one of the first."),
+    ] = None,
+    payment_method: Annotated[str, typer.Option(help="How it is paid.")] = "pm_card_visa",
+    email: Annotated[str, typer.Option(help="Where the receipt goes.")] = "customer@example.com",
+    key: Annotated[str | None, typer.Option(help="The Idempotency-Key; a new one unless given.")] = None,
+    user: User = CUSTOMER,
+    as_json: Json = False,
+) -> None:
+    """Place an order, sent to an address for trying things out."""
+    lines = [_line(text) for text in sku or ()]
+    shop = context.obj.shop(user)
+    placed = shop.place(order_of(lines or [(_first_sku(shop), 1)], payment_method, email), key).json()
+    _print(placed, as_json, lambda: typer.echo(_in_words(placed)))
+
+
+def _first_sku(shop: Shop) -> str:
+    products = shop.products()
+    if not products:
+        raise Failure("the catalogue is empty; tidings demo fills it")
+    return str(products[0]["sku"])
+
+
+@order_app.command()
+def show(context: typer.Context, order_id: str, user: Reader = None, as_json: Json = False) -> None:
+    """Show what has become of an order."""
+    order = context.obj.shop_of_reader(user).order(order_id)
+    _print(order, as_json, lambda: typer.echo(_in_words(order)))
+
+
+@order_app.command()
+def cancel(context: typer.Context, order_id: str, user: User = CUSTOMER) -> None:
+    """Ask for an order to be cancelled."""
+    context.obj.shop(user).cancel(order_id)
+    typer.echo(f"{order_id}: its cancellation is asked for")
+
+
+@app.command()
+def timeline(context: typer.Context, order_id: str, user: Reader = None, as_json: Json = False) -> None:
+    """Show all that happened to an order, and why."""
+    found = context.obj.shop_of_reader(user).timeline(order_id)
+    _print(found, as_json, lambda: results.print(table_of(found)))
+
+
+def _in_words(order: dict[str, Any]) -> str:
+    goods = ", ".join(f"{line['quantity']} x {line['sku']}" for line in order["lines"])
+    total = f"{order['total']['amount'] / 100:.2f} {order['total']['currency']}"
+    reason = f" ({order['reason']})" if order.get("reason") else ""
+    waiting = order.get("waiting_for")
+    return f"{order['id']}: {order['status']}{reason}, {goods}, {total}" + (
+        f", waiting for {', '.join(waiting)}" if waiting else ""
+    )
+
+
+def _print(answer: object, as_json: bool, otherwise: Callable[[], None]) -> None:
+    if as_json:
+        _print_json(answer)
+    else:
+        otherwise()
+
+
+def _print_json(answer: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())

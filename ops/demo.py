@@ -1,0 +1,160 @@
+"""A first look at the shop: a small catalogue, a handful of orders, and what became of each."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from ops.api import Shop, order_of
+from ops.console import results, step
+from ops.failure import Failure
+from ops.outputs import Outputs
+from ops.stage import Stage
+from ops.timeline import table_of
+from ops.users import CUSTOMER, OPERATOR, token_for
+from ops.waiting import wait_until
+
+CATALOGUE = {
+    "mug-blue": {"name": "Blue mug", "price": {"amount": 1299, "currency": "EUR"}},
+    "tea-assam": {"name": "Assam tea, 250 g", "price": {"amount": 890, "currency": "EUR"}},
+    "pot-iron": {"name": "Cast-iron teapot", "price": {"amount": 4500, "currency": "EUR"}},
+}
+STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0}
+
+# The first order of all wakes every function from cold.
+END_SECONDS = 60
+
+# What the shop announces about an order that was paid for, confirmed, and then cancelled by its customer.
+WHOLE_STORY = {
+    "OrderPlaced",
+    "PaymentCaptured",
+    "StockReserved",
+    "OrderConfirmed",
+    "ReceiptSent",
+    "OrderCancelled",
+    "PaymentRefunded",
+    "StockReleased",
+}
+
+Place = Callable[[Shop], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """An order that shows something: how it is placed, and how it must end."""
+
+    title: str
+    place: Place
+    status: str
+    reason: str | None = None
+
+
+def show(stage: Stage, outputs: Outputs) -> None:
+    """Fills the catalogue, places the orders, prints their ends; Failure where one ends as it must not."""
+    with step("Creating a customer and an operator"):
+        customer = Shop(outputs.api, token_for(stage, outputs, CUSTOMER))
+        operator = Shop(outputs.api, token_for(stage, outputs, OPERATOR, operator=True))
+    with step("Loading a catalogue and its stock"):
+        for sku, product in CATALOGUE.items():
+            operator.put_product(sku, product)
+            operator.put_stock(sku, STOCK[sku])
+    with step("Placing orders"):
+        placed = [(example, example.place(customer)["id"]) for example in EXAMPLES]
+    with step("Waiting for what becomes of them") as shown:
+        ends = []
+        for example, order_id in placed:
+            shown.says(example.title)
+            ends.append((example, _end(customer, example, order_id)))
+    results.print(_ends_table(ends))
+    _check(ends)
+    with step("Waiting for the last event of the last order"):
+        timeline = _whole_timeline(customer, ends[-1][1]["id"])
+    results.print(table_of(timeline))
+
+
+def _place(shop: Shop, lines: Sequence[tuple[str, int]], payment_method: str = "pm_card_visa") -> Mapping[str, Any]:
+    placed: Mapping[str, Any] = shop.place(order_of(lines, payment_method)).json()
+    return placed
+
+
+def _place_twice(shop: Shop) -> Mapping[str, Any]:
+    key = str(uuid.uuid4())
+    order = order_of([("mug-blue", 1), ("tea-assam", 2)])
+    first, again = (shop.place(order, key) for _ in range(2))
+    if again.json() != first.json() or again.headers.get("Idempotent-Replayed") != "true":
+        raise Failure(f"the order that was sent twice with the key {key} was not recognized as one")
+    placed: Mapping[str, Any] = again.json()
+    return placed
+
+
+def _place_and_cancel(shop: Shop) -> Mapping[str, Any]:
+    placed = _place(shop, [("tea-assam", 3)])
+    wait_until(lambda: shop.order(placed["id"])["status"] == "CONFIRMED", END_SECONDS, "an order's confirmation")
+    shop.cancel(placed["id"])
+    return placed
+
+
+EXAMPLES = (
+    Example("paid, and in stock", lambda shop: _place(shop, [("mug-blue", 2)]), "CONFIRMED"),
+    Example("sent twice with one key", _place_twice, "CONFIRMED"),
+    Example(
+        "the card is declined",
+        lambda shop: _place(shop, [("mug-blue", 1)], "pm_card_declined"),
+        "CANCELLED",
+        "payment_failed",
+    ),
+    Example("out of stock", lambda shop: _place(shop, [("pot-iron", 1)]), "CANCELLED", "out_of_stock"),
+    Example("cancelled by its customer", _place_and_cancel, "CANCELLED", "customer"),
+)
+
+
+def _end(shop: Shop, example: Example, order_id: str) -> Mapping[str, Any]:
+    def ended() -> Mapping[str, Any] | None:
+        order = shop.order(order_id)
+        return order if order["status"] != "PENDING" else None
+
+    return wait_until(ended, END_SECONDS, f"the end of the order “{example.title}” ({order_id})")
+
+
+def _whole_timeline(shop: Shop, order_id: str) -> Mapping[str, Any]:
+    missing = set(WHOLE_STORY)
+
+    def told() -> Mapping[str, Any] | None:
+        timeline = shop.timeline(order_id)
+        missing.difference_update(event["type"] for event in timeline["events"])
+        return None if missing else timeline
+
+    try:
+        return wait_until(told, END_SECONDS, "the whole timeline")
+    except TimeoutError as error:
+        raise Failure(
+            f"order {order_id} still has no {', '.join(sorted(missing))}; see tidings timeline {order_id}"
+        ) from error
+
+
+def _ends_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
+    table = Table(title="What became of the orders", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("the order", "id", "total", "ended as"):
+        # An id that is cut short cannot be copied.
+        table.add_column(name, no_wrap=name == "id", overflow="fold")
+    for example, order in ends:
+        total = f"{order['total']['amount'] / 100:.2f} {order['total']['currency']}"
+        table.add_row(example.title, order["id"], total, _outcome(order["status"], order.get("reason")))
+    return table
+
+
+def _check(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> None:
+    for example, order in ends:
+        wanted, found = (
+            _outcome(example.status, example.reason),
+            _outcome(order["status"], order.get("reason")),
+        )
+        if found != wanted:
+            raise Failure(f"the order “{example.title}” ({order['id']}) ended as {found}, not as {wanted}")
+
+
+def _outcome(status: str, reason: str | None) -> str:
+    return f"{status}, {reason}" if reason else status

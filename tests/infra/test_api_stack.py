@@ -1,0 +1,87 @@
+"""The HTTP API: who gets in, how often, and what its document says."""
+
+import json
+
+from openapi_spec_validator import validate
+
+from infra.openapi import document
+from infra.services import Found
+from tests.infra.synthesis import Json, Synthesis
+
+OPEN = {"GET /products", "GET /products/{sku}", "GET /openapi.json"}
+
+
+def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[Found, ...]) -> None:
+    served = {(route.stack, route.properties["RouteKey"]) for route in dev.resources("AWS::ApiGatewayV2::Route")}
+    declared = {(found.name, route.key) for found in services for route in found.routes}
+    assert served == declared | {("api", "GET /openapi.json")}
+
+
+def test_every_route_asks_for_a_token_except_the_open_ones(prod: Synthesis) -> None:
+    for route in prod.resources("AWS::ApiGatewayV2::Route"):
+        key = route.properties["RouteKey"]
+        if key in OPEN:
+            assert route.properties.get("AuthorizationType", "NONE") == "NONE", key
+        else:
+            assert route.properties["AuthorizationType"] == "JWT", key
+            assert "AuthorizerId" in route.properties
+
+
+def test_tokens_are_those_of_the_user_pools_client(prod: Synthesis) -> None:
+    authorizer = prod.only("api", "AWS::ApiGatewayV2::Authorizer").properties
+    client = prod.only("api", "AWS::Cognito::UserPoolClient")
+    pool = prod.only("api", "AWS::Cognito::UserPool")
+    assert authorizer["AuthorizerType"] == "JWT"
+    assert authorizer["JwtConfiguration"]["Audience"] == [{"Ref": client.id}]
+    assert {"Ref": pool.id} in authorizer["JwtConfiguration"]["Issuer"]["Fn::Join"][1]
+
+
+def test_the_client_has_no_secret_and_takes_no_bare_password(prod: Synthesis) -> None:
+    client = prod.only("api", "AWS::Cognito::UserPoolClient").properties
+    assert client["GenerateSecret"] is False
+    assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+def test_passwords_are_strong_and_there_is_a_group_of_operators(dev: Synthesis) -> None:
+    policy = dev.only("api", "AWS::Cognito::UserPool").properties["Policies"]["PasswordPolicy"]
+    assert policy["MinimumLength"] >= 12
+    assert all(policy[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"))
+    dev.only("api", "AWS::Cognito::UserPoolGroup", GroupName="operators")
+
+
+def test_the_api_is_throttled_and_logs_each_access_as_json(prod: Synthesis) -> None:
+    stage = prod.only("api", "AWS::ApiGatewayV2::Stage", StageName="$default").properties
+    assert stage["AutoDeploy"] is True
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
+    assert "requestId" in json.loads(stage["AccessLogSettings"]["Format"])
+
+
+def test_the_document_is_valid_openapi(services: tuple[Found, ...]) -> None:
+    validate(document(services))
+
+
+def test_the_document_has_every_route_with_its_security(services: tuple[Found, ...]) -> None:
+    paths = document(services)["paths"]
+    for found in services:
+        for route in found.routes:
+            operation = paths[route.path][route.method.lower()]
+            assert operation["security"] == ([] if route.open else [{"token": []}])
+            assert ("403" in operation["responses"]) >= route.operators
+            assert str(route.status) in operation["responses"]
+
+
+def test_placing_an_order_needs_an_idempotency_key_in_the_document(services: tuple[Found, ...]) -> None:
+    parameters: list[Json] = document(services)["paths"]["/orders"]["post"]["parameters"]
+    (key,) = [parameter for parameter in parameters if parameter["name"] == "Idempotency-Key"]
+    assert key["required"] is True
+    assert key["schema"]["maxLength"] == 255
+
+
+def test_the_document_has_no_regular_expression_of_pythons_own(services: tuple[Found, ...]) -> None:
+    assert r"\\Z" not in json.dumps(document(services))
+
+
+def test_the_function_behind_the_document_answers_with_it(dev: Synthesis, services: tuple[Found, ...]) -> None:
+    function = dev.only("api", "AWS::Lambda::Function")
+    assert json.loads((dev.asset(function) / "openapi.json").read_text()) == document(services)

@@ -1,0 +1,158 @@
+"""What the functions may do, and what they are told."""
+
+import json
+import re
+from typing import Any
+
+from infra.services import Found
+from tests.infra.synthesis import Resource, Synthesis
+
+EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+
+
+def allowed(synthesis: Synthesis, stack: str, function: str) -> dict[str, list[Any]]:
+    """What a function's role allows: resources by action."""
+    found: dict[str, list[Any]] = {}
+    for policy, action, resource in synthesis.allowed():
+        if policy.stack == stack and belongs(policy, function):
+            found.setdefault(action, []).append(resource)
+    return found
+
+
+def belongs(policy: Resource, function: str) -> bool:
+    return all(role["Ref"].startswith(f"{function}role") for role in policy.properties["Roles"])
+
+
+def tables_named(synthesis: Synthesis, stack: str, resource: Any) -> set[str]:
+    """The tables that a policy's resource refers to."""
+    names = {
+        name: body["Properties"]["TableName"]
+        for name, body in synthesis.templates[stack]["Resources"].items()
+        if body["Type"] == "AWS::DynamoDB::Table"
+    }
+    return {table for name, table in names.items() if f'"{name}"' in json.dumps(resource)}
+
+
+def test_every_function_has_a_role_of_its_own(prod: Synthesis) -> None:
+    functions = prod.resources("AWS::Lambda::Function")
+    roles = {(function.stack, json.dumps(function.properties["Role"])) for function in functions}
+    assert len(roles) == len(functions) == len(prod.resources("AWS::IAM::Role"))
+
+
+def test_nothing_but_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
+    assert {action for _, action, resource in prod.allowed() if resource == "*"} == EVERYWHERE
+
+
+def test_no_role_has_an_action_with_a_wildcard(prod: Synthesis) -> None:
+    assert [action for _, action, _ in prod.allowed() if "*" in action] == []
+
+
+def test_no_policy_names_a_table_of_another_stack(prod: Synthesis) -> None:
+    for policy, action, resource in prod.allowed():
+        if action.startswith("dynamodb:"):
+            assert tables_named(prod, policy.stack, resource), (policy.stack, action, resource)
+
+
+def test_a_consumer_touches_its_own_table_and_none_besides(prod: Synthesis, services: tuple[Found, ...]) -> None:
+    for found in services:
+        actions = allowed(prod, found.name, "consumer")
+        data = {action for action in actions if action.startswith("dynamodb:")}
+        assert data == ({"dynamodb:PutItem"} if found.service.subscribes_to_all else CHANGES)
+        touched = {
+            table
+            for action in data
+            for resource in actions[action]
+            for table in tables_named(prod, found.name, resource)
+        }
+        gateway = {"tidings-prod-gateway"} if found.name == "payment" else set()
+        assert touched == {f"tidings-prod-{found.name}"} | gateway
+
+
+def test_a_consumer_sends_to_its_dead_letter_queue_alone(prod: Synthesis, services: tuple[Found, ...]) -> None:
+    for found in services:
+        sends = allowed(prod, found.name, "consumer")["sqs:SendMessage"]
+        (queue,) = [name["Fn::GetAtt"][0] for name in sends]
+        name = prod.templates[found.name]["Resources"][queue]["Properties"]["QueueName"]
+        assert name.removesuffix(".fifo") == f"tidings-prod-{found.name}-dlq"
+
+
+def test_a_service_writes_over_http_only_where_it_has_a_route_that_does(
+    prod: Synthesis, services: tuple[Found, ...]
+) -> None:
+    for found in services:
+        data = {action for action in allowed(prod, found.name, "api") if action.startswith("dynamodb:")}
+        writes = any(route.method != "GET" for route in found.routes)
+        assert data == ((READS | (CHANGES if writes else set())) if found.routes else set())
+
+
+def test_a_relay_publishes_and_reads_no_table(prod: Synthesis, services: tuple[Found, ...]) -> None:
+    for found in services:
+        actions = {action for action in allowed(prod, found.name, "relay") if not action.startswith(("xray", "logs"))}
+        expected = {
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            "sns:Publish",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:SendMessage",
+        }
+        assert actions == (expected if found.service.announces else set())
+
+
+def test_only_notification_sends_mail_and_only_from_its_own_address(prod: Synthesis) -> None:
+    mail = [(policy.stack, resource) for policy, action, resource in prod.allowed() if action.startswith("ses:")]
+    assert {stack for stack, _ in mail} == {"notification"}
+    assert "*" not in [resource for _, resource in mail]
+    assert len(mail) == 2
+
+
+def test_no_function_is_told_a_secret(prod: Synthesis) -> None:
+    for function in prod.resources("AWS::Lambda::Function"):
+        for name, value in function.properties.get("Environment", {}).get("Variables", {}).items():
+            assert not re.search(r"(?i)secret|password|token|api_?key|credential", name)
+            assert "secretsmanager" not in json.dumps(value)
+
+
+def test_functions_are_told_where_their_things_are(prod: Synthesis, services: tuple[Found, ...]) -> None:
+    common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    own = {
+        ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
+        ("payment", "consumer"): {"GATEWAY", "GATEWAY_TABLE"},
+        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET"},
+    }
+    for found in services:
+        data = {"TABLE"} | ({"INDEX"} if found.service.index else set())
+        told = {
+            "consumer": data | {"QUEUE", "DLQ", "MAX_RECEIVES", "BACKOFF_SECONDS"},
+            "relay": {"TOPIC"},
+            "api": data,
+        }
+        for function in prod.resources("AWS::Lambda::Function"):
+            if function.stack == found.name:
+                role = function.properties["FunctionName"].rpartition("-")[2]
+                expected = common | told[role] | own.get((found.name, role), set())
+                assert set(function.properties["Environment"]["Variables"]) == expected
+
+
+def test_functions_log_json_to_a_group_of_their_own_and_are_traced(prod: Synthesis) -> None:
+    for function in prod.resources("AWS::Lambda::Function"):
+        assert function.properties["LoggingConfig"]["LogFormat"] == "JSON"
+        group = function.properties["LoggingConfig"]["LogGroup"]["Ref"]
+        body = prod.templates[function.stack]["Resources"][group]["Properties"]
+        assert body["LogGroupName"] == f"/aws/lambda/{function.properties['FunctionName']}"
+        assert body["RetentionInDays"] == 90
+        assert function.properties["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_prod_guards_what_cannot_be_had_again(prod: Synthesis) -> None:
+    for table in prod.resources("AWS::DynamoDB::Table"):
+        assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+        assert table.properties["DeletionProtectionEnabled"] is True
+        assert table.body["DeletionPolicy"] == "Retain"
+    assert prod.only("api", "AWS::Cognito::UserPool").properties["DeletionProtection"] == "ACTIVE"

@@ -1,0 +1,352 @@
+"""What the API answers: repeats, ownership, and a clear refusal of everything else, which stores nothing."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.shop import ADDRESS, Shop
+
+
+def lines(count: int) -> list[dict[str, Any]]:
+    return [{"sku": f"sku-{n}", "quantity": 1} for n in range(count)]
+
+
+def stored(shop: Shop) -> int:
+    return sum("state" in item for item in shop.cloud.items(shop.cloud.table("orders")))
+
+
+def test_a_placed_order_is_accepted_with_the_shops_prices_and_its_place(shop: Shop) -> None:
+    shop.stock("mug", 10, price=1250)
+    shop.stock("pen", 10, price=199)
+    answer = shop.post(shop.order(("mug", 2), ("pen", 3)))
+    assert answer.status == 202
+    assert answer.headers["location"] == f"/orders/{answer.body['id']}"
+    assert "idempotent-replayed" not in answer.headers
+    assert answer.body["status"] == "PENDING"
+    assert answer.body["total"] == {"amount": 2 * 1250 + 3 * 199, "currency": "EUR"}
+    assert answer.body["waiting_for"] == ["payment", "stock"]
+    assert answer.body["lines"] == [
+        {"sku": "mug", "quantity": 2, "price": {"amount": 1250, "currency": "EUR"}},
+        {"sku": "pen", "quantity": 3, "price": {"amount": 199, "currency": "EUR"}},
+    ]
+
+
+def test_the_same_key_and_request_get_the_first_answer_whatever_has_become_of_the_order(shop: Shop) -> None:
+    shop.stock("mug", 10, price=1000)
+    body = shop.order(("mug", 2))
+    first = shop.post(body, "key")
+    shop.cloud.settle()
+    shop.stock("mug", 10, price=9999)
+    again = shop.post(body, "key")
+    assert (again.status, again.body) == (202, first.body)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"]
+    assert stored(shop) == 1
+
+
+def test_a_repeat_is_answered_though_its_product_is_gone(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    first = shop.post(shop.order(("mug", 1)), "key")
+    shop.cloud.dynamodb.delete_item(TableName=shop.cloud.table("orders"), Key={"pk": {"S": "product#mug"}})
+    forget_products(shop)
+    again = shop.post(shop.order(("mug", 1)), "key")
+    assert (again.status, again.body) == (202, first.body)
+    assert shop.post(shop.order(("mug", 1)), "other").status == 422
+
+
+def forget_products(shop: Shop) -> None:
+    """A function that has just started keeps no products."""
+    shop.cloud.forget("orders", "api")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lines": [{"sku": "mug", "quantity": 2}]},
+        {"lines": [{"sku": "gone", "quantity": 1}]},
+        {"email": "eve@example.com"},
+        {"payment_method": "pm_card_declined"},
+        {"address": ADDRESS | {"street": "2 Mill Lane"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_same_key_with_another_request_is_refused(shop: Shop, change: dict[str, Any]) -> None:
+    shop.stock("mug", 10)
+    shop.post(shop.order(("mug", 1)), "key")
+    answer = shop.post(shop.order(("mug", 1)) | change, "key")
+    assert (answer.status, answer.body["field"]) == (422, "Idempotency-Key")
+    assert stored(shop) == 1
+
+
+def test_two_customers_may_use_the_same_key(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    ids = {shop.post(shop.order(("mug", 1)), "key", caller=caller).body["id"] for caller in ("a", "b")}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"lines": []}, 422, "lines"),
+        ({"lines": lines(51)}, 422, "lines"),
+        ({"lines": [{"sku": "mug", "quantity": 1}, {"sku": "mug", "quantity": 2}]}, 422, "lines[1].sku"),
+        ({"lines": [{"sku": "mug", "quantity": 0}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug", "quantity": 1001}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug", "quantity": -1}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug", "quantity": 1.5}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug", "quantity": "1"}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug", "quantity": True}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug"}]}, 422, "lines[0].quantity"),
+        ({"lines": [{"sku": "mug", "quantity": 1, "price": 1}]}, 422, "lines[0].price"),
+        ({"lines": [{"sku": "no-such", "quantity": 1}]}, 422, "lines[0].sku"),
+        ({"lines": [{"sku": "no such", "quantity": 1}]}, 422, "lines[0].sku"),
+        ({"lines": [{"sku": "", "quantity": 1}]}, 422, "lines[0].sku"),
+        ({"lines": "mug"}, 422, "lines"),
+        ({"total": 1}, 422, "total"),
+        ({"email": "nobody"}, 422, "email"),
+        ({"email": "a@b.c\nBcc: d@e.f"}, 422, "email"),
+        ({"email": "x" * 300 + "@example.com"}, 422, "email"),
+        ({"payment_method": ""}, 422, "payment_method"),
+        ({"payment_method": "x" * 65}, 422, "payment_method"),
+        ({"address": {**ADDRESS, "planet": "Mars"}}, 422, "address.planet"),
+        ({"address": {**ADDRESS, "country": "Belgium"}}, 422, "address.country"),
+        ({"address": {**ADDRESS, "name": " "}}, 422, "address.name"),
+        ({"address": {**ADDRESS, "city": "x" * 101}}, 422, "address.city"),
+        ({"address": None}, 422, "address"),
+        ({"email": None}, 422, "email"),
+    ],
+)
+def test_what_is_not_an_order_is_refused_by_its_field_and_stores_nothing(
+    shop: Shop, change: dict[str, Any], status: int, field: str
+) -> None:
+    shop.stock("mug", 10)
+    answer = shop.post(shop.order(("mug", 1)) | change)
+    assert (answer.status, answer.body["field"]) == (status, field)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["status"] == status
+    assert answer.body["detail"]
+    assert stored(shop) == 0
+
+
+@pytest.mark.parametrize("body", ["", "{", "nothing", "\ud800", '{"lines": [}', "[" * 5000])
+def test_what_is_not_json_is_refused(shop: Shop, body: str) -> None:
+    answer = shop.post(body)
+    assert answer.status in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert stored(shop) == 0
+
+
+def test_a_body_over_64_kib_is_refused(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    answer = shop.post(json.dumps(shop.order(("mug", 1))) + " " * 65_536)
+    assert answer.status == 413
+    assert stored(shop) == 0
+
+
+@pytest.mark.parametrize("key", [None, "", " ", "with space", "x" * 256, "tab\t", "é"])
+def test_a_missing_or_malformed_idempotency_key_is_refused(shop: Shop, key: str | None) -> None:
+    shop.stock("mug", 10)
+    headers = {} if key is None else {"Idempotency-Key": key}
+    answer = shop.call("POST", "/orders", shop.order(("mug", 1)), headers=headers)
+    assert (answer.status, answer.body["field"]) == (400, "Idempotency-Key")
+    assert stored(shop) == 0
+
+
+def test_the_longest_key_is_taken(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    assert shop.post(shop.order(("mug", 1)), "~" * 255).status == 202
+
+
+def test_products_of_two_currencies_do_not_go_into_one_order(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    terms = {"name": "Pen", "price": {"amount": 100, "currency": "USD"}}
+    shop.call("PUT", "/products/pen", terms, operator=True)
+    answer = shop.post(shop.order(("mug", 1), ("pen", 1)))
+    assert (answer.status, answer.body["field"]) == (422, "lines")
+
+
+def test_a_pending_order_says_what_it_waits_for_and_when_to_ask_again(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    pending = shop.call("GET", f"/orders/{order}")
+    assert (pending.body["status"], pending.headers["retry-after"]) == ("PENDING", "1")
+    shop.cloud.settle(without=("payment",))
+    assert shop.show(order)["waiting_for"] == ["payment"]
+    shop.cloud.settle()
+    confirmed = shop.call("GET", f"/orders/{order}")
+    assert (confirmed.body["status"], confirmed.body["waiting_for"]) == ("CONFIRMED", [])
+    assert "retry-after" not in confirmed.headers
+
+
+@pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/timeline"])
+def test_an_order_of_another_customer_does_not_exist(shop: Shop, path: str) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    shop.cloud.settle()
+    foreign = shop.call("GET", path.format(order), caller="eve")
+    unknown = shop.call("GET", path.format("00000000-0000-0000-0000-000000000000"), caller="eve")
+    assert (foreign.status, unknown.status) == (404, 404)
+    assert (foreign.body, foreign.headers) == (unknown.body, unknown.headers)
+    assert shop.call("GET", path.format(order), caller="op", operator=True).status == 200
+
+
+def test_an_order_of_another_customer_cannot_be_cancelled(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    assert shop.call("POST", f"/orders/{order}/cancellation", caller="eve").status == 404
+    assert shop.show(order)["status"] == "PENDING"
+
+
+@pytest.mark.parametrize("order", ["product#mug", "x" * 3000, "stock#mug"])
+@pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/timeline"])
+def test_what_is_no_orders_id_is_not_found(shop: Shop, path: str, order: str) -> None:
+    shop.stock("mug", 10)
+    assert shop.call("GET", path.format(order), operator=True).status == 404
+
+
+@pytest.mark.parametrize("path", ["/products/{}", "/stock/{}"])
+def test_what_is_no_sku_is_refused_by_its_field(shop: Shop, path: str) -> None:
+    answer = shop.call("GET", path.format("x" * 3000), operator=True)
+    assert (answer.status, answer.body["field"]) == (422, "sku")
+
+
+def test_an_own_order_that_history_has_not_heard_of_is_worth_asking_for_again(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    answer = shop.call("GET", f"/orders/{order}/timeline")
+    assert (answer.status, answer.headers["retry-after"]) == (404, "1")
+
+
+def test_a_dispatched_order_cannot_be_cancelled(shop: Shop) -> None:
+    from tests.integration.facts import fact
+    from tidings.contracts import OrderDispatched
+
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    shop.cloud.settle()
+    shop.cloud.hand("orders", fact(order, "warehouse", OrderDispatched()))
+    answer = shop.cancel(order)
+    assert answer.status == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert shop.show(order)["status"] == "DISPATCHED"
+
+
+def test_cancelling_twice_is_cancelling_once(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    first, again = shop.cancel(order), shop.cancel(order)
+    assert (first.status, again.status) == (202, 202)
+    assert first.body == again.body
+    assert (again.body["status"], again.body["reason"]) == ("CANCELLED", "customer")
+    assert len(shop.cloud.item("orders", order)["events"]["L"]) == 2
+
+
+def test_own_orders_are_listed_newest_first_page_by_page(shop: Shop) -> None:
+    shop.stock("mug", 100)
+    placed = [shop.place(("mug", 1)) for _ in range(7)]
+    shop.post(shop.order(("mug", 1)), caller="another")
+    listed: list[str] = []
+    query = {"limit": "3"}
+    pages = 0
+    while True:
+        page = shop.call("GET", "/orders", query=query).body
+        listed += [item["id"] for item in page["items"]]
+        pages += 1
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert listed == placed[::-1]
+    assert pages == 3
+
+
+def test_a_list_shows_what_has_become_of_each_order(shop: Shop) -> None:
+    shop.stock("mug", 100)
+    order = shop.place(("mug", 1))
+    shop.cloud.settle()
+    (item,) = shop.call("GET", "/orders").body["items"]
+    shown = shop.show(order)
+    assert item == {name: shown[name] for name in ("id", "status", "total", "created_at")}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "101"}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"limit": "-1"}, "limit"),
+        ({"limit": "²"}, "limit"),
+        ({"cursor": "!"}, "cursor"),
+        ({"cursor": "bm90IG9uZQ=="}, "cursor"),
+        ({"cursor": base64.urlsafe_b64encode(b'["", ""]').decode()}, "cursor"),
+    ],
+)
+def test_a_malformed_page_is_refused(shop: Shop, query: dict[str, str], field: str) -> None:
+    for path in ("/orders", "/products"):
+        answer = shop.call("GET", path, query=query)
+        assert (answer.status, answer.body["field"]) == (400, field)
+
+
+def test_anyone_sees_the_products(shop: Shop) -> None:
+    shop.stock("mug", 1, price=1250)
+    shop.stock("cup", 1, price=800)
+    assert [item["sku"] for item in shop.call("GET", "/products", caller=None).body["items"]] == ["cup", "mug"]
+    assert shop.call("GET", "/products/mug", caller=None).body == {
+        "sku": "mug",
+        "name": "Product mug",
+        "price": {"amount": 1250, "currency": "EUR"},
+    }
+    assert shop.call("GET", "/products/none", caller=None).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}), ("/stock/mug", {"on_hand": 1})],
+)
+def test_a_customer_sets_neither_products_nor_stock(shop: Shop, path: str, body: dict[str, Any]) -> None:
+    answer = shop.call("PUT", path, body)
+    assert answer.status == 403
+    assert shop.call("GET", path, operator=True).status == 404
+
+
+def test_a_customer_does_not_see_the_stock(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    assert shop.call("GET", "/stock/mug").status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/products/mug", {"name": "", "price": {"amount": 1, "currency": "EUR"}}, "name"),
+        ("/products/mug", {"name": "Mug", "price": {"amount": -1, "currency": "EUR"}}, "price.amount"),
+        ("/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "euro"}}, "price.currency"),
+        ("/products/mug", {"name": "Mug"}, "price"),
+        ("/products/.mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}, "sku"),
+        ("/stock/mug", {"on_hand": -1}, "on_hand"),
+        ("/stock/mug", {"on_hand": "1"}, "on_hand"),
+        ("/stock/mug", {}, "on_hand"),
+        ("/stock/-mug", {"on_hand": 1}, "sku"),
+    ],
+)
+def test_what_is_no_product_or_stock_is_refused_by_its_field(
+    shop: Shop, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = shop.call("PUT", path, body, operator=True)
+    assert (answer.status, answer.body["field"]) == (422, field)
+
+
+def test_stock_is_not_set_below_what_is_reserved(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    shop.place(("mug", 4))
+    shop.cloud.settle()
+    answer = shop.call("PUT", "/stock/mug", {"on_hand": 3}, operator=True)
+    assert (answer.status, answer.body["field"]) == (422, "on_hand")
+    assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 4, "available": 6}
+    assert shop.call("PUT", "/stock/mug", {"on_hand": 4}, operator=True).body["available"] == 0
+
+
+def test_a_path_that_leads_nowhere_is_a_problem_too(shop: Shop) -> None:
+    answer = shop.call("GET", "/nowhere")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")

@@ -1,0 +1,125 @@
+"""What each step costs: the calls to AWS that a function makes, counted at the real clients."""
+
+from collections import Counter
+
+import pytest
+
+from tests.integration.cloud import Cloud
+from tests.integration.facts import fact, new_order, placed
+from tests.integration.shop import Shop
+from tidings.contracts import Money, OrderCancelled, OrderDispatched, PaymentCaptured, StockReserved, Units
+
+CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
+RESERVED = StockReserved(lines=(Units("mug", 2),))
+
+
+def test_placing_an_order_is_one_write_and_nothing_else(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    shop.place(("mug", 1))
+    with shop.cloud.calls.counted() as calls:
+        shop.place(("mug", 2))
+    assert calls.names() == {"PutItem": 1}
+
+
+def test_the_first_order_for_a_product_reads_it_once(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    with shop.cloud.calls.counted() as calls:
+        shop.place(("mug", 2))
+    assert calls.names() == {"BatchGetItem": 1, "PutItem": 1}
+
+
+def test_a_repeated_order_is_one_write_that_fails_and_reads_nothing(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    shop.place(("mug", 2), key="once")
+    with shop.cloud.calls.counted() as calls:
+        shop.place(("mug", 2), key="once")
+    assert calls.names() == {"PutItem": 1}
+
+
+def test_a_reaction_of_orders_is_one_read_and_one_write(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2))
+    shop.cloud.handler("orders", "consumer")
+    with shop.cloud.calls.counted() as calls:
+        shop.cloud.hand("orders", fact(order, "payment", CAPTURED))
+    assert calls.names() == {"GetItem": 1, "PutItem": 1}
+
+
+def test_the_events_of_one_order_in_a_batch_share_one_read(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2))
+    shop.cloud.handler("orders", "consumer")
+    with shop.cloud.calls.counted() as calls:
+        shop.cloud.hand("orders", fact(order, "payment", CAPTURED), fact(order, "inventory", RESERVED))
+    assert calls.names() == {"GetItem": 1, "PutItem": 2}
+
+
+def test_a_duplicate_is_one_read_and_no_write(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2))
+    shop.cloud.hand("orders", fact(order, "payment", CAPTURED))
+    with shop.cloud.calls.counted() as calls:
+        shop.cloud.hand("orders", fact(order, "payment", CAPTURED))
+    assert calls.names() == {"GetItem": 1}
+
+
+def test_a_reservation_is_one_transaction_and_no_read(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    shop.cloud.handler("inventory", "consumer")
+    with shop.cloud.calls.counted() as calls:
+        shop.cloud.hand("inventory", placed(new_order(), ("mug", 2)))
+    assert calls.names() == {"TransactWriteItems": 1}
+
+
+def test_a_charge_is_one_read_and_two_writes_beside_the_gateways_own(cloud: Cloud) -> None:
+    cloud.handler("payment", "consumer")
+    with cloud.calls.counted() as calls:
+        cloud.hand("payment", placed(new_order(), ("mug", 2)))
+    own = Counter(name for name, request in calls.made if request["TableName"] == cloud.table("payment"))
+    assert own == {"GetItem": 1, "PutItem": 2}
+
+
+@pytest.mark.parametrize(
+    "event", [CAPTURED, OrderCancelled(reason="customer"), OrderDispatched()], ids=lambda data: type(data).__name__
+)
+def test_an_email_is_one_read_two_writes_and_one_sending(
+    cloud: Cloud, event: PaymentCaptured | OrderCancelled | OrderDispatched
+) -> None:
+    order = new_order()
+    cloud.hand("notification", placed(order, ("mug", 2)))
+    with cloud.calls.counted() as calls:
+        cloud.hand("notification", fact(order, "other", event))
+    assert calls.names() == {"GetItem": 1, "PutItem": 2, "SendEmail": 1}
+
+
+def test_learning_an_address_is_one_write(cloud: Cloud) -> None:
+    cloud.handler("notification", "consumer")
+    with cloud.calls.counted() as calls:
+        cloud.hand("notification", placed(new_order(), ("mug", 2)))
+    assert calls.names() == {"PutItem": 1}
+
+
+def test_history_makes_one_write_an_event(cloud: Cloud) -> None:
+    cloud.handler("history", "consumer")
+    with cloud.calls.counted() as calls:
+        cloud.hand("history", *(placed(new_order(), ("mug", 2)) for _ in range(10)))
+    assert calls.names() == {"PutItem": 10}
+
+
+@pytest.mark.parametrize(("orders", "calls_due"), [(1, 1), (10, 1), (11, 2), (30, 3)])
+def test_the_relay_makes_one_call_for_ten_events_of_different_orders(shop: Shop, orders: int, calls_due: int) -> None:
+    shop.stock("mug", 1_000)
+    for _ in range(orders):
+        shop.place(("mug", 1))
+    shop.cloud.handler("orders", "relay")
+    with shop.cloud.calls.counted() as calls:
+        assert shop.cloud.relay("orders") == orders
+    assert calls.names() == {"PublishBatch": calls_due}
+
+
+def test_the_relay_is_not_called_for_a_write_that_announces_nothing(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2))
+    shop.cloud.relay("orders")
+    shop.cloud.hand("orders", fact(order, "payment", CAPTURED))
+    assert shop.cloud.relay("orders") == 0

@@ -1,0 +1,199 @@
+"""Messages that fail, on real queues: what goes back, what goes to the dead-letter queue and why, what is not hurt."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.integration.cloud import Cloud
+from tests.integration.facts import fact, new_order, placed
+from tests.integration.shop import Shop
+from tidings.contracts import Money, OrderCancelled, PaymentCaptured
+
+CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
+
+
+def changed(body: str, **members: Any) -> str:
+    return json.dumps(json.loads(body) | members)
+
+
+POISON: dict[str, tuple[str, str]] = {
+    "no-json": ("{", "undecodable"),
+    "no-event": ("{}", "not-an-event"),
+    "other-id": (changed(fact("order", "payment", CAPTURED), id="payment/another/1"), "not-an-event"),
+    "unknown-type": (fact("order", "payment", OrderCancelled(reason="fraud")), "unknown-type"),
+    "next-major": (
+        changed(fact("order", "payment", CAPTURED), dataschema="urn:tidings:PaymentCaptured:2"),
+        "unknown-version",
+    ),
+    "broken-contract": (changed(fact("order", "payment", CAPTURED), data={"payment": 1}), "breaks-contract"),
+    "unknown-order": (fact(new_order(), "payment", CAPTURED), "unknown-order"),
+    "oversized": (changed(fact("order", "payment", CAPTURED), data={"x": "x" * 70_000}), "oversized"),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_a_message_that_can_never_be_handled_is_dead_at_once_with_its_reason_and_hurts_no_neighbour(
+    shop: Shop, name: str
+) -> None:
+    body, reason = POISON[name]
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    queue = shop.cloud.queue("orders")
+    for message in (body, fact(order, "payment", CAPTURED)):
+        shop.cloud.sqs.send_message(QueueUrl=queue, MessageBody=message)
+    assert shop.cloud.deliver("orders") == 2
+    (letter,) = shop.cloud.dead_letters("orders")
+    assert letter["body"] == body
+    assert letter["reasons"]["reason"] == reason
+    assert letter["reasons"]["detail"]
+    assert letter["reasons"]["attempts"] == "1"
+    assert int(letter["reasons"]["first_seen"]) > 0
+    assert shop.show(order)["waiting_for"] == ["stock"]
+    assert shop.cloud.deliver("orders") == 0
+
+
+def fail(cloud: Cloud, table: str, order: str, *, name: str = "GetItem") -> None:
+    """What concerns one order fails at the table, as a throttled or broken one would."""
+    from botocore.exceptions import ClientError
+
+    def refuses(call: str, request: Mapping[str, Any]) -> bool:
+        if call == name and request["TableName"] == table and order in json.dumps(request):
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "broken"}}, call)
+        return False
+
+    cloud.calls.before = refuses
+
+
+def send(cloud: Cloud, service: str, order: str, *bodies: str) -> None:
+    for n, body in enumerate(bodies):
+        cloud.sqs.send_message(
+            QueueUrl=cloud.queue(service),
+            MessageBody=body,
+            MessageGroupId=order,
+            MessageDeduplicationId=f"{order}-{n}",
+        )
+
+
+def test_a_message_that_fails_five_times_is_dead_with_its_reason_and_its_follower_is_handled(cloud: Cloud) -> None:
+    order = new_order()
+    cancelled = fact(order, "orders", OrderCancelled(reason="customer"), 2)
+    send(cloud, "payment", order, placed(order, ("mug", 1)), cancelled)
+    gateway = cloud.environment("payment", "consumer")["GATEWAY_TABLE"]
+    cloud.handler("payment", "consumer")
+    fail(cloud, gateway, order, name="PutItem")
+    for _ in range(4):
+        assert cloud.deliver("payment") == 2
+        assert cloud.item("payment", order) == {}
+    assert cloud.deliver("payment") == 2
+    assert cloud.item("payment", order)["state"]["status"] == "forbidden"
+    (letter,) = cloud.dead_letters("payment")
+    assert letter["reasons"]["reason"] == "gave-up"
+    assert "InternalServerError" in letter["reasons"]["detail"]
+    assert (letter["reasons"]["attempts"], letter["reasons"]["type"]) == ("5", "OrderPlaced")
+
+
+def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(cloud: Cloud) -> None:
+    bad, *good = (new_order() for _ in range(4))
+    bodies = {order: placed(order, ("mug", 1)) for order in (bad, *good)}
+    cloud.handler("payment", "consumer")
+    fail(cloud, cloud.table("payment"), bad)
+    failures = cloud.hand("payment", *bodies.values())
+    assert failures == [{"itemIdentifier": "message-0"}]
+    assert {payment["order"]["S"] for payment in cloud.payments()} == set(good)
+
+
+def test_what_is_redriven_after_the_fault_is_handled(cloud: Cloud) -> None:
+    order = new_order()
+    send(cloud, "payment", order, placed(order, ("mug", 1)))
+    cloud.handler("payment", "consumer")
+    fail(cloud, cloud.table("payment"), order)
+    while cloud.deliver("payment"):
+        pass
+    cloud.calls.before = lambda _name, _request: False
+    assert cloud.redrive("payment") == 1
+    cloud.deliver("payment")
+    assert cloud.item("payment", order)["state"]["status"] == "captured"
+
+
+def test_a_service_that_is_down_delays_nobody_else_and_catches_up(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    shop.cloud.settle(without=("notification", "history"))
+    assert shop.show(order)["status"] == "CONFIRMED"
+    assert shop.cloud.mails() == []
+    shop.cloud.settle()
+    assert len(shop.cloud.mails()) == 1
+    assert len(shop.timeline(order)) == 5
+
+
+def bounce(order: str, kind: str, message: str = "m-1") -> str:
+    """SES's report, as its rule passes it on (Amazon SES Developer Guide, "Bounce record")."""
+    tags = {
+        "order": [order],
+        "kind": [kind],
+        "correlation": [b"test".hex()],
+        "trace": ["00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"],
+        "ses:configuration-set": ["tidings"],
+    }
+    return json.dumps(
+        {
+            "eventType": "Bounce",
+            "bounce": {
+                "bounceType": "Permanent",
+                "bounceSubType": "General",
+                "bouncedRecipients": [{"emailAddress": "ada@example.com", "diagnosticCode": "550 no such user"}],
+                "timestamp": "2026-01-31T08:30:00.123Z",
+            },
+            "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
+        }
+    )
+
+
+def test_a_bounce_is_announced_once_and_the_address_is_not_tried_again(cloud: Cloud) -> None:
+    order = new_order()
+    cloud.hand("notification", placed(order, ("mug", 1)), fact(order, "payment", CAPTURED))
+    report = bounce(order, "receipt")
+    assert cloud.hand("notification", report, report) == []
+    assert cloud.hand("notification", fact(order, "orders", OrderCancelled(reason="customer"), 2)) == []
+    log = [json.loads(event["S"]) for event in cloud.item("notification", order)["events"]["L"]]
+    assert [(event["type"], event["data"].get("kind")) for event in log] == [
+        ("ReceiptSent", None),
+        ("EmailFailed", "receipt"),
+        ("EmailFailed", "cancellation"),
+    ]
+    assert "550 no such user" in log[1]["data"]["detail"]
+    assert log[1]["correlationid"] == "test"
+    assert len(cloud.mails()) == 1
+
+
+def test_a_mail_that_is_rejected_for_our_own_unverified_sender_is_sent_once_that_is_mended(cloud: Cloud) -> None:
+    sender = cloud.environment("notification", "consumer")["SENDER"]
+    order = new_order()
+    cloud.hand("notification", placed(order, ("mug", 1)))
+    cloud.ses.delete_identity(Identity=sender)
+    assert len(cloud.hand("notification", fact(order, "payment", CAPTURED))) == 1
+    cloud.ses.verify_email_identity(EmailAddress=sender)
+    assert cloud.hand("notification", fact(order, "payment", CAPTURED)) == []
+    assert len(cloud.mails()) == 1
+
+
+def test_an_address_that_is_rejected_at_once_is_announced_and_not_tried_again(cloud: Cloud) -> None:
+
+    order = new_order()
+    cloud.hand("notification", placed(order, ("mug", 1)))
+
+    def rejects(call: str, _request: Mapping[str, Any]) -> bool:
+        if call == "SendEmail":
+            refusal = cloud.ses.exceptions.MessageRejected
+            raise refusal({"Error": {"Code": "MessageRejected", "Message": "Address is blocked."}}, call)
+        return False
+
+    cloud.calls.before = rejects
+    assert cloud.hand("notification", fact(order, "payment", CAPTURED)) == []
+    cloud.calls.before = lambda _name, _request: False
+    assert cloud.hand("notification", fact(order, "payment", CAPTURED)) == []
+    (announced,) = cloud.item("notification", order)["events"]["L"]
+    assert json.loads(announced["S"])["data"] == {"kind": "receipt", "detail": "Address is blocked."}
+    assert cloud.mails() == []

@@ -1,0 +1,79 @@
+"""The `tidings` command on a deployed shop."""
+
+import json
+
+import httpx
+
+from tests.system.deployed import Deployed, User, order_id, tidings
+
+
+def test_outputs_are_json_that_says_where_everything_is(shop: Deployed) -> None:
+    answer = tidings(shop.cloud.directory, "outputs")
+
+    found = json.loads(answer.stdout)
+    assert answer.returncode == 0
+    assert list(found) == ["api", "endpoint", "region", "topic", "user_pool", "client", "services"]
+    assert set(found["services"]) == {"orders", "payment", "inventory", "notification", "history"}
+    assert all(list(service) == ["queue", "dlq", "table", "function"] for service in found["services"].values())
+    assert httpx.get(f"{found['api']}/products").status_code == 200
+    assert httpx.get(f"{found['endpoint']}/_ministack/health").json()["auth"] == "enabled"
+
+
+def test_token_prints_a_token_of_a_new_user_and_nothing_else(shop: Deployed) -> None:
+    answer = tidings(shop.cloud.directory, "token", "--user", "somebody-new")
+
+    header = {"Authorization": f"Bearer {answer.stdout.strip()}"}
+    assert answer.stdout.count("\n") == 1
+    assert httpx.get(f"{shop.outputs.api}/orders", headers=header).json() == {"items": [], "next": None}
+
+
+def test_token_makes_an_operator(shop: Deployed, sku: str) -> None:
+    token = tidings(shop.cloud.directory, "token", "--user", "chief", "--operator").stdout.strip()
+
+    stock = httpx.get(f"{shop.outputs.api}/stock/{sku}", headers={"Authorization": f"Bearer {token}"})
+
+    assert stock.json()["sku"] == sku
+
+
+def test_an_order_is_placed_shown_and_cancelled(shop: Deployed, operator: User, sku: str) -> None:
+    placed = tidings(shop.cloud.directory, "order", "place", "--sku", f"{sku}:2", "--json")
+    order = str(json.loads(placed.stdout)["id"])
+    operator.timeline(order, "OrderConfirmed", "ReceiptSent")
+
+    shown = tidings(shop.cloud.directory, "order", "show", order)
+    assert f"{order}: CONFIRMED, 2 x {sku}, 20.00 EUR" in shown.stdout
+
+    assert tidings(shop.cloud.directory, "order", "cancel", order).returncode == 0
+    operator.timeline(order, "OrderCancelled", "PaymentRefunded", "StockReleased")
+    assert f"{order}: CANCELLED (customer)" in tidings(shop.cloud.directory, "order", "show", order).stdout
+
+
+def test_a_timeline_says_what_happened_and_why(shop: Deployed, customer: User, sku: str) -> None:
+    order = order_id(customer.place({sku: 1}))
+    customer.timeline(order, "OrderConfirmed", "ReceiptSent")
+
+    table = tidings(shop.cloud.directory, "timeline", order)
+
+    rows = {words[3]: " ".join(words[4:]) for line in table.stdout.splitlines() if len(words := line.split()) > 4}
+    assert rows["OrderPlaced"] == "a command"
+    assert rows["StockReserved"].endswith("ms OrderPlaced")
+    assert rows["ReceiptSent"].endswith("ms PaymentCaptured")
+
+
+def test_a_refusal_is_one_line_with_the_problems_detail_and_exit_status_1(shop: Deployed) -> None:
+    answer = tidings(shop.cloud.directory, "order", "place", "--sku", "unknown:1")
+
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr == "Error: 422 Unknown SKU: There is no product unknown. [lines[0].sku]\n"
+
+
+def test_a_second_deploy_finds_the_running_cloud_and_what_is_in_it(shop: Deployed, customer: User, sku: str) -> None:
+    order = order_id(customer.place({sku: 1}))
+    before = shop.cloud.running()
+
+    again = tidings(shop.cloud.directory, "up")
+
+    assert again.returncode == 0, again.stderr
+    assert shop.cloud.running() == before
+    assert customer.ended(order)["status"] == "CONFIRMED"

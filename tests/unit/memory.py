@@ -1,0 +1,148 @@
+"""The runtime's ports in memory. Whatever can go wrong with a real one can be brought about in these."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
+
+from tidings.consumer import DeadLetter
+from tidings.decisions import Adjust, Refused
+from tidings.item import Attributes
+from tidings.relay import Entry
+from tidings.table import ConflictError, LostError, RefusedError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Write = Callable[[], None]
+Mishap = Callable[[Write], None]
+"""What becomes of a write, which it is given."""
+
+
+def fails(error: Exception) -> Mishap:
+    """The write is not done."""
+
+    def mishap(_write: Write) -> None:
+        raise error
+
+    return mishap
+
+
+def unanswered(write: Write) -> None:
+    """The write is done, and nobody hears of it."""
+    write()
+    raise TimeoutError("no answer")
+
+
+def unacknowledged(write: Write) -> None:
+    """The write is done, its answer is lost, and the client by itself writes once more."""
+    write()
+    write()
+
+
+def conflicts(_write: Write) -> None:
+    """Another transaction holds the item."""
+    raise ConflictError("a transaction holds the item")
+
+
+def comes_after(another: Write) -> Mishap:
+    """Another write comes first."""
+
+    def mishap(write: Write) -> None:
+        another()
+        write()
+
+    return mishap
+
+
+class MemoryTable:
+    """A table; it counts the readings, and keeps each item written. `mishaps` befall its next writes, in turn."""
+
+    def __init__(self, *items: Attributes) -> None:
+        self.items: dict[str, Attributes] = {item["pk"]["S"]: item for item in items}
+        self.reads = 0
+        self.writes: list[Attributes] = []
+        self.mishaps: deque[Mishap] = deque()
+
+    def get(self, key: str) -> Attributes | None:
+        self.reads += 1
+        return self.items.get(key)
+
+    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
+        def write() -> None:
+            self._write(item, expected, adjusts)
+
+        if self.mishaps:
+            self.mishaps.popleft()(write)
+        else:
+            write()
+
+    def number(self, key: str, name: str) -> int:
+        return int(self.items[key][name]["N"])
+
+    def _write(self, item: Attributes, expected: int, adjusts: Sequence[Adjust]) -> None:
+        key = item["pk"]["S"]
+        found = self.items.get(key)
+        if (int(found["version"]["N"]) if found else 0) != expected:
+            raise LostError(found)
+        if refused := tuple((adjust, self.items.get(adjust.key)) for adjust in adjusts if not self._allows(adjust)):
+            raise RefusedError(Refused(refused))
+        for adjust in adjusts:
+            sums = {name: {"N": str(self.number(adjust.key, name) + by)} for name, by in adjust.add.items()}
+            self.items[adjust.key] = {**self.items[adjust.key], **sums}
+        self.items[key] = item
+        self.writes.append(item)
+
+    def _allows(self, adjust: Adjust) -> bool:
+        return adjust.key in self.items and all(
+            self.number(adjust.key, name) >= least for name, least in adjust.at_least.items()
+        )
+
+
+class MemoryQueue:
+    """A queue and its dead-letter queue, either of which can be out of order."""
+
+    def __init__(self) -> None:
+        self.postponed: dict[str, int] = {}
+        self.buried: list[DeadLetter] = []
+        self.cannot_postpone = False
+        self.cannot_bury = False
+
+    def postpone(self, delays: Mapping[str, int]) -> None:
+        if self.cannot_postpone:
+            raise TimeoutError("the queue does not answer")
+        self.postponed.update(delays)
+
+    def bury(self, letter: DeadLetter) -> None:
+        if self.cannot_bury:
+            raise TimeoutError("the dead-letter queue does not answer")
+        self.buried.append(letter)
+
+
+class MemoryTopic:
+    """A topic: the batches it was given, and the ids of what it took. It refuses some entries, and breaks at some."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.sizes: list[int] = []
+        self.taken: list[str] = []
+        self.refuses: set[str] = set()
+        self.breaks_at: set[str] = set()
+
+    def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        ids = [entry.head.id for entry in entries]
+        self.batches.append(ids)
+        self.sizes.append(sum(entry.size for entry in entries))
+        if self.breaks_at.intersection(ids):
+            raise TimeoutError("the topic does not answer")
+        self.taken += [entry for entry in ids if entry not in self.refuses]
+        return [entry for entry in entries if entry.head.id in self.refuses]
+
+
+class AtOnce(Executor):
+    """Does what is submitted at once, in the caller's own thread."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future

@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ops.cli import app
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> CliRunner:
+    return CliRunner(env={"TIDINGS_LOCAL": str(tmp_path), "TIDINGS_STAGE": "local"})
+
+
+@pytest.mark.parametrize("line", ["sku:many", ":2", "sku:-1", "sku:1:2"])
+def test_a_line_that_is_not_sku_and_quantity_is_refused(run: CliRunner, line: str) -> None:
+    answer = run.invoke(app, ["order", "place", "--sku", line])
+    assert answer.exit_code == 2
+    assert "is not SKU:QUANTITY" in answer.output
+
+
+@pytest.mark.parametrize("command", ["up", "down", "demo"])
+def test_what_is_for_the_local_cloud_refuses_another_stage(run: CliRunner, command: str) -> None:
+    answer = run.invoke(app, ["--stage", "prod", command])
+    assert answer.exit_code == 1
+    assert "make deploy STAGE=prod" in answer.output
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "many"])
+def test_a_port_that_is_none_is_refused(run: CliRunner, port: str) -> None:
+    assert run.invoke(app, ["up", "--port", port]).exit_code == 2

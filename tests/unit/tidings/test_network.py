@@ -1,0 +1,9 @@
+import socket
+
+import pytest
+from pytest_socket import SocketBlockedError
+
+
+def test_a_unit_test_is_refused_a_socket() -> None:
+    with pytest.raises(SocketBlockedError):
+        socket.socket()
