@@ -27,11 +27,12 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         return f"urn:tidings:{cls.__name__}:{cls.major}"
 
 
+D_co = TypeVar("D_co", covariant=True)
 D = TypeVar("D")
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class Event(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
+class Event(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
     """A fact that a service announced about an order.
 
     `id` is `<source>/<order id>/<n>` and `sequence` is n, which counts that source's events of that order from
@@ -52,7 +53,7 @@ class Event(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
     correlationid: Annotated[str, Meta(max_length=128)]
     causationid: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
     traceparent: Annotated[str, Meta(max_length=64)]
-    data: D
+    data: D_co
 
     @property
     def millis(self) -> int:
@@ -69,7 +70,7 @@ _envelope = msgspec.json.Decoder(Event[Raw])
 _encoder = msgspec.json.Encoder()
 
 
-def encode(event: Event[D]) -> str:
+def encode(event: Event[Any]) -> str:
     """The event as JSON text: what the table keeps and the topic carries."""
     return _encoder.encode(event).decode()
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 MAX_DETAIL = 256
 
-_UNVERIFIED = "Email address is not verified"
-"""How MessageRejected begins where an identity is unverified (Amazon SES Developer Guide, "Amazon SES API errors")."""
+_UNVERIFIED = "not verified"
+"""What MessageRejected says where an identity is unverified (Amazon SES Developer Guide, "Amazon SES API errors")."""
 
 
 @dataclass(frozen=True)

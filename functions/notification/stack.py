@@ -6,11 +6,11 @@ from aws_cdk import aws_ses as ses
 
 from infra.service import ServiceStack
 
-REPORTS = [ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.COMPLAINT, ses.EmailSendingEvent.REJECT]
+REPORTS = [ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.REJECT]
 
 
 def extend(stack: ServiceStack) -> None:
-    """SES by a configuration set, whose bounces, complaints and rejections reach the service's own queue."""
+    """SES by a configuration set, whose bounces and rejections reach the service's own queue."""
     stage = stack.stage
     configuration_set = ses.ConfigurationSet(stack, "mail", configuration_set_name=stack.stack_name)
     _report_to_queue(stack, configuration_set)
@@ -38,7 +38,7 @@ def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSe
         event_pattern=events.EventPattern(
             source=["aws.ses"],
             detail={
-                "eventType": ["Bounce", "Complaint", "Reject"],
+                "eventType": ["Bounce", "Reject"],
                 "mail": {"tags": {"ses:configuration-set": [configuration_set.configuration_set_name]}},
             },
         ),
