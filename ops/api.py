@@ -96,10 +96,10 @@ def order_of(
         "payment_method": payment_method,
         "email": email,
         "address": {
-            "name": "Ada Lovelace",
-            "street": "12 St James's Square",
-            "city": "London",
-            "postal_code": "SW1Y 4JH",
-            "country": "GB",
+            "name": "A. Customer",
+            "street": "1 Harbour Street",
+            "city": "Ghent",
+            "postal_code": "9000",
+            "country": "BE",
         },
     }

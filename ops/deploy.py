@@ -16,7 +16,7 @@ from ops.stage import ROOT, Stage
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 TOOLKIT = "CDKToolkit"
-LOG_LINES = 15
+LOG_LINES = 8
 
 # CloudFormation's events as the CDK prints them: stack | done/all | time | status | type | logical id, reason
 EVENT = re.compile(r"^(?P<stack>[\w-]+) \|\s*(?P<done>\d+)/(?P<all>\d+) \|[^|]*\| (?P<status>\w+) +\| (?P<rest>.*)$")
@@ -80,7 +80,7 @@ def run_logged(
     environment: Mapping[str, str],
     log: Path,
     on_line: Callable[[str], None],
-) -> int:
+) -> tuple[int, list[str]]:
     """Runs a command with its output appended to the log and handed to `on_line`; gives its status, and its lines."""
     lines = []
     with (

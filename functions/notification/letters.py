@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from tidings.contracts import EmailKind, Money, OrderPlaced
+from tidings.money import written
 
 SUBJECTS: dict[EmailKind, str] = {
     "receipt": "Your receipt for order {order}",
@@ -26,20 +27,6 @@ REASONS = {
     "timeout": "it could not be completed in time",
 }
 
-MINOR_UNITS = {
-    "BHD": 3,
-    "JOD": 3,
-    "KWD": 3,
-    "OMR": 3,
-    "TND": 3,
-    "CLP": 0,
-    "ISK": 0,
-    "JPY": 0,
-    "KRW": 0,
-    "VND": 0,
-}
-"""Decimal places of the currencies that have not two of them (ISO 4217)."""
-
 
 @dataclass(frozen=True)
 class Letter:
@@ -53,21 +40,14 @@ class Letter:
 def letter(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> Letter:
     """The e-mail of a kind about an order; `detail` is the reason of a cancellation, the tracking of a dispatch."""
     told = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
-    opening = OPENINGS[kind].format(total=money(placed.total), detail=told)
-    rows = [(f"{line.quantity} x {line.sku}", money(_times(line.price, line.quantity))) for line in placed.lines]
-    rows.append(("Total", money(placed.total)))
+    opening = OPENINGS[kind].format(total=written(placed.total), detail=told)
+    rows = [(f"{line.quantity} x {line.sku}", written(_times(line.price, line.quantity))) for line in placed.lines]
+    rows.append(("Total", written(placed.total)))
     return Letter(
         subject=SUBJECTS[kind].format(order=order),
         text=_text(placed.address.name, opening, order, rows),
         html=_html(placed.address.name, opening, order, rows),
     )
-
-
-def money(amount: Money) -> str:
-    """An amount as people write it: `19.99 EUR`."""
-    places = MINOR_UNITS.get(amount.currency, 2)
-    whole, fraction = divmod(amount.amount, 10**places)
-    return f"{whole}.{fraction:0{places}d} {amount.currency}" if places else f"{whole} {amount.currency}"
 
 
 def _times(price: Money, quantity: int) -> Money:

@@ -6,7 +6,7 @@ from tidings.clock import rfc3339
 from tidings.contracts import Address, Money, OrderLine, OrderPlaced
 from tidings.events import Contract, Event, encode, event_id
 
-ADDRESS = Address("Ada Moss", "1 Mill Lane", "Ghent", "9000", "BE")
+ADDRESS = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 EPOCH = 1_750_000_000_000
 
 
@@ -39,7 +39,7 @@ def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", pr
         customer="customer-1",
         lines=tuple(OrderLine(sku, quantity, Money(price, "EUR")) for sku, quantity in lines),
         total=Money(total, "EUR"),
-        email="ada@example.com",
+        email="customer@example.com",
         address=ADDRESS,
         payment_method=method,
     )

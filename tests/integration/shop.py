@@ -8,7 +8,7 @@ from typing import Any
 from tests.integration.cloud import Cloud, Context
 
 ADDRESS = {
-    "name": "Ada Moss",
+    "name": "A. Customer",
     "street": "1 Mill Lane",
     "city": "Ghent",
     "postal_code": "9000",
@@ -86,7 +86,7 @@ class Shop:
         return {
             "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
             "payment_method": method,
-            "email": "ada@example.com",
+            "email": "customer@example.com",
             "address": ADDRESS,
         } | changes
 

@@ -143,7 +143,7 @@ def bounce(order: str, kind: str, message: str = "m-1") -> str:
             "bounce": {
                 "bounceType": "Permanent",
                 "bounceSubType": "General",
-                "bouncedRecipients": [{"emailAddress": "ada@example.com", "diagnosticCode": "550 no such user"}],
+                "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
                 "timestamp": "2026-01-31T08:30:00.123Z",
             },
             "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
