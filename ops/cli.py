@@ -117,7 +117,10 @@ def demo(context: typer.Context) -> None:
     """Load a small catalogue on the local cloud, place a handful of orders and show what becomes of them."""
     work: Context = context.obj
     work.only_local()
-    examples.show(work.stage, work.outputs)
+    try:
+        examples.show(work.stage, work.outputs)
+    except TimeoutError as error:
+        raise Failure(f"{error}; what the functions said is in {work.cloud.log}") from error
     results.print(
         f"""
 The shop runs on {work.outputs.api}
@@ -140,7 +143,7 @@ def outputs(context: typer.Context) -> None:
 @app.command()
 def token(
     context: typer.Context,
-    user: User | None = None,
+    user: Annotated[str | None, typer.Option(help="The user's name; else customer, or operator.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="Local: put the user among the operators.")] = False,
 ) -> None:
     """Print an ID token for the API. The stage local creates the user; others ask for the password."""

@@ -83,7 +83,7 @@ def decode(body: str) -> Event[Raw]:
     try:
         event = _envelope.decode(body)
         event.millis  # noqa: B018 - a time that cannot be read must not be found out half-way through a reaction
-    except (msgspec.ValidationError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         # ValidationError is a DecodeError and a ValueError too: JSON that is not an event, then no JSON at all.
         reason = "not-an-event" if isinstance(error, msgspec.ValidationError) else "undecodable"
         raise PermanentError(reason, str(error)) from error

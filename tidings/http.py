@@ -78,8 +78,10 @@ def _caller(context: Mapping[str, Any]) -> Caller | None:
     claims = context.get("authorizer", {}).get("jwt", {}).get("claims")
     if not claims:
         return None
-    # The HTTP API hands a list claim over as the text "[operators others]".
-    groups = str(claims.get("cognito:groups", "")).strip("[]").replace(",", " ").split()
+    groups = claims.get("cognito:groups", "")
+    if isinstance(groups, str):
+        # The HTTP API hands a list claim over as the text "[operators others]".
+        groups = groups.strip("[]").replace(",", " ").split()
     return Caller(claims["sub"], OPERATORS in groups)
 
 
@@ -99,7 +101,7 @@ def _body(app: APIGatewayHttpResolver, decoder: "msgspec.json.Decoder[Any]") -> 
     except msgspec.ValidationError as error:
         message, field = _explain(str(error))
         raise Problem(422, "Not valid", message, field=field) from error
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Problem(400, "Not JSON", f"The body must be JSON: {error}.") from error
 
 

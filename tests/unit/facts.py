@@ -10,7 +10,7 @@ from tidings.events import Contract, Event, event_id
 
 C = TypeVar("C", bound=Contract)
 
-ORDER = "order-1"
+ORDER = "3f2b8c1e-7a6d-4e0b-9c58-0d1e2f3a4b5c"
 NOON = "2026-01-31T12:00:00.000Z"
 NOON_MILLIS = millis(NOON)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -3,13 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from tidings.consumer import DeadLetter
 from tidings.decisions import Adjust, Refused
 from tidings.item import Attributes
 from tidings.relay import Entry
 from tidings.table import ConflictError, LostError, RefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,7 +91,9 @@ class MemoryTable:
         if refused := tuple((adjust, self.items.get(adjust.key)) for adjust in adjusts if not self._allows(adjust)):
             raise RefusedError(Refused(refused))
         for adjust in adjusts:
-            sums = {name: {"N": str(self.number(adjust.key, name) + by)} for name, by in adjust.add.items()}
+            sums: dict[str, AttributeValueTypeDef] = {
+                name: {"N": str(self.number(adjust.key, name) + by)} for name, by in adjust.add.items()
+            }
             self.items[adjust.key] = {**self.items[adjust.key], **sums}
         self.items[key] = item
         self.writes.append(item)

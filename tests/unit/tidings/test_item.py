@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact
 from tests.unit.tidings.example import Answered, Asked, Known
-from tidings.events import decode
+from tidings.events import Contract, Event, decode
 from tidings.item import Cause, Item, ItemCodec, Lease, advance, claim, handle, handled_key
 
 CODEC = ItemCodec(Known)
@@ -82,7 +82,7 @@ def test_an_event_has_the_clocks_time_where_that_is_later() -> None:
 
 
 def test_an_effect_names_its_cause_and_the_request_that_began_it_all() -> None:
-    cause = fact(Asked(), n=4)
+    cause: Event[Contract] = fact(Asked(), n=4)
     (event,) = announced(grow(Item(ORDER), 1, Cause.of(cause)))
     assert event.causationid == cause.id
     assert (event.correlationid, event.traceparent) == (cause.correlationid, cause.traceparent)

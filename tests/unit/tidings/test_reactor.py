@@ -8,13 +8,13 @@ from tests.unit.memory import comes_after, conflicts, fails, unacknowledged, una
 from tests.unit.tidings.example import Answered, Asked, Bench, Known, Repeated, add
 from tidings.decisions import Act, Adjust, Claim, Commit, Decision, Ignore, Refused
 from tidings.errors import LostRaceError, RetryableError
-from tidings.events import Event, decode
+from tidings.events import Contract, Event, decode
 from tidings.item import Cause, Item
 from tidings.reactor import MAX_TRIES
 from tidings.service import Index
 
-ASKED = fact(Asked(question="one"))
-ASKED_AGAIN = fact(Asked(question="two"), n=2)
+ASKED: Event[Contract] = fact(Asked(question="one"))
+ASKED_AGAIN: Event[Contract] = fact(Asked(question="two"), n=2)
 
 
 def claiming(item: Item[Known], event: Event[Asked], result: str | None) -> Decision[Known]:
@@ -41,9 +41,10 @@ class Bell:
 
     def __call__(self, effect: str) -> str:
         self.rung.append(effect)
+        ring = f"ring {len(self.rung)}"
         if self._consequences:
             self._consequences.pop(0)()
-        return f"ring {len(self.rung)}"
+        return ring
 
 
 def crash() -> None:
@@ -407,7 +408,7 @@ def test_a_claim_may_announce_what_an_act_before_it_brought_about() -> None:
 
     bench = Bench(twice, Bell())
     bench.deliver(ASKED, deadline=NOON_MILLIS + 1000)
-    assert [event.data for event in answers(bench)] == [b'{"text":"first"}', b'{"text":"second"}']
+    assert [bytes(event.data) for event in answers(bench)] == [b'{"text":"first"}', b'{"text":"second"}']
     assert len(bench.table.writes) == 3
 
 

@@ -1,0 +1,151 @@
+import json
+from typing import Any
+
+import pytest
+
+from functions.notification.bounces import EmailBounced, bounce, with_bounces
+from functions.notification.mail import MAX_DETAIL
+from tests.unit.facts import ORDER, TRACE, fact, order_placed
+from tidings.clock import millis
+from tidings.consumer import any_event
+from tidings.errors import PermanentError
+from tidings.events import encode
+from tidings.item import handled_key
+
+MESSAGE = "EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000"
+SENT = "2026-01-31T12:00:02.012Z"
+
+
+def tags(**changes: Any) -> dict[str, Any]:
+    return {
+        "ses:configuration-set": ["tidings-notification"],
+        "ses:from-domain": ["example.com"],
+        "order": [ORDER],
+        "kind": ["receipt"],
+        "correlation": ["request=1/é".encode().hex()],
+        "trace": [TRACE],
+    } | changes
+
+
+def report(event_type: str = "Bounce", **changes: Any) -> dict[str, Any]:
+    """As in Amazon SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS"."""
+    return {
+        "eventType": event_type,
+        "mail": {
+            "timestamp": SENT,
+            "source": "Sender Name <shop@example.com>",
+            "sourceArn": "arn:aws:ses:us-east-1:123456789012:identity/shop@example.com",
+            "sendingAccountId": "123456789012",
+            "messageId": MESSAGE,
+            "destination": ["ada@example.com"],
+            "headersTruncated": False,
+            "headers": [{"name": "Subject", "value": "Your receipt"}],
+            "commonHeaders": {"from": ["shop@example.com"], "to": ["ada@example.com"], "messageId": MESSAGE},
+            "tags": tags(),
+        },
+    } | changes
+
+
+def bounced(*diagnoses: str) -> dict[str, Any]:
+    return report(
+        bounce={
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "bouncedRecipients": [
+                {"emailAddress": "ada@example.com", "action": "failed", "status": "5.1.1", "diagnosticCode": text}
+                for text in diagnoses
+            ],
+            "timestamp": "2026-01-31T12:00:02.526Z",
+            "feedbackId": "01000157c44f053b-61b59c11-9236-11e6-8f96-7be8aexample-000000",
+            "reportingMTA": "dsn; mta.example.com",
+        }
+    )
+
+
+def with_tags(**changes: Any) -> dict[str, Any]:
+    whole = bounced("smtp; 550 5.1.1 user unknown")
+    whole["mail"]["tags"] = {name: value for name, value in tags(**changes).items() if value is not None}
+    return whole
+
+
+def read(content: dict[str, Any]) -> Any:
+    return bounce(json.dumps(content))
+
+
+def test_a_bounce_tells_the_order_the_kind_and_why() -> None:
+    event = read(bounced("smtp; 550 5.1.1 user unknown"))
+    assert event.subject == ORDER
+    assert event.data == EmailBounced(kind="receipt", detail="Permanent bounce: smtp; 550 5.1.1 user unknown")
+
+
+def test_a_bounce_belongs_to_the_request_that_began_it_all() -> None:
+    event = read(bounced())
+    assert (event.correlationid, event.traceparent) == ("request=1/é", TRACE)
+
+
+def test_a_bounce_is_not_before_the_mail() -> None:
+    assert read(bounced()).millis >= millis(SENT)
+
+
+def test_a_repeated_report_is_the_same_event() -> None:
+    assert handled_key(read(bounced())) == handled_key(read(bounced()))
+
+
+def test_reports_of_different_mails_are_different_events() -> None:
+    other = bounced()
+    other["mail"]["messageId"] = "another"
+    assert handled_key(read(bounced())) != handled_key(read(other))
+
+
+def test_a_rejection_tells_its_reason() -> None:
+    event = read(report("Reject", reject={"reason": "Bad content"}))
+    assert event.data == EmailBounced(kind="receipt", detail="Bad content")
+
+
+def test_a_bounce_without_a_diagnosis_tells_its_type() -> None:
+    whole = bounced()
+    whole["bounce"]["bouncedRecipients"] = [{"emailAddress": "ada@example.com"}]
+    assert read(whole).data.detail == "Permanent bounce"
+
+
+def test_a_long_diagnosis_is_cut_short() -> None:
+    assert len(read(bounced("x" * 10_000)).data.detail) == MAX_DETAIL
+    assert len(read(report("Reject", reject={"reason": "x" * 10_000})).data.detail) == MAX_DETAIL
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_tags(order=None),
+        with_tags(kind=None),
+        with_tags(correlation=None),
+        with_tags(trace=None),
+        with_tags(kind=["newsletter"]),
+        with_tags(order=[]),
+        with_tags(order=["a", "b"]),
+        with_tags(correlation=["not hexadecimal"]),
+        with_tags(correlation=["ff"]),
+        report(mail={"messageId": MESSAGE}),
+        report(mail=report()["mail"] | {"timestamp": "yesterday"}),
+    ],
+)
+def test_a_report_that_is_not_of_an_email_of_ours_is_refused_for_good(content: dict[str, Any]) -> None:
+    with pytest.raises(PermanentError) as refusal:
+        read(content)
+    assert refusal.value.reason == "breaks-contract"
+
+
+def test_on_the_services_queue_reports_and_events_are_told_apart() -> None:
+    parse = with_bounces(any_event)
+    assert parse(json.dumps(bounced())).type == "EmailBounced"
+    assert parse(encode(fact(order_placed()))).type == "OrderPlaced"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "no JSON", "[]", "{}", '{"eventType": 1}', "\ud800", '{"a":' * 5000 + "1" + "}" * 5000],
+    ids=["empty", "text", "list", "object", "number", "surrogate", "deep"],
+)
+def test_what_is_neither_is_refused_for_good(body: str) -> None:
+    with pytest.raises(PermanentError):
+        with_bounces(any_event)(body)

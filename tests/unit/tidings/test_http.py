@@ -1,0 +1,339 @@
+import base64
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
+
+import pytest
+from msgspec import Meta, Struct
+
+from tests.unit.facts import TRACE
+from tidings import http
+from tidings.errors import RetryableError
+from tidings.routes import Problem, Reply, Request, require_sku, route, routes_of
+
+KIBIBYTE = 1024
+
+
+class Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    sku: Annotated[str, Meta(min_length=1)]
+    quantity: Annotated[int, Meta(ge=1, le=10)]
+
+
+class Parcel(Struct, frozen=True, forbid_unknown_fields=True):
+    lines: tuple[Entry, ...]
+    note: str = ""
+
+
+@dataclass
+class Api:
+    """Routes as a service has them; `seen` are the requests that reached one."""
+
+    seen: list[Request] = field(default_factory=list)
+    fails: Exception | None = None
+
+    @route("POST", "/parcels", Parcel, status=202, body=Parcel)
+    def send(self, request: Request, body: Parcel) -> Parcel:
+        """Sends a parcel."""
+        self.seen.append(request)
+        return body
+
+    @route("GET", "/parcels/{id}", str)
+    def show(self, request: Request) -> str:
+        """Shows a parcel."""
+        self.seen.append(request)
+        if self.fails:
+            raise self.fails
+        return request.path["id"]
+
+    @route("PUT", "/parcels/{id}/label", str, operators=True)
+    def label(self, request: Request) -> Reply:
+        """Labels a parcel."""
+        self.seen.append(request)
+        return Reply("labelled", {"Location": f"/parcels/{request.path['id']}/label"}, status=201)
+
+    @route("GET", "/mine", str)
+    def mine(self, request: Request) -> str:
+        """Shows who asks."""
+        return request.require_caller().id
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def call(
+    api: Api,
+    method: str = "GET",
+    path: str = "/parcels/7",
+    body: str | None = None,
+    *,
+    claims: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+    encoded: bool = False,
+) -> Answer:
+    """A request as the HTTP API hands it over (payload format 2.0)."""
+    context: dict[str, Any] = {
+        "requestId": "request=1",
+        "stage": "$default",
+        "http": {"method": method, "path": path},
+    }
+    if claims is not None:
+        context["authorizer"] = {"jwt": {"claims": claims}}
+    event = {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": headers,
+        "requestContext": context,
+        "body": body,
+        "isBase64Encoded": encoded,
+    }
+    answer = http.serve(api)(event, cast(Any, None))
+    return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+
+def send(body: str, *, encoded: bool = False) -> Answer:
+    return call(Api(), "POST", "/parcels", body, encoded=encoded)
+
+
+def parcel(**changes: Any) -> dict[str, Any]:
+    return {"lines": [{"sku": "tea", "quantity": 2}, {"sku": "cup", "quantity": 1}]} | changes
+
+
+def assert_problem(answer: Answer, status: int, field: str | None = None) -> None:
+    """That it is a problem of RFC 9457, with what to do."""
+    assert answer.status == answer.body["status"] == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.body["title"]
+    assert answer.body["detail"].endswith(".")
+    assert answer.body.get("field") == field
+
+
+# Routing
+
+
+def test_a_request_reaches_its_route() -> None:
+    answer = call(Api(), "GET", "/parcels/7")
+    assert (answer.status, answer.body) == (200, "7")
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_route_has_its_own_status() -> None:
+    assert send(json.dumps(parcel())).status == 202
+
+
+def test_a_reply_may_have_headers_and_another_status() -> None:
+    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "olga", "cognito:groups": "[operators]"})
+    assert answer.status == 201
+    assert answer.headers["Location"] == "/parcels/7/label"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/parcels/7"), ("GET", "/parcels/7/8")])
+def test_what_has_no_route_is_a_problem(method: str, path: str) -> None:
+    assert_problem(call(Api(), method, path), 404)
+
+
+def test_routes_are_known_without_serving_them() -> None:
+    assert [declared.key for declared in routes_of(Api)] == [
+        "POST /parcels",
+        "GET /parcels/{id}",
+        "PUT /parcels/{id}/label",
+        "GET /mine",
+    ]
+    assert routes_of(Api)[0].summary == "Sends a parcel."
+
+
+# Bodies
+
+
+def test_a_body_is_read() -> None:
+    answer = send(json.dumps(parcel(note="żółć 🫖")))
+    assert answer.body == parcel(note="żółć 🫖")
+
+
+def test_a_body_in_base64_is_read() -> None:
+    text = json.dumps(parcel(note="żółć 🫖"), ensure_ascii=False)
+    assert send(base64.b64encode(text.encode()).decode(), encoded=True).body == parcel(note="żółć 🫖")
+
+
+@pytest.mark.parametrize("body", ["", "{", "nothing", '{"lines": [}', '{"note": "\\ud800"}', '"\ud800"'])
+def test_a_body_that_is_not_json_is_a_problem(body: str) -> None:
+    assert_problem(send(body), 400)
+
+
+def test_a_missing_body_is_a_problem() -> None:
+    assert_problem(call(Api(), "POST", "/parcels", None), 400)
+
+
+@pytest.mark.parametrize("body", [base64.b64encode(b'{"note": "\xff"}').decode(), "abc"])
+def test_a_body_that_is_not_text_is_a_problem(body: str) -> None:
+    assert_problem(send(body, encoded=True), 400)
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_a_body_may_have_64_kibibytes_and_no_more(letter: str) -> None:
+    rest = 64 * KIBIBYTE - len(json.dumps(parcel(note="")))
+    fits = json.dumps(parcel(note=letter * (rest // len(letter.encode()))), ensure_ascii=False)
+    assert send(fits).status == 202
+    assert_problem(send(fits + "  "), 413)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (parcel(lines=[{"sku": "tea", "quantity": 0}]), "lines[0].quantity"),
+        (parcel(lines=[{"sku": "tea", "quantity": 1}, {"sku": "cup", "quantity": 11}]), "lines[1].quantity"),
+        (parcel(lines=[{"sku": "tea", "quantity": "two"}]), "lines[0].quantity"),
+        (parcel(lines=[{"sku": "", "quantity": 1}]), "lines[0].sku"),
+        (parcel(lines="tea"), "lines"),
+        (parcel(note=None), "note"),
+        ([], "body"),
+        (None, "body"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(body: Any, field: str) -> None:
+    assert_problem(send(json.dumps(body)), 422, field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (parcel(colour="red"), "colour"),
+        (parcel(lines=[{"sku": "tea", "quantity": 1, "price": 0}]), "lines[0].price"),
+    ],
+)
+def test_a_field_that_is_unknown_is_named(body: Any, field: str) -> None:
+    assert_problem(send(json.dumps(body)), 422, field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "lines"), (parcel(lines=[{"sku": "tea", "quantity": 1}, {"sku": "cup"}]), "lines[1].quantity")],
+)
+def test_a_field_that_is_missing_is_named(body: Any, field: str) -> None:
+    assert_problem(send(json.dumps(body)), 422, field)
+
+
+def test_a_body_that_is_refused_reaches_no_route() -> None:
+    api = Api()
+    for body in ("{", "{}", "x" * 65 * KIBIBYTE):
+        call(api, "POST", "/parcels", body)
+    assert api.seen == []
+
+
+# Who asks
+
+
+@pytest.mark.parametrize(
+    "groups",
+    ["[operators]", "[a operators]", "[operators b]", "operators", "a,operators", ["operators"], ["a", "operators"]],
+)
+def test_a_member_of_operators_may_do_what_operators_may(groups: Any) -> None:
+    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "olga", "cognito:groups": groups})
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("groups", ["", "[]", [], "[customers]", "[operators2]", "[ex-operators]", "Operators"])
+def test_others_may_not(groups: Any) -> None:
+    api = Api()
+    assert_problem(call(api, "PUT", "/parcels/7/label", claims={"sub": "ada", "cognito:groups": groups}), 403)
+    assert api.seen == []
+
+
+def test_who_is_of_no_group_may_not() -> None:
+    assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "ada"}), 403)
+    assert_problem(call(Api(), "PUT", "/parcels/7/label"), 403)
+
+
+def test_who_asks_is_the_tokens_subject() -> None:
+    assert call(Api(), "GET", "/mine", claims={"sub": "ada"}).body == "ada"
+
+
+def test_who_did_not_sign_in_is_told_so() -> None:
+    assert_problem(call(Api(), "GET", "/mine"), 401)
+
+
+# The request
+
+
+def test_header_names_are_read_in_any_case() -> None:
+    api = Api()
+    call(api, headers={"Idempotency-Key": "k"})
+    assert api.seen[0].headers == {"idempotency-key": "k"}
+
+
+def test_the_requests_id_is_its_correlation() -> None:
+    api = Api()
+    call(api)
+    assert api.seen[0].correlation == "request=1"
+
+
+def test_a_valid_trace_is_carried_on() -> None:
+    api = Api()
+    call(api, headers={"traceparent": TRACE})
+    assert api.seen[0].traceparent == TRACE
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "",
+        "nonsense",
+        TRACE.upper(),
+        TRACE + "\n",
+        "ff" + TRACE[2:],
+        f"00-{'0' * 32}-b7ad6b7169203331-01",
+        f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
+    ],
+)
+def test_a_trace_that_is_not_valid_is_replaced(trace: str) -> None:
+    api = Api()
+    call(api, headers={"traceparent": trace})
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", api.seen[0].traceparent)
+    assert api.seen[0].traceparent != trace
+
+
+def test_each_request_without_a_trace_gets_its_own() -> None:
+    api = Api()
+    call(api)
+    call(api)
+    assert api.seen[0].traceparent != api.seen[1].traceparent
+
+
+# Refusals
+
+
+def test_a_problem_is_answered_with_its_field_and_headers() -> None:
+    refusal = Problem(409, "Gone", "It has left.", field="id", headers={"Retry-After": "3"})
+    answer = call(Api(fails=refusal))
+    assert_problem(answer, 409, "id")
+    assert answer.headers["Retry-After"] == "3"
+    assert (answer.body["title"], answer.body["detail"]) == ("Gone", "It has left.")
+
+
+def test_what_may_succeed_later_says_when_to_try_again() -> None:
+    answer = call(Api(fails=RetryableError("the table is busy")))
+    assert_problem(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_an_unknown_error_is_a_problem_that_tells_nothing_of_it() -> None:
+    answer = call(Api(fails=KeyError("secret")))
+    assert_problem(answer, 500)
+    assert "secret" not in json.dumps(answer.body)
+    assert "KeyError" not in json.dumps(answer.body)
+
+
+@pytest.mark.parametrize("sku", ["tea", "T-1.b_2", "1" * 64])
+def test_a_sku_is_taken_from_a_path(sku: str) -> None:
+    assert require_sku(sku) == sku
+
+
+@pytest.mark.parametrize("sku", ["", "-tea", "te a", "tea\n", "stock#tea", "1" * 65, "ž"])
+def test_what_cannot_be_a_sku_is_a_problem(sku: str) -> None:
+    with pytest.raises(Problem) as refusal:
+        require_sku(sku)
+    assert (refusal.value.status, refusal.value.field) == (422, "sku")
