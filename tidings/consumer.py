@@ -91,6 +91,8 @@ def any_event(body: str) -> Event[Raw]:
 
 @dataclass(frozen=True)
 class _Parsed:
+    """A message, and what could be read of it: an event, or why not, with its envelope where there is one."""
+
     message: Message
     event: Event[Any] | None
     error: PermanentError | None = None
@@ -98,6 +100,14 @@ class _Parsed:
     @property
     def order(self) -> str:
         return self.event.subject if self.event else self.message.group
+
+    def require_event(self) -> Event[Any]:
+        """The event; PermanentError where the message is none that can be handled."""
+        if self.error:
+            raise self.error
+        if self.event is None:
+            raise PermanentError("not-an-event", "the message holds no event")
+        return self.event
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,7 @@ class Consumer:
         try:
             return _Parsed(message, self.parse(message.body))
         except PermanentError as error:
-            return _Parsed(message, None, error)
+            return _Parsed(message, error.event, error)
 
     def _handle_order(self, group: Sequence[_Parsed], deadline: int) -> dict[Message, int]:
         """The messages of one order that go back, each with the seconds for which it stays away."""
@@ -154,9 +164,7 @@ class Consumer:
         """None when the message is done with, handled or buried; else the seconds for which it stays away."""
         message = parsed.message
         try:
-            if parsed.event is None:
-                raise parsed.error or AssertionError("a message is an event or an error")
-            react(parsed.event, deadline)
+            react(parsed.require_event(), deadline)
         except PermanentError as error:
             return self._bury(parsed, error.reason, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, only this message fails, and it is not lost

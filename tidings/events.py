@@ -109,12 +109,12 @@ class Contracts:
         """The event with its data as the contract's struct; PermanentError where it breaks the contract."""
         known = self._decoders.get(event.type)
         if known is None:
-            raise PermanentError("unknown-type", f"nothing here reacts to {event.type}")
+            raise PermanentError("unknown-type", f"nothing here reacts to {event.type}", event)
         contract, decoder = known
         if event.dataschema != contract.schema():
-            raise PermanentError("unknown-version", f"{event.dataschema} is not {contract.schema()}")
+            raise PermanentError("unknown-version", f"{event.dataschema} is not {contract.schema()}", event)
         try:
             data = decoder.decode(event.data)
         except msgspec.ValidationError as error:
-            raise PermanentError("breaks-contract", f"{event.type}: {error}") from error
+            raise PermanentError("breaks-contract", f"{event.type}: {error}", event) from error
         return with_data(event, data)

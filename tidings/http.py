@@ -93,16 +93,16 @@ def _body(app: APIGatewayHttpResolver, decoder: "msgspec.json.Decoder[Any]") -> 
     try:
         text = app.current_event.decoded_body or ""
     except ValueError as error:
-        raise Problem(400, "Not JSON", "The body must be JSON in UTF-8.") from error
+        raise Problem(400, "Not JSON", "The body must be JSON in UTF-8.", field="body") from error
     if len(text.encode(errors="surrogatepass")) > MAX_BODY_BYTES:
-        raise Problem(413, "Too large", f"The body may have {MAX_BODY_BYTES} bytes at most.")
+        raise Problem(413, "Too large", f"The body may have {MAX_BODY_BYTES} bytes at most.", field="body")
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
         message, field = _explain(str(error))
         raise Problem(422, "Not valid", message, field=field) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Problem(400, "Not JSON", f"The body must be JSON: {error}.") from error
+        raise Problem(400, "Not JSON", f"The body must be JSON: {error}.", field="body") from error
 
 
 def _explain(error: str) -> tuple[str, str]:

@@ -8,12 +8,12 @@ from uuid import UUID, uuid5
 from msgspec import Meta, Struct
 
 from functions.orders import reactions
-from functions.orders.listing import Listing
-from functions.orders.products import Product, Products, ProductTerms
+from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from functions.orders.reactions import Order, Status, Summary
 from tidings import clock
 from tidings.contracts import Address, CancellationReason, Email, Money, OrderLine, OrderPlaced, Quantity, Sku
 from tidings.item import Cause, Item
+from tidings.pages import PAGE_QUERY, Pages
 from tidings.reactor import OrderReactor, Reactor
 from tidings.routes import Problem, Reply, Request, is_order_id, require_sku, route
 
@@ -23,8 +23,6 @@ NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
 RETRY_AFTER = {"Retry-After": "1"}
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-Page = {"limit": "How many to show, 1 to 100; 20 unless told.", "cursor": "`next` of the page before."}
 
 
 class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,9 +74,9 @@ class ProductPage(Struct, frozen=True):
 class Api:
     """The routes of orders, over the reactions that decide on them, the lists and the products."""
 
-    def __init__(self, orders: Reactor[Order], listing: Listing, products: Products) -> None:
+    def __init__(self, orders: Reactor[Order], pages: Pages, products: Products) -> None:
         self._orders = orders
-        self._listing = listing
+        self._pages = pages
         self._products = products
 
     @route(
@@ -115,13 +113,11 @@ class Api:
             return _replayed(item, body)
         return Reply(_first_answer(item), {"Location": f"/orders/{order}"})
 
-    @route("GET", "/orders", OrderPage, query=Page, problems=(400,))
+    @route("GET", "/orders", OrderPage, query=PAGE_QUERY, problems=(400,))
     def list_own(self, request: Request) -> OrderPage:
         """Lists the caller's own orders, newest first."""
-        items, following = self._listing.orders(
-            request.require_caller().id, _limit(request), request.query.get("cursor")
-        )
-        return OrderPage(items, following)
+        owner = reactions.customers_list(request.require_caller().id)
+        return OrderPage(*self._pages.read(owner, Summary, request, newest_first=True))
 
     @route(
         "GET",
@@ -144,11 +140,10 @@ class Api:
             raise Problem(409, "Dispatched", "The goods have left; ask for a return instead.")
         return _view(item)
 
-    @route("GET", "/products", ProductPage, open=True, query=Page, problems=(400,))
+    @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, problems=(400,))
     def list_products(self, request: Request) -> ProductPage:
         """Lists the products, by SKU."""
-        items, following = self._listing.products(_limit(request), request.query.get("cursor"))
-        return ProductPage(items, following)
+        return ProductPage(*self._pages.read(PRODUCTS, Product, request))
 
     @route("GET", "/products/{sku}", Product, open=True, problems=(404, 422))
     def show_product(self, request: Request) -> Product:
@@ -185,13 +180,6 @@ def _idempotency_key(request: Request) -> str:
         detail = "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, new for each order."
         raise Problem(400, "No idempotency key", detail, field="Idempotency-Key")
     return key
-
-
-def _limit(request: Request) -> int:
-    text = request.query.get("limit", "20")
-    if not (text.isdecimal() and text.isascii() and 1 <= len(text) <= 3 and 1 <= int(text) <= 100):
-        raise Problem(400, "Not a limit", "`limit` is a whole number from 1 to 100.", field="limit")
-    return int(text)
 
 
 def _refuse_repeated_skus(body: OrderRequest) -> None:

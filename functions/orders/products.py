@@ -1,20 +1,21 @@
 """The products that the shop sells, in orders' own table, kept in memory for a while."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tidings.contracts import Line, Money
+from tidings.pages import SUMMARY, entry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
-OWNER = "products"
-"""The index's partition that holds them all, by SKU."""
+PRODUCTS = "products"
+"""The list of them all, by SKU."""
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +56,7 @@ class Products:
         self._clock = clock
         self._kept: dict[str, tuple[float, Product]] = {}
 
-    def find(self, skus: Iterable[str]) -> dict[str, Product]:
+    def find(self, skus: Sequence[str]) -> dict[str, Product]:
         """Those of the products that there are, by SKU; none is older than the time they are kept for."""
         now = self._clock()
         found = {sku: kept[1] for sku in skus if (kept := self._kept.get(sku)) and kept[0] > now}
@@ -77,9 +78,7 @@ class Products:
             TableName=self._table,
             Item={
                 "pk": {"S": _key(sku)},
-                "owner": {"S": OWNER},
-                "rank": {"S": sku},
-                "summary": {"S": msgspec.json.encode(product).decode()},
+                **{name: {"S": text} for name, text in entry(PRODUCTS, sku, product).items()},
             },
         )
         self._kept.pop(sku, None)
@@ -94,7 +93,7 @@ class Products:
         while wanted:
             answer = self._client.batch_get_item(RequestItems=wanted)
             items = answer["Responses"].get(self._table, [])
-            products += [msgspec.json.decode(item["summary"]["S"], type=Product) for item in items]
+            products += [msgspec.json.decode(item[SUMMARY]["S"], type=Product) for item in items]
             wanted = answer["UnprocessedKeys"]
         return {product.sku: product for product in products}
 

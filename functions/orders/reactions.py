@@ -22,6 +22,7 @@ from tidings.decisions import Commit, Decision, Ignore
 from tidings.errors import PermanentError
 from tidings.events import Event, decode, with_data
 from tidings.item import Item
+from tidings.pages import entry
 
 Status = Literal["PENDING", "CONFIRMED", "DISPATCHED", "CANCELLED"]
 
@@ -113,11 +114,12 @@ def listing(item: Item[Order]) -> Mapping[str, str]:
     event = placed(item)
     order = existing(item)
     summary = Summary(id=item.order, status=order.status, total=event.data.total, created_at=event.time)
-    return {
-        "owner": f"customer#{event.data.customer}",
-        "rank": f"{event.time}#{item.order}",
-        "summary": msgspec.json.encode(summary).decode(),
-    }
+    return entry(customers_list(event.data.customer), f"{event.time}#{item.order}", summary)
+
+
+def customers_list(customer: str) -> str:
+    """Whose list a customer's orders stand in."""
+    return f"customer#{customer}"
 
 
 def _progress(item: Item[Order], order: Order) -> Decision[Order]:

@@ -12,6 +12,7 @@ from tidings.contracts import (
     StockRejected,
     StockReserved,
 )
+from tidings.pages import OWNER, RANK, SUMMARY
 from tidings.service import Index, Service
 
 service = Service(
@@ -26,5 +27,5 @@ service = Service(
         OrderFlagged: reactions.flagged,
         OrderDispatched: reactions.dispatched,
     },
-    index=Index(partition="owner", sort="rank", projects=("summary",), of=reactions.listing),
+    index=Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.listing),
 )

@@ -162,9 +162,9 @@ def test_a_relay_reads_what_was_announced_and_gives_up_into_a_queue(
         assert given_up["QueueName"] == f"tidings-prod-{found.name}-relay-dlq"
 
 
-def test_bounces_complaints_and_rejections_reach_notifications_own_queue(prod: Synthesis) -> None:
+def test_bounces_and_rejections_reach_notifications_own_queue(prod: Synthesis) -> None:
     reports = prod.only("notification", "AWS::SES::ConfigurationSetEventDestination").properties["EventDestination"]
-    assert reports["MatchingEventTypes"] == ["bounce", "complaint", "reject"]
+    assert reports["MatchingEventTypes"] == ["bounce", "reject"]
     rule = prod.only("notification", "AWS::Events::Rule").properties
     configuration_set = prod.only("notification", "AWS::SES::ConfigurationSet").id
     assert rule["EventPattern"]["detail"]["mail"]["tags"] == {"ses:configuration-set": [{"Ref": configuration_set}]}

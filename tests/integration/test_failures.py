@@ -49,6 +49,9 @@ def test_a_message_that_can_never_be_handled_is_dead_at_once_with_its_reason_and
     assert letter["reasons"]["reason"] == reason
     assert letter["reasons"]["detail"]
     assert letter["reasons"]["attempts"] == "1"
+    assert letter["reasons"]["type"] == (
+        "-" if reason in ("undecodable", "not-an-event", "oversized") else json.loads(body)["type"]
+    )
     assert int(letter["reasons"]["first_seen"]) > 0
     assert shop.show(order)["waiting_for"] == ["stock"]
     assert shop.cloud.deliver("orders") == 0

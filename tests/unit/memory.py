@@ -137,7 +137,7 @@ class MemoryTopic:
     def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         ids = [entry.head.id for entry in entries]
         self.batches.append(ids)
-        self.sizes.append(sum(entry.size for entry in entries))
+        self.sizes.append(sum(len(entry.body.encode()) for entry in entries))
         if self.breaks_at.intersection(ids):
             raise TimeoutError("the topic does not answer")
         self.taken += [entry for entry in ids if entry not in self.refuses]

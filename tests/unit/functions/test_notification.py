@@ -242,7 +242,7 @@ def test_two_emails_of_one_kind_that_bounce_fail_once() -> None:
 
 
 @pytest.mark.parametrize("crashes", [1, 3])
-def test_a_crash_between_sending_and_recording_sends_one_more_at_most(crashes: int) -> None:
+def test_each_crash_between_sending_and_recording_sends_one_more_at_most(crashes: int) -> None:
     bench = Bench()
     bench.deliver(PLACED)
     bench.mailer.after += [crash] * crashes

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from functions.orders.api import AddressRequest, Api, LineRequest, OrderRequest, OrderView, order_id
-from functions.orders.listing import Listing
 from functions.orders.products import Price, Products, ProductTerms
 from functions.orders.service import service
 from tests.unit.facts import NOON_MILLIS, TRACE, fact
@@ -19,6 +18,7 @@ from tidings.contracts import (
     PaymentFailed,
     StockReserved,
 )
+from tidings.pages import Pages
 from tidings.reactor import Reactor
 from tidings.routes import Caller, Problem, Reply, Request
 
@@ -27,7 +27,7 @@ CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2999, "EUR"))
 
 
 def body(**changes: Any) -> OrderRequest:
-    fields = {
+    fields: dict[str, Any] = {
         "lines": (LineRequest("tea", 2), LineRequest("cup", 1)),
         "payment_method": "pm_card_visa",
         "email": "ada@example.com",
@@ -44,7 +44,7 @@ class Shop:
         self.shelf = Shelf()
         self.products = Products(cast(Any, self.shelf), "orders", 0)
         self.reactor = Reactor(service, self.table, clock=lambda: NOON_MILLIS, pause=lambda _: None)
-        self.api = Api(self.reactor, Listing(cast(Any, self.shelf), "orders", "index"), self.products)
+        self.api = Api(self.reactor, Pages(cast(Any, self.shelf), "orders", "index"), self.products)
         self.price("tea", 1250)
         self.price("cup", 499)
         self._requests = 0

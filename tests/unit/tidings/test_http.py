@@ -161,16 +161,16 @@ def test_a_body_in_base64_is_read() -> None:
 
 @pytest.mark.parametrize("body", ["", "{", "nothing", '{"lines": [}', '{"note": "\\ud800"}', '"\ud800"'])
 def test_a_body_that_is_not_json_is_a_problem(body: str) -> None:
-    assert_problem(send(body), 400)
+    assert_problem(send(body), 400, "body")
 
 
 def test_a_missing_body_is_a_problem() -> None:
-    assert_problem(call(Api(), "POST", "/parcels", None), 400)
+    assert_problem(call(Api(), "POST", "/parcels", None), 400, "body")
 
 
 @pytest.mark.parametrize("body", [base64.b64encode(b'{"note": "\xff"}').decode(), "abc"])
 def test_a_body_that_is_not_text_is_a_problem(body: str) -> None:
-    assert_problem(send(body, encoded=True), 400)
+    assert_problem(send(body, encoded=True), 400, "body")
 
 
 @pytest.mark.parametrize("letter", ["x", "é"])
@@ -178,7 +178,7 @@ def test_a_body_may_have_64_kibibytes_and_no_more(letter: str) -> None:
     rest = 64 * KIBIBYTE - len(json.dumps(parcel(note="")))
     fits = json.dumps(parcel(note=letter * (rest // len(letter.encode()))), ensure_ascii=False)
     assert send(fits).status == 202
-    assert_problem(send(fits + "  "), 413)
+    assert_problem(send(fits + "  "), 413, "body")
 
 
 @pytest.mark.parametrize(

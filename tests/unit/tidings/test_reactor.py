@@ -283,6 +283,19 @@ def test_a_lost_acknowledgement_is_success() -> None:
     assert len(answers(bench)) == 1
 
 
+def test_after_a_lost_acknowledgement_nothing_is_decided_again() -> None:
+    decided: list[int] = []
+
+    def counted(item: Item[Known], event: Event[Asked], result: str | None) -> Decision[Known]:
+        decided.append(item.version)
+        return claiming(item, event, result)
+
+    bench = Bench(counted, Bell())
+    bench.table.mishaps += [unacknowledged, unacknowledged]
+    bench.deliver(ASKED, deadline=NOON_MILLIS + 1000)
+    assert decided == [0, 1]
+
+
 def test_a_lost_acknowledgement_of_a_claim_acts_once() -> None:
     bell = Bell()
     bench = Bench(claiming, bell)
