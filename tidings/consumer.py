@@ -145,6 +145,8 @@ class Consumer:
             return _Parsed(message, self.parse(message.body))
         except PermanentError as error:
             return _Parsed(message, error.event, error)
+        except Exception as error:  # noqa: BLE001 - nothing that stands in one message may fail its batch
+            return _Parsed(message, None, PermanentError("undecodable", f"{type(error).__name__}: {error}"))
 
     def _handle_order(self, group: Sequence[_Parsed], deadline: int) -> dict[Message, int]:
         """The messages of one order that go back, each with the seconds for which it stays away."""

@@ -82,11 +82,14 @@ def decode(body: str) -> Event[Raw]:
         raise PermanentError("oversized", f"the event has {size} bytes; {MAX_EVENT_BYTES} are allowed")
     try:
         event = _envelope.decode(body)
-        event.millis  # noqa: B018 - a time that cannot be read must not be found out half-way through a reaction
+    except msgspec.ValidationError as error:
+        raise PermanentError("not-an-event", str(error)) from error
     except (ValueError, RecursionError) as error:
-        # ValidationError is a DecodeError and a ValueError too: JSON that is not an event, then no JSON at all.
-        reason = "not-an-event" if isinstance(error, msgspec.ValidationError) else "undecodable"
-        raise PermanentError(reason, str(error)) from error
+        raise PermanentError("undecodable", str(error)) from error
+    try:
+        event.millis  # noqa: B018 - a time that cannot be read must not be found out half-way through a reaction
+    except ValueError as error:
+        raise PermanentError("not-an-event", str(error)) from error
     if event.id != event_id(event.source, event.subject, event.sequence):
         raise PermanentError("not-an-event", f"the id {event.id!r} is not that of its source, subject and sequence")
     return event

@@ -81,7 +81,7 @@ def _caller(context: Mapping[str, Any]) -> Caller | None:
     groups = claims.get("cognito:groups", "")
     if isinstance(groups, str):
         # The HTTP API hands a list claim over as the text "[operators others]".
-        groups = groups.strip("[]").replace(",", " ").split()
+        groups = groups.strip("[]").split()
     return Caller(claims["sub"], OPERATORS in groups)
 
 

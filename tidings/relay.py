@@ -59,7 +59,7 @@ def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
     size = 0
     for entry in entries:
-        if len(batch) == MAX_ENTRIES or size + entry.size > MAX_BYTES:
+        if batch and (len(batch) == MAX_ENTRIES or size + entry.size > MAX_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(entry)

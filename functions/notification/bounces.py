@@ -65,7 +65,7 @@ def with_bounces(parse: Parse) -> Parse:
     def either(body: str) -> Event[Any]:
         try:
             is_report = bool(msgspec.json.decode(body, type=_Kind).event_type)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             is_report = False
         return bounce(body) if is_report else parse(body)
 
@@ -79,7 +79,7 @@ def bounce(body: str) -> Event[EmailBounced]:
         time = rfc3339(millis(report.mail.timestamp))
         tags = report.mail.tags
         correlation = bytes.fromhex(tags.correlation[0]).decode()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PermanentError("breaks-contract", f"a report of SES: {error}") from error
     return Event(
         id=f"ses/{tags.order[0]}/{report.mail.message_id}",

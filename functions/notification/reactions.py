@@ -64,7 +64,8 @@ def dispatched(item: Item[Mailbox], event: Event[OrderDispatched], result: Resul
 def bounced(item: Item[Mailbox], event: Event[EmailBounced], _: object) -> Decision[Mailbox]:
     """The mail system could not deliver what it had taken: the address is not tried again."""
     mailbox = item.state
-    if mailbox is None or event.data.kind not in mailbox.emails:
+    email = mailbox.emails.get(event.data.kind) if mailbox else None
+    if mailbox is None or email is None or email.status == "failed":
         return Ignore()
     return Commit(*_failed(mailbox, event.data.kind, event.data.detail))
 
@@ -82,10 +83,12 @@ def _send(mailbox: Mailbox, event: Event[Any], result: Result) -> Decision[Mailb
     sender = handled_key(event)
     mailbox, announce = _recorded(mailbox, result)
     for kind, email in mailbox.emails.items():
-        if mailbox.bad and email.status == "due":
+        if email.status != "due" and not (email.status == "sending" and email.sender == sender):
+            continue
+        if mailbox.bad:
             mailbox, failed = _failed(mailbox, kind, mailbox.bad)
             announce += failed
-        elif mailbox.order and (email.status == "due" or (email.status == "sending" and email.sender == sender)):
+        elif mailbox.order:
             claimed = _with(mailbox, kind, replace(email, status="sending", sender=sender))
             send = Send(kind, event.subject, mailbox.order, email.detail, event.correlationid, event.traceparent)
             return Claim(claimed, send, announce)

@@ -229,14 +229,16 @@ def test_a_body_that_is_refused_reaches_no_route() -> None:
 
 @pytest.mark.parametrize(
     "groups",
-    ["[operators]", "[a operators]", "[operators b]", "operators", "a,operators", ["operators"], ["a", "operators"]],
+    ["[operators]", "[a operators]", "[operators b]", "operators", ["operators"], ["a", "operators"]],
 )
 def test_a_member_of_operators_may_do_what_operators_may(groups: Any) -> None:
     answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "olga", "cognito:groups": groups})
     assert answer.status == 201
 
 
-@pytest.mark.parametrize("groups", ["", "[]", [], "[customers]", "[operators2]", "[ex-operators]", "Operators"])
+@pytest.mark.parametrize(
+    "groups", ["", "[]", [], "[customers]", "[operators2]", "[ex-operators]", "Operators", "[a,operators]"]
+)
 def test_others_may_not(groups: Any) -> None:
     api = Api()
     assert_problem(call(api, "PUT", "/parcels/7/label", claims={"sub": "ada", "cognito:groups": groups}), 403)
