@@ -34,9 +34,8 @@ class Service(Generic[S]):
     `reactions` maps the contract of each event that it subscribes to onto the decision that answers it; `outside`
     does so for what reaches its queue from elsewhere than the topic. `subscribes_to_all` asks for every event,
     whatever its contract (then there are no decisions). `announces` are the contracts of its own events. `bets` are
-    those of `reactions` whose order is most likely new here: their first write is made without a reading before it, and so
-    their decisions begin with a `Commit`.
-    The table's partition key is `pk`; `sort_key` names a second one.
+    those of `reactions` whose order is most likely new here: their first write is made without a reading before it, so
+    their decisions begin with a `Commit`. The table's partition key is `pk`; `sort_key` names a second one.
     """
 
     name: str

@@ -100,7 +100,3 @@ def test_a_product_that_is_shown_is_always_read(bench: Bench) -> None:
     assert bench.products.read("tea") == Product("tea", "Tea", Money(1250, "EUR"))
     assert bench.products.read("gin") is None
     assert len(bench.shelf.reads) == 3
-
-
-def test_skus_may_be_any_iterable(bench: Bench) -> None:
-    assert set(bench.products.find(sku for sku in ("tea", "cup"))) == {"tea", "cup"}
