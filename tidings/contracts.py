@@ -58,6 +58,8 @@ class Shortage(Struct, frozen=True):
 Lines = Annotated[tuple[OrderLine, ...], Meta(min_length=1, max_length=50)]
 AllUnits = Annotated[tuple[Units, ...], Meta(max_length=50)]
 
+Points = Annotated[int, Meta(ge=1, le=10**12)]
+
 CancellationReason = Literal["payment_failed", "out_of_stock", "fraud", "customer", "timeout"]
 EmailKind = Literal["receipt", "cancellation", "dispatch"]
 
@@ -100,6 +102,12 @@ class OrderDispatched(Contract, frozen=True, kw_only=True):
     """The goods have left the warehouse."""
 
     tracking: Text = ""
+
+
+class ReturnRequested(Contract, frozen=True, kw_only=True):
+    """The goods that have left must come back, since the order was off."""
+
+    lines: AllUnits
 
 
 class PaymentCaptured(Contract, frozen=True, kw_only=True):
@@ -151,3 +159,17 @@ class EmailFailed(Contract, frozen=True, kw_only=True):
 
     kind: EmailKind
     detail: Text
+
+
+class PointsAwarded(Contract, frozen=True, kw_only=True):
+    """The customer has earned points by the order."""
+
+    customer: Id
+    points: Points
+
+
+class PointsRevoked(Contract, frozen=True, kw_only=True):
+    """The points that the order had earned are taken back."""
+
+    customer: Id
+    points: Points

@@ -12,9 +12,9 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Adjust:
-    """Adds to numbers of another item, in the same transaction as the order's own.
+    """Adds to numbers of another item, in the same transaction as the order's own; what is not there counts from 0.
 
-    It is refused where a number would start from less than `at_least` says, or the item is not there.
+    It is refused where one of the numbers in `at_least` is less than that, or is not there.
     """
 
     key: str

@@ -103,13 +103,10 @@ class DynamoTable:
 
     def _update(self, adjust: Adjust) -> "UpdateTypeDef":
         alias = {name: f"#{name}" for name in {**adjust.add, **adjust.at_least}}
-        return {
+        update: UpdateTypeDef = {
             "TableName": self._name,
             "Key": {"pk": {"S": adjust.key}},
             "UpdateExpression": "ADD " + ", ".join(f"{alias[name]} :add_{name}" for name in adjust.add),
-            "ConditionExpression": " AND ".join(
-                ["attribute_exists(pk)", *(f"{alias[name]} >= :min_{name}" for name in adjust.at_least)]
-            ),
             "ExpressionAttributeNames": {short: name for name, short in alias.items()},
             "ExpressionAttributeValues": {
                 **{f":add_{name}": {"N": str(by)} for name, by in adjust.add.items()},
@@ -117,6 +114,9 @@ class DynamoTable:
             },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+        if adjust.at_least:
+            update["ConditionExpression"] = " AND ".join(f"{alias[name]} >= :min_{name}" for name in adjust.at_least)
+        return update
 
 
 def _code(error: ClientError) -> str:

@@ -1,10 +1,12 @@
 """What a customer and an operator do, over the handlers behind the API."""
 
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.services import discover
 from tests.integration.cloud import Cloud, Context
 
 ADDRESS = {
@@ -64,7 +66,7 @@ class Shop:
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        answer = self.cloud.handler(_service(path), "api")(event, Context())
+        answer = self.cloud.handler(_service(method, path), "api")(event, Context())
         return Answer(
             answer["statusCode"],
             {name.lower(): value for name, value in answer["headers"].items()},
@@ -117,7 +119,11 @@ class Shop:
         return list(answer.body["events"])
 
 
-def _service(path: str) -> str:
-    if path.endswith("/timeline"):
-        return "history"
-    return "inventory" if path.startswith("/stock") else "orders"
+def _service(method: str, path: str) -> str:
+    """The service whose route takes a request, as the API would find it."""
+    for found in discover():
+        for route in found.routes:
+            pattern = re.sub(r"{\w+}", "[^/]+", route.path)
+            if route.method == method and re.fullmatch(pattern, path):
+                return found.name
+    return "orders"

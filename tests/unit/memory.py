@@ -81,7 +81,7 @@ class MemoryTable:
             write()
 
     def number(self, key: str, name: str) -> int:
-        return int(self.items[key][name]["N"])
+        return int(self.items.get(key, {}).get(name, {"N": "0"})["N"])
 
     def _write(self, item: Attributes, expected: int, adjusts: Sequence[Adjust]) -> None:
         key = item["pk"]["S"]
@@ -94,14 +94,13 @@ class MemoryTable:
             sums: dict[str, AttributeValueTypeDef] = {
                 name: {"N": str(self.number(adjust.key, name) + by)} for name, by in adjust.add.items()
             }
-            self.items[adjust.key] = {**self.items[adjust.key], **sums}
+            self.items[adjust.key] = {"pk": {"S": adjust.key}, **self.items.get(adjust.key, {}), **sums}
         self.items[key] = item
         self.writes.append(item)
 
     def _allows(self, adjust: Adjust) -> bool:
-        return adjust.key in self.items and all(
-            self.number(adjust.key, name) >= least for name, least in adjust.at_least.items()
-        )
+        found = self.items.get(adjust.key, {})
+        return all(name in found and self.number(adjust.key, name) >= least for name, least in adjust.at_least.items())
 
 
 class MemoryQueue:
