@@ -111,9 +111,14 @@ class SnsTopic:
         return [entries[int(failure["Id"])] for failure in answer.get("Failed", [])]
 
 
+def table() -> DynamoTable:
+    """The table that the function's environment names."""
+    return DynamoTable(dynamodb(), os.environ["TABLE"])
+
+
 def reactor(service: Service[S], perform: Perform = no_effects) -> Reactor[S]:
     """A service's reactions over the table that the function's environment names."""
-    return Reactor(service, DynamoTable(dynamodb(), os.environ["TABLE"]), perform)
+    return Reactor(service, table(), perform)
 
 
 def consume(service: Service[S], perform: Perform = no_effects, parse: Parse | None = None) -> Handler:

@@ -80,6 +80,7 @@ class Cloud:
         self._exports: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._handlers: dict[tuple[str, str], Handler] = {}
+        self._settings: dict[tuple[str, str], dict[str, str]] = {}
         self.calls = Calls()
         self.dynamodb = boto3.client("dynamodb", REGION)
         self.streams = boto3.client("dynamodbstreams", REGION)
@@ -98,7 +99,13 @@ class Cloud:
 
     def environment(self, service: str, function: str) -> dict[str, str]:
         """A function's environment, as the template sets it."""
-        return {name: self._value(service, value) for name, value in self._variables(service, function).items()}
+        return {
+            name: self._value(service, value) for name, value in self._variables(service, function).items()
+        } | self._settings.get((service, function), {})
+
+    def set_environment(self, service: str, function: str, **variables: str) -> None:
+        """Overrides a function's environment, for as long as this cloud lasts."""
+        self._settings[service, function] = variables
 
     def queue(self, service: str) -> str:
         return self.environment(service, "consumer")["QUEUE"]

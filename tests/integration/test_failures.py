@@ -128,7 +128,7 @@ def test_a_service_that_is_down_delays_nobody_else_and_catches_up(shop: Shop) ->
     assert shop.cloud.mails() == []
     shop.cloud.settle()
     assert len(shop.cloud.mails()) == 1
-    assert len(shop.timeline(order)) == 5
+    assert len(shop.timeline(order)) == 6
 
 
 def bounce(order: str, kind: str, message: str = "m-1") -> str:

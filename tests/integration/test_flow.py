@@ -28,6 +28,7 @@ def test_an_order_is_paid_reserved_confirmed_and_mailed(shop: Shop) -> None:
         "OrderConfirmed",
         "OrderPlaced",
         "PaymentCaptured",
+        "PointsAwarded",
         "ReceiptSent",
         "StockReserved",
     ]
@@ -116,7 +117,7 @@ def test_every_event_of_an_order_carries_the_request_that_began_it_and_its_trace
     shop.cloud.settle()
     items = [item for item in shop.cloud.items(shop.cloud.table("history")) if item["pk"]["S"] == order]
     events = [json.loads(item["event"]["S"]) for item in items]
-    assert len(events) == 5
+    assert len(events) == 6
     assert {event["traceparent"] for event in events} == {trace}
     assert len({event["correlationid"] for event in events}) == 1
 

@@ -1,0 +1,12 @@
+import os
+import random
+
+import pytest
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Chance that can be had again: set SEED to what a failure shows."""
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
+    print(f"SEED={seed}")  # noqa: T201 - pytest shows it where the test fails
+    return random.Random(seed)  # noqa: S311 - not for secrecy

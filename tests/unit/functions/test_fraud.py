@@ -1,0 +1,102 @@
+import random
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from functions.fraud.investigation import Investigation
+from functions.fraud.rules import LENIENT, STRICT, Limit, Rule, Seen, Window, one_too_many, too_expensive, windows
+from functions.fraud.service import service
+from functions.fraud.windows import digest
+from tests.unit.facts import ADA, NOON_MILLIS, fact, order_placed
+from tests.unit.memory import MemoryTable
+from tidings.clock import rfc3339
+from tidings.contracts import Address, OrderPlaced
+from tidings.events import Event, decode
+from tidings.reactor import Reactor
+
+VELOCITY = Window("velocity", "customer", 1000, 2)
+SHARED = Window("shared", "address", 1000, 2)
+
+
+class Seeing:
+    """What was seen, without an end: each order by its customer or address."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], set[Seen]] = {}
+
+    def note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
+        key = (rule.name, seen.customer if rule.by == "customer" else digest(address))
+        self._seen.setdefault(key, set()).add(seen)
+        return list(self._seen[key])
+
+
+def flagged(rules: Sequence[Rule], events: Iterable[Event[OrderPlaced]]) -> set[str]:
+    """The orders that are flagged after these events, by the service as it is."""
+    table, seeing = MemoryTable(), Seeing()
+    orders = Reactor(service, table, clock=lambda: NOON_MILLIS)
+    reactor = Reactor(service, table, Investigation(rules, seeing, orders).perform, clock=lambda: NOON_MILLIS)
+    for event in events:
+        reactor.order(event.subject).react(event, 0)
+    for item in table.items.values():
+        (announced,) = service.codec.decode(item).events
+        assert decode(announced).type == "OrderFlagged"
+    return set(table.items)
+
+
+def order(name: str, at: int, customer: str = "ada") -> Event[OrderPlaced]:
+    return fact(order_placed(customer=customer), order=name, time=rfc3339(NOON_MILLIS + at))
+
+
+def test_the_order_that_is_one_too_many_in_the_window_is_flagged() -> None:
+    assert flagged([VELOCITY], [order("a", 0), order("b", 400), order("c", 900)]) == {"c"}
+
+
+def test_an_order_that_has_left_the_window_no_longer_counts() -> None:
+    assert flagged([VELOCITY], [order("a", 0), order("b", 400), order("c", 1000)]) == set()
+
+
+def test_other_customers_do_not_count() -> None:
+    assert flagged([VELOCITY], [order("a", 0), order("b", 1), order("c", 2, customer="eve")]) == set()
+
+
+def test_an_address_is_shared_by_customers_not_by_orders() -> None:
+    same = [order(name, n) for n, name in enumerate("abcd")]
+    others = [order(name, n, customer=name) for n, name in enumerate("abcd")]
+    assert flagged([SHARED], same) == set()
+    assert flagged([SHARED], others) == {"c", "d"}
+
+
+def test_a_late_event_shows_a_later_order_in_another_light() -> None:
+    assert flagged([VELOCITY], [order("b", 400), order("c", 900), order("a", 0)]) == {"c"}
+
+
+def test_who_is_flagged_does_not_depend_on_the_order_of_the_events_nor_on_repeats(chance: random.Random) -> None:
+    events = [order(f"o{n}", chance.randrange(5000), chance.choice(["ada", "eve"])) for n in range(30)]
+    expected = flagged([VELOCITY, SHARED], events)
+    assert expected
+    for _ in range(50):
+        assert flagged([VELOCITY, SHARED], chance.sample(events * 2, len(events) * 2)) == expected
+
+
+def test_a_total_over_its_currencys_limit_is_too_much() -> None:
+    rule = Limit("large", {"EUR": 1000})
+    assert too_expensive([rule], 1000, "EUR") == set()
+    assert too_expensive([rule], 1001, "EUR") == {"large"}
+    assert too_expensive([rule], 10**9, "JPY") == set()
+
+
+@pytest.mark.parametrize("rules", [STRICT, LENIENT])
+def test_every_rule_has_a_name_of_its_own(rules: Sequence[Rule]) -> None:
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert len(windows(rules)) == 2
+
+
+def test_an_address_is_the_same_however_it_is_written() -> None:
+    shouted = Address("Another", "1  MILL lane", "ghent", "90 00", "BE")
+    assert digest(shouted) == digest(ADA)
+    assert digest(Address("Another", "2 Mill Lane", "Ghent", "9000", "BE")) != digest(ADA)
+
+
+def test_what_was_seen_twice_counts_once() -> None:
+    seen = [Seen(0, "a", "ada"), Seen(0, "a", "ada"), Seen(1, "b", "ada"), Seen(2, "c", "ada")]
+    assert one_too_many(VELOCITY, seen) == {"c"}
