@@ -45,6 +45,10 @@ class Shop:
         """Asks for an order to be cancelled."""
         self._send("POST", f"/orders/{quote(order_id, safe='')}/cancellation")
 
+    def dispatch(self, order_id: str) -> None:
+        """Says that an order's goods have left (operators)."""
+        self._send("POST", f"/shipments/{quote(order_id, safe='')}/dispatch", body={})
+
     def timeline(self, order_id: str) -> dict[str, Any]:
         """All events of an order, in causal order."""
         found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}/timeline").json()

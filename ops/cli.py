@@ -22,6 +22,8 @@ from ops.outputs import Outputs, outputs_of
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
+from tidings.contracts import Money
+from tidings.money import written
 
 
 class Commands(TyperGroup):
@@ -209,7 +211,7 @@ def timeline(context: typer.Context, order_id: str, user: Reader = None, as_json
 
 def _in_words(order: dict[str, Any]) -> str:
     goods = ", ".join(f"{line['quantity']} x {line['sku']}" for line in order["lines"])
-    total = f"{order['total']['amount'] / 100:.2f} {order['total']['currency']}"
+    total = written(msgspec.convert(order["total"], Money))
     reason = f" ({order['reason']})" if order.get("reason") else ""
     waiting = order.get("waiting_for")
     return f"{order['id']}: {order['status']}{reason}, {goods}, {total}" + (

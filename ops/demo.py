@@ -1,11 +1,12 @@
 """A first look at the shop: a small catalogue, a handful of orders, and what became of each."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-import httpx
+import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -17,28 +18,25 @@ from ops.stage import Stage
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
 from ops.waiting import wait_until
+from tidings.contracts import Money
+from tidings.money import written
 
 CATALOGUE = {
     "mug-blue": {"name": "Blue mug", "price": {"amount": 1299, "currency": "EUR"}},
     "tea-assam": {"name": "Assam tea, 250 g", "price": {"amount": 890, "currency": "EUR"}},
     "pot-iron": {"name": "Cast-iron teapot", "price": {"amount": 4500, "currency": "EUR"}},
+    "pot-gold": {"name": "Golden teapot", "price": {"amount": 5_000_000, "currency": "EUR"}},
 }
-STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0}
+STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0, "pot-gold": 10}
 
 # The first order of all wakes every function from cold.
 END_SECONDS = 120
 
-# What the shop announces about an order that was paid for, confirmed, and then cancelled by its customer.
-WHOLE_STORY = {
-    "OrderPlaced",
-    "PaymentCaptured",
-    "StockReserved",
-    "OrderConfirmed",
-    "ReceiptSent",
-    "OrderCancelled",
-    "PaymentRefunded",
-    "StockReleased",
-}
+# What the shop announces about an order that was paid for, confirmed and dispatched, and about one that its customer
+# cancelled instead.
+CONFIRMED = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent", "PointsAwarded"}
+DISPATCHED = CONFIRMED | {"OrderDispatched"}
+CANCELLED = CONFIRMED | {"OrderCancelled", "PaymentRefunded", "StockReleased", "PointsRevoked"}
 
 Place = Callable[[Shop], Mapping[str, Any]]
 
@@ -70,9 +68,12 @@ def show(stage: Stage, outputs: Outputs) -> None:
             shown.says(example.title)
             ends.append((example, _end(customer, example, order_id)))
     results.print(_ends_table(ends))
-    _check(ends)
-    with step("Waiting for the last event of the last order"):
-        timeline = _whole_timeline(customer, ends[-1][1]["id"])
+    with step("Dispatching the first of them"):
+        first, cancelled = ends[0][1]["id"], ends[-1][1]["id"]
+        _dispatch(operator, first)
+    with step("Waiting for their last events"):
+        timeline = _whole_timeline(customer, first, DISPATCHED)
+        _whole_timeline(customer, cancelled, CANCELLED)
     results.print(table_of(timeline))
 
 
@@ -107,29 +108,51 @@ EXAMPLES = (
         "CANCELLED",
         "payment_failed",
     ),
+    Example("suspiciously large", lambda shop: _place(shop, [("pot-gold", 3)]), "CANCELLED", "fraud"),
     Example("out of stock", lambda shop: _place(shop, [("pot-iron", 1)]), "CANCELLED", "out_of_stock"),
     Example("cancelled by its customer", _place_and_cancel, "CANCELLED", "customer"),
 )
 
 
 def _end(shop: Shop, example: Example, order_id: str) -> Mapping[str, Any]:
+    wanted = _outcome(example.status, example.reason)
+
     def ended() -> Mapping[str, Any] | None:
         order = shop.order(order_id)
-        return order if order["status"] != "PENDING" else None
+        return order if _outcome(order["status"], order.get("reason")) == wanted else None
 
-    return wait_until(ended, END_SECONDS, f"the end of the order “{example.title}” ({order_id})")
+    try:
+        return wait_until(ended, END_SECONDS, "the end of an order")
+    except TimeoutError as error:
+        order = shop.order(order_id)
+        found = _outcome(order["status"], order.get("reason"))
+        raise Failure(f"the order “{example.title}” ({order_id}) ended as {found}, not as {wanted}") from error
 
 
-def _whole_timeline(shop: Shop, order_id: str) -> Mapping[str, Any]:
-    missing = set(WHOLE_STORY)
+def _dispatch(operator: Shop, order_id: str) -> None:
+    def dispatched() -> bool:
+        try:
+            operator.dispatch(order_id)
+        except Refusal as refusal:
+            # The warehouse may not have heard of it yet.
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    wait_until(dispatched, END_SECONDS, "the shipment")
+
+
+def _whole_timeline(shop: Shop, order_id: str, story: Collection[str]) -> Mapping[str, Any]:
+    missing = set(story)
 
     def told() -> Mapping[str, Any] | None:
         try:
             timeline = shop.timeline(order_id)
         except Refusal as refusal:
-            if refusal.status != httpx.codes.NOT_FOUND:
+            # History may not have heard of it yet.
+            if refusal.status != HTTPStatus.NOT_FOUND:
                 raise
-            # History, like everybody, hears of an order a little later.
             return None
         missing.difference_update(event["type"] for event in timeline["events"])
         return None if missing else timeline
@@ -148,19 +171,9 @@ def _ends_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
         # An id that is cut short cannot be copied.
         table.add_column(name, no_wrap=name == "id", overflow="fold")
     for example, order in ends:
-        total = f"{order['total']['amount'] / 100:.2f} {order['total']['currency']}"
+        total = written(msgspec.convert(order["total"], Money))
         table.add_row(example.title, order["id"], total, _outcome(order["status"], order.get("reason")))
     return table
-
-
-def _check(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> None:
-    for example, order in ends:
-        wanted, found = (
-            _outcome(example.status, example.reason),
-            _outcome(order["status"], order.get("reason")),
-        )
-        if found != wanted:
-            raise Failure(f"the order “{example.title}” ({order['id']}) ended as {found}, not as {wanted}")
 
 
 def _outcome(status: str, reason: str | None) -> str:
