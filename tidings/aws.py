@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from tidings import clock
-from tidings.consumer import Consumer, DeadLetter, Parse, React, contracted
+from tidings.consumer import Consumer, DeadLetter, Parse, React, contracted, thin
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
 from tidings.service import QueueKind, Service
@@ -124,7 +124,8 @@ def reactor(service: Service[S], perform: Perform = no_effects) -> Reactor[S]:
 def consume(service: Service[S], perform: Perform = no_effects, parse: Parse | None = None) -> Handler:
     """The Lambda handler of a service's queue. `parse` reads its messages, where they are more than the topic's."""
     reactions = reactor(service, perform)
-    return consumer(service, parse or contracted(service.reactions), lambda order: reactions.order(order).react)
+    read = thin if service.thin else contracted
+    return consumer(service, parse or read(service.reactions), lambda order: reactions.order(order).react)
 
 
 def consumer(service: Service[S], parse: Parse, open_order: Callable[[str], React]) -> Handler:

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from msgspec import Raw
 
 from tidings.errors import PermanentError, RetryableError
-from tidings.events import Contract, Contracts, Event, decode
+from tidings.events import Contract, Contracts, Event, decode, unknown_type, with_data
 from tidings.service import QueueKind
 
 LONGEST_POSTPONEMENT = 900
@@ -82,6 +82,19 @@ def contracted(contracts: Iterable[type[Contract]]) -> Parse:
     """Reads events of these contracts."""
     known = Contracts(contracts)
     return lambda body: known.decode(decode(body))
+
+
+def thin(contracts: Iterable[type[Contract]]) -> Parse:
+    """Reads events of these types without what they say, so that no change of a contract concerns the reader."""
+    known = {contract.__name__ for contract in contracts}
+
+    def parse(body: str) -> Event[None]:
+        event = decode(body)
+        if event.type not in known:
+            raise unknown_type(event)
+        return with_data(event, None)
+
+    return parse
 
 
 def any_event(body: str) -> Event[Raw]:

@@ -100,6 +100,11 @@ def with_data(event: Event[Any], data: D) -> Event[D]:
     return Event[D](**{name: getattr(event, name) for name in event.__struct_fields__} | {"data": data})
 
 
+def unknown_type(event: Event[Any]) -> PermanentError:
+    """Why an event goes to a dead-letter queue where nothing reacts to its type."""
+    return PermanentError("unknown-type", f"nothing here reacts to {event.type}", event)
+
+
 class Contracts:
     """The contracts that a consumer understands: decodes the data of their events."""
 
@@ -112,7 +117,7 @@ class Contracts:
         """The event with its data as the contract's struct; PermanentError where it breaks the contract."""
         known = self._decoders.get(event.type)
         if known is None:
-            raise PermanentError("unknown-type", f"nothing here reacts to {event.type}", event)
+            raise unknown_type(event)
         contract, decoder = known
         if event.dataschema != contract.schema():
             raise PermanentError("unknown-version", f"{event.dataschema} is not {contract.schema()}", event)

@@ -58,7 +58,7 @@ class Cause:
     id: str | UnsetType = UNSET
 
     @classmethod
-    def of(cls, event: Event[Contract]) -> "Cause":
+    def of(cls, event: Event[Any]) -> "Cause":
         """The cause that an event is."""
         return cls(event.correlationid, event.traceparent, event.millis, handled_key(event), event.id)
 

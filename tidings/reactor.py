@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from tidings.clock import Clock, now
 from tidings.decisions import Act, Claim, Commit, Decision, Ignore
 from tidings.errors import LostRaceError, RetryableError
-from tidings.events import Contract, Event
+from tidings.events import Event
 from tidings.item import Attributes, Cause, Item, ItemCodec, Lease, advance, claim, handle
 from tidings.service import Service
 from tidings.table import ConflictError, LostError, RefusedError, Table
@@ -62,15 +62,15 @@ class OrderReactor(Generic[S]):
         self._order = order
         self._item: Item[S] | None = None
 
-    def react(self, event: Event[Contract], deadline: int) -> None:
+    def react(self, event: Event[Any], deadline: int) -> None:
         """Carries out the service's decision on an event.
 
         `deadline` is when this process will surely have ended (milliseconds since 1970): what it claims to act on
         outside is its own until then. RetryableError and whatever the ports raise mean: try again later.
         """
-        contract = type(event.data)
-        decide = self._reactor.service.decision(contract)
-        bet = contract in self._reactor.service.bets
+        service = self._reactor.service
+        decide = service.decisions[event.type]
+        bet = any(contract.__name__ == event.type for contract in service.bets)
         self.settle(lambda item, result: decide(item, event, result), Cause.of(event), bet=bet, deadline=deadline)
 
     def settle(self, decide: Decide[S], cause: Cause, *, bet: bool = False, deadline: int = 0) -> Item[S]:

@@ -35,7 +35,10 @@ class Service(Generic[S]):
     does so for what reaches its queue from elsewhere than the topic. `subscribes_to_all` asks for every event,
     whatever its contract (then there are no decisions). `announces` are the contracts of its own events. `bets` are
     those of `reactions` whose order is most likely new here: their first write is made without a reading before it, so
-    their decisions begin with a `Commit`. The table's partition key is `pk`; `sort_key` names a second one.
+    their decisions begin with a `Commit`. `thin` asks for events without what they say: the decisions then get the
+    envelope alone, and look at the order through the API. The table's partition key is `pk`; `sort_key` names a
+    second one.
+    `acts_outside` says that its effects (money, mail) reach beyond its table and its events.
     """
 
     name: str
@@ -45,7 +48,9 @@ class Service(Generic[S]):
     outside: Mapping[type[Contract], Callable[..., Any]] = field(default_factory=dict)
     bets: frozenset[type[Contract]] = frozenset()
     subscribes_to_all: bool = False
+    thin: bool = False
     queue: QueueKind = "standard"
+    acts_outside: bool = False
     sort_key: str | None = None
     index: Index | None = None
 
@@ -54,11 +59,17 @@ class Service(Generic[S]):
         """Reads and writes its orders' items."""
         return ItemCodec(self.state)
 
-    def decision(self, contract: type[Contract]) -> Callable[..., "Decision[S]"]:
-        """The decision that answers events of this contract."""
-        return self.reactions.get(contract) or self.outside[contract]
+    @cached_property
+    def decisions(self) -> Mapping[str, Callable[..., "Decision[S]"]]:
+        """The decision that answers each type of event."""
+        return {contract.__name__: decision for contract, decision in {**self.reactions, **self.outside}.items()}
 
     @property
     def consumes(self) -> bool:
         """Whether it has a queue at all."""
         return self.subscribes_to_all or bool(self.reactions)
+
+    @property
+    def is_projection(self) -> bool:
+        """Whether all it knows comes from events and stays with it, so that it can be forgotten and built again."""
+        return bool(self.reactions) and not (self.announces or self.acts_outside or self.outside)
