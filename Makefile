@@ -8,7 +8,7 @@ STAGE ?= dev
 
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := requirements.txt ops/requirements-build.txt
+LOCK := requirements.txt
 # Node comes with the virtual environment, whatever else is installed.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
@@ -19,7 +19,7 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test lint deploy
+.PHONY: help install run stop test lint contracts deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,16 +43,19 @@ lint: install ## Check style and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
+contracts: install ## Write docs/contracts/ anew from the code
+	@$(WITH_NODE) $(BIN)/python -m infra.contracts
+
 deploy: install ## Deploy the stage STAGE onto AWS
 	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }
 	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE)
 
-$(VENV)/.locked: $(LOCKS)
+$(VENV)/.locked: $(LOCK)
 	@"$(or $(PYTHON),false)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1 || { \
 		echo "Python 3.11 or later is needed; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(call quietly,Making the virtual environment,venv,"$(PYTHON)" -m venv $(VENV))
 	$(call quietly,Installing what requirements.txt pins (a minute or two),pip,$(BIN)/pip install --quiet \
-		--disable-pip-version-check --require-hashes $(LOCKS:%=-r %))
+		--disable-pip-version-check --require-hashes -r $(LOCK))
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml

@@ -22,16 +22,12 @@ PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
 def layer(stage: Stage) -> Path:
     """The runtime `tidings` and the packages that it needs, for the stage's Python and processor."""
-    # The emulator's machine may be no Linux: uv then takes the wheels of the machine that it runs on itself.
-    platform = [] if stage.emulated else ["--python-platform", PLATFORMS[stage.machine]]
-    options = [*platform, "--python-version", stage.python]
+    return _layer("layer", stage, LOCK, RUNTIME)
 
-    def fill(folder: Path) -> None:
-        packages = folder / "python"
-        _copy(RUNTIME, packages / "tidings")
-        _install(packages, options)
 
-    return _made_once("layer", [*_files(RUNTIME), LOCK], fill, *options, stage.machine)
+def packages(stage: Stage, lock: Path) -> Path:
+    """The packages that a lock pins, for one service's own layer."""
+    return _layer(lock.stem, stage, lock)
 
 
 def code(service: Path) -> Path:
@@ -50,12 +46,27 @@ def document(text: str) -> Path:
     return _made_once("document", [DOCUMENT_HANDLER], fill, text)
 
 
-def _install(target: Path, options: Iterable[str]) -> None:
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), "--requirements", str(LOCK)]
+def _layer(kind: str, stage: Stage, lock: Path, *modules: Path) -> Path:
+    """The packages that a lock pins and some of our own, as Lambda wants a layer of Python."""
+    # The emulator's machine may be no Linux: uv then takes the wheels of the machine that it runs on itself.
+    platform = [] if stage.emulated else ["--python-platform", PLATFORMS[stage.machine]]
+    options = [*platform, "--python-version", stage.python]
+
+    def fill(folder: Path) -> None:
+        for module in modules:
+            _copy(module, folder / "python" / module.name)
+        _install(folder / "python", lock, options)
+
+    sources = [file for module in modules for file in _files(module)]
+    return _made_once(kind, [*sources, lock], fill, *options, stage.machine)
+
+
+def _install(target: Path, lock: Path, options: Iterable[str]) -> None:
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), "--requirements", str(lock)]
     command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no input of others
     if done.returncode:
-        raise RuntimeError(f"the layer could not be built: {done.stderr.strip()}")
+        raise RuntimeError(f"the layer of {lock.name} could not be built: {done.stderr.strip()}")
     # Commands for a shell name this machine's interpreter, and the records hold their digests: with them the same
     # layer would be another one on every machine. The lock is uv's own.
     shutil.rmtree(target / "bin", ignore_errors=True)

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
+from infra.contracts.schemas import Json, portable
 from infra.services import Found
 from tidings.routes import Route
-
-Json = dict[str, Any]
 
 FAILED = {500, 503}
 """What every route may answer: it failed, or others kept it busy."""
@@ -19,6 +18,9 @@ BAD_BODY = {400, 413, 422}
 """What every route that takes a body may answer: it is no JSON, too large, or not valid."""
 
 OPERATORS_ONLY = {403}
+
+PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's own words, where Python has them from 3.13 on only: the document must not depend on who generates it."""
 
 TEXT: Json = {"type": "string"}
 IDEMPOTENCY_KEY: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
@@ -68,17 +70,7 @@ def _schemas(routes: Iterable[tuple[str, Route]]) -> tuple[Mapping[Any, Json], J
     types = list(dict.fromkeys(t for _, route in routes for t in (route.body, route.answer) if t is not None))
     types += [Problem, Message]
     found, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    return dict(zip(types, _ecmascript(list(found)), strict=True)), _ecmascript(components)
-
-
-def _ecmascript(schema: Any) -> Any:
-    """Python's end of text `\\Z` is no escape in JSON Schema, whose `$` means just that."""
-    if isinstance(schema, dict):
-        return {
-            key: value.replace(r"\Z", "$") if key == "pattern" and isinstance(value, str) else _ecmascript(value)
-            for key, value in schema.items()
-        }
-    return [_ecmascript(value) for value in schema] if isinstance(schema, list) else schema
+    return dict(zip(types, portable(list(found)), strict=True)), portable(components)
 
 
 def _operation(service: str, route: Route, schemas: Mapping[Any, Json]) -> Json:
@@ -111,7 +103,7 @@ def _header(name: str, text: str) -> Json:
 
 
 def _responses(route: Route, schemas: Mapping[Any, Json]) -> Json:
-    success: Json = {"description": HTTPStatus(route.status).phrase}
+    success: Json = {"description": _phrase(route.status)}
     if route.answer is not None:
         success |= _media("application/json", schemas[route.answer])
     if route.replies:
@@ -134,7 +126,11 @@ def _problems(route: Route) -> set[int]:
 
 
 def _answer(status: int, media: str, schema: Json) -> Json:
-    return {"description": HTTPStatus(status).phrase, **_media(media, schema)}
+    return {"description": _phrase(status), **_media(media, schema)}
+
+
+def _phrase(status: int) -> str:
+    return PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 def _media(media: str, schema: Json) -> Json:

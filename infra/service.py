@@ -1,7 +1,7 @@
 """A service's stack: its table, its queue and its functions. It knows topic and API, and no other service."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -24,6 +24,7 @@ from infra.stack import StageStack
 from infra.stages import Stage
 from infra.table import INDEX, table
 from tidings.routes import Route
+from tidings.service import Service
 
 FunctionRole = Literal["consumer", "relay", "api"]
 QueueRole = Literal["queue", "dlq"]
@@ -98,7 +99,8 @@ class ServiceStack(StageStack):
     def _consume(self, bus: BusStack) -> None:
         stage, service = self.stage, self.service
         dlq = queue(self, "dlq", service.queue)
-        inbox = queue(self, "queue", service.queue, dlq=dlq)
+        size, window, consumers = _batching(stage, service)
+        inbox = queue(self, "queue", service.queue, dlq=dlq, window=window)
         self.queues = {"queue": inbox, "dlq": dlq}
         self._subscribe(bus.topic, inbox)
         consumer = self._function(
@@ -113,8 +115,9 @@ class ServiceStack(StageStack):
                 "BACKOFF_SECONDS": str(stage.backoff),
             },
         )
+        read = "dynamodb:BatchGetItem" if service.batching else "dynamodb:GetItem"
         # What records everything only ever adds to its table.
-        changes = ("dynamodb:PutItem",) if service.subscribes_to_all else ("dynamodb:GetItem", *WRITE)
+        changes = ("dynamodb:PutItem",) if service.subscribes_to_all else (read, *WRITE)
         consumer.allow(*changes, on=[self.table.table_arn])
         consumer.allow(
             "sqs:ReceiveMessage",
@@ -129,10 +132,10 @@ class ServiceStack(StageStack):
             "consumer-mapping",
             target=consumer,
             event_source_arn=inbox.queue_arn,
-            batch_size=stage.batch_size,
+            batch_size=size,
             # SQS gives FIFO queues no window (AWS Lambda API Reference, "CreateEventSourceMapping").
-            max_batching_window=Duration.seconds(stage.batch_window) if service.queue == "standard" else None,
-            max_concurrency=stage.max_concurrency,
+            max_batching_window=Duration.seconds(window) if service.queue == "standard" else None,
+            max_concurrency=consumers,
             report_batch_item_failures=True,
         )
         self.output("Queue", inbox.queue_url)
@@ -235,3 +238,13 @@ class ServiceStack(StageStack):
                     "APIG4",
                     f"{route.key} is for everyone, as the design has it: it shows what the shop sells.",
                 )
+
+
+def _batching(stage: Stage, service: Service[Any]) -> tuple[int, int, int]:
+    """The messages of a batch, the seconds that it is waited for, and how many consumers there are at once."""
+    asked = service.batching
+    if asked is None:
+        return stage.batch_size, stage.batch_window, stage.max_concurrency
+    consumers = min(asked.consumers or stage.max_concurrency, stage.max_concurrency)
+    # Without a window a batch has ten at most (AWS Lambda API Reference, "CreateEventSourceMapping").
+    return (asked.size, asked.seconds, consumers) if stage.batch_window else (stage.batch_size, 0, consumers)

@@ -17,7 +17,8 @@ class Stage:
     waits for a batch to fill. `backoff` is the first delay of a message that failed. `relay_parallelism` is the
     number of batches of one shard relayed at once. `protected` guards what cannot be had again from being
     deleted. `throttle_rate` is the API's requests a second. `product_cache` is how long a price may be
-    remembered. `sender` is the address that e-mails come from, `gateway` the payment gateway's name.
+    remembered. `sender` is the address that e-mails come from, `gateway` the payment gateway: `simulated`
+    moves no money, `stripe` does.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Stage:
     batch_size: int = 10
     batch_window: int = 1
     max_concurrency: int = 10
-    backoff: int = 2
+    backoff: int = 5
     relay_batch_size: int = 100
     relay_parallelism: int = 2
     relay_retries: int = 20
@@ -84,6 +85,8 @@ STAGES = {
             name="prod",
             memory_mb=1024,
             max_concurrency=50,
+            # Five attempts then outlast a gateway or a neighbour that is down for some minutes.
+            backoff=30,
             relay_parallelism=10,
             log_retention=RetentionDays.THREE_MONTHS,
             removal_policy=RemovalPolicy.RETAIN,
@@ -93,6 +96,7 @@ STAGES = {
             throttle_rate=500,
             throttle_burst=1000,
             sender="orders@tidings.example",
+            gateway="stripe",
         ),
     )
 }

@@ -37,9 +37,9 @@ def table(
         made.add_global_secondary_index(
             index_name=INDEX,
             partition_key=_text(index.partition),
-            sort_key=_text(index.sort),
-            projection_type=dynamodb.ProjectionType.INCLUDE,
-            non_key_attributes=list(index.projects),
+            sort_key=_number(index.sort) if index.numeric else _text(index.sort),
+            projection_type=dynamodb.ProjectionType.INCLUDE if index.projects else dynamodb.ProjectionType.KEYS_ONLY,
+            non_key_attributes=list(index.projects) or None,
         )
     if not stage.point_in_time_recovery:
         acknowledge(
@@ -52,3 +52,7 @@ def table(
 
 def _text(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+def _number(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.NUMBER)

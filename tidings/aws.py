@@ -11,7 +11,9 @@ import boto3
 from botocore.config import Config
 
 from tidings import clock
-from tidings.consumer import Consumer, DeadLetter, Parse, React, contracted, thin
+from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
+from tidings.fold import Counting, Fold
+from tidings.ledger import DynamoLedger
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
 from tidings.service import QueueKind, Service
@@ -128,7 +130,15 @@ def consume(service: Service[S], perform: Perform = no_effects, parse: Parse | N
     return consumer(service, parse or read(service.reactions), lambda order: reactions.order(order).react)
 
 
-def consumer(service: Service[S], parse: Parse, open_order: Callable[[str], React]) -> Handler:
+def fold(service: Service[S], counting: Counting[S]) -> Handler:
+    """The Lambda handler of the queue of a service whose events are folded into counters, a batch at a time."""
+    folding = Fold(service, counting, DynamoLedger(dynamodb(), os.environ["TABLE"]))
+    return consumer(service, contracted(service.reactions), folding.open_order, folding.prepare)
+
+
+def consumer(
+    service: Service[S], parse: Parse, open_order: Callable[[str], React], prepare: Prepare = unprepared
+) -> Handler:
     """The Lambda handler of a queue whose events are handled in another way than by decisions."""
     sqs: Callable[[], SQSClient] = cache(lambda: boto3.client("sqs", config=CONFIG))
     queue = Consumer(
@@ -139,6 +149,7 @@ def consumer(service: Service[S], parse: Parse, open_order: Callable[[str], Reac
         executor=ThreadPoolExecutor(WORKERS),
         max_receives=int(os.environ["MAX_RECEIVES"]),
         backoff=float(os.environ["BACKOFF_SECONDS"]),
+        prepare=prepare,
     )
 
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:

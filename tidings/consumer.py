@@ -74,6 +74,9 @@ class Queue(Protocol):
 React = Callable[[Event[Any], int], None]
 """Handles one event; the deadline is in milliseconds since 1970."""
 
+Prepare = Callable[[Sequence[Event[Any]]], None]
+"""Is shown all events of a batch before the first of them is handled."""
+
 Parse = Callable[[str], Event[Any]]
 """Reads a message's body; PermanentError where it cannot be."""
 
@@ -102,6 +105,10 @@ def any_event(body: str) -> Event[Raw]:
     return decode(body)
 
 
+def unprepared(_events: Sequence[Event[Any]]) -> None:
+    """What most services do with a batch as a whole: nothing."""
+
+
 @dataclass(frozen=True)
 class _Parsed:
     """A message, and what could be read of it: an event, or why not, with its envelope where there is one."""
@@ -127,8 +134,9 @@ class _Parsed:
 class Consumer:
     """A service's queue, handled: messages of different orders at once, those of one order one after another.
 
-    `open_order` gives the reaction to the events of one order. `backoff` is the first postponement in seconds;
-    it doubles with each attempt. At `max_receives` attempts a message is given up.
+    `open_order` gives the reaction to the events of one order; `prepare` sees the batch's events before that, and may
+    do together what the reactions then need not do one by one. `backoff` is the first postponement in seconds; it
+    doubles with each attempt. At `max_receives` attempts a message is given up.
     """
 
     queue: Queue
@@ -139,6 +147,7 @@ class Consumer:
     max_receives: int
     backoff: float
     randomness: Callable[[], float] = random.random
+    prepare: Prepare = unprepared
 
     def handle(self, records: Sequence[Mapping[str, Any]], deadline: int) -> dict[str, list[dict[str, str]]]:
         """Handles the records of Lambda's SQS event; answers with those that failed (ReportBatchItemFailures)."""
@@ -146,6 +155,8 @@ class Consumer:
         for record in records:
             parsed = self._read(Message.of(record))
             groups.setdefault(parsed.order, []).append(parsed)
+        every = [parsed for group in groups.values() for parsed in group]
+        self._prepare([parsed.event for parsed in every if parsed.event and not parsed.error])
         failed: dict[Message, int] = {}
         for some in self.executor.map(lambda group: self._handle_order(group, deadline), groups.values()):
             failed.update(some)
@@ -160,6 +171,13 @@ class Consumer:
             return _Parsed(message, error.event, error)
         except Exception as error:  # noqa: BLE001 - nothing that stands in one message may fail its batch
             return _Parsed(message, None, PermanentError("undecodable", f"{type(error).__name__}: {error}"))
+
+    def _prepare(self, events: Sequence[Event[Any]]) -> None:
+        try:
+            self.prepare(events)
+        except Exception:
+            # What is not prepared is handled all the same, or fails by itself.
+            logger.exception("could not prepare the batch")
 
     def _handle_order(self, group: Sequence[_Parsed], deadline: int) -> dict[Message, int]:
         """The messages of one order that go back, each with the seconds for which it stays away."""

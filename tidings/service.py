@@ -17,13 +17,28 @@ QueueKind = Literal["standard", "fifo"]
 class Index:
     """The table's second order: items with these two attributes are found by them; it `projects` these others.
 
-    `of` gives an item's attributes for it.
+    `of` gives an item's attributes for it, beside those it has anyway. `numeric` says that it sorts by a number, and
+    not by a text.
     """
 
     partition: str
     sort: str
-    projects: tuple[str, ...]
-    of: Callable[[Any], Mapping[str, str]]
+    projects: tuple[str, ...] = ()
+    of: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    numeric: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """How a standard queue's consumer takes its messages, where it folds many of them together.
+
+    It takes `size` at most, and waits so many `seconds` for them: in stages that wait at all, for without waiting SQS
+    gives ten. `consumers` caps how many of it run at once, where that is fewer than the stage allows (two at least).
+    """
+
+    size: int
+    seconds: int
+    consumers: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +52,7 @@ class Service(Generic[S]):
     those of `reactions` whose order is most likely new here: their first write is made without a reading before it, so
     their decisions begin with a `Commit`. `thin` asks for events without what they say: the decisions then get the
     envelope alone, and look at the order through the API. The table's partition key is `pk`; `sort_key` names a
-    second one.
+    second one. `batching` asks for larger batches than the stage's, whose items are read together.
     `acts_outside` says that its effects (money, mail) reach beyond its table and its events.
     """
 
@@ -53,6 +68,7 @@ class Service(Generic[S]):
     acts_outside: bool = False
     sort_key: str | None = None
     index: Index | None = None
+    batching: Batching | None = None
 
     @cached_property
     def codec(self) -> ItemCodec[S]:

@@ -2,6 +2,13 @@
 
 from types import NoneType
 
-from tidings.service import Service
+from functions.history.buckets import BUCKET, MOMENT, entry
+from tidings.service import Index, Service
 
-service = Service(name="history", state=NoneType, subscribes_to_all=True, sort_key="id")
+service = Service(
+    name="history",
+    state=NoneType,
+    subscribes_to_all=True,
+    sort_key="id",
+    index=Index(partition=BUCKET, sort=MOMENT, projects=("event",), of=entry),
+)

@@ -24,4 +24,5 @@ service = Service(
     },
     outside={EmailBounced: reactions.bounced},
     bets=frozenset({OrderPlaced}),
+    acts_outside=True,
 )

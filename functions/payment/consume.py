@@ -1,13 +1,11 @@
 """The Lambda function on payment's queue."""
 
-import os
-
 from functions.payment.gateway import Effect, Outcome, perform
+from functions.payment.gateways import chosen
 from functions.payment.service import service
-from functions.payment.simulated import SimulatedGateway
 from tidings import aws
 
-_gateway = SimulatedGateway(aws.dynamodb(), os.environ["GATEWAY_TABLE"])
+_gateway = chosen()
 
 
 def _perform(effect: Effect) -> Outcome:

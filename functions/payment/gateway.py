@@ -5,6 +5,9 @@ from typing import Protocol
 
 from tidings.contracts import Money
 
+UNKNOWN_METHOD = "unknown_payment_method"
+"""The code of a payment that was declined because its method is none that the gateway could charge."""
+
 
 @dataclass(frozen=True)
 class Open:

@@ -10,4 +10,5 @@ service = Service(
     announces=(PaymentCaptured, PaymentFailed, PaymentRefunded),
     reactions={OrderPlaced: reactions.charge, OrderCancelled: reactions.cancel},
     queue="fifo",
+    acts_outside=True,
 )

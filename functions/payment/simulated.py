@@ -8,7 +8,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from functions.payment.gateway import Captured, Declined, Opened, Refunded, Voided
+from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
 from tidings.contracts import Money
 from tidings.errors import RetryableError
 
@@ -21,7 +21,6 @@ DECLINES = {
     "pm_card_insufficient_funds": "insufficient_funds",
 }
 APPROVED = {"pm_card_visa", "pm_card_error_once"}
-UNKNOWN_METHOD = "unknown_payment_method"
 
 _NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
 

@@ -8,7 +8,7 @@ from infra.openapi import document
 from infra.services import Found
 from tests.infra.synthesis import Json, Synthesis
 
-OPEN = {"GET /products", "GET /products/{sku}", "GET /openapi.json"}
+OPEN = {"GET /products", "GET /products/{sku}", "GET /recommendations/{sku}", "GET /openapi.json"}
 
 
 def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[Found, ...]) -> None:

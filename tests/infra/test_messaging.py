@@ -122,9 +122,29 @@ def test_a_consumer_reports_the_messages_that_failed_and_its_concurrency_is_capp
     for found in services:
         settings = mapping(prod, found, "consumer").properties
         assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert settings["BatchSize"] == 10
-        assert settings["ScalingConfig"] == {"MaximumConcurrency": STAGES["prod"].max_concurrency}
+        asked = found.service.batching
+        assert settings["BatchSize"] == (asked.size if asked else 10)
+        consumers = (asked and asked.consumers) or STAGES["prod"].max_concurrency
+        assert settings["ScalingConfig"] == {"MaximumConcurrency": consumers}
         assert ("MaximumBatchingWindowInSeconds" in settings) == (found.service.queue == "standard")
+
+
+def test_a_batch_larger_than_ten_is_waited_for_and_its_queue_hides_messages_for_as_long(
+    prod: Synthesis, services: tuple[Found, ...]
+) -> None:
+    for found in services:
+        if asked := found.service.batching:
+            settings = mapping(prod, found, "consumer").properties
+            assert settings["MaximumBatchingWindowInSeconds"] == asked.seconds >= 1
+            (queue,) = [queue for queue in queues(prod) if queue.stack == found.name]
+            assert queue.properties["VisibilityTimeout"] >= 6 * STAGES["prod"].timeout + asked.seconds
+
+
+def test_where_no_batch_is_waited_for_none_is_larger_than_ten(local: Synthesis, services: tuple[Found, ...]) -> None:
+    for found in services:
+        settings = mapping(local, found, "consumer").properties
+        assert settings["BatchSize"] <= 10
+        assert settings.get("MaximumBatchingWindowInSeconds", 0) == 0
 
 
 def test_no_function_has_reserved_concurrency(prod: Synthesis) -> None:

@@ -99,11 +99,14 @@ def test_learning_an_address_is_one_write(cloud: Cloud) -> None:
     assert calls.names() == {"PutItem": 1}
 
 
-def test_history_makes_one_write_an_event(cloud: Cloud) -> None:
+def test_history_makes_one_write_an_event_and_one_more_for_a_processs_first_of_an_hour(cloud: Cloud) -> None:
     cloud.handler("history", "consumer")
-    with cloud.calls.counted() as calls:
-        cloud.hand("history", *(placed(new_order(), ("mug", 2)) for _ in range(10)))
-    assert calls.names() == {"PutItem": 10}
+    for hours in (1, 0):
+        with cloud.calls.counted() as calls:
+            cloud.hand("history", *(placed(new_order(), ("mug", 2)) for _ in range(10)))
+        assert Counter("event" if "event" in request["Item"] else "hour" for _, request in calls.made) == Counter(
+            event=10, hour=hours
+        )
 
 
 @pytest.mark.parametrize(("orders", "calls_due"), [(1, 1), (10, 1), (11, 2), (30, 3)])

@@ -1,0 +1,7 @@
+"""The Lambda function on analytics' queue."""
+
+from functions.analytics.reactions import counting
+from functions.analytics.service import service
+from tidings import aws
+
+handler = aws.fold(service, counting)

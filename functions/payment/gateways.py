@@ -1,0 +1,25 @@
+"""The gateway that the stage chose, put together from the function's environment."""
+
+import os
+
+import boto3
+
+from functions.payment.gateway import Gateway
+from functions.payment.secret import Secret
+from functions.payment.simulated import SimulatedGateway
+from tidings import aws
+
+
+def chosen() -> Gateway:
+    """The gateway that `GATEWAY` names; ValueError where there is none of that name."""
+    match os.environ["GATEWAY"]:
+        case "simulated":
+            return SimulatedGateway(aws.dynamodb(), os.environ["GATEWAY_TABLE"])
+        case "stripe":
+            # Stripe's library is slow to import, and only there where the stage chose it.
+            from functions.payment.stripe_gateway import API_BASE, StripeGateway
+
+            key = Secret(boto3.client("secretsmanager", config=aws.CONFIG), os.environ["STRIPE_KEY_ARN"])
+            return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE))
+        case name:
+            raise ValueError(f"there is no payment gateway {name!r}")

@@ -1,0 +1,230 @@
+"""AsyncAPI and OpenAPI: valid by the official schemas, and true of what is deployed."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from infra import openapi
+from infra.contracts.published import FOLDER
+from infra.contracts.schemas import Json
+from infra.services import ROOT, Found
+from tests.contracts.validation import draft_7_complaints
+from tests.infra.synthesis import Resource, Synthesis, synthesize
+
+OFFICIAL = ROOT / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
+
+
+@pytest.fixture(scope="module")
+def asyncapi() -> Json:
+    document: Json = json.loads((FOLDER / "asyncapi.json").read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.fixture(scope="module")
+def official() -> Json:
+    """AsyncAPI's own schema of its documents, the bindings' included; npm brings it."""
+    schema: Json = json.loads(OFFICIAL.read_text(encoding="utf-8"))
+    return schema
+
+
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    return synthesize("prod", tmp_path_factory.mktemp("prod"))
+
+
+def receiving(asyncapi: Json) -> dict[str, Json]:
+    """The operations of those who react, by the service's name."""
+    return {
+        name.removesuffix(".react"): operation
+        for name, operation in asyncapi["operations"].items()
+        if operation["action"] == "receive"
+    }
+
+
+def test_asyncapi_is_valid_by_the_official_schema(asyncapi: Json, official: Json) -> None:
+    assert draft_7_complaints(official, asyncapi) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("asyncapi",), "2.6.0"),
+        (("channels", "topic", "bindings", "sns", "ordering", "type"), "sorted"),
+        (("channels", "topic", "bindings", "sns", "bindingVersion"), "9.9.9"),
+        (("operations", "payment.react", "action"), "listen"),
+        (("operations", "payment.react", "bindings", "sqs", "queues", 0, "visibilityTimeout"), 99_999),
+        (("operations", "payment.react", "bindings", "sns", "consumers", 0, "protocol"), "pigeon"),
+    ],
+)
+def test_the_official_schema_would_find_a_mistake(
+    path: tuple[str | int, ...], value: Any, asyncapi: Json, official: Json
+) -> None:
+    holder = wrong = copy.deepcopy(asyncapi)
+    for key in path[:-1]:
+        holder = holder[key]  # type: ignore[index]  # the way into a list is a number
+    holder[path[-1]] = value  # type: ignore[index]  # as above
+    assert draft_7_complaints(official, wrong) != []
+
+
+def test_every_reference_leads_somewhere(asyncapi: Json) -> None:
+    for reference in references(asyncapi):
+        file, _, pointer = reference.partition("#")
+        target: Any = json.loads((FOLDER / file).read_text(encoding="utf-8")) if file else asyncapi
+        for key in pointer.split("/")[1:]:
+            assert key in target, reference
+            target = target[key]
+
+
+def test_a_messages_payload_is_the_events_schema(asyncapi: Json) -> None:
+    for name, message in asyncapi["components"]["messages"].items():
+        schema = json.loads((FOLDER / message["payload"]["$ref"]).read_text(encoding="utf-8"))
+        assert schema["properties"]["type"]["const"] == name
+
+
+def test_who_announces_sends_to_the_topic(asyncapi: Json, services: tuple[Found, ...]) -> None:
+    sending = {
+        name: {reference["$ref"] for reference in operation["messages"]}
+        for name, operation in asyncapi["operations"].items()
+        if operation["action"] == "send"
+    }
+    assert sending == {
+        f"{found.name}.announce": {
+            f"#/channels/topic/messages/{contract.__name__}" for contract in found.service.announces
+        }
+        for found in services
+        if found.service.announces
+    }
+
+
+def test_who_reacts_receives_from_its_own_queue_what_it_asked_for(asyncapi: Json, services: tuple[Found, ...]) -> None:
+    everything = set(asyncapi["components"]["messages"])
+    for found in services:
+        if not found.service.consumes:
+            continue
+        heard = everything if found.service.subscribes_to_all else {each.__name__ for each in found.service.reactions}
+        channel = f"#/channels/{found.name}.queue"
+        operation = receiving(asyncapi)[found.name]
+        assert operation["channel"] == {"$ref": channel}
+        assert {reference["$ref"] for reference in operation["messages"]} == {
+            f"{channel}/messages/{name}" for name in heard
+        }
+
+
+def test_every_queue_that_a_binding_names_is_described_beside_it(asyncapi: Json) -> None:
+    for operation in receiving(asyncapi).values():
+        queues = operation["bindings"]["sqs"]["queues"]
+        (subscription,) = operation["bindings"]["sns"]["consumers"]
+        named = {subscription["endpoint"]["name"], subscription["redrivePolicy"]["deadLetterQueue"]["name"]}
+        named |= {queue["redrivePolicy"]["deadLetterQueue"]["name"] for queue in queues if "redrivePolicy" in queue}
+        assert named == {queue["name"] for queue in queues}
+
+
+def test_the_topic_is_the_one_that_is_deployed(asyncapi: Json, prod: Synthesis) -> None:
+    topic = prod.only("bus", "AWS::SNS::Topic").properties
+    described = asyncapi["channels"]["topic"]
+    assert described["address"] == described["bindings"]["sns"]["name"] == topic["TopicName"]
+    assert described["bindings"]["sns"]["ordering"] == {
+        "type": "FIFO" if topic["FifoTopic"] else "standard",
+        "contentBasedDeduplication": topic["ContentBasedDeduplication"],
+    }
+
+
+def test_the_queues_are_those_that_are_deployed(asyncapi: Json, prod: Synthesis) -> None:
+    deployed = {resource.properties["QueueName"]: as_described(resource, prod) for resource in queues(prod)}
+    for name, operation in receiving(asyncapi).items():
+        queue, dead, undelivered = operation["bindings"]["sqs"]["queues"]
+        assert [queue, dead, undelivered] == [deployed[each["name"]] for each in (queue, dead, undelivered)]
+        channel = asyncapi["channels"][f"{name}.queue"]
+        assert channel["address"] == queue["name"]
+        assert channel["bindings"]["sqs"] == {"queue": queue, "deadLetterQueue": dead, "bindingVersion": "0.2.0"}
+
+
+def test_the_subscriptions_are_those_that_are_deployed(asyncapi: Json, prod: Synthesis) -> None:
+    described = {name: operation["bindings"]["sns"]["consumers"] for name, operation in receiving(asyncapi).items()}
+    assert described == {
+        resource.stack: [subscription(resource, prod)]
+        for resource in prod.resources("AWS::SNS::Subscription")
+        if resource.properties["TopicArn"] == topic_of_all(prod)
+    }
+
+
+def test_openapi_is_valid(services: tuple[Found, ...]) -> None:
+    document = json.loads((FOLDER / "openapi.json").read_text(encoding="utf-8"))
+    validate(document)
+    assert document == openapi.document(services)
+
+
+def test_openapi_names_a_status_alike_whichever_python_wrote_it(services: tuple[Found, ...]) -> None:
+    said = {
+        (status, answer["description"])
+        for path in openapi.document(services)["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+    }
+    assert {("413", "Content Too Large"), ("422", "Unprocessable Content")} <= said
+    assert len(said) == len({status for status, _ in said})
+
+
+def queues(synthesis: Synthesis) -> list[Resource]:
+    return synthesis.resources("AWS::SQS::Queue")
+
+
+def topic_of_all(synthesis: Synthesis) -> Any:
+    """The topic as a subscription of history's names it."""
+    return synthesis.only("history", "AWS::SNS::Subscription").properties["TopicArn"]
+
+
+def as_described(resource: Resource, synthesis: Synthesis) -> Json:
+    """A deployed queue in the words of the SQS binding."""
+    properties = resource.properties
+    fifo = properties.get("FifoQueue", False)
+    queue: Json = {
+        "name": properties["QueueName"],
+        "fifoQueue": fifo,
+        "visibilityTimeout": properties["VisibilityTimeout"],
+        "messageRetentionPeriod": properties["MessageRetentionPeriod"],
+    }
+    if fifo:
+        queue["deduplicationScope"] = properties["DeduplicationScope"]
+        queue["fifoThroughputLimit"] = properties["FifoThroughputLimit"]
+    if policy := properties.get("RedrivePolicy"):
+        queue["redrivePolicy"] = {
+            "deadLetterQueue": {"name": queue_name(policy["deadLetterTargetArn"], resource.stack, synthesis)},
+            "maxReceiveCount": policy["maxReceiveCount"],
+        }
+    return queue
+
+
+def subscription(resource: Resource, synthesis: Synthesis) -> Json:
+    """A deployed subscription in the words of the SNS binding."""
+    properties = resource.properties
+    described: Json = {
+        "protocol": properties["Protocol"],
+        "endpoint": {"name": queue_name(properties["Endpoint"], resource.stack, synthesis)},
+        "rawMessageDelivery": properties["RawMessageDelivery"],
+        "redrivePolicy": {
+            "deadLetterQueue": {
+                "name": queue_name(properties["RedrivePolicy"]["deadLetterTargetArn"], resource.stack, synthesis)
+            }
+        },
+    }
+    if "FilterPolicy" in properties:
+        described["filterPolicy"] = properties["FilterPolicy"]
+        described["filterPolicyScope"] = properties.get("FilterPolicyScope", "MessageAttributes")
+    return described
+
+
+def queue_name(arn: Any, stack: str, synthesis: Synthesis) -> Any:
+    """The name of the queue whose ARN a template takes."""
+    return synthesis.templates[stack]["Resources"][arn["Fn::GetAtt"][0]]["Properties"]["QueueName"]
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from (value["$ref"],) if "$ref" in value else ()
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from references(each)

@@ -1,0 +1,55 @@
+"""JSON Schema, as the library understands it, save for one thing: a pattern's `$`."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import (  # type: ignore[import-untyped]  # it has no types, and their stubs are not in the lock
+    Draft7Validator,
+    Draft202012Validator,
+    ValidationError,
+    validators,
+)
+
+from infra.contracts.schemas import Json
+
+
+def _pattern(_validator: object, pattern: str, instance: object, _schema: Json) -> Iterator[ValidationError]:
+    # In Python `$` also matches before a last line break, in JSON Schema's regular expressions (ECMA-262) it does not.
+    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
+
+
+class Schema:
+    """A schema that values are held against."""
+
+    def __init__(self, schema: Json) -> None:
+        self._validator = _Validator(schema)
+
+    def accepts(self, value: Any) -> bool:
+        return bool(self._validator.is_valid(value))
+
+    def complaints(self, value: Any) -> list[str]:
+        return [f"{error.json_path}: {error.message}" for error in self._validator.iter_errors(value)]
+
+    def part(self, schema: Json) -> "Schema":
+        """The same document, held against a part of it."""
+        return Schema({**schema, "$defs": self._validator.schema["$defs"]})
+
+
+def check_schema(schema: Json) -> None:
+    """Fails where this is no schema by the dialect that it names."""
+    Draft202012Validator.check_schema(schema)
+
+
+def check_draft_7_schema(schema: Json) -> None:
+    """Fails where this is no schema by the older dialect either."""
+    Draft7Validator.check_schema(schema)
+
+
+def draft_7_complaints(schema: Json, value: Any) -> list[str]:
+    """What a draft-07 schema finds wrong with a value."""
+    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(value)]

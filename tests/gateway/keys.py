@@ -1,0 +1,25 @@
+"""Secrets Manager as far as a `Secret` needs it."""
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from functions.payment.secret import Secret
+
+
+@dataclass
+class StubSecrets:
+    """Holds one secret, which takes each of the `later` values after a reading, and counts how often it was read."""
+
+    value: str
+    later: list[str] = field(default_factory=list)
+    reads: int = 0
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        self.reads += 1
+        answer = {"SecretString": self.value}
+        if self.later:
+            self.value = self.later.pop(0)
+        return answer
+
+    def secret(self, **options: Any) -> Secret:
+        return Secret(cast("Any", self), "stripe-key", **options)

@@ -1,0 +1,149 @@
+"""What stands before Stripe's API and localstripe lacks: idempotency keys, refused API keys, and a bad network.
+
+An HTTP proxy on the loopback. localstripe ignores idempotency keys, so that the cases about them are shown by this
+proxy's memory and not by localstripe's. It also speaks an older version of the API: the proxy gives it
+`allowed_payment_method_types` by the name that the parameter had there.
+"""
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LOOPBACK = "127.0.0.1"
+KEY = "sk_test_the_first"
+
+Answer = tuple[int, bytes]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as it reached Stripe's edge."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        return self.headers["Authorization"].removeprefix("Bearer ")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        return self.headers.get("Idempotency-Key")
+
+
+@dataclass
+class StripeEdge:
+    """The proxy's memory and its moods.
+
+    `api_key` is the one key that is taken. `before` happens once, before a path with that end is passed on; the answer
+    to one in `lost` is lost once, on its way back.
+    """
+
+    upstream: int
+    api_key: str = KEY
+    calls: list[Call] = field(default_factory=list)
+    before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    port: int = 0
+    _answers: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
+    _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def answer(self, call: Call) -> tuple[Answer, bool]:
+        """The answer to a call, and whether it is told again."""
+        self.calls.append(call)
+        if call.key != self.api_key:
+            return _error(401, "invalid_request_error", "Invalid API Key provided"), False
+        for end in [end for end in self.before if call.path.endswith(end)]:
+            self.before.pop(end)()
+        if call.idempotency_key is None:
+            return self._forward(call), False
+        # A key's second request waits for the first one's answer, where Stripe would refuse it for the moment.
+        with self._locks[call.idempotency_key]:
+            if call.idempotency_key not in self._answers:
+                self._answers[call.idempotency_key] = (call.body, self._forward(call))
+                return self._answers[call.idempotency_key][1], False
+        body, answer = self._answers[call.idempotency_key]
+        if body != call.body:
+            return _error(400, "idempotency_error", "The key was first used with other parameters"), False
+        return answer, True
+
+    def loses(self, call: Call) -> bool:
+        """Whether the answer to this call does not arrive."""
+        ends = {end for end in self.lost if call.path.endswith(end)}
+        self.lost -= ends
+        return bool(ends)
+
+    def _forward(self, call: Call) -> Answer:
+        connection = HTTPConnection(LOOPBACK, self.upstream, timeout=10)
+        headers = {"Authorization": f"Bearer {call.key}", "Content-Type": "application/x-www-form-urlencoded"}
+        body = call.body.replace(b"allowed_payment_method_types", b"payment_method_types")
+        try:
+            connection.request(call.method, call.path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def standing(edge: StripeEdge) -> Iterator[StripeEdge]:
+    """Lets the edge listen on a free port of the loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # An answer in one piece: in two the second would wait for the first one's acknowledgement.
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            self._pass()
+
+        def do_POST(self) -> None:
+            self._pass()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def _pass(self) -> None:
+            call = Call(
+                method=self.command,
+                path=self.path,
+                headers=dict(self.headers),
+                body=self.rfile.read(int(self.headers["Content-Length"] or 0)),
+            )
+            (status, body), told_again = edge.answer(call)
+            if edge.loses(call):
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            if told_again:
+                self.send_header("Idempotent-Replayed", "true")
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+    edge.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield edge
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _error(status: int, kind: str, message: str) -> Answer:
+    return status, json.dumps({"error": {"type": kind, "message": message}}).encode()

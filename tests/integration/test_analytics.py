@@ -1,0 +1,233 @@
+"""The figures of sales on real tables: whatever the order, the batches, the crashes and the number of deliveries."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from functions.analytics.reactions import SHARDS
+from tests.integration.batches import (
+    DAY,
+    NEXT_DAY,
+    break_at,
+    clear,
+    confirmed,
+    hand_at_once,
+    mend,
+    next_day,
+    sums,
+)
+from tests.integration.cloud import Cloud
+from tests.integration.facts import fact, new_order, placed
+from tests.integration.shop import Shop
+from tests.integration.test_crashes import run_with_every_crash
+from tidings.clock import now, rfc3339
+from tidings.contracts import OrderCancelled
+
+
+def cancelled(order: str) -> str:
+    return fact(order, "orders", OrderCancelled(reason="customer"), 3)
+
+
+def sales(shop: Shop, first: str = DAY, last: str = NEXT_DAY) -> dict[str, Any]:
+    """What an operator is told, by day."""
+    answer = shop.call("GET", "/analytics/sales", query={"from": first, "to": last}, operator=True)
+    assert answer.status == 200, answer
+    assert (answer.body["from"], answer.body["to"]) == (first, last)
+    return {day["day"]: day for day in answer.body["days"]}
+
+
+def test_the_shops_own_orders_are_counted_on_the_days_of_their_events(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    shop.stock("pen", 1, price=250)
+    shop.place(("mug", 2), ("pen", 1))
+    shop.cloud.settle()
+    shop.place(("pen", 1))
+    shop.place(("mug", 1), method="pm_card_declined")
+    off = shop.place(("mug", 3))
+    shop.cloud.settle()
+    assert shop.cancel(off).status == 202
+    shop.cloud.settle()
+    today = rfc3339(now())[:10]
+    found = sales(shop, today, today)
+    total = {
+        "placed": 4,
+        "confirmed": 2,
+        "cancelled": {"customer": 1, "out_of_stock": 1, "payment_failed": 1},
+        "units": 3,
+        "revenue": [{"amount": 2250, "currency": "EUR"}],
+    }
+    assert found[today]["total"] == total
+    assert [(each["sku"], each["total"]["units"]) for each in found[today]["products"]] == [("mug", 2), ("pen", 1)]
+
+
+def test_only_operators_see_the_sales(shop: Shop) -> None:
+    query = {"from": DAY, "to": DAY}
+    assert shop.call("GET", "/analytics/sales", query=query).status == 403
+    assert shop.call("GET", "/analytics/sales", query=query, caller=None).status == 403
+    assert shop.call("GET", "/analytics/sales", query=query, operator=True).status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        (None, "from"),
+        ({"from": DAY}, "to"),
+        ({"from": "yesterday", "to": DAY}, "from"),
+        ({"from": NEXT_DAY, "to": DAY}, "to"),
+        ({"from": "2025-01-01", "to": "2025-12-31"}, "to"),
+    ],
+)
+def test_a_range_that_is_none_is_refused_with_the_field(shop: Shop, query: dict[str, str] | None, field: str) -> None:
+    answer = shop.call("GET", "/analytics/sales", query=query, operator=True)
+    assert (answer.status, answer.body["field"]) == (400, field)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_days_without_sales_are_left_out(shop: Shop) -> None:
+    assert sales(shop) == {}
+
+
+FACTS: dict[str, Callable[[str], str]] = {
+    "OrderPlaced": lambda order: placed(order, ("mug", 2), ("pen", 1)),
+    "OrderConfirmed": lambda order: next_day(confirmed(order, ("mug", 2), ("pen", 1))),
+    "OrderCancelled": lambda order: next_day(cancelled(order)),
+}
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        ("OrderPlaced", "OrderConfirmed", "OrderCancelled"),
+        ("OrderPlaced", "OrderConfirmed"),
+        ("OrderConfirmed", "OrderCancelled"),
+        ("OrderPlaced", "OrderCancelled"),
+    ],
+)
+def test_the_figures_are_the_same_in_every_order_of_events(shop: Shop, types: tuple[str, ...]) -> None:
+    ends = []
+    for permutation in permutations(types):
+        clear(shop.cloud, "analytics")
+        order = new_order()
+        bodies = [FACTS[name](order) for name in permutation]
+        for body in bodies:
+            assert hand_at_once(shop.cloud, "analytics", [body, body]) == []
+        assert hand_at_once(shop.cloud, "analytics", bodies) == []
+        ends.append(sales(shop))
+    assert all(end == ends[0] for end in ends)
+    assert (DAY in ends[0]) == ("OrderPlaced" in types)
+
+
+def test_100_shuffles_of_the_events_of_several_orders_give_the_same_figures(shop: Shop, chance: random.Random) -> None:
+    """The figures are compared with what one batch, in order and without repeats, gives."""
+    lines = [[(f"sku-{chance.randint(1, 4)}", chance.randint(1, 3))] for _ in range(4)]
+    orders = [new_order() for _ in lines]
+    facts = [
+        chance.choice([body, next_day(body)])
+        for order, each in zip(orders, lines, strict=True)
+        for body in chance.sample([placed(order, *each), confirmed(order, *each), cancelled(order)], 2)
+    ]
+    hand_at_once(shop.cloud, "analytics", facts)
+    expected = sums(shop.cloud, "analytics")
+    assert expected
+    for _ in range(100):
+        clear(shop.cloud, "analytics")
+        deliveries = facts + chance.sample(facts, 2)
+        chance.shuffle(deliveries)
+        cut = chance.randint(1, len(deliveries))
+        for batch in (deliveries[:cut], deliveries[cut:]):
+            assert hand_at_once(shop.cloud, "analytics", batch) == []
+        assert sums(shop.cloud, "analytics") == expected
+
+
+@pytest.mark.parametrize(("messages", "calls"), [(1, 1), (50, 1), (98, 1), (99, 2), (200, 3)])
+def test_a_batch_is_one_reading_for_a_hundred_orders_and_as_few_transactions_as_fit(
+    cloud: Cloud, messages: int, calls: int
+) -> None:
+    """All count in the two rows of a day and a product, beside which 98 orders fit."""
+    cloud.handler("analytics", "consumer")
+    with cloud.calls.counted() as made:
+        assert hand_at_once(cloud, "analytics", [placed(new_order(), ("mug", 1)) for _ in range(messages)]) == []
+    assert made.names() == {"BatchGetItem": -(-messages // 100), "TransactWriteItems": calls}
+
+
+def test_a_batch_of_duplicates_is_one_reading(cloud: Cloud) -> None:
+    bodies = [placed(new_order(), ("mug", 1)) for _ in range(20)]
+    hand_at_once(cloud, "analytics", bodies)
+    with cloud.calls.counted() as made:
+        assert hand_at_once(cloud, "analytics", bodies) == []
+    assert made.names() == {"BatchGetItem": 1}
+
+
+def test_a_report_is_a_query_for_each_shard_of_a_month_and_scans_nothing(shop: Shop) -> None:
+    shop.cloud.handler("analytics", "api")
+    with shop.cloud.calls.counted() as made:
+        sales(shop, "2025-05-01", "2025-07-31")
+    # One more, for whether the figures are being counted anew.
+    assert made.names() == {"Query": 3 * SHARDS + 1}
+
+
+def test_what_is_counted_on_several_shards_is_summed(shop: Shop) -> None:
+    bodies = [placed(new_order(), ("mug", 1)) for _ in range(30)]
+    for body in bodies:
+        hand_at_once(shop.cloud, "analytics", [body])
+    rows = [item for item in shop.cloud.items(shop.cloud.table("analytics")) if item["sk"]["S"] == f"{DAY}#mug"]
+    assert len(rows) > 1
+    assert sales(shop)[DAY]["total"]["placed"] == sum(int(row["placed"]["N"]) for row in rows) == 30
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_batch_that_died_anywhere_is_counted_once(shop: Shop, moment: str) -> None:
+    orders = [[new_order() for _ in range(3)]]
+    shop.cloud.handler("analytics", "consumer")
+
+    def deliver() -> None:
+        lines = [(f"sku-{n}", 1) for n in range(40)]
+        hand_at_once(shop.cloud, "analytics", [placed(order, *lines[n * 5 :]) for n, order in enumerate(orders[-1])])
+
+    def check() -> None:
+        total = sales(shop)[DAY]["total"]
+        assert total["placed"] == 3 * len(orders)
+        orders.append([new_order() for _ in range(3)])
+
+    assert run_with_every_crash(shop.cloud, moment, deliver, check) == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_order_too_large_for_one_transaction_that_died_anywhere_is_counted_whole(shop: Shop, moment: str) -> None:
+    orders = [new_order()]
+    lines = [(f"sku-{n}", 1) for n in range(50)]
+    shop.cloud.handler("analytics", "consumer")
+
+    def deliver() -> None:
+        order = orders[-1]
+        hand_at_once(shop.cloud, "analytics", [next_day(cancelled(order)), placed(order, *lines)])
+
+    def check() -> None:
+        found = sales(shop)
+        assert found[DAY]["total"]["placed"] == found[NEXT_DAY]["total"]["cancelled"]["customer"] == len(orders)
+        were_placed = Counter(each["total"]["placed"] for each in found[DAY]["products"])
+        were_cancelled = Counter(each["total"]["cancelled"]["customer"] for each in found[NEXT_DAY]["products"])
+        assert were_placed == were_cancelled == {len(orders): 50}
+        orders.append(new_order())
+
+    # It is read, and written in two transactions.
+    assert run_with_every_crash(shop.cloud, moment, deliver, check) == 3
+
+
+@pytest.mark.parametrize("call", ["BatchGetItem", "TransactWriteItems"])
+def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(shop: Shop, call: str) -> None:
+    bad, *good = (new_order() for _ in range(20))
+    bodies = [placed(order, ("mug", 1)) for order in (*good, bad)]
+    shop.cloud.handler("analytics", "consumer")
+    break_at(shop.cloud, call, bad)
+    assert hand_at_once(shop.cloud, "analytics", [*bodies, "no JSON"]) == ["19"]
+    mend(shop.cloud)
+    assert sales(shop)[DAY]["total"]["placed"] == 19
+    (letter,) = shop.cloud.dead_letters("analytics")
+    assert letter["reasons"]["reason"] == "undecodable"
+    assert hand_at_once(shop.cloud, "analytics", bodies) == []
+    assert sales(shop)[DAY]["total"]["placed"] == 20

@@ -1,0 +1,179 @@
+"""A ledger: the items of orders, and the rows of counters in which many orders are summed, committed together.
+
+Its table has a second key, `sk`. The rows of one group are one partition, found by a query; an order's item has a
+partition of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from botocore.exceptions import ClientError
+
+from tidings.errors import RetryableError
+from tidings.item import Attributes
+from tidings.table import ConflictError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        KeysAndAttributesOutputTypeDef,
+        KeysAndAttributesTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
+
+SORT_KEY = "sk"
+ORDER_ROW = "#order"
+"""Where an order's item stands in its own partition; no row of counters begins with this sign."""
+
+MAX_ACTIONS = 100
+"""Items of a transaction (Amazon DynamoDB API Reference, "TransactWriteItems")."""
+
+MAX_BYTES = 3 * 1024 * 1024
+"""Bytes of orders' items in a transaction; of the 4 MB allowed the rest is left to the counters."""
+
+MAX_READ = 100
+"""Items of a reading (Amazon DynamoDB API Reference, "BatchGetItem")."""
+
+MAX_READINGS = 10
+"""How often what a reading has left is asked for again."""
+
+BUSY = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Why a transaction is cancelled that may well succeed when it comes again."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """An order's item as it shall be, where its version is still `expected` (0: there is none)."""
+
+    order: str
+    item: Attributes
+    expected: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Adds to numbers of a row; one that is not there counts from `start`, or else from 0."""
+
+    partition: str
+    row: str
+    add: Mapping[str, int]
+    start: Mapping[str, int] = field(default_factory=dict)
+
+
+class LostOrdersError(Exception):
+    """Somebody else wrote these orders first; `found` is what each is now, None where there is none."""
+
+    def __init__(self, found: Mapping[str, Attributes | None]) -> None:
+        super().__init__(f"{len(found)} orders are no longer what was read")
+        self.found = found
+
+
+class Ledger(Protocol):
+    """What folding needs of its table. Any other error of it means: unknown whether it was done, try again."""
+
+    def read(self, orders: Sequence[str]) -> Mapping[str, Attributes]:
+        """The items of those of the orders that there are."""
+
+    def commit(self, writes: Sequence[Write], tallies: Sequence[Tally]) -> None:
+        """Stores the orders and adds to the counters, at most `MAX_ACTIONS` together, no row twice.
+
+        All or nothing: LostOrdersError or ConflictError, and then nothing was written.
+        """
+
+
+def partition(group: str, shard: int) -> str:
+    """The partition of one shard of a group's rows."""
+    return f"{group}#{shard}"
+
+
+class DynamoLedger:
+    """A ledger in DynamoDB."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self, orders: Sequence[str]) -> Mapping[str, Attributes]:
+        """One consistent BatchGetItem for each hundred."""
+        found: dict[str, Attributes] = {}
+        for start in range(0, len(orders), MAX_READ):
+            found |= self._read(orders[start : start + MAX_READ])
+        return found
+
+    def commit(self, writes: Sequence[Write], tallies: Sequence[Tally]) -> None:
+        """One TransactWriteItems."""
+        puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(write)} for write in writes]
+        updates: list[TransactWriteItemTypeDef] = [{"Update": self._update(tally)} for tally in tallies]
+        try:
+            self._client.transact_write_items(TransactItems=[*puts, *updates])
+        except ClientError as error:
+            match error.response["Error"]["Code"]:
+                case "TransactionCanceledException":
+                    raise _cancelled(error, writes) from error
+                case "TransactionInProgressException":
+                    raise ConflictError("the same transaction is under way") from error
+            raise
+
+    def _read(self, orders: Sequence[str]) -> dict[str, Attributes]:
+        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
+            self._table: {"Keys": [_key(order, ORDER_ROW) for order in orders], "ConsistentRead": True}
+        }
+        found: dict[str, Attributes] = {}
+        for _ in range(MAX_READINGS):
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            found |= {item["pk"]["S"]: item for item in answer["Responses"].get(self._table, [])}
+            wanted = answer["UnprocessedKeys"]
+            if not wanted:
+                return found
+        raise RetryableError("the table leaves orders unread")
+
+    def _put(self, write: Write) -> "PutTypeDef":
+        put: PutTypeDef = {
+            "TableName": self._table,
+            "Item": {**write.item, **_key(write.order, ORDER_ROW)},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if write.expected:
+            put["ConditionExpression"] = "#version = :expected"
+            put["ExpressionAttributeNames"] = {"#version": "version"}
+            put["ExpressionAttributeValues"] = {":expected": {"N": str(write.expected)}}
+        return put
+
+    def _update(self, tally: Tally) -> "UpdateTypeDef":
+        names = list(tally.add)
+        sums = ", ".join(f"#{n} = if_not_exists(#{n}, :start{n}) + :add{n}" for n in range(len(names)))
+        return {
+            "TableName": self._table,
+            "Key": _key(tally.partition, tally.row),
+            "UpdateExpression": f"SET {sums}",
+            "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
+            "ExpressionAttributeValues": {
+                **{f":add{n}": {"N": str(tally.add[name])} for n, name in enumerate(names)},
+                **{f":start{n}": {"N": str(tally.start.get(name, 0))} for n, name in enumerate(names)},
+            },
+        }
+
+
+def _key(partition: str, row: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": partition}, SORT_KEY: {"S": row}}
+
+
+def _cancelled(error: ClientError, writes: Sequence[Write]) -> Exception:
+    """What a cancelled transaction's reasons mean; they stand in the order of its items (the orders' are first)."""
+    reasons = cast("Mapping[str, Any]", error.response)["CancellationReasons"]
+    lost = {
+        write.order: reason.get("Item")
+        for write, reason in zip(writes, reasons, strict=False)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    }
+    if lost:
+        return LostOrdersError(lost)
+    codes = {reason.get("Code", "None") for reason in reasons}
+    if codes <= BUSY:
+        return ConflictError(f"the transaction was cancelled: {', '.join(sorted(codes - {'None'}))}")
+    return error
