@@ -49,6 +49,11 @@ class Shop:
         """Says that an order's goods have left (operators)."""
         self._send("POST", f"/shipments/{quote(order_id, safe='')}/dispatch", body={})
 
+    def sales(self, first: str, last: str) -> list[dict[str, Any]]:
+        """The figures of the days from one to another, each as `2026-01-31` (operators)."""
+        days: list[dict[str, Any]] = self._send("GET", f"/analytics/sales?from={first}&to={last}").json()["days"]
+        return days
+
     def timeline(self, order_id: str) -> dict[str, Any]:
         """All events of an order, in causal order."""
         found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}/timeline").json()

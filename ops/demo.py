@@ -1,8 +1,10 @@
 """A first look at the shop: a small catalogue, a handful of orders, and what became of each."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -60,6 +62,8 @@ def show(stage: Stage, outputs: Outputs) -> None:
         for sku, product in CATALOGUE.items():
             operator.put_product(sku, product)
             operator.put_stock(sku, STOCK[sku])
+    began = datetime.now(UTC).date()
+    before = _figures(operator, began)
     with step("Placing orders"):
         placed = [(example, example.place(customer)["id"]) for example in EXAMPLES]
     with step("Waiting for what becomes of them") as shown:
@@ -75,6 +79,9 @@ def show(stage: Stage, outputs: Outputs) -> None:
         timeline = _whole_timeline(customer, first, DISPATCHED)
         _whole_timeline(customer, cancelled, CANCELLED)
     results.print(table_of(timeline))
+    with step("Waiting for analytics"):
+        figures = _added_up(operator, began, before, [order for _, order in ends])
+    results.print("What analytics makes of these orders: " + ", ".join(f"{n} {name}" for name, n in figures.items()))
 
 
 def _place(shop: Shop, lines: Sequence[tuple[str, int]], payment_method: str = "pm_card_visa") -> Mapping[str, Any]:
@@ -163,6 +170,38 @@ def _whole_timeline(shop: Shop, order_id: str, story: Collection[str]) -> Mappin
         raise Failure(
             f"order {order_id} still has no {', '.join(sorted(missing))}; see tidings timeline {order_id}"
         ) from error
+
+
+def _figures(operator: Shop, began: date) -> Counter[str]:
+    """What analytics has counted since the demonstration's first day."""
+    figures: Counter[str] = Counter()
+    for day in operator.sales(str(began), str(datetime.now(UTC).date())):
+        total = day["total"]
+        figures["placed"] += total["placed"]
+        figures.update({f"cancelled ({reason})": n for reason, n in total["cancelled"].items()})
+        figures.update({f"cents {money['currency']}": money["amount"] for money in total["revenue"]})
+    return figures
+
+
+def _added_up(
+    operator: Shop, began: date, before: Counter[str], orders: Sequence[Mapping[str, Any]]
+) -> Mapping[str, int]:
+    """What these orders have added to the figures, once that is just what it must be."""
+    due: Counter[str] = Counter(placed=len(orders))
+    for order in orders:
+        if order["status"] == "CANCELLED":
+            due[f"cancelled ({order['reason']})"] += 1
+        else:
+            due[f"cents {order['total']['currency']}"] += order["total"]["amount"]
+
+    def added() -> Counter[str]:
+        return _figures(operator, began) - before
+
+    try:
+        wait_until(lambda: added() == due, END_SECONDS, "the figures of sales")
+    except TimeoutError as error:
+        raise Failure(f"analytics counted {dict(added())}, and not {dict(due)}") from error
+    return due
 
 
 def _ends_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
