@@ -35,10 +35,10 @@ STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0, "pot-gold": 10}
 END_SECONDS = 120
 
 # What the shop announces about an order that was paid for, confirmed and dispatched, and about one that its customer
-# cancelled instead.
-CONFIRMED = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent", "PointsAwarded"}
-DISPATCHED = CONFIRMED | {"OrderDispatched"}
-CANCELLED = CONFIRMED | {"OrderCancelled", "PaymentRefunded", "StockReleased", "PointsRevoked"}
+# cancelled instead (whose points are awarded and revoked, or never awarded, where loyalty hears of that first).
+CONFIRMED = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent"}
+DISPATCHED = CONFIRMED | {"PointsAwarded", "OrderDispatched"}
+CANCELLED = CONFIRMED | {"OrderCancelled", "PaymentRefunded", "StockReleased"}
 
 Place = Callable[[Shop], Mapping[str, Any]]
 

@@ -33,6 +33,7 @@ from tidings.clock import millis, now, rfc3339
 from tidings.service import Service
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 HISTORY = "history"
@@ -226,21 +227,10 @@ class _Work:
         return end
 
     def _subscription_works(self) -> int:
-        """When the consumer's subscription surely works as it was last changed, in milliseconds since 1970."""
-        if not self._delays.policy:
-            return 0
-        pages = (
-            self._client("cloudformation")
-            .get_paginator("list_stack_resources")
-            .paginate(StackName=f"{self.stage.prefix}{self.request.consumer}")
-        )
-        changed = (
-            resource["LastUpdatedTimestamp"]
-            for page in pages
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == "AWS::SNS::Subscription"
-        )
-        return max((round((at.timestamp() + self._delays.policy) * 1000) for at in changed), default=0)
+        """When the consumer's subscription surely works; 0 where it always does."""
+        delay = self._delays.policy
+        stack = f"{self.stage.prefix}{self.request.consumer}"
+        return subscription_works(self._client("cloudformation"), stack, delay) if delay else 0
 
     @property
     def _wanted(self) -> frozenset[str] | None:
@@ -328,6 +318,17 @@ class _Work:
 
             yield watch
             bar.update(task, completed=max(1, end - begin))
+
+
+def subscription_works(client: "CloudFormationClient", stack: str, delay: float) -> int:
+    """When a stack's subscription surely works as it was last changed, in milliseconds since 1970."""
+    changed = (
+        resource["LastUpdatedTimestamp"]
+        for page in client.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::SNS::Subscription"
+    )
+    return max((round((at.timestamp() + delay) * 1000) for at in changed), default=0)
 
 
 def report(request: Request, done: checkpoints.Progress) -> None:

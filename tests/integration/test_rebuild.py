@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 
 from ops import replay as replaying_module
+from tests.integration.batches import DAY, confirmed
 from tests.integration.cloud import Cloud, CrashError
 from tests.integration.desk import Desk, never, nth
-from tests.integration.facts import ADDRESS, EPOCH, fact, new_order, placed
+from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
-from tidings.clock import rfc3339
-from tidings.contracts import Money, OrderCancelled, OrderConfirmed, OrderLine
+from tidings.contracts import OrderCancelled
 from tidings.rebuilding import is_rebuilding
 
 NAME = "analytics"
 ORDERS = 40
-DAY = rfc3339(EPOCH)[:10]
 
 
 class Hands:
@@ -58,16 +57,9 @@ def hands(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Hands:
 def life_of(order: str, rng: random.Random) -> list[str]:
     """An order's events that analytics hears of."""
     lines = tuple((f"sku-{n}", rng.randint(1, 5)) for n in rng.sample(range(30), rng.randint(1, 3)))
-    confirmed = OrderConfirmed(
-        customer="customer-1",
-        lines=tuple(OrderLine(sku, quantity, Money(1000, "EUR")) for sku, quantity in lines),
-        total=Money(1000 * sum(quantity for _, quantity in lines), "EUR"),
-        email="customer@example.com",
-        address=ADDRESS,
-    )
     events = [placed(order, *lines)]
     if rng.random() < 0.8:
-        events.append(fact(order, "orders", confirmed, 2))
+        events.append(confirmed(order, *lines))
     if rng.random() < 0.3:
         events.append(fact(order, "orders", OrderCancelled(reason=rng.choice(("customer", "fraud"))), len(events) + 1))
     return events

@@ -1,5 +1,6 @@
 """Replays from the log to one consumer's queue, over the template's own table, queues and subscriptions."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 from functions.history import buckets
 from ops import replay as replaying_module
 from ops.failure import Failure
+from ops.quiet import Delays
 from ops.replaying import Request, permitted
 from tests.integration.cloud import Cloud, CrashError
 from tests.integration.desk import CANCELLED, CAPTURED, HOUR, NOON, Desk, history_of, ids_of, never, nth
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
+from tidings.clock import millis, now
 
 
 @pytest.fixture
@@ -221,6 +224,33 @@ def test_restart_begins_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Non
     desk.taken("inventory")
     desk.replay("inventory", restart=True)
     assert desk.ids("inventory") == ids_of(*bodies)
+
+
+def test_who_replays_to_a_new_subscription_on_aws_is_told_when_to_do_so_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.replaying.LOCALLY", Delays(counts=0, index=0, policy=900))
+    monkeypatch.setattr("ops.replaying.subscription_works", lambda _client, _stack, _delay: now() + 60_000)
+    order = placed(new_order(), ("mug", 1))
+    desk.record(order)
+    desk.replay("inventory")
+    said = capsys.readouterr().err
+    assert desk.ids("inventory") == ids_of(order)
+    assert "The subscription of inventory is new or was changed" in said
+    again = re.search(r"tidings replay inventory --from (\S+);", said)
+    assert again
+    assert now() - 120_000 < millis(again[1]) < now() - 59_000
+
+
+def test_who_waits_for_a_new_subscription_need_not_do_so_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    works = now() + 1_000
+    monkeypatch.setattr("ops.replaying.LOCALLY", Delays(counts=0, index=0, policy=900))
+    monkeypatch.setattr("ops.replaying.subscription_works", lambda _client, _stack, _delay: works)
+    desk.replay("inventory", wait=True)
+    assert now() >= works
+    assert "--wait" not in capsys.readouterr().err
 
 
 def snapshot(cloud: Cloud) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Replays on a real deploy: through real queues, with SQS's own deduplication, to consumers that Lambda runs."""
 
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,14 +19,12 @@ import pytest
 from ops.rebuild import Mapping
 from ops.stage import ROOT
 from ops.waiting import wait_until
-from tests.integration.facts import EPOCH, fact, placed
+from tests.integration.batches import DAY, confirmed
+from tests.integration.facts import fact, placed
 from tests.system.deployed import SECONDS, Deployed, User, order_id, tidings
-from tidings.clock import rfc3339
 from tidings.contracts import CancellationReason, OrderCancelled
 
 ORDERS = 2_000
-DAY = rfc3339(EPOCH)[:10]
-"""The day of the tests' own events: no order of another test was placed then."""
 
 
 def now() -> str:
@@ -91,14 +90,50 @@ def test_a_dry_run_sends_nothing(shop: Deployed, customer: User, sku: str) -> No
         assert held(shop, "inventory") == 0
 
 
-def life_of(rng: random.Random) -> list[str]:
-    """The events of an order that analytics hears of."""
-    order = str(uuid.uuid4())
-    reasons: Sequence[CancellationReason] = ("customer", "fraud", "out_of_stock")
-    events = [placed(order, *((f"sku-{n}", rng.randint(1, 5)) for n in rng.sample(range(20), rng.randint(1, 3))))]
-    if rng.random() < 0.4:
-        events.append(fact(order, "orders", OrderCancelled(reason=rng.choice(reasons)), 2))
-    return events
+@dataclass(frozen=True)
+class Life:
+    """What becomes of an order, as far as analytics hears of it."""
+
+    order: str
+    lines: tuple[tuple[str, int], ...]
+    sold: bool
+    reason: CancellationReason | None
+
+    @property
+    def events(self) -> list[str]:
+        events = [placed(self.order, *self.lines)]
+        if self.sold:
+            events.append(confirmed(self.order, *self.lines))
+        if self.reason:
+            events.append(fact(self.order, "orders", OrderCancelled(reason=self.reason), len(events) + 1))
+        return events
+
+
+def lives(chance: random.Random) -> list[Life]:
+    reasons: Sequence[CancellationReason | None] = (None, None, None, "customer", "fraud")
+    return [
+        Life(
+            order=str(uuid.uuid4()),
+            lines=tuple((f"sku-{n}", chance.randint(1, 5)) for n in chance.sample(range(20), chance.randint(1, 3))),
+            sold=chance.random() < 0.7,
+            reason=chance.choice(reasons),
+        )
+        for _ in range(ORDERS)
+    ]
+
+
+def figures(some: Sequence[Life], sku: str | None = None) -> dict[str, Any]:
+    """What analytics must tell of these orders, or of one product in them."""
+    mine = [life for life in some if sku is None or sku in dict(life.lines)]
+    sold = [life for life in mine if life.sold and not life.reason]
+    units = sum(quantity for life in sold for each, quantity in life.lines if sku in (None, each))
+    return {
+        "placed": len(mine),
+        "confirmed": sum(life.sold for life in mine),
+        "cancelled": Counter(life.reason for life in mine if life.reason),
+        "units": units,
+        "revenue": [{"amount": 1000 * units, "currency": "EUR"}] if units else [],
+    }
 
 
 def announce(shop: Deployed, bodies: Sequence[str], *services: str) -> None:
@@ -113,45 +148,52 @@ def announce(shop: Deployed, bodies: Sequence[str], *services: str) -> None:
 
 
 def sales(operator: User) -> dict[str, Any]:
-    """What analytics tells of the tests' own day."""
+    """What analytics tells of the day of the tests' own events, on which no other test places an order."""
     answer = operator.http.get("/analytics/sales", params={"from": DAY, "to": DAY}).raise_for_status().json()
     return dict(answer)
 
 
-def test_a_view_of_two_thousand_orders_is_the_same_when_it_was_rebuilt_interrupted_and_with_events_coming_in(
+def test_a_view_of_two_thousand_orders_is_right_when_it_was_rebuilt_interrupted_and_with_events_coming_in(
     shop: Deployed, operator: User
 ) -> None:
-    rng = random.Random(20261122)  # noqa: S311 - not for secrecy
-    lives = [life_of(rng) for _ in range(ORDERS)]
-    early, late = ([body for life in some for body in life] for some in (lives[: -ORDERS // 10], lives[-ORDERS // 10 :]))
-    announce(shop, early, "analytics", "history")
-    wait_until(lambda: held(shop, "analytics") == held(shop, "history") == 0, 600, "the events' being handled")
-    shop.at_rest()
+    all_lives = lives(random.Random(20261122))  # noqa: S311 - not for secrecy
+    early, late = all_lives[: -ORDERS // 10], all_lives[-ORDERS // 10 :]
+    announce(shop, [event for life in early for event in life.events], "analytics", "history")
+    worked_off(shop)
+    assert told(operator) == figures_by_product(early)
 
     command = [sys.executable, "-m", "ops", "--local", str(shop.cloud.directory), "replay", "analytics", "--rebuild"]
     settings = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))}
     with subprocess.Popen(command, cwd=ROOT, env=settings, stderr=subprocess.DEVNULL) as first:  # noqa: S603 - our own
-        wait_until(lambda: list(shop.cloud.directory.glob("replay-analytics-*.json")), SECONDS, "the first messages")
+        wait_until(lambda: held(shop, "analytics") > 500, SECONDS, "the first messages of the replay")
         first.send_signal(signal.SIGKILL)
     assert sales(operator)["rebuilding"]
 
-    with ThreadPoolExecutor(1) as side:
-        live = side.submit(announce, shop, late, "analytics", "history")
+    with ThreadPoolExecutor(1) as beside:
+        live = beside.submit(announce, shop, [event for life in late for event in life.events], "analytics", "history")
         again = tidings(shop.cloud.directory, "replay", "analytics", "--rebuild")
         live.result()
     assert again.returncode == 0, again.stderr
     assert "Going on where the last run broke off" in again.stderr
-    wait_until(lambda: held(shop, "analytics") == held(shop, "history") == 0, 600, "the events' being handled")
-    shop.at_rest()
+    worked_off(shop)
 
-    found = sales(operator)
-    assert "rebuilding" not in found
-    assert found["days"] == [expected(lives)]
+    assert "rebuilding" not in sales(operator)
+    assert told(operator) == figures_by_product(all_lives)
     assert shop.dead_letters("analytics") == []
 
 
-def expected(lives: Sequence[Sequence[str]]) -> dict[str, Any]:
-    raise NotImplementedError
+def worked_off(shop: Deployed) -> None:
+    """Waits until analytics and history have handled what they were told."""
+    wait_until(lambda: held(shop, "analytics") + held(shop, "history") == 0, 600, "the events' being handled")
+    shop.at_rest()
 
 
-print(json)
+def told(operator: User) -> dict[str, Any]:
+    """What analytics tells of the tests' own day, by product."""
+    (day,) = sales(operator)["days"]
+    return {"": day["total"]} | {product["sku"]: product["total"] for product in day["products"]}
+
+
+def figures_by_product(some: Sequence[Life]) -> dict[str, Any]:
+    skus = {sku for life in some for sku, _ in life.lines}
+    return {"": figures(some)} | {sku: figures(some, sku) for sku in skus}

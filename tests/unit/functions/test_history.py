@@ -1,14 +1,18 @@
 import random
+import uuid
+from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec import UNSET, Raw
 
+from functions.history import buckets
 from functions.history.api import Api
 from functions.history.log import Log
 from functions.history.timeline import Timeline, customer, timeline
-from tests.unit.facts import ORDER, TRACE, fact, order_placed
+from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact, order_placed
 from tidings.contracts import Money, OrderCancelled, OrderFlagged, PaymentCaptured, StockReserved
 from tidings.events import Event, decode, encode
 from tidings.routes import Caller, Problem, Request
@@ -113,3 +117,68 @@ def test_anothers_order_looks_like_one_that_never_was() -> None:
     with pytest.raises(Problem) as nobodys:
         ask(*EVENTS, caller="bob", order="order-2")
     assert str(anothers.value) == str(nobodys.value)
+
+
+def test_a_bucket_is_an_hour_and_a_shard() -> None:
+    placed = buckets.entry(buckets.Recording(PLACED, "2026-01-31T12:59:59.999Z"))
+    shard = buckets.shard_of(ORDER, buckets.SHARDS)
+    assert placed == {
+        "bucket": f"2026-01-31T12#{shard}",
+        "moment": f"2026-01-31T12:59:59.999Z/{PLACED.id}",
+    }
+    assert placed["bucket"] in buckets.buckets("2026-01-31T12", buckets.SHARDS)
+
+
+def test_an_orders_events_of_an_hour_are_in_one_bucket() -> None:
+    found = {
+        buckets.entry(buckets.Recording(event, f"2026-01-31T12:00:0{n}.000Z"))["bucket"]
+        for n, event in enumerate(EVENTS)
+    }
+    assert len(found) == 1
+
+
+def test_orders_are_spread_over_all_shards() -> None:
+    shards = Counter(buckets.shard_of(str(uuid.UUID(int=n)), 8) for n in range(8_000))
+    assert set(shards) == set(range(8))
+    assert max(shards.values()) < 1_200
+
+
+def test_a_bare_time_sorts_before_all_that_was_recorded_at_it() -> None:
+    time, next_time = "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.001Z"
+    assert time < buckets.moment(time, PLACED.id) < next_time
+
+
+class Puts:
+    """A client that keeps what is put, and may refuse it once."""
+
+    exceptions = SimpleNamespace(ConditionalCheckFailedException=type("Refused", (Exception,), {}))
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.refuses = False
+
+    def put_item(self, *, Item: dict[str, Any], **_: Any) -> None:  # noqa: N803 - boto3's name
+        if self.refuses:
+            raise TimeoutError
+        self.items.append(Item)
+
+
+def test_an_hour_is_opened_once_before_its_first_event_and_again_where_that_failed() -> None:
+    client, time = Puts(), NOON_MILLIS
+    log = Log(client, "history", clock=lambda: time)  # type: ignore[arg-type]  # as much of a client as it uses
+    client.refuses = True
+    with pytest.raises(TimeoutError):
+        log.record(PLACED, 0)
+    client.refuses = False
+    log.record(PLACED, 0)
+    log.record(CAPTURED, 0)
+    time += 3_600_000
+    log.record(RESERVED, 0)
+    assert [item["id"]["S"] for item in client.items] == [
+        "2026-01-31T12",
+        PLACED.id,
+        CAPTURED.id,
+        "2026-01-31T13",
+        RESERVED.id,
+    ]
+    assert client.items[0] == {"pk": {"S": "hours"}, "id": {"S": "2026-01-31T12"}, "shards": {"N": "8"}}

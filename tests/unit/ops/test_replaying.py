@@ -1,12 +1,15 @@
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.failure import Failure
-from ops.replaying import Request, moment_of, permitted, told
+from ops.replaying import Request, moment_of, permitted, subscription_works, told
 from ops.sequence import Gap
+from tests.unit.facts import NOON_MILLIS
 
 
 @pytest.fixture
@@ -62,6 +65,30 @@ def test_a_time_without_a_zone_is_utc(text: str, moment: str) -> None:
 def test_a_text_that_is_no_time_is_refused_with_an_example() -> None:
     with pytest.raises(Failure, match="2026-11-22T01:30:00Z"):
         moment_of("yesterday")
+
+
+class Stacks:
+    """CloudFormation, as much of it as is looked at."""
+
+    def get_paginator(self, _name: str) -> "Stacks":
+        return self
+
+    def paginate(self, **asked: str) -> list[dict[str, Any]]:
+        assert asked == {"StackName": "tidings-dev-analytics"}
+        times = {"AWS::SNS::Subscription": 12, "AWS::Lambda::Function": 15}
+        return [
+            {"StackResourceSummaries": [{"ResourceType": kind, "LastUpdatedTimestamp": at(hour)}]}
+            for kind, hour in times.items()
+        ]
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 1, 31, hour, tzinfo=UTC)
+
+
+def test_a_subscription_surely_works_a_delay_after_its_last_change() -> None:
+    stacks: Any = Stacks()
+    assert subscription_works(stacks, "tidings-dev-analytics", 900) == NOON_MILLIS + 900_000
 
 
 def test_gaps_are_told_by_order_and_source() -> None:
