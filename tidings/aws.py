@@ -12,8 +12,6 @@ from botocore.config import Config
 
 from tidings import clock
 from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
-from tidings.fold import Counting, Fold
-from tidings.ledger import DynamoLedger
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
 from tidings.service import QueueKind, Service
@@ -128,12 +126,6 @@ def consume(service: Service[S], perform: Perform = no_effects, parse: Parse | N
     reactions = reactor(service, perform)
     read = thin if service.thin else contracted
     return consumer(service, parse or read(service.reactions), lambda order: reactions.order(order).react)
-
-
-def fold(service: Service[S], counting: Counting[S]) -> Handler:
-    """The Lambda handler of the queue of a service whose events are folded into counters, a batch at a time."""
-    folding = Fold(service, counting, DynamoLedger(dynamodb(), os.environ["TABLE"]))
-    return consumer(service, contracted(service.reactions), folding.open_order, folding.prepare)
 
 
 def consumer(

@@ -2,6 +2,6 @@
 
 from functions.analytics.reactions import counting
 from functions.analytics.service import service
-from tidings import aws
+from tidings import folding
 
-handler = aws.fold(service, counting)
+handler = folding.consume(service, counting)
