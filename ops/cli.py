@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from ops import demo as examples
+from ops import scaffold
 from ops.api import Shop, order_of
 from ops.console import progress, results, step
 from ops.deploy import deploy
@@ -43,6 +44,8 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 order_app = typer.Typer(no_args_is_help=True, help="Place an order, see what became of it, cancel it.")
 app.add_typer(order_app, name="order")
+new_app = typer.Typer(no_args_is_help=True, help="Write something new into the project.")
+app.add_typer(new_app, name="new")
 
 
 @dataclass
@@ -256,6 +259,30 @@ def replay(
     )
     service = replaying.permitted(request)
     replaying.replay(work.stage, work.outputs, work.cloud.directory, request, service)
+
+
+@new_app.callback()
+def _new() -> None:
+    """A group, though it has one command only."""
+
+
+@new_app.command("consumer")
+def new_consumer(
+    name: Annotated[str, typer.Argument(help="The service's name: lower-case letters and digits.")],
+    on: Annotated[list[str], typer.Option("--on", metavar="EVENT", help="What it reacts to; may be repeated.")],
+) -> None:
+    """Write a new service that records what it hears: its folder, its test, its place in the published documents."""
+    make_importable()
+    for path in scaffold.new_consumer(ROOT, name, on, scaffold.known_events()):
+        results.print(f"  {path}", markup=False)
+    results.print(
+        f"""
+What it makes of its events stands in functions/{name}/reactions.py. What to do next:
+  make run                           deploys it on the local cloud; make deploy STAGE=... does on AWS
+  {f"tidings replay {name}":<35}fills it from the first event on""",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _in_words(order: dict[str, Any]) -> str:

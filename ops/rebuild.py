@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ops.checkpoint import Checkpoint, Progress
+from ops.failure import Failure
 from ops.quiet import Quiet
 from ops.waiting import wait_until
 from tidings.rebuilding import MARKER
@@ -58,8 +59,10 @@ class Mapping:
             wait_until(lambda: self._found()["State"] == state, SWITCH_SECONDS, f"{self._function}'s mapping {state}")
 
     def _found(self) -> "EventSourceMappingConfigurationTypeDef":
-        (mapping,) = self._client.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
-        return mapping
+        found = self._client.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
+        if len(found) != 1:
+            raise Failure(f"{self._function} has {len(found)} mappings where one was to be found; deploy it first")
+        return found[0]
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,8 @@ class _Work:
         if effective > now():
             progress.print(f"Waiting until the subscription surely works, at {rfc3339(effective)}.")
             wait_until(lambda: now() >= effective, self._delays.policy * 2, "the subscription")
+        if self._delays.counts:
+            progress.print("Waiting until history has recorded what it was sent; with --to there is no waiting.")
         end = self._quiet.until_recorded(self._queue(HISTORY))
         if (effective := self._subscription_works()) > millis(end):
             again = rfc3339(millis(end) - 60_000)

@@ -1,7 +1,9 @@
 """Replays on a real deploy: through real queues, with SQS's own deduplication, to consumers that Lambda runs."""
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +12,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.outputs import outputs_of
 from ops.rebuild import Mapping
 from ops.stage import ROOT
 from ops.waiting import wait_until
@@ -180,6 +184,58 @@ def test_a_view_of_two_thousand_orders_is_right_when_it_was_rebuilt_interrupted_
     assert "rebuilding" not in sales(operator)
     assert told(operator) == figures_by_product(all_lives)
     assert shop.dead_letters("analytics") == []
+
+
+def test_a_new_consumer_is_filled_from_the_first_event_on_and_knows_what_it_would_have_learnt_live(
+    shop: Deployed, customer: User, operator: User, tmp_path: Path
+) -> None:
+    sku = shop.product(operator, stock=100)
+    before = [order_id(customer.place({sku: 1})) for _ in range(3)]
+    for order in before:
+        customer.timeline(order, "OrderConfirmed")
+    copy = copy_of_project(tmp_path)
+    tidings_in(copy, shop, "new", "consumer", "popularity", "--on", "OrderPlaced", "--on", "OrderConfirmed")
+    try:
+        tidings_in(copy, shop, "up")
+        after = [order_id(customer.place({sku: 1})) for _ in range(3)]
+        for order in after:
+            customer.timeline(order, "OrderConfirmed")
+        tidings_in(copy, shop, "replay", "popularity")
+        extended = replace(shop, outputs=outputs_of(shop.stage))
+        extended.at_rest()
+
+        table = extended.outputs.services["popularity"].table
+        for order in before + after:
+            item = shop.client("dynamodb").get_item(TableName=table, Key={"pk": {"S": order}})["Item"]
+            assert json.loads(item["state"]["S"]) == {"events": ["OrderConfirmed", "OrderPlaced"]}
+        assert extended.dead_letters("popularity") == []
+    finally:
+        shop.client("cloudformation").delete_stack(StackName="tidings-local-popularity")
+
+
+def copy_of_project(folder: Path) -> Path:
+    """The project, once more."""
+    copy = folder / "project"
+    copy.mkdir()
+    for name in ("tidings", "functions", "infra", "ops", "docs", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (ROOT / "app.py", ROOT / "cdk.json", ROOT / "pyproject.toml", *ROOT.glob("requirements*.txt")):
+        shutil.copy(path, copy)
+    (copy / "node_modules").symlink_to(ROOT / "node_modules")
+    return copy
+
+
+def tidings_in(copy: Path, shop: Deployed, *arguments: str) -> None:
+    """Runs the command of a copy of the project on the shop's cloud."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "ops", "--local", str(shop.cloud.directory), *arguments],
+        cwd=copy,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def worked_off(shop: Deployed) -> None:
