@@ -9,7 +9,15 @@ from tests.contracts.validation import Schema
 
 TEXTS = (
     *("", " ", "a", "A", "BE", "be", "BE\n", "EUR", "EURO", "EUR\n", "tea-assam", "-tea", "tea assam", "tea.", "tea\n"),
-    *("ada@example.com", "ada@example", "a@b@c.d", "ada@example.com\n", "a b@c.d", "1.0", "application/json"),
+    *(
+        "customer@example.com",
+        "customer@example",
+        "a@b@c.d",
+        "customer@example.com\n",
+        "a b@c.d",
+        "1.0",
+        "application/json",
+    ),
     *("9000", "9000 AB", "-9000", "1 Mill Lane", "Łódź, Zażółć 1", "two\nlines", "tab\there", "\x00", "\x7f"),
     *("x" * 16, "x" * 17, "é" * 64, "é" * 65, "x" * 100, "x" * 101, "x" * 128, "x" * 129, "x" * 256, "x" * 257),
     *("2026-01-31T12:00:00.000Z", "orders", "orders/1/1", "customer", "receipt", "refund"),

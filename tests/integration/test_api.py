@@ -66,7 +66,7 @@ def forget_products(shop: Shop) -> None:
     [
         {"lines": [{"sku": "mug", "quantity": 2}]},
         {"lines": [{"sku": "gone", "quantity": 1}]},
-        {"email": "eve@example.com"},
+        {"email": "another@example.com"},
         {"payment_method": "pm_card_declined"},
         {"address": ADDRESS | {"street": "2 Mill Lane"}},
     ],
@@ -185,8 +185,8 @@ def test_an_order_of_another_customer_does_not_exist(shop: Shop, path: str) -> N
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
     shop.cloud.settle()
-    foreign = shop.call("GET", path.format(order), caller="eve")
-    unknown = shop.call("GET", path.format("00000000-0000-0000-0000-000000000000"), caller="eve")
+    foreign = shop.call("GET", path.format(order), caller="customer-2")
+    unknown = shop.call("GET", path.format("00000000-0000-0000-0000-000000000000"), caller="customer-2")
     assert (foreign.status, unknown.status) == (404, 404)
     assert (foreign.body, foreign.headers) == (unknown.body, unknown.headers)
     assert shop.call("GET", path.format(order), caller="op", operator=True).status == 200
@@ -195,7 +195,7 @@ def test_an_order_of_another_customer_does_not_exist(shop: Shop, path: str) -> N
 def test_an_order_of_another_customer_cannot_be_cancelled(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
-    assert shop.call("POST", f"/orders/{order}/cancellation", caller="eve").status == 404
+    assert shop.call("POST", f"/orders/{order}/cancellation", caller="customer-2").status == 404
     assert shop.show(order)["status"] == "PENDING"
 
 

@@ -14,7 +14,7 @@ ORDER = "3f2b8c1e-7a6d-4e0b-9c58-0d1e2f3a4b5c"
 NOON = "2026-01-31T12:00:00.000Z"
 NOON_MILLIS = millis(NOON)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-ADA = Address("Ada Moss", "1 Mill Lane", "Ghent", "9000", "BE")
+HOME = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 
 
 def fact(
@@ -45,13 +45,13 @@ def line(sku: str, quantity: int, amount: int = 1000) -> OrderLine:
     return OrderLine(sku, quantity, Money(amount, "EUR"))
 
 
-def order_placed(*lines: OrderLine, customer: str = "ada", method: str = "pm_card_visa") -> OrderPlaced:
+def order_placed(*lines: OrderLine, customer: str = "customer-1", method: str = "pm_card_visa") -> OrderPlaced:
     lines = lines or (line("tea", 2),)
     return OrderPlaced(
         customer=customer,
         lines=lines,
         total=Money(sum(each.price.amount * each.quantity for each in lines), "EUR"),
-        email="ada@example.com",
-        address=ADA,
+        email="customer@example.com",
+        address=HOME,
         payment_method=method,
     )

@@ -10,7 +10,7 @@ from functions.analytics.api import MOST_ROWS, Api
 from functions.analytics.reactions import SHARDS, Sale, cancelled, confirmed, counting, placed, share
 from functions.analytics.report import Counters, DayFigures, Figures, ProductFigures, days
 from functions.analytics.service import service
-from tests.unit.facts import ADA, ORDER, TRACE, fact, line, order_placed
+from tests.unit.facts import HOME, ORDER, TRACE, fact, line, order_placed
 from tests.unit.ledger import MemoryLedger
 from tests.unit.memory import AtOnce
 from tidings.contracts import CancellationReason, Money, OrderCancelled, OrderConfirmed, OrderLine
@@ -26,7 +26,7 @@ LINES = (line("tea", 2), line("cup", 1, 300))
 
 def order_confirmed(*lines: OrderLine) -> OrderConfirmed:
     total = Money(sum(each.price.amount * each.quantity for each in lines), "EUR")
-    return OrderConfirmed(customer="ada", lines=lines, total=total, email="ada@example.com", address=ADA)
+    return OrderConfirmed(customer="customer-1", lines=lines, total=total, email="customer@example.com", address=HOME)
 
 
 def was_placed(day: str = MONDAY, order: str = ORDER, lines: Sequence[OrderLine] = LINES) -> Event[Any]:
@@ -259,7 +259,9 @@ class MemoryCounters(Counters):
 
 
 def request(**query: str) -> Request:
-    return Request({}, {name.rstrip("_"): text for name, text in query.items()}, {}, "r", TRACE, Caller("olga", True))
+    return Request(
+        {}, {name.rstrip("_"): text for name, text in query.items()}, {}, "r", TRACE, Caller("operator-1", True)
+    )
 
 
 def api(numbers: Mapping[tuple[str, str], Mapping[str, int]] | None = None, *, rebuilding: bool = False) -> Api:

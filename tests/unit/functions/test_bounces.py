@@ -37,10 +37,10 @@ def report(event_type: str = "Bounce", **changes: Any) -> dict[str, Any]:
             "sourceArn": "arn:aws:ses:us-east-1:123456789012:identity/shop@example.com",
             "sendingAccountId": "123456789012",
             "messageId": MESSAGE,
-            "destination": ["ada@example.com"],
+            "destination": ["customer@example.com"],
             "headersTruncated": False,
             "headers": [{"name": "Subject", "value": "Your receipt"}],
-            "commonHeaders": {"from": ["shop@example.com"], "to": ["ada@example.com"], "messageId": MESSAGE},
+            "commonHeaders": {"from": ["shop@example.com"], "to": ["customer@example.com"], "messageId": MESSAGE},
             "tags": tags(),
         },
     } | changes
@@ -52,7 +52,7 @@ def bounced(*diagnoses: str) -> dict[str, Any]:
             "bounceType": "Permanent",
             "bounceSubType": "General",
             "bouncedRecipients": [
-                {"emailAddress": "ada@example.com", "action": "failed", "status": "5.1.1", "diagnosticCode": text}
+                {"emailAddress": "customer@example.com", "action": "failed", "status": "5.1.1", "diagnosticCode": text}
                 for text in diagnoses
             ],
             "timestamp": "2026-01-31T12:00:02.526Z",
@@ -104,7 +104,7 @@ def test_a_rejection_tells_its_reason() -> None:
 
 def test_a_bounce_without_a_diagnosis_tells_its_type() -> None:
     whole = bounced()
-    whole["bounce"]["bouncedRecipients"] = [{"emailAddress": "ada@example.com"}]
+    whole["bounce"]["bouncedRecipients"] = [{"emailAddress": "customer@example.com"}]
     assert read(whole).data.detail == "Permanent bounce"
 
 

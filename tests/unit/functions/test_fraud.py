@@ -7,7 +7,7 @@ from functions.fraud.investigation import Investigation
 from functions.fraud.rules import LENIENT, STRICT, Limit, Rule, Seen, Window, one_too_many, too_expensive, windows
 from functions.fraud.service import service
 from functions.fraud.windows import digest
-from tests.unit.facts import ADA, NOON_MILLIS, fact, order_placed
+from tests.unit.facts import HOME, NOON_MILLIS, fact, order_placed
 from tests.unit.memory import MemoryTable
 from tidings.clock import rfc3339
 from tidings.contracts import Address, OrderPlaced
@@ -43,7 +43,7 @@ def flagged(rules: Sequence[Rule], events: Iterable[Event[OrderPlaced]]) -> set[
     return set(table.items)
 
 
-def order(name: str, at: int, customer: str = "ada") -> Event[OrderPlaced]:
+def order(name: str, at: int, customer: str = "customer-1") -> Event[OrderPlaced]:
     return fact(order_placed(customer=customer), order=name, time=rfc3339(NOON_MILLIS + at))
 
 
@@ -56,7 +56,7 @@ def test_an_order_that_has_left_the_window_no_longer_counts() -> None:
 
 
 def test_other_customers_do_not_count() -> None:
-    assert flagged([VELOCITY], [order("a", 0), order("b", 1), order("c", 2, customer="eve")]) == set()
+    assert flagged([VELOCITY], [order("a", 0), order("b", 1), order("c", 2, customer="customer-2")]) == set()
 
 
 def test_an_address_is_shared_by_customers_not_by_orders() -> None:
@@ -71,7 +71,7 @@ def test_a_late_event_shows_a_later_order_in_another_light() -> None:
 
 
 def test_who_is_flagged_does_not_depend_on_the_order_of_the_events_nor_on_repeats(chance: random.Random) -> None:
-    events = [order(f"o{n}", chance.randrange(5000), chance.choice(["ada", "eve"])) for n in range(30)]
+    events = [order(f"o{n}", chance.randrange(5000), chance.choice(["customer-1", "customer-2"])) for n in range(30)]
     expected = flagged([VELOCITY, SHARED], events)
     assert expected
     for _ in range(50):
@@ -93,10 +93,15 @@ def test_every_rule_has_a_name_of_its_own(rules: Sequence[Rule]) -> None:
 
 def test_an_address_is_the_same_however_it_is_written() -> None:
     shouted = Address("Another", "1  MILL lane", "ghent", "90 00", "BE")
-    assert digest(shouted) == digest(ADA)
-    assert digest(Address("Another", "2 Mill Lane", "Ghent", "9000", "BE")) != digest(ADA)
+    assert digest(shouted) == digest(HOME)
+    assert digest(Address("Another", "2 Mill Lane", "Ghent", "9000", "BE")) != digest(HOME)
 
 
 def test_what_was_seen_twice_counts_once() -> None:
-    seen = [Seen(0, "a", "ada"), Seen(0, "a", "ada"), Seen(1, "b", "ada"), Seen(2, "c", "ada")]
+    seen = [
+        Seen(0, "a", "customer-1"),
+        Seen(0, "a", "customer-1"),
+        Seen(1, "b", "customer-1"),
+        Seen(2, "c", "customer-1"),
+    ]
     assert one_too_many(VELOCITY, seen) == {"c"}

@@ -69,7 +69,7 @@ def test_by_which_rules_an_order_was_flagged_only_operators_see() -> None:
 
 
 def test_the_customer_is_who_placed_the_order() -> None:
-    assert customer(EVENTS) == "ada"
+    assert customer(EVENTS) == "customer-1"
     assert customer([CAPTURED]) is None
 
 
@@ -83,7 +83,7 @@ class MemoryLog(Log):
         return (event for event in self._kept if event.subject == order)
 
 
-def ask(*events: Event[Raw], caller: str = "ada", operator: bool = False, order: str = ORDER) -> Timeline:
+def ask(*events: Event[Raw], caller: str = "customer-1", operator: bool = False, order: str = ORDER) -> Timeline:
     request = Request({"id": order}, {}, {}, "request-1", TRACE, Caller(caller, operator))
     return Api(MemoryLog(*events)).show(request)
 
@@ -95,13 +95,13 @@ def test_a_customer_sees_its_own_order() -> None:
 
 
 def test_an_operator_sees_any_order() -> None:
-    assert len(ask(*EVENTS, caller="olga", operator=True).events) == len(EVENTS)
-    assert len(ask(CAPTURED, caller="olga", operator=True).events) == 1
+    assert len(ask(*EVENTS, caller="operator-1", operator=True).events) == len(EVENTS)
+    assert len(ask(CAPTURED, caller="operator-1", operator=True).events) == 1
 
 
 @pytest.mark.parametrize(
     ("events", "caller"),
-    [((), "ada"), (EVENTS, "bob"), ((CAPTURED, RESERVED), "ada")],
+    [((), "customer-1"), (EVENTS, "customer-2"), ((CAPTURED, RESERVED), "customer-1")],
     ids=["unheard of", "another's", "not heard of its placing"],
 )
 def test_to_anyone_else_it_does_not_exist_yet(events: tuple[Event[Raw], ...], caller: str) -> None:
@@ -113,9 +113,9 @@ def test_to_anyone_else_it_does_not_exist_yet(events: tuple[Event[Raw], ...], ca
 
 def test_anothers_order_looks_like_one_that_never_was() -> None:
     with pytest.raises(Problem) as anothers:
-        ask(*EVENTS, caller="bob")
+        ask(*EVENTS, caller="customer-2")
     with pytest.raises(Problem) as nobodys:
-        ask(*EVENTS, caller="bob", order="order-2")
+        ask(*EVENTS, caller="customer-2", order="order-2")
     assert str(anothers.value) == str(nobodys.value)
 
 

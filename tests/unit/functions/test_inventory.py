@@ -186,7 +186,7 @@ class MemoryStock(Stock):
 
 
 def request(sku: str) -> Request:
-    return Request({"sku": sku}, {}, {}, "request-1", TRACE, Caller("olga", operator=True))
+    return Request({"sku": sku}, {}, {}, "request-1", TRACE, Caller("operator-1", operator=True))
 
 
 def test_what_is_available_and_what_is_reserved_is_on_hand() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from functions.loyalty import reactions
 from functions.loyalty.reactions import Earning, balance_key
-from tests.unit.facts import ADA, ORDER, fact, line
+from tests.unit.facts import HOME, ORDER, fact, line
 from tidings.contracts import Money, OrderCancelled, OrderConfirmed, PointsAwarded, PointsRevoked
 from tidings.decisions import Adjust, Commit, Ignore
 from tidings.events import Event
@@ -13,7 +13,11 @@ CANCELLED = fact(OrderCancelled(reason="customer"), n=3)
 
 def confirmed(amount: int, currency: str = "EUR") -> Event[OrderConfirmed]:
     data = OrderConfirmed(
-        customer="ada", lines=(line("tea", 1),), total=Money(amount, currency), email="a@example.com", address=ADA
+        customer="customer-1",
+        lines=(line("tea", 1),),
+        total=Money(amount, currency),
+        email="a@example.com",
+        address=HOME,
     )
     return fact(data, n=2)
 
@@ -28,8 +32,8 @@ def item(state: Earning | None) -> Item[Earning]:
 def test_a_point_is_earned_by_every_whole_unit_of_currency(amount: int, currency: str, points: int) -> None:
     decision = reactions.confirmed(item(None), confirmed(amount, currency), None)
     assert isinstance(decision, Commit)
-    assert decision.announce == (PointsAwarded(customer="ada", points=points),)
-    assert decision.adjust == (Adjust(balance_key("ada"), {"points": points}),)
+    assert decision.announce == (PointsAwarded(customer="customer-1", points=points),)
+    assert decision.adjust == (Adjust(balance_key("customer-1"), {"points": points}),)
 
 
 def test_an_order_below_one_unit_earns_nothing_and_announces_nothing() -> None:
@@ -46,8 +50,8 @@ def test_what_a_cancelled_order_had_earned_is_taken_back_once() -> None:
     assert isinstance(awarded, Commit)
     revoked = reactions.cancelled(item(awarded.state), CANCELLED, None)
     assert isinstance(revoked, Commit)
-    assert revoked.announce == (PointsRevoked(customer="ada", points=25),)
-    assert revoked.adjust == (Adjust(balance_key("ada"), {"points": -25}),)
+    assert revoked.announce == (PointsRevoked(customer="customer-1", points=25),)
+    assert revoked.adjust == (Adjust(balance_key("customer-1"), {"points": -25}),)
     assert reactions.cancelled(item(revoked.state), CANCELLED, None) == Ignore()
 
 

@@ -8,7 +8,7 @@ from functions.recommendation.api import Api
 from functions.recommendation.partners import Partner, Partners
 from functions.recommendation.reactions import MOST_PRODUCTS, ONE, RANK, Basket, confirmed, counting, share
 from functions.recommendation.service import service
-from tests.unit.facts import ADA, ORDER, TRACE, fact, line
+from tests.unit.facts import HOME, ORDER, TRACE, fact, line
 from tests.unit.ledger import MemoryLedger
 from tidings.contracts import Money, OrderConfirmed
 from tidings.decisions import Commit, Ignore
@@ -21,7 +21,9 @@ from tidings.routes import Problem, Request
 
 def bought(*products: str, order: str = ORDER) -> Event[OrderConfirmed]:
     lines = tuple(line(product, 1) for product in products)
-    data = OrderConfirmed(customer="ada", lines=lines, total=Money(1000, "EUR"), email="ada@example.com", address=ADA)
+    data = OrderConfirmed(
+        customer="customer-1", lines=lines, total=Money(1000, "EUR"), email="customer@example.com", address=HOME
+    )
     return fact(data, order=order, n=2)
 
 

@@ -126,7 +126,7 @@ def test_a_route_has_its_own_status() -> None:
 
 
 def test_a_reply_may_have_headers_and_another_status() -> None:
-    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "olga", "cognito:groups": "[operators]"})
+    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "operator-1", "cognito:groups": "[operators]"})
     assert answer.status == 201
     assert answer.headers["Location"] == "/parcels/7/label"
 
@@ -232,7 +232,7 @@ def test_a_body_that_is_refused_reaches_no_route() -> None:
     ["[operators]", "[a operators]", "[operators b]", "operators", ["operators"], ["a", "operators"]],
 )
 def test_a_member_of_operators_may_do_what_operators_may(groups: Any) -> None:
-    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "olga", "cognito:groups": groups})
+    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "operator-1", "cognito:groups": groups})
     assert answer.status == 201
 
 
@@ -241,17 +241,17 @@ def test_a_member_of_operators_may_do_what_operators_may(groups: Any) -> None:
 )
 def test_others_may_not(groups: Any) -> None:
     api = Api()
-    assert_problem(call(api, "PUT", "/parcels/7/label", claims={"sub": "ada", "cognito:groups": groups}), 403)
+    assert_problem(call(api, "PUT", "/parcels/7/label", claims={"sub": "customer-1", "cognito:groups": groups}), 403)
     assert api.seen == []
 
 
 def test_who_is_of_no_group_may_not() -> None:
-    assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "ada"}), 403)
+    assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "customer-1"}), 403)
     assert_problem(call(Api(), "PUT", "/parcels/7/label"), 403)
 
 
 def test_who_asks_is_the_tokens_subject() -> None:
-    assert call(Api(), "GET", "/mine", claims={"sub": "ada"}).body == "ada"
+    assert call(Api(), "GET", "/mine", claims={"sub": "customer-1"}).body == "customer-1"
 
 
 def test_who_did_not_sign_in_is_told_so() -> None:

@@ -28,7 +28,7 @@ def test_an_item_is_read_as_it_was_written() -> None:
         cause,
         Lease("with/slash", NOON_MILLIS),
     )
-    assert CODEC.decode(CODEC.encode(item, announces=True, extra={"owner": "ada"})) == item
+    assert CODEC.decode(CODEC.encode(item, announces=True, extra={"owner": "customer-1"})) == item
 
 
 def test_a_new_item_is_read_as_it_was_written() -> None:
@@ -43,8 +43,8 @@ def test_an_item_is_marked_only_where_it_announces() -> None:
 
 
 def test_the_indexs_attributes_stand_beside_the_items_own() -> None:
-    attributes = CODEC.encode(grow(Item(ORDER), 0), announces=False, extra={"owner": "ada"})
-    assert attributes["owner"] == {"S": "ada"}
+    attributes = CODEC.encode(grow(Item(ORDER), 0), announces=False, extra={"owner": "customer-1"})
+    assert attributes["owner"] == {"S": "customer-1"}
     assert attributes["pk"] == {"S": ORDER}
 
 
