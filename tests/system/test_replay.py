@@ -79,7 +79,7 @@ def test_everything_replayed_twice_within_five_minutes_arrives_and_changes_nothi
             assert held(shop, service) == expected * times
     shop.at_rest()
 
-    assert shop.dead_letters(service) == []
+    assert not [letter for letter in shop.dead_letters(service) if any(order in letter["Body"] for order in orders)]
     assert {order: (operator.timeline(order), shop.letters(order)) for order in orders} == before
 
 
