@@ -35,7 +35,7 @@ class Stage:
     backoff: int = 5
     relay_batch_size: int = 100
     relay_parallelism: int = 2
-    relay_retries: int = 20
+    relay_retries: int = 10_000
     relay_record_age_hours: int = 12
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY

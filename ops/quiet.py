@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ops.failure import Failure
 from ops.waiting import wait_until
 from tidings.clock import Clock, now, rfc3339
+from tidings.consumer import LONGEST_POSTPONEMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,15 +25,17 @@ class Delays:
 
     `counts`: a queue's approximate counts (Amazon SQS API Reference, "GetQueueAttributes"). `index`: a table's index.
     `policy`: a subscription's filter policy (Amazon SNS Developer Guide, "Subscription filter policies").
+    `postponement`: for how long a message that failed is put off at most.
     """
 
     counts: float
     index: float
     policy: float
+    postponement: int = 0
 
 
-ON_AWS = Delays(counts=60, index=5, policy=15 * 60)
-LOCALLY = Delays(counts=0, index=0, policy=0)
+ON_AWS = Delays(counts=60, index=5, policy=15 * 60, postponement=LONGEST_POSTPONEMENT)
+LOCALLY = Delays(counts=0, index=0, policy=0, postponement=16)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class Quiet:
         A busy queue is never quite empty: new messages come in all the time.
         """
         attributes = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-        in_hands = int(attributes["VisibilityTimeout"]) * 1000
+        # What failed may have been put off for as long as that, and then be in somebody's hands.
+        in_hands = (int(attributes["VisibilityTimeout"]) + self.delays.postponement) * 1000
         begun = self.clock()
         taken: int | None = None
 

@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from tidings import clock
 from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
+from tidings.errors import PermanentError
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
 from tidings.service import QueueKind, Service
@@ -95,19 +96,22 @@ class SnsTopic:
 
     def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """One PublishBatch."""
-        answer = self._client.publish_batch(
-            TopicArn=self._arn,
-            PublishBatchRequestEntries=[
-                {
-                    "Id": str(n),
-                    "Message": entry.body,
-                    "MessageGroupId": entry.head.subject,
-                    "MessageDeduplicationId": entry.head.id,
-                    "MessageAttributes": {"type": {"DataType": "String", "StringValue": entry.head.type}},
-                }
-                for n, entry in enumerate(entries)
-            ],
-        )
+        try:
+            answer = self._client.publish_batch(
+                TopicArn=self._arn,
+                PublishBatchRequestEntries=[
+                    {
+                        "Id": str(n),
+                        "Message": entry.body,
+                        "MessageGroupId": entry.head.subject,
+                        "MessageDeduplicationId": entry.head.id,
+                        "MessageAttributes": {"type": {"DataType": "String", "StringValue": entry.head.type}},
+                    }
+                    for n, entry in enumerate(entries)
+                ],
+            )
+        except self._client.exceptions.InvalidParameterException as error:
+            raise PermanentError("refused", str(error)) from error
         return [entries[int(failure["Id"])] for failure in answer.get("Failed", [])]
 
 

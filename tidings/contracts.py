@@ -15,10 +15,14 @@ Code = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=256)]
 
 
+MOST = 10**12
+"""Minor units that an amount may have."""
+
+
 class Money(Struct, frozen=True):
     """An amount in a currency's minor units (ISO 4217): 1999 EUR is nineteen euros ninety-nine."""
 
-    amount: Annotated[int, Meta(ge=0, le=10**12)]
+    amount: Annotated[int, Meta(ge=0, le=MOST)]
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 
 

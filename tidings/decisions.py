@@ -46,11 +46,14 @@ class Claim(Generic[S]):
     """Write the intent, then act outside, then decide again with the result.
 
     Whoever comes between finds the intent. What an act before this one has brought about may be announced with it.
+    An act that is `repeatable` may be begun again by another delivery of the event while this one is at it; any other
+    is left alone until this function has surely ended.
     """
 
     state: S
     effect: Any
     announce: tuple[Contract, ...] = ()
+    repeatable: bool = False
 
 
 @dataclass(frozen=True)

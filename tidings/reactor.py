@@ -113,8 +113,19 @@ class OrderReactor(Generic[S]):
                 continue
             if isinstance(decision, Commit):
                 return item
-            result = self._reactor.perform(decision.effect)
+            result = self._perform(decision, lease)
         raise LostRaceError(f"order {self._order} kept changing through {MAX_TRIES} tries")
+
+    def _perform(self, claimed: Claim[S], lease: Lease) -> Any:
+        try:
+            return self._reactor.perform(claimed.effect)
+        except Exception as error:
+            if claimed.repeatable:
+                raise
+            # Before its lease has ended nobody may try again: coming back earlier would only use up an attempt.
+            remaining = (lease.until - self._reactor.clock()) / 1000
+            after = max(remaining, error.after if isinstance(error, RetryableError) else 0)
+            raise RetryableError(f"{type(error).__name__}: {error}", after=after) from error
 
     def _respect(self, item: Item[S], cause: Cause, own: Lease) -> None:
         """Leaves an act to whoever claimed it for this same event, while that one may still be at it."""
@@ -126,7 +137,10 @@ class OrderReactor(Generic[S]):
     def _write(self, item: Item[S], decision: Claim[S] | Commit[S], cause: Cause, lease: Lease) -> Item[S]:
         service = self._reactor.service
         new = advance(item, service.name, decision.state, decision.announce, cause, self._reactor.clock())
-        new = claim(new, cause, lease) if isinstance(decision, Claim) else handle(new, cause)
+        if isinstance(decision, Commit):
+            new = handle(new, cause)
+        elif not decision.repeatable:
+            new = claim(new, cause, lease)
         extra = service.index.of(new) if service.index else {}
         attributes = self._codec.encode(new, announces=bool(decision.announce), extra=extra)
         try:

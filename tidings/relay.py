@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import msgspec
 from aws_lambda_powertools import Logger
 
+from tidings.errors import PermanentError
+
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024
 """What one PublishBatch takes (Amazon SNS API Reference, "PublishBatch")."""
@@ -41,7 +43,7 @@ class Topic(Protocol):
     """What the relay needs of the topic."""
 
     def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Publishes a batch; gives those of its entries that failed."""
+        """Publishes a batch; gives those of its entries that failed. PermanentError where it was refused as a whole."""
 
 
 _head = msgspec.json.Decoder(Head)
@@ -106,6 +108,12 @@ class Relay:
     def _publish_batch(self, batch: Sequence[Entry]) -> Sequence[Entry]:
         try:
             refused = self.topic.publish(batch)
+        except PermanentError:
+            logger.exception("a batch was refused")
+            if len(batch) > 1:
+                # It may be for one entry's sake: the others must not wait for that one.
+                return [entry for alone in batch for entry in self._publish_batch([alone])]
+            refused = batch
         except Exception:
             logger.exception("a batch was not published")
             refused = batch

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.inventory.reactions import stock_key
+from tidings.table import ConflictError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,6 +46,8 @@ class Stock:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
+        except self._client.exceptions.TransactionConflictException as error:
+            raise ConflictError("the product is being reserved at this moment") from error
         return _level(answer["Attributes"])
 
 

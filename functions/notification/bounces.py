@@ -14,10 +14,16 @@ from tidings.events import Contract, Event
 
 
 class EmailBounced(Contract, frozen=True, kw_only=True):
-    """An e-mail could not be delivered. Nobody announces this on the topic: it comes from SES alone."""
+    """SES has something to say of an e-mail. Nobody announces this on the topic: it comes from SES alone.
+
+    `failed` says that the e-mail was not delivered, and `bad` that the address takes none at all. A bounce that is not
+    permanent is neither: it may be an out-of-office reply.
+    """
 
     kind: EmailKind
     detail: str
+    failed: bool = True
+    bad: bool = True
 
 
 class _Tags(Struct):
@@ -81,6 +87,7 @@ def bounce(body: str) -> Event[EmailBounced]:
         correlation = bytes.fromhex(tags.correlation[0]).decode()
     except (ValueError, RecursionError) as error:
         raise PermanentError("breaks-contract", f"a report of SES: {error}") from error
+    permanent = report.bounce is not None and report.bounce.bounce_type == "Permanent"
     return Event(
         id=f"ses/{tags.order[0]}/{report.mail.message_id}",
         source="ses",
@@ -91,7 +98,9 @@ def bounce(body: str) -> Event[EmailBounced]:
         sequence=1,
         correlationid=correlation,
         traceparent=tags.trace[0],
-        data=EmailBounced(kind=tags.kind[0], detail=_detail(report)),
+        data=EmailBounced(
+            kind=tags.kind[0], detail=_detail(report), failed=permanent or not report.bounce, bad=permanent
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 
 import boto3
+from botocore.config import Config
 
 from functions.notification.bounces import with_bounces
 from functions.notification.mail import Rejected, Send, Sent, SesMailer, perform
@@ -10,7 +11,10 @@ from functions.notification.service import service
 from tidings import aws
 from tidings.consumer import contracted
 
-_mailer = SesMailer(boto3.client("ses", config=aws.CONFIG), os.environ["SENDER"], os.environ["CONFIGURATION_SET"])
+ONCE = aws.CONFIG.merge(Config(read_timeout=10, retries={"total_max_attempts": 1}))
+"""SES knows no idempotency key: were the client to ask again after an answer was lost, the customer had two e-mails."""
+
+_mailer = SesMailer(boto3.client("ses", config=ONCE), os.environ["SENDER"], os.environ["CONFIGURATION_SET"])
 
 
 def _perform(effect: Send) -> Sent | Rejected:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from botocore.exceptions import ClientError
+
 from functions.notification.letters import Letter, letter
 from tidings.contracts import EmailKind, OrderPlaced
 
@@ -11,8 +13,11 @@ if TYPE_CHECKING:
 
 MAX_DETAIL = 256
 
-_UNVERIFIED = "not verified"
-"""What MessageRejected says where an identity is unverified (Amazon SES Developer Guide, "Amazon SES API errors")."""
+REJECTIONS = {"MessageRejected", "InvalidParameterValue"}
+"""How SES refuses a mail for good (Amazon SES Developer Guide, "Amazon SES API errors")."""
+
+OUR_OWN_FAULT = ("not verified", "suspended", "paused")
+"""What it says where the fault is our account's and not the customer's address: the mail goes once that is mended."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,9 @@ class SesMailer:
                 Tags=[{"Name": name, "Value": value} for name, value in tags.items()],
                 ConfigurationSetName=self._configuration_set,
             )
-        except self._client.exceptions.MessageRejected as error:
-            if _UNVERIFIED in error.response["Error"]["Message"]:
-                # That is said of our own set-up, not of the customer's address: the mail goes once it is mended.
+        except ClientError as error:
+            refusal = error.response["Error"]
+            if refusal["Code"] not in REJECTIONS or any(words in refusal["Message"] for words in OUR_OWN_FAULT):
                 raise
-            return Rejected(effect.kind, error.response["Error"]["Message"][:MAX_DETAIL])
+            return Rejected(effect.kind, refusal["Message"][:MAX_DETAIL])
         return Sent(effect.kind, answer["MessageId"])

@@ -65,9 +65,11 @@ def bounced(item: Item[Mailbox], event: Event[EmailBounced], _: object) -> Decis
     """The mail system could not deliver what it had taken: the address is not tried again."""
     mailbox = item.state
     email = mailbox.emails.get(event.data.kind) if mailbox else None
-    if mailbox is None or email is None or email.status == "failed":
+    bounce = event.data
+    if mailbox is None or email is None or email.status == "failed" or not bounce.failed:
         return Ignore()
-    return Commit(*_failed(mailbox, event.data.kind, event.data.detail))
+    failed, announce = _failed(mailbox, bounce.kind, bounce.detail)
+    return Commit(failed if bounce.bad else replace(failed, bad=mailbox.bad), announce)
 
 
 def _due(mailbox: Mailbox | None, kind: EmailKind, detail: str = "") -> Mailbox:

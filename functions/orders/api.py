@@ -11,7 +11,7 @@ from functions.orders import reactions
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from functions.orders.reactions import Order, Status, Summary
 from tidings import clock
-from tidings.contracts import Address, CancellationReason, Email, Money, OrderLine, OrderPlaced, Quantity, Sku
+from tidings.contracts import MOST, Address, CancellationReason, Money, OrderLine, OrderPlaced, Quantity, Sku
 from tidings.item import Cause, Item
 from tidings.pages import PAGE_QUERY, Pages
 from tidings.reactor import OrderReactor, Reactor
@@ -21,6 +21,19 @@ NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
 """Under which a customer's id becomes the namespace of that customer's idempotency keys."""
 
 RETRY_AFTER = {"Retry-After": "1"}
+
+PRINTED = r"[^\x00-\x1f\x7f\ufffe\uffff]"
+"""A character that XML knows and a label shows: SQS takes no others (Amazon SQS API Reference, "SendMessage")."""
+
+PrintedLine = Annotated[str, Meta(min_length=1, max_length=100, pattern=rf"^(?=.*\S){PRINTED}+\Z")]
+PrintedEmail = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z",
+    ),
+]
+"""An address as SES takes it: in ASCII (Amazon SES API Reference, "Destination")."""
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -35,13 +48,17 @@ class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class AddressRequest(Address, frozen=True, forbid_unknown_fields=True):
     """Where the goods go; `country` is an ISO 3166-1 alpha-2 code."""
 
+    name: PrintedLine
+    street: PrintedLine
+    city: PrintedLine
+
 
 class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """An order as the customer places it: the prices are the shop's."""
 
     lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=50)]
     payment_method: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
-    email: Email
+    email: PrintedEmail
     address: AddressRequest
 
 
@@ -200,10 +217,13 @@ def _priced(customer: str, body: OrderRequest, products: dict[str, Product]) -> 
     if len(currencies) > 1:
         detail = f"One order is paid in one currency; these products are sold in {', '.join(sorted(currencies))}."
         raise Problem(422, "Several currencies", detail, field="lines")
+    amount = sum(line.price.amount * line.quantity for line in lines)
+    if amount > MOST:
+        raise Problem(422, "Too much", f"An order may cost {MOST} minor units at most; place several.", field="lines")
     return OrderPlaced(
         customer=customer,
         lines=lines,
-        total=Money(sum(line.price.amount * line.quantity for line in lines), currencies.pop()),
+        total=Money(amount, currencies.pop()),
         email=body.email,
         address=_address(body.address),
         payment_method=body.payment_method,

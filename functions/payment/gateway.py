@@ -46,7 +46,7 @@ class Captured:
 
 @dataclass(frozen=True)
 class Declined:
-    """The money did not move and will not, for the reason that the code names."""
+    """The money did not move and will not, for the reason that the code names: said of a confirmation, or at once."""
 
     code: str
 
@@ -68,8 +68,8 @@ Outcome = Opened | Captured | Declined | Voided | Refunded
 class Gateway(Protocol):
     """A payment gateway. RetryableError, or any error of a client's own, where it is unknown what was done."""
 
-    def open(self, order: str, amount: Money, method: str) -> Opened:
-        """Opens a payment, or finds the one that was opened for the order."""
+    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+        """Opens a payment, or finds the one that was opened for the order; declines an amount that cannot be paid."""
 
     def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
         """Captures an open payment; what has ended is left as it is and told again."""

@@ -47,7 +47,10 @@ def charge(item: Item[Payment], event: Event[OrderPlaced], outcome: Outcome | No
     payment, order = item.state, event.data
     if payment is None:
         if isinstance(outcome, Opened):
-            return Claim(Payment("charging", outcome.payment, order.total), Confirm(outcome.payment))
+            intent = Payment("charging", outcome.payment, order.total)
+            return Claim(intent, Confirm(outcome.payment), repeatable=True)
+        if isinstance(outcome, Declined):
+            return Commit(Payment("failed", amount=order.total), (PaymentFailed(code=outcome.code),))
         return Act(Open(item.order, order.total, order.payment_method))
     if payment.status == "forbidden" and isinstance(outcome, Opened):
         # It was opened in vain: the order was called off meanwhile.

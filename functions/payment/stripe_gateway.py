@@ -13,8 +13,7 @@ import stripe
 from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
 from functions.payment.secret import Secret
 from tidings.contracts import Money
-from tidings.errors import PermanentError, RetryableError
-from tidings.money import written
+from tidings.errors import RetryableError
 
 T = TypeVar("T")
 
@@ -33,6 +32,7 @@ UNSAID = {"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"}
 """Reasons that a customer, who sees the code, must not be told (Stripe Docs, "Decline codes")."""
 
 GENERIC_DECLINE = "generic_decline"
+INDIVISIBLE = "indivisible_amount"
 
 CODE_LENGTH = 64
 """Characters of a code that PaymentFailed has room for."""
@@ -60,10 +60,13 @@ class StripeGateway:
         # The last key's client, and a replaced one's for who is still at it.
         self._client = lru_cache(2)(self._make_client)
 
-    def open(self, order: str, amount: Money, method: str) -> Opened:
-        """Creates an intent and leaves it unconfirmed, keyed by the order."""
+    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+        """Creates an intent and leaves it unconfirmed, keyed by the order; declines what Stripe charges nobody."""
+        units = in_stripes_units(amount)
+        if units is None:
+            return Declined(INDIVISIBLE)
         params: stripe.params.PaymentIntentCreateParams = {
-            "amount": in_stripes_units(amount),
+            "amount": units,
             "currency": amount.currency.lower(),
             # By name, instead of all that the account has: the others send the customer to a page of their own.
             "allowed_payment_method_types": ["card"],
@@ -73,6 +76,9 @@ class StripeGateway:
         try:
             intent = self._create({**params, "payment_method": method}, f"{order}/open")
         except stripe.InvalidRequestError as error:
+            if error.param in ("amount", "currency"):
+                # Too little, too much, or in a currency that the account does not take: no redrive will change that.
+                return Declined((error.code or GENERIC_DECLINE)[:CODE_LENGTH])
             if error.param != "payment_method" and error.http_status != NOT_FOUND:
                 raise
             # Nothing but the method is looked up here. The customer named none that can be charged: an intent without
@@ -191,13 +197,11 @@ class StripeGateway:
         )
 
 
-def in_stripes_units(money: Money) -> int:
-    """An amount as Stripe counts it; PermanentError where it has a fraction that Stripe does not have."""
+def in_stripes_units(money: Money) -> int | None:
+    """An amount as Stripe counts it; None where it has a fraction that Stripe does not have."""
     factor, divisor = UNITS.get(money.currency, (1, 1))
     amount, rest = divmod(money.amount * factor, divisor)
-    if rest:
-        raise PermanentError("indivisible-amount", f"Stripe charges no fraction as in {written(money)}")
-    return amount
+    return None if rest else amount
 
 
 def _is_refunded(intent: stripe.PaymentIntent) -> bool:

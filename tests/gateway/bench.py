@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
-from functions.payment.gateway import Gateway
+from functions.payment.gateway import Declined, Gateway, Opened
 from tests.gateway.stripe_edge import LOOPBACK, StripeEdge
 from tidings.contracts import Money
 
@@ -32,7 +32,13 @@ class Bench(Protocol):
 
 def opened(bench: Bench, method: str = APPROVED) -> str:
     """An open payment of a new order."""
-    return bench.gateway.open(new_order(), TOTAL, method).payment
+    return payment_of(bench.gateway.open(new_order(), TOTAL, method))
+
+
+def payment_of(answer: Opened | Declined) -> str:
+    """The payment that was opened."""
+    assert isinstance(answer, Opened)
+    return answer.payment
 
 
 def new_order() -> str:

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Outcome, Refunded, Voided
-from tests.gateway.bench import APPROVED, TOTAL, Bench, new_order, opened
+from tests.gateway.bench import APPROVED, TOTAL, Bench, new_order, opened, payment_of
 
 DECLINES = [
     ("simulated", "pm_card_declined", "card_declined"),
@@ -95,7 +95,7 @@ def test_a_refunded_payment_that_is_confirmed_is_told_as_refunded(bench: Bench) 
 def test_an_order_opened_again_after_its_payment_ended_gets_that_payment(bench: Bench) -> None:
     order = new_order()
     first = bench.gateway.open(order, TOTAL, APPROVED)
-    bench.gateway.confirm(first.payment)
+    bench.gateway.confirm(payment_of(first))
     assert bench.gateway.open(order, TOTAL, APPROVED) == first
     assert bench.opened(order) == 1
 

@@ -10,7 +10,7 @@ import stripe
 
 from functions.payment.gateway import Captured, Declined, Refunded, Voided
 from functions.payment.stripe_gateway import AUTHENTICATION_REQUIRED, StripeGateway
-from tests.gateway.bench import APPROVED, TOTAL, StripeBench, new_order, opened
+from tests.gateway.bench import APPROVED, TOTAL, StripeBench, new_order, opened, payment_of
 from tests.gateway.keys import StubSecrets
 from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge
 from tidings.errors import RetryableError
@@ -27,7 +27,7 @@ def once_more(call: Callable[[], object]) -> object:
 
 def test_a_payment_is_opened_unconfirmed_for_cards_and_says_which_order_it_is_for(stripe_bench: StripeBench) -> None:
     order = new_order()
-    payment = stripe_bench.gateway.open(order, TOTAL, APPROVED).payment
+    payment = payment_of(stripe_bench.gateway.open(order, TOTAL, APPROVED))
     (call,) = stripe_bench.edge.calls
     assert call.idempotency_key == f"{order}/open"
     assert parse_qs(call.body.decode()) == {

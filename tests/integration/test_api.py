@@ -106,6 +106,10 @@ def test_two_customers_may_use_the_same_key(shop: Shop) -> None:
         ({"lines": "mug"}, 422, "lines"),
         ({"total": 1}, 422, "total"),
         ({"email": "nobody"}, 422, "email"),
+        ({"email": "m\u00fcller@example.com"}, 422, "email"),
+        ({"email": "a,b@example.com"}, 422, "email"),
+        ({"address": {**ADDRESS, "name": "A\ufffe"}}, 422, "address.name"),
+        ({"address": {**ADDRESS, "street": "1 Mill\u0000 Lane"}}, 422, "address.street"),
         ({"email": "a@b.c\nBcc: d@e.f"}, 422, "email"),
         ({"email": "x" * 300 + "@example.com"}, 422, "email"),
         ({"payment_method": ""}, 422, "payment_method"),
@@ -165,6 +169,14 @@ def test_products_of_two_currencies_do_not_go_into_one_order(shop: Shop) -> None
     shop.call("PUT", "/products/pen", terms, operator=True)
     answer = shop.post(shop.order(("mug", 1), ("pen", 1)))
     assert (answer.status, answer.body["field"]) == (422, "lines")
+
+
+def test_an_order_that_costs_more_than_an_amount_can_say_is_refused(shop: Shop) -> None:
+    for sku in ("gold", "gems"):
+        shop.stock(sku, 1000, price=10**9)
+    answer = shop.post(shop.order(("gold", 1000), ("gems", 1000)))
+    assert (answer.status, answer.body["field"]) == (422, "lines")
+    assert stored(shop) == 0
 
 
 def test_a_pending_order_says_what_it_waits_for_and_when_to_ask_again(shop: Shop) -> None:

@@ -99,7 +99,13 @@ def test_reports_of_different_mails_are_different_events() -> None:
 
 def test_a_rejection_tells_its_reason() -> None:
     event = read(report("Reject", reject={"reason": "Bad content"}))
-    assert event.data == EmailBounced(kind="receipt", detail="Bad content")
+    assert event.data == EmailBounced(kind="receipt", detail="Bad content", failed=True, bad=False)
+
+
+def test_a_bounce_that_may_be_an_automatic_reply_is_no_failure() -> None:
+    whole = bounced()
+    whole["bounce"]["bounceType"] = "Transient"
+    assert (read(whole).data.failed, read(whole).data.bad) == (False, False)
 
 
 def test_a_bounce_without_a_diagnosis_tells_its_type() -> None:

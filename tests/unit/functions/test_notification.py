@@ -23,6 +23,7 @@ from tidings.contracts import (
     ReceiptSent,
 )
 from tidings.decisions import Claim, Commit, Ignore
+from tidings.errors import RetryableError
 from tidings.events import decode
 from tidings.item import Item
 from tidings.reactor import Reactor
@@ -247,7 +248,7 @@ def test_each_crash_between_sending_and_recording_sends_one_more_at_most(crashes
     bench.deliver(PLACED)
     bench.mailer.after += [crash] * crashes
     for _ in range(crashes):
-        with pytest.raises(TimeoutError):
+        with pytest.raises(RetryableError):
             bench.deliver(PAID)
     bench.deliver(PAID, PAID)
     assert len(bench.mailer.sent) == 1 + crashes
@@ -258,7 +259,7 @@ def test_a_crash_before_sending_sends_no_more() -> None:
     bench = Bench()
     bench.deliver(PLACED)
     bench.mailer.before.append(crash)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RetryableError):
         bench.deliver(PAID)
     bench.deliver(PAID)
     assert bench.mailer.sent == ["receipt"]
@@ -277,7 +278,7 @@ def test_a_sending_that_is_resumed_does_not_try_an_address_that_has_turned_out_b
     bench = Bench("cancellation")
     bench.deliver(PLACED)
     bench.mailer.before.append(crash)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RetryableError):
         bench.deliver(PAID)
     bench.deliver(CANCELLED, PAID)
     assert bench.mailer.sent == []

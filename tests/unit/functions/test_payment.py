@@ -66,7 +66,13 @@ def test_a_payment_is_opened_for_the_orders_total_by_its_method() -> None:
 
 
 def test_an_open_payments_id_is_written_before_it_is_confirmed() -> None:
-    assert after_placing(None, Opened("pay_1")) == Claim(payment("charging"), Confirm("pay_1"))
+    assert after_placing(None, Opened("pay_1")) == Claim(payment("charging"), Confirm("pay_1"), repeatable=True)
+
+
+def test_an_amount_that_cannot_be_paid_fails_before_anything_is_opened() -> None:
+    decision = after_placing(None, Declined("amount_too_small"))
+    assert isinstance(decision, Commit)
+    assert (decision.state.status, decision.announce) == ("failed", (PaymentFailed(code="amount_too_small"),))
 
 
 @pytest.mark.parametrize(

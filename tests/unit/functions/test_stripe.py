@@ -31,7 +31,7 @@ from functions.payment.stripe_gateway import (
 from tests.gateway.keys import StubSecrets
 from tests.unit.facts import ORDER
 from tidings.contracts import Money
-from tidings.errors import PermanentError, RetryableError
+from tidings.errors import RetryableError
 
 TOTAL = Money(2000, "EUR")
 INTENT = "/v1/payment_intents/pi_1"
@@ -158,9 +158,15 @@ def test_a_payment_is_opened_without_a_method_where_the_customers_is_none(refusa
     assert first.idempotency_key != second.idempotency_key
 
 
+@pytest.mark.parametrize("param", ["amount", "currency"])
+def test_what_stripe_charges_nobody_is_declined_at_once(param: str) -> None:
+    refused_amount = answering(wrong("amount_too_small", param=param))
+    assert refused_amount.gateway.open(ORDER, TOTAL, "pm_1") == Declined("amount_too_small")
+
+
 def test_what_else_is_wrong_with_an_opening_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        answering(wrong("amount_too_small", param="amount")).gateway.open(ORDER, TOTAL, "pm_1")
+        answering(wrong("parameter_unknown", param="metadata")).gateway.open(ORDER, TOTAL, "pm_1")
 
 
 def test_a_failure_that_stripe_remembers_is_not_waited_out() -> None:
@@ -191,10 +197,11 @@ def test_amounts_are_counted_as_stripe_counts_them(money: Money, amount: int) ->
     assert in_stripes_units(money) == amount
 
 
-def test_an_amount_that_stripe_cannot_count_is_given_up_at_once() -> None:
-    with pytest.raises(PermanentError) as caught:
-        in_stripes_units(Money(550, "MGA"))
-    assert caught.value.reason == "indivisible-amount"
+def test_an_amount_that_stripe_cannot_count_is_declined_and_asked_of_nobody() -> None:
+    bench = answering()
+    assert in_stripes_units(Money(550, "MGA")) is None
+    assert bench.gateway.open(ORDER, Money(550, "MGA"), "pm_1") == Declined("indivisible_amount")
+    assert bench.http.asked == []
 
 
 # Confirming

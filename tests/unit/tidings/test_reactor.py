@@ -356,7 +356,7 @@ def test_once_recorded_nobody_claims_it() -> None:
 def test_after_a_crash_in_the_act_a_later_delivery_resumes() -> None:
     bell = Bell(crash)
     bench = Bench(claiming, bell)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RetryableError):
         bench.deliver(ASKED)
     bench.deliver(ASKED)
     assert bell.rung == ["one", "one"]
@@ -392,7 +392,7 @@ def test_another_delivery_is_put_off_while_the_first_is_acting() -> None:
 def test_when_the_first_must_have_ended_another_delivery_resumes() -> None:
     bell = Bell(crash)
     bench = Bench(claiming, bell)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RetryableError):
         bench.deliver(ASKED, deadline=NOON_MILLIS + 5000)
     bench.now = NOON_MILLIS + 4999
     with pytest.raises(RetryableError):
@@ -400,6 +400,13 @@ def test_when_the_first_must_have_ended_another_delivery_resumes() -> None:
     bench.now = NOON_MILLIS + 5000
     bench.deliver(ASKED)
     assert words(bench) == ("one?", "one:ring 2")
+
+
+def test_an_act_that_fails_is_begun_again_no_sooner_than_its_lease_ends() -> None:
+    bench = Bench(claiming, Bell(crash))
+    with pytest.raises(RetryableError) as failed:
+        bench.deliver(ASKED, deadline=NOON_MILLIS + 5000)
+    assert failed.value.after == 5
 
 
 def test_another_event_may_come_between() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.facts import NOON_MILLIS, TRACE
 from tests.unit.memory import AtOnce, MemoryTopic
 from tests.unit.tidings.example import Answered, Known
+from tidings.errors import PermanentError
 from tidings.item import Cause, Item, ItemCodec, advance
 from tidings.relay import MAX_BYTES, MAX_ENTRIES, Entry, Relay, announced
 
@@ -199,6 +200,20 @@ def test_a_call_that_fails_fails_its_own_batch_only(stream: Stream, topic: Memor
     topic.breaks_at = {"answers/order-3/1"}
     relay(topic, stream.records)
     assert sorted(topic.taken) == sorted(f"answers/order-{n}/{k}" for n in range(10, 20) for k in (1, 2))
+
+
+def test_a_batch_that_is_refused_for_one_entrys_sake_is_published_without_it(stream: Stream) -> None:
+    class Fussy(MemoryTopic):
+        def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+            if any(entry.head.subject == "order-3" for entry in entries):
+                raise PermanentError("refused", "a character that no queue takes")
+            return super().publish(entries)
+
+    topic = Fussy()
+    for n in range(MAX_ENTRIES):
+        stream.write(f"order-{n}")
+    assert relay(topic, stream.records) is not None
+    assert sorted(topic.taken) == sorted(f"answers/order-{n}/1" for n in range(MAX_ENTRIES) if n != 3)
 
 
 def test_the_stream_is_resumed_from_the_first_record_that_failed(stream: Stream, topic: MemoryTopic) -> None:
