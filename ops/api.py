@@ -41,9 +41,10 @@ class Shop:
         found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}").json()
         return found
 
-    def cancel(self, order_id: str) -> None:
-        """Asks for an order to be cancelled."""
-        self._send("POST", f"/orders/{quote(order_id, safe='')}/cancellation")
+    def cancel(self, order_id: str) -> dict[str, Any]:
+        """Cancels an order, and gives it as it then is."""
+        cancelled: dict[str, Any] = self._send("POST", f"/orders/{quote(order_id, safe='')}/cancellation").json()
+        return cancelled
 
     def dispatch(self, order_id: str) -> None:
         """Says that an order's goods have left (operators)."""

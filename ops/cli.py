@@ -202,8 +202,7 @@ def show(context: typer.Context, order_id: str, user: Reader = None, as_json: Js
 @order_app.command()
 def cancel(context: typer.Context, order_id: str, user: User = CUSTOMER) -> None:
     """Ask for an order to be cancelled."""
-    context.obj.shop(user).cancel(order_id)
-    typer.echo(f"{order_id}: its cancellation is asked for")
+    typer.echo(_in_words(context.obj.shop(user).cancel(order_id)))
 
 
 @app.command()
@@ -275,9 +274,10 @@ def new_consumer(
     make_importable()
     for path in scaffold.new_consumer(ROOT, name, on, scaffold.known_events()):
         results.print(f"  {path}", markup=False)
+    results.print("and docs/contracts/ anew")
     results.print(
         f"""
-What it makes of its events stands in functions/{name}/reactions.py. What to do next:
+What it makes of its events, to begin with, stands in functions/{name}/reactions.py. What to do next:
   make run                           deploys it on the local cloud; make deploy STAGE=... does on AWS
   {f"tidings replay {name}":<35}fills it from the first event on""",
         markup=False,

@@ -40,6 +40,9 @@ CONFIRMED = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed"
 DISPATCHED = CONFIRMED | {"PointsAwarded", "OrderDispatched"}
 CANCELLED = CONFIRMED | {"OrderCancelled", "PaymentRefunded", "StockReleased"}
 
+SOLD = "sold in "
+"""How the names of figures that are money begin; the rest is the currency."""
+
 Place = Callable[[Shop], Mapping[str, Any]]
 
 
@@ -81,7 +84,9 @@ def show(stage: Stage, outputs: Outputs) -> None:
     results.print(table_of(timeline))
     with step("Waiting for analytics"):
         figures = _added_up(operator, began, before, [order for _, order in ends])
-    results.print("What analytics makes of these orders: " + ", ".join(f"{n} {name}" for name, n in figures.items()))
+    counted = [f"{n} {name}" for name, n in figures.items() if not name.startswith(SOLD)]
+    sold = [written(Money(n, name.removeprefix(SOLD))) for name, n in figures.items() if name.startswith(SOLD)]
+    results.print(f"Analytics makes of these orders: {', '.join(counted)}; sold: {', '.join(sold)}", soft_wrap=True)
 
 
 def _place(shop: Shop, lines: Sequence[tuple[str, int]], payment_method: str = "pm_card_visa") -> Mapping[str, Any]:
@@ -179,7 +184,7 @@ def _figures(operator: Shop, began: date) -> Counter[str]:
         total = day["total"]
         figures["placed"] += total["placed"]
         figures.update({f"cancelled ({reason})": n for reason, n in total["cancelled"].items()})
-        figures.update({f"cents {money['currency']}": money["amount"] for money in total["revenue"]})
+        figures.update({f"{SOLD}{money['currency']}": money["amount"] for money in total["revenue"]})
     return figures
 
 
@@ -192,7 +197,7 @@ def _added_up(
         if order["status"] == "CANCELLED":
             due[f"cancelled ({order['reason']})"] += 1
         else:
-            due[f"cents {order['total']['currency']}"] += order["total"]["amount"]
+            due[f"{SOLD}{order['total']['currency']}"] += order["total"]["amount"]
 
     def added() -> Counter[str]:
         return _figures(operator, began) - before

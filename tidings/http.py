@@ -110,6 +110,9 @@ def _explain(error: str) -> tuple[str, str]:
     found = _AT_PATH.search(error)
     path = found["path"] if found else ""
     message = error[: found.start()] if found else error
+    if " matching regex " in message:
+        # The pattern itself says little to a reader, and means the same in the API's document.
+        message = "This text has not the form that /openapi.json gives for it"
     if named := _NAMED_FIELD.match(message):
         path = f"{path}.{named['name']}".lstrip(".")
     return f"{message}.", path or "body"

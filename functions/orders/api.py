@@ -195,7 +195,7 @@ def _idempotency_key(request: Request) -> str:
     key = request.headers.get("idempotency-key", "")
     if not _KEY.fullmatch(key):
         detail = "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, new for each order."
-        raise Problem(400, "No idempotency key", detail, field="Idempotency-Key")
+        raise Problem(400, "Not an idempotency key" if key else "No idempotency key", detail, field="Idempotency-Key")
     return key
 
 
