@@ -15,7 +15,8 @@ class Stage:
     `emulated` says that it runs on an emulator of AWS, with its limits. `machine` and `python` are what Lambda
     runs on. `max_concurrency` caps each queue's consumer; `batch_window` is how long a standard queue's consumer
     waits for a batch to fill. `backoff` is the first delay of a message that failed. `relay_parallelism` is the
-    number of batches of one shard relayed at once. `protected` guards what cannot be had again from being
+    number of batches of one shard relayed at once; what cannot be relayed is given up by its age, long before its
+    `relay_retries` run out. `protected` guards what cannot be had again from being
     deleted. `throttle_rate` is the API's requests a second. `product_cache` is how long a price may be
     remembered. `sender` is the address that e-mails come from, `gateway` the payment gateway: `simulated`
     moves no money, `stripe` does.
