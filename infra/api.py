@@ -19,7 +19,7 @@ from infra.openapi import document
 from infra.services import Found
 from infra.stack import StageStack
 from infra.stages import Stage
-from tidings.http import OPERATORS
+from tidings.routes import OPERATORS
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from ops.failure import Failure
 from ops.outputs import Outputs
 from ops.stage import Stage
+from tidings.routes import OPERATORS
 
-OPERATORS = "operators"
 CUSTOMER = "customer"
 OPERATOR = "operator"
 

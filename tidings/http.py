@@ -11,13 +11,12 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from tidings.errors import RetryableError
-from tidings.routes import Caller, Problem, Reply, Request, Route
+from tidings.routes import OPERATORS, Caller, Problem, Reply, Request, Route
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MAX_BODY_BYTES = 64 * 1024
-OPERATORS = "operators"
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*?)`$")

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidings.errors import RetryableError
 from tidings.item import Attributes
-from tidings.table import ConflictError
+from tidings.table import ConflictError, conditional_put
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -132,17 +132,7 @@ class DynamoLedger:
         raise RetryableError("the table leaves orders unread")
 
     def _put(self, write: Write) -> "PutTypeDef":
-        put: PutTypeDef = {
-            "TableName": self._table,
-            "Item": {**write.item, **_key(write.order, ORDER_ROW)},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            "ConditionExpression": "attribute_not_exists(pk)",
-        }
-        if write.expected:
-            put["ConditionExpression"] = "#version = :expected"
-            put["ExpressionAttributeNames"] = {"#version": "version"}
-            put["ExpressionAttributeValues"] = {":expected": {"N": str(write.expected)}}
-        return put
+        return conditional_put(self._table, {**write.item, **_key(write.order, ORDER_ROW)}, write.expected)
 
     def _update(self, tally: Tally) -> "UpdateTypeDef":
         names = list(tally.add)

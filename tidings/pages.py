@@ -50,7 +50,7 @@ class Pages:
             "ExpressionAttributeNames": {"#owner": OWNER},
             "ExpressionAttributeValues": {":owner": {"S": owner}},
             "ScanIndexForward": not newest_first,
-            "Limit": _limit(request),
+            "Limit": limit_of(request, unless_told=20, most=100),
         }
         if cursor := request.query.get("cursor"):
             query["ExclusiveStartKey"] = {OWNER: {"S": owner}, **_position(cursor)}
@@ -60,10 +60,11 @@ class Pages:
         return items, _cursor(last["pk"]["S"], last[RANK]["S"]) if last else None
 
 
-def _limit(request: Request) -> int:
-    text = request.query.get("limit", "20")
-    if not (text.isdecimal() and text.isascii() and len(text) <= 3 and 1 <= int(text) <= 100):
-        raise Problem(400, "Not a limit", "`limit` is a whole number from 1 to 100.", field="limit")
+def limit_of(request: Request, *, unless_told: int, most: int) -> int:
+    """How many the request asks for; Problem where its `limit` is no number from 1 to `most`."""
+    text = request.query.get("limit", str(unless_told))
+    if not (text.isdecimal() and text.isascii() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise Problem(400, "Not a limit", f"`limit` is a whole number from 1 to {most}.", field="limit")
     return int(text)
 
 

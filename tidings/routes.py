@@ -12,6 +12,9 @@ from tidings.contracts import Sku
 Method = Literal["GET", "PUT", "POST"]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+OPERATORS = "operators"
+"""The group whose members may do what customers may not."""
+
 _ORDER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

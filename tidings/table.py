@@ -61,16 +61,7 @@ class DynamoTable:
 
     def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
         """One PutItem, or one TransactWriteItems where there are adjustments."""
-        put: PutTypeDef = {
-            "TableName": self._name,
-            "Item": item,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            "ConditionExpression": "attribute_not_exists(pk)",
-        }
-        if expected:
-            put["ConditionExpression"] = "#version = :expected"
-            put["ExpressionAttributeNames"] = {"#version": "version"}
-            put["ExpressionAttributeValues"] = {":expected": {"N": str(expected)}}
+        put = conditional_put(self._name, item, expected)
         if adjusts:
             self._transact([{"Put": put}, *self._updates(adjusts)], adjusts)
         else:
@@ -117,6 +108,21 @@ class DynamoTable:
         if adjust.at_least:
             update["ConditionExpression"] = " AND ".join(f"{alias[name]} >= :min_{name}" for name in adjust.at_least)
         return update
+
+
+def conditional_put(table: str, item: Attributes, expected: int) -> "PutTypeDef":
+    """The put of an item whose version is still `expected` (0: there is none); a refusal brings what was found."""
+    put: PutTypeDef = {
+        "TableName": table,
+        "Item": item,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        "ConditionExpression": "attribute_not_exists(pk)",
+    }
+    if expected:
+        put["ConditionExpression"] = "#version = :expected"
+        put["ExpressionAttributeNames"] = {"#version": "version"}
+        put["ExpressionAttributeValues"] = {":expected": {"N": str(expected)}}
+    return put
 
 
 def _code(error: ClientError) -> str:

@@ -2,7 +2,7 @@
 
 from types import NoneType
 
-from functions.history.buckets import BUCKET, MOMENT, entry
+from functions.history.buckets import BUCKET, MOMENT
 from tidings.service import Index, Service
 
 service = Service(
@@ -10,5 +10,5 @@ service = Service(
     state=NoneType,
     subscribes_to_all=True,
     sort_key="id",
-    index=Index(partition=BUCKET, sort=MOMENT, projects=("event",), of=entry),
+    index=Index(partition=BUCKET, sort=MOMENT, projects=("event",)),
 )

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from functions.recommendation.partners import Partner, Partners
-from tidings.routes import Problem, Request, require_sku, route
+from tidings.pages import limit_of
+from tidings.routes import Request, require_sku, route
 
 MOST = 20
 UNLESS_TOLD = 10
@@ -40,11 +41,6 @@ class Api:
     def show(self, request: Request) -> Recommendations:
         """Shows what is bought together with a product; nothing where nothing was yet."""
         sku = require_sku(request.path["sku"])
-        return Recommendations(sku, self._partners.top(sku, _limit(request)), self._is_rebuilding())
-
-
-def _limit(request: Request) -> int:
-    text = request.query.get("limit", str(UNLESS_TOLD))
-    if not (text.isdecimal() and text.isascii() and len(text) <= 2 and 1 <= int(text) <= MOST):
-        raise Problem(400, "Not a limit", f"`limit` is a whole number from 1 to {MOST}.", field="limit")
-    return int(text)
+        return Recommendations(
+            sku, self._partners.top(sku, limit_of(request, unless_told=UNLESS_TOLD, most=MOST)), self._is_rebuilding()
+        )
