@@ -115,7 +115,8 @@ class ServiceStack(StageStack):
                 "BACKOFF_SECONDS": str(stage.backoff),
             },
         )
-        read = "dynamodb:BatchGetItem" if service.batching else "dynamodb:GetItem"
+        # What folds into counters has a second key, and reads a batch's orders together.
+        read = "dynamodb:BatchGetItem" if service.sort_key else "dynamodb:GetItem"
         # What records everything only ever adds to its table.
         changes = ("dynamodb:PutItem",) if service.subscribes_to_all else (read, *WRITE)
         consumer.allow(*changes, on=[self.table.table_arn])

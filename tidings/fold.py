@@ -21,18 +21,10 @@ from tidings.decisions import Commit, Ignore
 from tidings.errors import LostRaceError
 from tidings.events import Event
 from tidings.item import Attributes, Cause, Item, handle
-from tidings.ledger import (
-    MAX_ACTIONS,
-    MAX_BYTES,
-    Ledger,
-    LostOrdersError,
-    Tally,
-    Write,
-    partition,
-)
+from tidings.ledger import Ledger, Tally, partition
 from tidings.reactor import brief_pause
 from tidings.service import Service
-from tidings.table import ConflictError
+from tidings.table import MAX_ACTIONS, MAX_BYTES, ConflictError, LostOrdersError, Write
 
 MAX_TRIES = 6
 """How often a transaction is tried again with the same orders, before they go into two smaller ones."""

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidings.errors import RetryableError
 from tidings.item import Attributes
-from tidings.table import ConflictError, conditional_put
+from tidings.table import ConflictError, LostOrdersError, Write, conditional_put, lost_orders
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,12 +29,6 @@ SORT_KEY = "sk"
 ORDER_ROW = "#order"
 """Where an order's item stands in its own partition; no row of counters begins with this sign."""
 
-MAX_ACTIONS = 100
-"""Items of a transaction (Amazon DynamoDB API Reference, "TransactWriteItems")."""
-
-MAX_BYTES = 3 * 1024 * 1024
-"""Bytes of orders' items in a transaction; of the 4 MB allowed the rest is left to the counters."""
-
 MAX_READ = 100
 """Items of a reading (Amazon DynamoDB API Reference, "BatchGetItem")."""
 
@@ -46,15 +40,6 @@ BUSY = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughput
 
 
 @dataclass(frozen=True)
-class Write:
-    """An order's item as it shall be, where its version is still `expected` (0: there is none)."""
-
-    order: str
-    item: Attributes
-    expected: int
-
-
-@dataclass(frozen=True)
 class Tally:
     """Adds to numbers of a row; one that is not there counts from `start`, or else from 0."""
 
@@ -62,14 +47,6 @@ class Tally:
     row: str
     add: Mapping[str, int]
     start: Mapping[str, int] = field(default_factory=dict)
-
-
-class LostOrdersError(Exception):
-    """Somebody else wrote these orders first; `found` is what each is now, None where there is none."""
-
-    def __init__(self, found: Mapping[str, Attributes | None]) -> None:
-        super().__init__(f"{len(found)} orders are no longer what was read")
-        self.found = found
 
 
 class Ledger(Protocol):
@@ -154,14 +131,9 @@ def _key(partition: str, row: str) -> "dict[str, AttributeValueTypeDef]":
 
 
 def _cancelled(error: ClientError, writes: Sequence[Write]) -> Exception:
-    """What a cancelled transaction's reasons mean; they stand in the order of its items (the orders' are first)."""
+    """What a cancelled transaction's reasons mean."""
     reasons = cast("Mapping[str, Any]", error.response)["CancellationReasons"]
-    lost = {
-        write.order: reason.get("Item")
-        for write, reason in zip(writes, reasons, strict=False)
-        if reason.get("Code") == "ConditionalCheckFailed"
-    }
-    if lost:
+    if lost := lost_orders(reasons, writes):
         return LostOrdersError(lost)
     codes = {reason.get("Code", "None") for reason in reasons}
     if codes <= BUSY:

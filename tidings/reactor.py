@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tidings.clock import Clock, now
-from tidings.decisions import Act, Claim, Commit, Decision, Ignore
+from tidings.decisions import Act, Adjust, Claim, Commit, Decision, Ignore, Refused
 from tidings.errors import LostRaceError, RetryableError
 from tidings.events import Event
 from tidings.item import Attributes, Cause, Item, ItemCodec, Lease, advance, claim, handle
 from tidings.service import Service
-from tidings.table import ConflictError, LostError, RefusedError, Table
+from tidings.table import ConflictError, LostError, RefusedError, Table, Write
 
 MAX_TRIES = 20
 """How often a decision is taken again, with others writing the same item, before the message goes back."""
@@ -53,6 +53,16 @@ class Reactor(Generic[S]):
         return OrderReactor(self, order)
 
 
+@dataclass(frozen=True, eq=False)
+class Proposal(Generic[S]):
+    """What an order's reaction would write and adjust, and the item as it would then be."""
+
+    order: "OrderReactor[S]"
+    item: Item[S]
+    write: Write
+    adjusts: tuple[Adjust, ...]
+
+
 class OrderReactor(Generic[S]):
     """One order's item, kept between events, so that only the first of a batch reads it."""
 
@@ -61,6 +71,31 @@ class OrderReactor(Generic[S]):
         self._codec: ItemCodec[S] = reactor.service.codec
         self._order = order
         self._item: Item[S] | None = None
+        self._refused: Refused | None = None
+
+    def propose(self, event: Event[Any]) -> Proposal[S] | None:
+        """What the event asks of other items, where it is a bet; None where it asks for nothing. Nothing is written."""
+        if not self._bets_on(event):
+            return None
+        item: Item[S] = Item(self._order)
+        decision = self._decide(event)(item, None)
+        if not isinstance(decision, Commit) or not decision.adjust:
+            return None
+        cause = Cause.of(event)
+        new, attributes = self._next(item, decision, cause, Lease("", 0))
+        return Proposal(self, new, Write(self._order, attributes, item.version), decision.adjust)
+
+    def accept(self, item: Item[S]) -> None:
+        """What was proposed is written."""
+        self._item = item
+
+    def find(self, attributes: Attributes | None) -> None:
+        """The order's item turned out to be this one, or None."""
+        self._item = self._decode(attributes)
+
+    def refuse(self, refused: Refused) -> None:
+        """What was proposed cannot be had: the next event is decided with that in view."""
+        self._refused = refused
 
     def react(self, event: Event[Any], deadline: int) -> None:
         """Carries out the service's decision on an event.
@@ -68,17 +103,15 @@ class OrderReactor(Generic[S]):
         `deadline` is when this process will surely have ended (milliseconds since 1970): what it claims to act on
         outside is its own until then. RetryableError and whatever the ports raise mean: try again later.
         """
-        service = self._reactor.service
-        decide = service.decisions[event.type]
-        bet = any(contract.__name__ == event.type for contract in service.bets)
-        self.settle(lambda item, result: decide(item, event, result), Cause.of(event), bet=bet, deadline=deadline)
+        self.settle(self._decide(event), Cause.of(event), bet=self._bets_on(event), deadline=deadline)
 
     def settle(self, decide: Decide[S], cause: Cause, *, bet: bool = False, deadline: int = 0) -> Item[S]:
         """Decides and writes until it holds, and gives the item as it then is; a bet saves the reading of a new one."""
         if self._item is None:
             self._item = Item(self._order) if bet else self.read()
         item, self._item = self._item, None  # forgotten where it fails: then nobody knows what was written
-        self._item = self._settle(item, decide, cause, deadline)
+        refused, self._refused = self._refused, None
+        self._item = self._settle(item, decide, cause, deadline, refused)
         return self._item
 
     def read(self) -> Item[S]:
@@ -87,9 +120,15 @@ class OrderReactor(Generic[S]):
             self._item = self._decode(self._reactor.table.get(self._order))
         return self._item
 
-    def _settle(self, item: Item[S], decide: Decide[S], cause: Cause, deadline: int) -> Item[S]:
+    def _bets_on(self, event: Event[Any]) -> bool:
+        return any(contract.__name__ == event.type for contract in self._reactor.service.bets)
+
+    def _decide(self, event: Event[Any]) -> Decide[S]:
+        decision = self._reactor.service.decisions[event.type]
+        return lambda item, result: decision(item, event, result)
+
+    def _settle(self, item: Item[S], decide: Decide[S], cause: Cause, deadline: int, result: Any) -> Item[S]:
         lease = Lease(self._reactor.new_token(), deadline)
-        result: Any = None
         for tries in range(MAX_TRIES):
             if cause.key in item.handled:
                 return item
@@ -135,14 +174,7 @@ class OrderReactor(Generic[S]):
             raise RetryableError(f"another delivery of {cause.key} is acting on it", after=remaining / 1000)
 
     def _write(self, item: Item[S], decision: Claim[S] | Commit[S], cause: Cause, lease: Lease) -> Item[S]:
-        service = self._reactor.service
-        new = advance(item, service.name, decision.state, decision.announce, cause, self._reactor.clock())
-        if isinstance(decision, Commit):
-            new = handle(new, cause)
-        elif not decision.repeatable:
-            new = claim(new, cause, lease)
-        extra = service.index.of(new) if service.index else {}
-        attributes = self._codec.encode(new, announces=bool(decision.announce), extra=extra)
+        new, attributes = self._next(item, decision, cause, lease)
         try:
             self._reactor.table.commit(attributes, item.version, () if isinstance(decision, Claim) else decision.adjust)
         except LostError as lost:
@@ -150,6 +182,19 @@ class OrderReactor(Generic[S]):
             if lost.found != attributes:
                 raise
         return new
+
+    def _next(
+        self, item: Item[S], decision: Claim[S] | Commit[S], cause: Cause, lease: Lease
+    ) -> tuple[Item[S], Attributes]:
+        """The item that the decision makes of it, also as it is stored."""
+        service = self._reactor.service
+        new = advance(item, service.name, decision.state, decision.announce, cause, self._reactor.clock())
+        if isinstance(decision, Commit):
+            new = handle(new, cause)
+        elif not decision.repeatable:
+            new = claim(new, cause, lease)
+        extra = service.index.of(new) if service.index else {}
+        return new, self._codec.encode(new, announces=bool(decision.announce), extra=extra)
 
     def _decode(self, attributes: Attributes | None) -> Item[S]:
         return self._codec.decode(attributes) if attributes else Item(self._order)

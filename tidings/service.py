@@ -30,7 +30,7 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True)
 class Batching:
-    """How a standard queue's consumer takes its messages, where it folds many of them together.
+    """How a standard queue's consumer takes its messages, where it commits many of them together.
 
     It takes `size` at most, and waits so many `seconds` for them: in stages that wait at all, for without waiting SQS
     gives ten. `consumers` caps how many of it run at once, where that is fewer than the stage allows (two at least).
@@ -52,7 +52,7 @@ class Service(Generic[S]):
     those of `reactions` whose order is most likely new here: their first write is made without a reading before it, so
     their decisions begin with a `Commit`. `thin` asks for events without what they say: the decisions then get the
     envelope alone, and look at the order through the API. The table's partition key is `pk`; `sort_key` names a
-    second one. `batching` asks for larger batches than the stage's, whose items are read together.
+    second one. `batching` asks for larger batches than the stage's.
     `acts_outside` says that its effects (money, mail) reach beyond its table and its events.
     """
 

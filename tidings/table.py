@@ -1,6 +1,7 @@
 """A service's table: the port that reactions write through, and DynamoDB behind it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import ClientError
@@ -14,11 +15,35 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
 
+MAX_ACTIONS = 100
+"""Items of a transaction (Amazon DynamoDB API Reference, "TransactWriteItems")."""
+
+MAX_BYTES = 3 * 1024 * 1024
+"""Bytes of orders' items in a transaction; of the 4 MB allowed the rest is left to what is adjusted with them."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """An order's item as it shall be, where its version is still `expected` (0: there is none)."""
+
+    order: str
+    item: Attributes
+    expected: int
+
+
 class LostError(Exception):
     """Somebody else wrote the item first; `found` is what it is now."""
 
     def __init__(self, found: Attributes | None) -> None:
         super().__init__("the item is no longer what was read")
+        self.found = found
+
+
+class LostOrdersError(Exception):
+    """Somebody else wrote these orders first; `found` is what each is now, None where there is none."""
+
+    def __init__(self, found: Mapping[str, Attributes | None]) -> None:
+        super().__init__(f"{len(found)} orders are no longer what was read")
         self.found = found
 
 
@@ -46,6 +71,12 @@ class Table(Protocol):
         All or nothing: LostError, RefusedError or ConflictError, and then nothing was written.
         """
 
+    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+        """Stores several orders' items and adjusts the others with them, at most `MAX_ACTIONS` together, none twice.
+
+        All or nothing: LostOrdersError, RefusedError or ConflictError, and then nothing was written.
+        """
+
 
 class DynamoTable:
     """A table in DynamoDB."""
@@ -61,32 +92,38 @@ class DynamoTable:
 
     def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
         """One PutItem, or one TransactWriteItems where there are adjustments."""
-        put = conditional_put(self._name, item, expected)
-        if adjusts:
-            self._transact([{"Put": put}, *self._updates(adjusts)], adjusts)
-        else:
-            self._put(put)
-
-    def _put(self, put: "PutTypeDef") -> None:
+        if not adjusts:
+            return self._put(item, expected)
+        order = item["pk"]["S"]
         try:
-            self._client.put_item(**put)
+            return self.commit_all([Write(order, item, expected)], adjusts)
+        except LostOrdersError as lost:
+            raise LostError(lost.found[order]) from lost
+
+    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+        """One TransactWriteItems."""
+        puts: list[TransactWriteItemTypeDef] = [
+            {"Put": conditional_put(self._name, write.item, write.expected)} for write in writes
+        ]
+        try:
+            self._client.transact_write_items(TransactItems=[*puts, *self._updates(adjusts)])
+        except ClientError as error:
+            match _code(error):
+                case "TransactionCanceledException":
+                    raise _cancelled(_answer(error)["CancellationReasons"], writes, adjusts) from error
+                case "TransactionInProgressException":
+                    raise ConflictError("the same transaction is under way") from error
+            raise
+
+    def _put(self, item: Attributes, expected: int) -> None:
+        try:
+            self._client.put_item(**conditional_put(self._name, item, expected))
         except ClientError as error:
             match _code(error):
                 case "ConditionalCheckFailedException":
                     raise LostError(_answer(error).get("Item")) from error
                 case "TransactionConflictException":
                     raise ConflictError("a transaction holds the item") from error
-            raise
-
-    def _transact(self, items: Sequence["TransactWriteItemTypeDef"], adjusts: Sequence[Adjust]) -> None:
-        try:
-            self._client.transact_write_items(TransactItems=items)
-        except ClientError as error:
-            match _code(error):
-                case "TransactionCanceledException":
-                    raise _cancelled(_answer(error)["CancellationReasons"], adjusts) from error
-                case "TransactionInProgressException":
-                    raise ConflictError("the same transaction is under way") from error
             raise
 
     def _updates(self, adjusts: Sequence[Adjust]) -> Iterator["TransactWriteItemTypeDef"]:
@@ -134,16 +171,25 @@ def _answer(error: ClientError) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", error.response)
 
 
-def _cancelled(reasons: Sequence[Mapping[str, Any]], adjusts: Sequence[Adjust]) -> Exception:
-    """What a cancelled transaction's reasons mean; they stand in the order of its items (the order's own is first)."""
-    codes = [reason.get("Code", "None") for reason in reasons]
-    if codes[0] == "ConditionalCheckFailed":
-        return LostError(reasons[0].get("Item"))
-    if others := set(codes) - {"None", "ConditionalCheckFailed"}:
+def lost_orders(reasons: Sequence[Mapping[str, Any]], writes: Sequence[Write]) -> Mapping[str, Attributes | None]:
+    """The orders that cancelled a transaction; its reasons stand in the order of its items, the orders first."""
+    return {
+        write.order: reason.get("Item")
+        for write, reason in zip(writes, reasons, strict=False)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    }
+
+
+def _cancelled(reasons: Sequence[Mapping[str, Any]], writes: Sequence[Write], adjusts: Sequence[Adjust]) -> Exception:
+    """What a cancelled transaction's reasons mean."""
+    if lost := lost_orders(reasons, writes):
+        return LostOrdersError(lost)
+    codes = {reason.get("Code", "None") for reason in reasons}
+    if others := codes - {"None", "ConditionalCheckFailed"}:
         return ConflictError(f"the transaction was cancelled: {', '.join(sorted(others))}")
     failed = [
         (adjust, reason.get("Item"))
-        for adjust, reason in zip(adjusts, reasons[1:], strict=True)
+        for adjust, reason in zip(adjusts, reasons[len(writes) :], strict=True)
         if reason.get("Code") == "ConditionalCheckFailed"
     ]
     return RefusedError(Refused(tuple(failed)))

@@ -9,7 +9,7 @@ from tidings.contracts import (
     StockReleased,
     StockReserved,
 )
-from tidings.service import Service
+from tidings.service import Batching, Service
 
 service = Service(
     name="inventory",
@@ -21,4 +21,5 @@ service = Service(
         OrderDispatched: reactions.dispatched,
     },
     bets=frozenset({OrderPlaced}),
+    batching=Batching(size=100, seconds=1, consumers=10),
 )

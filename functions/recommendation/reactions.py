@@ -18,7 +18,8 @@ from tidings.decisions import Commit, Decision, Ignore
 from tidings.events import Event
 from tidings.fold import Cell, Counting, Share
 from tidings.item import Item
-from tidings.ledger import MAX_ACTIONS, partition
+from tidings.ledger import partition
+from tidings.table import MAX_ACTIONS
 
 MOST_PRODUCTS = 10
 """The largest basket: its 90 pairs and the order's own item fit into one transaction; those of 11 products do not."""

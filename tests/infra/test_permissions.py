@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.services import Found
 from tests.infra.synthesis import Resource, Synthesis
+from tidings.ledger import SORT_KEY
 
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
@@ -60,7 +61,7 @@ def test_a_consumer_touches_its_own_table_and_none_besides(prod: Synthesis, serv
         actions = allowed(prod, found.name, "consumer")
         data = {action for action in actions if action.startswith("dynamodb:")}
         changes = {"dynamodb:PutItem"} if found.service.subscribes_to_all else CHANGES
-        if found.service.batching:
+        if found.service.sort_key == SORT_KEY:
             changes = changes - {"dynamodb:GetItem"} | {"dynamodb:BatchGetItem"}
         if found.name == "fraud":
             changes = changes | {"dynamodb:BatchGetItem"}  # for its windows, beside an order's own item

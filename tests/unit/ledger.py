@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tests.unit.memory import Mishap
 from tidings.item import Attributes
-from tidings.ledger import MAX_ACTIONS, LostOrdersError, Tally, Write
+from tidings.ledger import Tally
+from tidings.table import MAX_ACTIONS, LostOrdersError, Write
 
 
 class MemoryLedger:

@@ -9,7 +9,7 @@ from tidings.consumer import DeadLetter
 from tidings.decisions import Adjust, Refused
 from tidings.item import Attributes
 from tidings.relay import Entry
-from tidings.table import ConflictError, LostError, RefusedError
+from tidings.table import MAX_ACTIONS, ConflictError, LostError, LostOrdersError, RefusedError, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Write = Callable[[], None]
-Mishap = Callable[[Write], None]
+Do = Callable[[], None]
+Mishap = Callable[[Do], None]
 """What becomes of a write, which it is given."""
 
 
 def fails(error: Exception) -> Mishap:
     """The write is not done."""
 
-    def mishap(_write: Write) -> None:
+    def mishap(_write: Do) -> None:
         raise error
 
     return mishap
 
 
-def unanswered(write: Write) -> None:
+def unanswered(write: Do) -> None:
     """The write is done, and nobody hears of it."""
     write()
     raise TimeoutError("no answer")
 
 
-def unacknowledged(write: Write) -> None:
+def unacknowledged(write: Do) -> None:
     """The write is done, its answer is lost, and the client by itself writes once more."""
     write()
     write()
 
 
-def conflicts(_write: Write) -> None:
+def conflicts(_write: Do) -> None:
     """Another transaction holds the item."""
     raise ConflictError("a transaction holds the item")
 
 
-def comes_after(another: Write) -> Mishap:
+def comes_after(another: Do) -> Mishap:
     """Another write comes first."""
 
-    def mishap(write: Write) -> None:
+    def mishap(write: Do) -> None:
         another()
         write()
 
@@ -59,12 +59,16 @@ def comes_after(another: Write) -> Mishap:
 
 
 class MemoryTable:
-    """A table; it counts the readings, and keeps each item written. `mishaps` befall its next writes, in turn."""
+    """A table; it counts the readings, and keeps each item written, and the orders of each transaction.
+
+    `mishaps` befall its next writes, in turn.
+    """
 
     def __init__(self, *items: Attributes) -> None:
         self.items: dict[str, Attributes] = {item["pk"]["S"]: item for item in items}
         self.reads = 0
         self.writes: list[Attributes] = []
+        self.transactions: list[list[str]] = []
         self.mishaps: deque[Mishap] = deque()
 
     def get(self, key: str) -> Attributes | None:
@@ -72,8 +76,18 @@ class MemoryTable:
         return self.items.get(key)
 
     def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
+        order = item["pk"]["S"]
+        try:
+            self.commit_all([Write(order, item, expected)], adjusts)
+        except LostOrdersError as lost:
+            raise LostError(lost.found[order]) from lost
+
+    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+        places = [write.order for write in writes] + [adjust.key for adjust in adjusts]
+        assert len(places) == len(set(places)) <= MAX_ACTIONS, "as DynamoDB asks for"
+
         def write() -> None:
-            self._write(item, expected, adjusts)
+            self._write(writes, adjusts)
 
         if self.mishaps:
             self.mishaps.popleft()(write)
@@ -83,11 +97,9 @@ class MemoryTable:
     def number(self, key: str, name: str) -> int:
         return int(self.items.get(key, {}).get(name, {"N": "0"})["N"])
 
-    def _write(self, item: Attributes, expected: int, adjusts: Sequence[Adjust]) -> None:
-        key = item["pk"]["S"]
-        found = self.items.get(key)
-        if (int(found["version"]["N"]) if found else 0) != expected:
-            raise LostError(found)
+    def _write(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+        if lost := {write.order: self.items.get(write.order) for write in writes if self._is_lost(write)}:
+            raise LostOrdersError(lost)
         if refused := tuple((adjust, self.items.get(adjust.key)) for adjust in adjusts if not self._allows(adjust)):
             raise RefusedError(Refused(refused))
         for adjust in adjusts:
@@ -95,8 +107,13 @@ class MemoryTable:
                 name: {"N": str(self.number(adjust.key, name) + by)} for name, by in adjust.add.items()
             }
             self.items[adjust.key] = {"pk": {"S": adjust.key}, **self.items.get(adjust.key, {}), **sums}
-        self.items[key] = item
-        self.writes.append(item)
+        self.items |= {write.order: write.item for write in writes}
+        self.writes += [write.item for write in writes]
+        self.transactions += [[write.order for write in writes]] if adjusts else []
+
+    def _is_lost(self, write: Write) -> bool:
+        found = self.items.get(write.order)
+        return (int(found["version"]["N"]) if found else 0) != write.expected
 
     def _allows(self, adjust: Adjust) -> bool:
         found = self.items.get(adjust.key, {})

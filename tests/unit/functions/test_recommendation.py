@@ -15,8 +15,8 @@ from tidings.decisions import Commit, Ignore
 from tidings.events import Event
 from tidings.fold import Cell, Fold
 from tidings.item import Item
-from tidings.ledger import MAX_ACTIONS
 from tidings.routes import Problem, Request
+from tidings.table import MAX_ACTIONS
 
 
 def bought(*products: str, order: str = ORDER) -> Event[OrderConfirmed]:

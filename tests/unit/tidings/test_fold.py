@@ -40,8 +40,8 @@ from tidings.fold import (
     tallies,
 )
 from tidings.item import Item
-from tidings.ledger import MAX_ACTIONS, MAX_BYTES, Write
 from tidings.service import Service
+from tidings.table import MAX_ACTIONS, MAX_BYTES, Write
 
 
 class Words(Struct, frozen=True):

@@ -5,8 +5,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tidings.errors import RetryableError
-from tidings.ledger import DynamoLedger, LostOrdersError, Tally, Write
-from tidings.table import ConflictError
+from tidings.ledger import DynamoLedger, Tally
+from tidings.table import ConflictError, LostOrdersError, Write
 
 NONE, FAILED, CONFLICT = "None", "ConditionalCheckFailed", "TransactionConflict"
 FOUND = {"pk": {"S": "a"}, "version": {"N": "2"}}
