@@ -143,7 +143,7 @@ class FaultyTable:
 
     table: Table
     calls: Calls
-    committed: Callable[[str], None] = lambda _key: None
+    committed: Callable[[Attributes], None] = lambda _item: None
 
     def get(self, key: str) -> Attributes | None:
         return self.calls.make("get", lambda: self.table.get(key))
@@ -151,7 +151,7 @@ class FaultyTable:
     def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
         def act() -> None:
             self.table.commit(item, expected, adjusts)
-            self.committed(item["pk"]["S"])
+            self.committed(item)
 
         self.calls.make("commit", act)
 

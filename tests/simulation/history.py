@@ -30,6 +30,9 @@ LEVELS = (1000, 20, 8, 3)
 
 JUMPS = (SECOND, 10 * SECOND, MINUTE, 6 * MINUTE, HOUR, 25 * HOUR, 3 * DAY)
 
+LONGEST = 5 * DAY
+"""What is jumped over at most, so that no queue's retention ends meanwhile."""
+
 MOST_PAUSED = 8
 MOST_STEPS = 30_000
 MOST_ROUNDS = 30
@@ -83,6 +86,7 @@ class History:
         self._orders = orders
         self._set_up(note)
         self._steps = 0
+        self._time_left = LONGEST
         self._runs = 0
         self._requests = 0
         self._pending: list[Callable[[], None]] = []
@@ -196,8 +200,10 @@ class History:
 
     def _jump(self) -> None:
         by = JUMPS[self.choices.below(len(JUMPS))]
-        self.shop.clock.now += by
-        self.shop.say(f"{by // SECOND} s pass")
+        if by <= self._time_left:
+            self._time_left -= by
+            self.shop.clock.now += by
+            self.shop.say(f"{by // SECOND} s pass")
 
     # Healing
 

@@ -294,7 +294,7 @@ class Shop:
         return no_effects
 
     def _reactor(self, service: Service[Any], table: MemoryTable, perform: Perform) -> Reactor[Any]:
-        committed = self._recorded if service is notification else lambda _key: None
+        committed = self._recorded if service is notification else lambda _item: None
         return Reactor(
             service,
             FaultyTable(table, self.calls, committed),
@@ -347,10 +347,14 @@ class Shop:
     def _sent(self, order: str, kind: str, mishaps: int) -> None:
         self._task().unrecorded[order, kind] = mishaps
 
-    def _recorded(self, order: str) -> None:
-        task = self._task()
-        for sent in [sent for sent in task.unrecorded if sent[0] == order]:
-            del task.unrecorded[sent]
+    def _recorded(self, item: Attributes) -> None:
+        """Forgets what was sent once its e-mail is recorded as such."""
+        unrecorded = self._task().unrecorded
+        if unrecorded:
+            emails = notification.codec.decode(item).state.emails
+            for order, kind in list(unrecorded):
+                if order == item["pk"]["S"] and emails[kind].status == "sent":
+                    del unrecorded[order, kind]
 
 
 LAGS = (10, 100, SECOND, 10 * SECOND, 3 * MINUTE, 10 * MINUTE, 60 * MINUTE, 26 * 60 * MINUTE, 3 * 24 * 60 * MINUTE)
