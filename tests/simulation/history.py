@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -116,7 +117,7 @@ class History:
             Settings(
                 visibility=(121 * SECOND, 121 * SECOND, 8 * SECOND)[below(3)],
                 lanes=1 + below(2),
-                batch=(10, 3, 1)[below(3)],
+                batch=(10, 10, 3, 1)[below(4)],
                 relay_batch=(100, 4)[below(2)],
                 concurrency=(1, 2, 4)[below(3)],
             ),
@@ -124,12 +125,14 @@ class History:
             note,
         )
         shop = self.shop
+        self._deployed = list(shop.deployed.values())
         shop.calls.weather = WEATHERS[below(len(WEATHERS))]
         shop.refusals = (0, 0.02, 0.1)[below(3)]
         shop.lags = (0, 0.01, 0.1)[below(3)]
         shop.repeats = (0, 0.01, 0.1)[below(3)]
         self._shuffled = below(4) > 0
-        self._eager = (0.02, 0.1, 0.5)[below(3)]
+        self._patience = (1, 3, 6)[below(3)]
+        self._eager = (0.5, 0.2, 0.05)[below(3)]
         self._jumpy = (0, 0.002, 0.02)[below(3)]
         for sku, price in zip(SKUS, PRICES, strict=True):
             shop.products.prices[sku] = price
@@ -155,18 +158,25 @@ class History:
     def _ready(self) -> list[Callable[[], None]]:
         """What may go on now: the paused, the relays, the consumers."""
         shop = self.shop
-        tasks = shop.tasks
-        ready: list[Callable[[], None]] = [lambda task=task: tasks.resume(task) for task in tasks.paused]  # type: ignore[misc]  # mypy infers no lambda with a default
+        ready: list[Callable[[], None]] = [partial(shop.tasks.resume, task) for task in shop.tasks.paused]
         if len(ready) >= MOST_PAUSED:
             return ready
-        now, most = shop.clock.now, shop.settings.concurrency
-        for each in shop.deployed.values():
+        for each in self._deployed:
             for lane, records in enumerate(each.stream.lanes):
                 if records and lane not in each.busy:
-                    ready.append(lambda each=each, lane=lane: shop.relay(each, lane))  # type: ignore[misc]
-            if each.down_until <= now and each.running < most and each.queue.has_ready():
-                ready.append(lambda each=each: shop.consume(each))  # type: ignore[misc]
-        return ready
+                    ready.append(partial(shop.relay, each, lane))
+        # Consumers wait for their batches to fill, as long as there is something else to do.
+        return ready + self._consumers(self._patience) or self._consumers(1)
+
+    def _consumers(self, least: int) -> list[Callable[[], None]]:
+        """Those for which so many messages wait."""
+        shop = self.shop
+        now, most = shop.clock.now, shop.settings.concurrency
+        return [
+            partial(shop.consume, each)
+            for each in self._deployed
+            if each.down_until <= now and each.running < most and each.queue.ready() >= least
+        ]
 
     def _act(self) -> bool:
         """Somebody does something, where anybody has anything left to do."""
@@ -191,7 +201,7 @@ class History:
         times = [
             max(time, each.down_until)
             for each in self.shop.deployed.values()
-            if (time := clock.now if each.queue.has_ready() else each.queue.next_time()) is not None
+            if (time := clock.now if each.queue.ready() else each.queue.next_time()) is not None
         ]
         if not times:
             return False

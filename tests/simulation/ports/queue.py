@@ -88,8 +88,8 @@ class MemoryQueue(Protocol):
     def change_visibility(self, receipt: str, seconds: int) -> None:
         """Hides a message that is in flight for so many seconds from now."""
 
-    def has_ready(self) -> bool:
-        """Whether a reception would give something."""
+    def ready(self) -> int:
+        """How many messages, or groups of them, could be received now."""
 
     def next_time(self) -> int | None:
         """When something that is hidden now may be seen again."""
@@ -219,10 +219,10 @@ class StandardQueue(_Queue):
         message.deleted = True
         del self._stored[message.arrival]
 
-    def has_ready(self) -> bool:
+    def ready(self) -> int:
         if self._hidden:
             self._wake()
-        return bool(self._ready)
+        return len(self._ready)
 
     def messages(self) -> list[Stored]:
         return list(self._stored.values())
@@ -293,10 +293,10 @@ class FifoQueue(_Queue):
         self._land(message)
         self._remove(message)
 
-    def has_ready(self) -> bool:
+    def ready(self) -> int:
         if self._hidden:
             self._wake()
-        return bool(self._free())
+        return len(self._free()) if self._groups else 0
 
     def messages(self) -> list[Stored]:
         return sorted((each for group in self._groups.values() for each in group), key=lambda each: each.arrival)
