@@ -1,6 +1,6 @@
 """A history: customers and operators at work while everything goes wrong that may, until it heals and comes to rest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,7 +10,7 @@ from functions.orders import reactions
 from functions.orders.api import AddressRequest, LineRequest, OrderRequest, OrderView, order_id
 from functions.orders.service import service as orders
 from functions.warehouse.api import DispatchRequest
-from tests.simulation.choices import Choices, Drawn, Replayed
+from tests.simulation.choices import Choices
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.faults import Weather
 from tests.simulation.ports.mail import BAD_ADDRESS
@@ -489,18 +489,3 @@ def _dead(each: Deployed) -> bool:
 
 def _lines(body: OrderRequest) -> str:
     return ", ".join(f"{line.quantity} {line.sku}" for line in body.lines)
-
-
-def play(seed: int, orders: int, note: Callable[[str], None] | None = None) -> History:
-    """Plays the history of a seed, and gives it as it ended."""
-    return _run(History(Drawn(seed), orders, note))
-
-
-def replay(choices: Sequence[int], orders: int, note: Callable[[str], None] | None = None) -> History:
-    """Plays a history by choices that were made before."""
-    return _run(History(Replayed(choices), orders, note))
-
-
-def _run(history: History) -> History:
-    history.run()
-    return history
