@@ -189,16 +189,21 @@ class FaultyTopic:
 
 @dataclass(frozen=True)
 class FaultyQueue:
-    """A queue, called by a task."""
+    """A queue, called by a task; `unburied` is told of the messages that could not be buried."""
 
     queue: Queue
     calls: Calls
+    unburied: Callable[[str], None]
 
     def postpone(self, delays: Mapping[str, int]) -> None:
         self.calls.make("postpone", lambda: self.queue.postpone(delays))
 
     def bury(self, letter: DeadLetter) -> None:
-        self.calls.make("bury", lambda: self.queue.bury(letter))
+        try:
+            self.calls.make("bury", lambda: self.queue.bury(letter))
+        except Exception:
+            self.unburied(letter.message.id)
+            raise
 
 
 @dataclass(frozen=True)

@@ -346,3 +346,12 @@ def claims(facts: Facts) -> Iterable[str]:
         for order, item in items.items()
         if item.claims
     )
+
+
+@invariant("an event is handled once")
+def handled(facts: Facts) -> Iterable[str]:
+    for service, items in facts.items.items():
+        for order, item in items.items():
+            known = {f"{event.source}/{event.sequence}" for event in facts.events[order]}
+            if len(set(item.handled)) != len(item.handled) or not known.issuperset(item.handled):
+                yield f"{service} has handled {item.handled} of {order}"

@@ -1,19 +1,10 @@
 """How dead letters are brought back: sent to the queue that they came from, and only then deleted."""
 
-import msgspec
-
 from tests.simulation.faults import Calls
 from tests.simulation.ports.queue import MemoryQueue, Stored
 
 PERMANENT = {"undecodable", "not-an-event", "unknown-type", "unknown-version", "breaks-contract", "oversized"}
 """Reasons for which a message would only fail again."""
-
-
-class _Id(msgspec.Struct):
-    id: str
-
-
-_id = msgspec.json.Decoder(_Id)
 
 
 def redrive(queue: MemoryQueue, dlq: MemoryQueue, run: str, calls: Calls) -> None:
@@ -29,7 +20,7 @@ def redrive(queue: MemoryQueue, dlq: MemoryQueue, run: str, calls: Calls) -> Non
 
 def deduplication_id(letter: Stored, run: str, attempt: int) -> str:
     """New for each sending: a repeated one would be swallowed for five minutes."""
-    return f"{_id.decode(letter.body).id}#{run}#{attempt}"
+    return f"{letter.deduplication or letter.id}#{run}#{attempt}"
 
 
 def bring_back(queue: MemoryQueue, dlq: MemoryQueue, letter: Stored, deduplication: str, calls: Calls) -> None:

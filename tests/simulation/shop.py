@@ -162,7 +162,7 @@ class Shop:
         self.clock = VirtualClock()
         self.tasks = Tasks(step)
         self.calls = Calls(choices, self.clock, self.tasks, note)
-        self.topic = MemoryTopic(self.clock, self._lag)
+        self.topic = MemoryTopic(self.clock, self._lag, self._in_order)
         self.gateway = MemoryGateway(self.clock)
         self.mailer = MemoryMailer()
         self.log = MemoryLog()
@@ -259,7 +259,7 @@ class Shop:
     def _process(self, of: Deployed) -> Consumer:
         react, prepare = self._handling(of)
         return Consumer(
-            queue=FaultyQueue(ConsumersQueue(of.queue), self.calls),
+            queue=FaultyQueue(ConsumersQueue(of.queue), self.calls, lambda message: self._task().unburied.add(message)),
             kind=of.service.queue,
             parse=PARSE[of.name],
             open_order=react,
@@ -318,10 +318,17 @@ class Shop:
             to.running -= 1
         to.free.append(process)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        # Of two copies of a message in one batch Lambda cannot tell which has failed.
+        copies = len({message.id for message in batch}) < len(batch)
         for message in batch:
             if message.id not in failed:
                 to.queue.delete(message.receipt)
                 self._repeat(to.queue, message)
+            elif message.received >= MAX_RECEIVES and not (copies or self._task().unburied):
+                raise ViolationError(
+                    "at its last attempt a message is handled, or buried with its reason",
+                    f"{to.name} hands {_told(message)} back",
+                )
 
     def _repeat(self, queue: MemoryQueue, message: Stored) -> None:
         """Standard queues hand over some messages again, even days later."""
@@ -337,6 +344,11 @@ class Shop:
     def _token(self) -> str:
         self._tokens += 1
         return f"token-{self._tokens}"
+
+    def _in_order(self, event: str) -> None:
+        source, order, n = event.split("/")
+        if n != "1" and f"{source}/{order}/{int(n) - 1}" not in self.topic.published:
+            raise ViolationError("a source's events of an order are published in their order", f"{event} is early")
 
     def _lag(self) -> int:
         return LAGS[self.choices.below(len(LAGS))] if self.lags and self.choices.chance(self.lags) else 0

@@ -20,6 +20,7 @@ class Task:
         self.deadline = deadline
         self.mishaps = 0
         self.unrecorded: dict[tuple[str, str], int] = {}
+        self.unburied: set[str] = set()
         self.baton = _taken()
 
 

@@ -18,11 +18,17 @@ class Subscriber(Protocol):
 
 
 class MemoryTopic:
-    """A topic. `lag` gives the milliseconds that a delivery takes; a group's stay in order on a FIFO queue."""
+    """A topic. `lag` gives the milliseconds that a delivery takes; a group's stay in order on a FIFO queue.
 
-    def __init__(self, clock: Clock, lag: Callable[[], int] = lambda: 0) -> None:
+    `watch` is told of each event when it is published first.
+    """
+
+    def __init__(
+        self, clock: Clock, lag: Callable[[], int] = lambda: 0, watch: Callable[[str], None] = lambda _id: None
+    ) -> None:
         self.published: dict[str, str] = {}
         self._clock = clock
+        self._watch = watch
         self._lag = lag
         self._seen: dict[str, int] = {}
         self._subscribers: list[tuple[Subscriber, Collection[str] | None]] = []
@@ -40,6 +46,8 @@ class MemoryTopic:
             if self._seen.get(head.id, 0) > now:
                 continue
             self._seen[head.id] = now + DEDUPLICATION
+            if head.id not in self.published:
+                self._watch(head.id)
             self.published[head.id] = entry.body
             for queue, types in self._subscribers:
                 if types is None or head.type in types:
