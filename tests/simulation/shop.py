@@ -305,11 +305,12 @@ class Shop:
         )
 
     def _consume(self, to: Deployed, batch: list[Stored]) -> None:
+        records = [message.record() for message in batch]
         self.say(f"{to.name} #{self._invocations}: {', '.join(_told(message) for message in batch)}")
         process = to.free.pop() if to.free else to.make()
         to.running += 1
         try:
-            answer = process.handle([message.record() for message in batch], self._task().deadline)
+            answer = process.handle(records, self._task().deadline)
             self.calls.make("answer", lambda: None)
         except Exception as error:  # noqa: BLE001 - the messages come back, all of them
             self.say(f"    failed: {error}")
@@ -318,17 +319,21 @@ class Shop:
             to.running -= 1
         to.free.append(process)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        # Of two copies of a message in one batch Lambda cannot tell which has failed.
-        copies = len({message.id for message in batch}) < len(batch)
-        for message in batch:
+        for message, record in zip(batch, records, strict=True):
             if message.id not in failed:
-                to.queue.delete(message.receipt)
+                to.queue.delete(record["receiptHandle"])
                 self._repeat(to.queue, message)
-            elif message.received >= MAX_RECEIVES and not (copies or self._task().unburied):
-                raise ViolationError(
-                    "at its last attempt a message is handled, or buried with its reason",
-                    f"{to.name} hands {_told(message)} back",
-                )
+        self._check_last_attempts(to, [record for record in records if record["messageId"] in failed])
+
+    def _check_last_attempts(self, to: Deployed, handed_back: list[dict[str, Any]]) -> None:
+        last = [each for each in handed_back if each["attributes"]["ApproximateReceiveCount"] == str(MAX_RECEIVES)]
+        # Of two copies of a message in one batch Lambda cannot tell which has failed.
+        copies = len({each["messageId"] for each in handed_back}) < len(handed_back)
+        if last and not (copies or self._task().unburied):
+            raise ViolationError(
+                "at its last attempt a message is handled, or buried with its reason",
+                f"{to.name} hands {last[0]['messageId']} back",
+            )
 
     def _repeat(self, queue: MemoryQueue, message: Stored) -> None:
         """Standard queues hand over some messages again, even days later."""
