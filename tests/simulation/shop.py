@@ -368,11 +368,17 @@ class Shop:
         """Forgets what was sent once its e-mail is recorded as such."""
         unrecorded = self._task().unrecorded
         if unrecorded:
-            emails = notification.codec.decode(item).state.emails
+            emails = _mailbox.decode(item["state"]["S"]).emails
             for order, kind in list(unrecorded):
-                if order == item["pk"]["S"] and emails[kind].status == "sent":
+                if order == item["pk"]["S"] and emails[kind]["status"] == "sent":
                     del unrecorded[order, kind]
 
+
+class _Mailbox(msgspec.Struct):
+    emails: dict[str, dict[str, str]]
+
+
+_mailbox = msgspec.json.Decoder(_Mailbox)
 
 LAGS = (10, 100, SECOND, 10 * SECOND, 3 * MINUTE, 10 * MINUTE, 60 * MINUTE, 26 * 60 * MINUTE, 3 * 24 * 60 * MINUTE)
 

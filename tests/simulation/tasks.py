@@ -97,4 +97,3 @@ def _taken() -> Lock:
     lock = Lock()
     lock.acquire()
     return lock
-
