@@ -48,7 +48,7 @@ from tests.simulation.ports.mail import MemoryMailer
 from tests.simulation.ports.memory import MemoryWindows
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.ports.queue import ConsumersQueue, FifoQueue, MemoryQueue, StandardQueue, Stored
-from tests.simulation.ports.stream import MemoryStream
+from tests.simulation.ports.stream import MemoryStream, Record
 from tests.simulation.ports.table import MemoryStock, MemoryTable
 from tests.simulation.ports.topic import MemoryTopic
 from tests.simulation.tasks import Task, Tasks
@@ -216,7 +216,7 @@ class Shop:
             finally:
                 of.busy.discard(lane)
 
-        self.say(f"relay of {of.name} #{self._invocations + 1}: {len(batch)} records")
+        self.say(f"relay of {of.name} #{self._invocations + 1}: {_relayed(batch)}")
         self.invoke(f"relay of {of.name}", act)
 
     def orders_api(self) -> OrdersApi:
@@ -412,6 +412,10 @@ def _never_negative(key: str, _old: Attributes | None, new: Attributes) -> None:
 
 
 WATCHES = {"orders": _legal, "inventory": _never_negative}
+
+
+def _relayed(batch: Iterable[Record]) -> str:
+    return ", ".join(record["dynamodb"]["NewImage"]["pk"]["S"][:8] for record in batch)
 
 
 class _Told(msgspec.Struct):
