@@ -209,7 +209,7 @@ def stock(facts: Facts) -> Iterable[str]:
             yield f"{sku} is {level}, and should be {on_hand} on hand with {kept[sku]} reserved"
 
 
-@invariant("one e-mail of each kind, and one more at most for each failure between sending and recording")
+@invariant("one e-mail of each kind, and one more at most for each crash between sending and recording")
 def mails(facts: Facts) -> Iterable[str]:
     shop = facts.history.shop
     for order in facts.events:
@@ -219,8 +219,8 @@ def mails(facts: Facts) -> Iterable[str]:
         for kind, cause in due.items():
             sent = shop.mailer.sent[order, kind]  # type: ignore[index]  # kind is one of the three
             least = int(types[cause] > 0 and not bad)
-            if not least <= sent <= least * (1 + shop.allowed.get((order, kind), 0)):
-                yield f"{sent} {kind} of {order}, with {shop.allowed.get((order, kind), 0)} failures"
+            if not least <= sent <= least * (1 + shop.allowed[order, kind]):
+                yield f"{sent} {kind} of {order}, with {shop.allowed[order, kind]} crashes"
 
 
 @invariant("points are what confirmed orders have earned")

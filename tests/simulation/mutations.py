@@ -65,7 +65,7 @@ def _compiled(mutation: Mutation, function: FunctionType) -> CodeType:
 
 
 NEGATIVE = "stock is never negative"
-MAILS = "one e-mail of each kind, and one more at most for each failure between sending and recording"
+MAILS = "one e-mail of each kind, and one more at most for each crash between sending and recording"
 PAID = "a confirmed order is paid once, and a cancelled one not at all"
 ONCE = "money moves at most once each way"
 HELD = "a confirmed order holds its goods, and a cancelled one none"

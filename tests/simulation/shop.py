@@ -1,5 +1,6 @@
 """The whole shop in one process: each service's real decisions and the real runtime, over ports in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ class Shop:
         self.mailer = MemoryMailer()
         self.log = MemoryLog()
         self.products = MemoryProducts()
-        self.allowed: dict[tuple[str, str], int] = {}
+        self.allowed: Counter[tuple[str, str]] = Counter()
         self.refusals = 0.0
         self.lags = 0.0
         self.repeats = 0.0
@@ -189,12 +190,10 @@ class Shop:
         try:
             act()
         except CrashError:
-            pass
+            for order, kind in task.unrecorded:
+                self._allow_another(order, kind)
         finally:
             self.tasks.running = None
-            for mail_sent, mishaps in task.unrecorded.items():
-                if task.mishaps > mishaps:
-                    self.allowed[mail_sent] = self.allowed.get(mail_sent, 0) + 1
 
     def consume(self, to: Deployed) -> None:
         """Hands a batch to a consumer."""
@@ -286,7 +285,7 @@ class Shop:
             gate = FaultyGateway(self.gateway, self.calls)
             return lambda effect: gateway.perform(gate, effect)
         if of.service is notification:
-            mailer = FaultyMailer(self.mailer, self.calls, lambda: self._task().mishaps, self._sent)
+            mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
             return lambda effect: mail.perform(mailer, effect)
         if of.service is fraud:
             windows = FaultyWindows(self._windows, self.calls)
@@ -361,8 +360,18 @@ class Shop:
     def _refused(self) -> bool:
         return bool(self.refusals) and self.choices.chance(self.refusals)
 
-    def _sent(self, order: str, kind: str, mishaps: int) -> None:
-        self._task().unrecorded[order, kind] = mishaps
+    def _sent(self, order: str, kind: str) -> None:
+        self._task().unrecorded.add((order, kind))
+
+    def _unanswered(self, order: str, kind: str) -> None:
+        """The mail system has taken it, and nobody heard of it: as if the process had ended there."""
+        unrecorded = self._task().unrecorded
+        if (order, kind) in unrecorded:
+            unrecorded.remove((order, kind))
+            self._allow_another(order, kind)
+
+    def _allow_another(self, order: str, kind: str) -> None:
+        self.allowed[order, kind] += 1
 
     def _recorded(self, item: Attributes) -> None:
         """Forgets what was sent once its e-mail is recorded as such."""
@@ -371,7 +380,7 @@ class Shop:
             emails = _mailbox.decode(item["state"]["S"]).emails
             for order, kind in list(unrecorded):
                 if order == item["pk"]["S"] and emails[kind]["status"] == "sent":
-                    del unrecorded[order, kind]
+                    unrecorded.remove((order, kind))
 
 
 class _Mailbox(msgspec.Struct):
