@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from functions.history.reading import Logged, Reader
 from ops import checkpoint as checkpoints
+from ops.aws import QueueOutlet
 from ops.checkpoint import Checkpoint
 from ops.console import progress, results
 from ops.failure import Failure
@@ -250,9 +251,7 @@ class _Work:
     @cached_property
     def _sender(self) -> Sender:
         return Sender(
-            client=self._client("sqs"),
-            queue=self._queue(self.request.consumer),
-            kind=self.service.queue,
+            outlet=QueueOutlet(self._client("sqs"), self._queue(self.request.consumer), self.service.queue),
             run=uuid.uuid4().hex[:12],
             executor=self._executor,
             rate=self.request.rate,
