@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from tidings.clock import rfc3339
+from tidings.clock import millis, rfc3339
 from tidings.errors import PermanentError
 from tidings.events import Event, decode
 from tidings.relay import Entry, Head
@@ -18,6 +18,9 @@ Kind = Literal["dlq", "undelivered", "relay"]
 
 UNNAMED: Mapping[Kind, str] = {"dlq": "received-too-often", "undelivered": "undelivered", "relay": "not-relayed"}
 """The reason of a letter that names none. In a consumer's queue, SQS's own redrive policy has put it there."""
+
+SLOWEST_WRITE_SECONDS = 60
+"""More than lies between a decision and its write: a function's time-out, and two machines' clocks."""
 
 PLAIN = re.compile(r"[!-~]{1,100}")
 """What every id and attribute of SQS takes, with room for what makes a deduplication id new."""
@@ -82,7 +85,7 @@ def _of_relay(letter: Letter) -> Description:
     except (ValueError, TypeError):
         batch, condition = {}, UNNAMED["relay"]
     numbers = (batch.get(name) for name in ("startSequenceNumber", "endSequenceNumber"))
-    since = batch.get("approximateArrivalOfFirstRecord")
+    arrived = batch.get("approximateArrivalOfFirstRecord")
     return Description(
         message=letter.id,
         order=None,
@@ -92,7 +95,7 @@ def _of_relay(letter: Letter) -> Description:
         detail=f"{batch.get('batchSize', '?')} records, {' to '.join(map(str, numbers))}",
         attempts=None,
         first_seen=rfc3339(letter.sent),
-        since=str(since) if since else None,
+        since=_before(arrived) if isinstance(arrived, str) else None,
     )
 
 
@@ -113,6 +116,14 @@ def entry_of(letter: Letter) -> Entry:
     identity = event.id if event and PLAIN.fullmatch(event.id) else letter.id
     type_ = event.type if event and PLAIN.fullmatch(event.type) else ""
     return Entry(Head(identity, type_, letter.group or (event.subject if event else letter.id)), letter.body)
+
+
+def _before(arrived: str) -> str | None:
+    """A time that no event is earlier than which was written by then: an event's time is that of its decision."""
+    try:
+        return rfc3339(millis(arrived) - SLOWEST_WRITE_SECONDS * 1000)
+    except ValueError:
+        return None
 
 
 def _number(text: str | None) -> int | None:

@@ -57,18 +57,15 @@ class Box:
     kind: Kind
 
     def look(self, wanted: Wanted = everything, limit: int | None = None) -> list[tuple[Letter, Description]]:
-        """The wanted letters, of the first `limit` that there are; all of them stay."""
+        """The wanted letters, or the first `limit` of them; all stay."""
         found: list[tuple[Letter, Description]] = []
-        seen = 0
 
         def take(letters: Sequence[Letter]) -> Sequence[Letter]:
-            nonlocal seen
-            seen += len(letters)
             found.extend(self._chosen(letters, wanted))
             return ()
 
-        walk(self.letters, take, enough=lambda: limit is not None and seen >= limit)
-        return found
+        walk(self.letters, take, enough=lambda: limit is not None and len(found) >= limit)
+        return found[:limit]
 
     def redrive(self, send: Send, wanted: Wanted = everything) -> "Redriven":
         """Sends the wanted letters back to where they came from.

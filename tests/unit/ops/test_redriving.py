@@ -192,10 +192,12 @@ def test_looking_shows_every_letter_in_its_groups_order_and_changes_nothing() ->
     assert letters.hidden == set()
 
 
-def test_looking_ends_at_a_limit() -> None:
+@pytest.mark.parametrize(("limit", "calls"), [(20, 2), (15, 2), (1, 1)])
+def test_looking_ends_at_a_limit(limit: int, calls: int) -> None:
     letters = filled(orders(50))
-    assert len(Box(letters, "dlq").look(limit=20)) == 20
-    assert letters.receipts == 2
+    assert len(Box(letters, "dlq").look(limit=limit)) == limit
+    assert letters.receipts == calls
+    assert letters.hidden == set()
 
 
 def test_of_a_group_of_more_than_ten_the_first_ten_are_seen() -> None:
