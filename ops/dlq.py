@@ -165,14 +165,17 @@ def record(path: Path, letters: Sequence[Letter]) -> None:
     """Appends letters to a file, for good: they are on the disk when this ends. The file is its owner's alone."""
     if not letters:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
     at = rfc3339(now())
-    with path.open("ab") as kept:
-        for letter in letters:
-            kept.write(msgspec.json.encode({"dropped_at": at} | msgspec.to_builtins(letter)) + b"\n")
-        kept.flush()
-        os.fsync(kept.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        with path.open("ab") as kept:
+            for letter in letters:
+                kept.write(msgspec.json.encode({"dropped_at": at} | msgspec.to_builtins(letter)) + b"\n")
+            kept.flush()
+            os.fsync(kept.fileno())
+    except OSError as error:
+        raise Failure(f"{path} cannot be written ({error}): what is not recorded is not dropped") from error
 
 
 def table_of(summaries: Sequence[Summary], at: int) -> Table:
