@@ -13,6 +13,7 @@ from botocore.config import Config
 from tidings import clock
 from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
 from tidings.errors import PermanentError
+from tidings.metrics import Metrics
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
 from tidings.service import QueueKind, Service
@@ -118,6 +119,11 @@ class SnsTopic:
 def table() -> DynamoTable:
     """The table that the function's environment names."""
     return DynamoTable(dynamodb(), os.environ["TABLE"])
+
+
+def metrics() -> Metrics:
+    """The metrics of the function's own stage and service."""
+    return Metrics(os.environ["STAGE"], os.environ["SERVICE"])
 
 
 def reactor(service: Service[S], perform: Perform = no_effects) -> Reactor[S]:

@@ -141,8 +141,7 @@ class OrderReactor(Generic[S]):
             new = handle(new, cause)
         elif not decision.repeatable:
             new = claim(new, cause, lease)
-        extra = service.index.of(new) if service.index else {}
-        attributes = self._codec.encode(new, announces=bool(decision.announce), extra=extra)
+        attributes = self._codec.encode(new, announces=bool(decision.announce), extra=service.indexed(new))
         try:
             self._reactor.table.commit(attributes, item.version, () if isinstance(decision, Claim) else decision.adjust)
         except LostError as lost:
