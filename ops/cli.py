@@ -22,6 +22,8 @@ from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
+from ops.sweep import seconds_of
+from ops.sweep import sweep as run_sweep
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
 from tidings.contracts import Money
@@ -258,6 +260,30 @@ def replay(
     )
     service = replaying.permitted(request)
     replaying.replay(work.stage, work.outputs, work.cloud.directory, request, service)
+
+
+def _older_than(text: str) -> int:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    older_than: Annotated[
+        int | None,
+        typer.Option(metavar="TIME", parser=_older_than, help="Like 90s, 30m or 2h; else the stage's own limit."),
+    ] = None,
+) -> None:
+    """Cancel, now, the orders that have been pending for too long."""
+    swept = run_sweep(context.obj.stage, older_than)
+    typer.echo(f"{swept.cancelled} cancelled, {swept.failed} failed")
+    if not swept.finished:
+        progress.print("Its time ran out: the next run goes on, in a minute or when you ask again.")
+    if swept.failed:
+        raise Failure("some could not be cancelled; the log of the function orders-sweep says why")
 
 
 @new_app.callback()
