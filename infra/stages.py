@@ -20,6 +20,7 @@ class Stage:
     deleted. `throttle_rate` is the API's requests a second. `product_cache` is how long a price may be
     remembered, `pending_limit` how long an order may be pending before it is cancelled. `sender` is the address that
     e-mails come from, `gateway` the payment gateway: `simulated` moves no money, `stripe` does.
+    `alarm_addresses` are told of alarms by e-mail, once each has confirmed that it wants to.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Stage:
     pending_limit: int = 15 * 60
     sender: str
     gateway: str = "simulated"
+    alarm_addresses: tuple[str, ...] = ()
 
     @property
     def visibility(self) -> int:
@@ -83,7 +85,11 @@ STAGES = {
             pending_limit=10 * 60,
             sender="orders@tidings.example",
         ),
-        Stage(name="dev", sender="orders@dev.tidings.example"),
+        Stage(
+            name="dev",
+            sender="orders@dev.tidings.example",
+            alarm_addresses=("developers@tidings.example",),
+        ),
         Stage(
             name="prod",
             memory_mb=1024,
@@ -102,6 +108,7 @@ STAGES = {
             pending_limit=60 * 60,
             sender="orders@tidings.example",
             gateway="stripe",
+            alarm_addresses=("operators@tidings.example",),
         ),
     )
 }

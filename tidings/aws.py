@@ -164,7 +164,7 @@ def consumer(
 def relay() -> Handler:
     """The Lambda handler of a table's stream."""
     topic = SnsTopic(boto3.client("sns", config=CONFIG), os.environ["TOPIC"])
-    publisher = Relay(topic, ThreadPoolExecutor(WORKERS))
+    publisher = Relay(topic, ThreadPoolExecutor(WORKERS), metrics().emit)
 
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
         return publisher.handle(event["Records"])
