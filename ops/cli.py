@@ -26,6 +26,7 @@ from ops.sweep import seconds_of
 from ops.sweep import sweep as run_sweep
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
+from ops.watching import alarms_on, log_lines
 from tidings.contracts import Money
 from tidings.money import written
 
@@ -262,7 +263,7 @@ def replay(
     replaying.replay(work.stage, work.outputs, work.cloud.directory, request, service)
 
 
-def _older_than(text: str) -> int:
+def _seconds(text: str) -> int:
     try:
         return seconds_of(text)
     except ValueError as error:
@@ -274,7 +275,7 @@ def sweep(
     context: typer.Context,
     older_than: Annotated[
         int | None,
-        typer.Option(metavar="TIME", parser=_older_than, help="Like 90s, 30m or 2h; else the stage's own limit."),
+        typer.Option(metavar="TIME", parser=_seconds, help="Like 90s, 30m or 2h; else the stage's own limit."),
     ] = None,
 ) -> None:
     """Cancel, now, the orders that have been pending for too long."""
@@ -284,6 +285,28 @@ def sweep(
         progress.print("Its time ran out: the next run goes on, in a minute or when you ask again.")
     if swept.failed:
         raise Failure("some could not be cancelled; the log of the function orders-sweep says why")
+
+
+@app.command()
+def alarms(context: typer.Context) -> None:
+    """Tell which alarms are on, the latest first, and where the runbook says what to do."""
+    found = alarms_on(context.obj.stage)
+    for alarm in found:
+        typer.echo(f"{alarm.since} {alarm.name}: {alarm.means}")
+    if not found:
+        progress.print("No alarm is on.")
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    function: Annotated[str, typer.Argument(help="A service's function: orders-consumer, orders-relay, orders-api.")],
+    since: Annotated[int, typer.Option(metavar="TIME", parser=_seconds, help="How far back.")] = 3600,
+    containing: Annotated[str | None, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = None,
+) -> None:
+    """Print what a function logged, oldest first."""
+    for line in log_lines(context.obj.stage, function, since, containing):
+        typer.echo(line)
 
 
 @new_app.callback()
