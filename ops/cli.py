@@ -301,12 +301,15 @@ def alarms(context: typer.Context) -> None:
 def logs(
     context: typer.Context,
     function: Annotated[str, typer.Argument(help="A service's function: orders-consumer, orders-relay, orders-api.")],
-    since: Annotated[int, typer.Option(metavar="TIME", parser=_seconds, help="How far back.")] = 3600,
+    since: Annotated[int | None, typer.Option(metavar="TIME", parser=_seconds, help="How far back; else 1h.")] = None,
     containing: Annotated[str | None, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = None,
 ) -> None:
     """Print what a function logged, oldest first."""
-    for line in log_lines(context.obj.stage, function, since, containing):
+    line = None
+    for line in log_lines(context.obj.stage, function, since or 3600, containing):
         typer.echo(line)
+    if line is None:
+        progress.print("Nothing of the kind was logged.")
 
 
 @new_app.callback()
