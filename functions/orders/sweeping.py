@@ -13,7 +13,7 @@ from msgspec import Struct
 from functions.orders import reactions
 from functions.orders.pending import Waiting
 from functions.orders.reactions import Order
-from tidings.clock import Clock, now, rfc3339
+from tidings.clock import rfc3339
 from tidings.decisions import Commit, Decision, Ignore
 from tidings.item import Cause, Item
 from tidings.reactor import Reactor
@@ -44,7 +44,6 @@ class Sweep:
 
     orders: Reactor[Order]
     executor: Executor
-    clock: Clock = now
 
     def run(self, waiting: Iterable[Waiting], older_than: float, deadline: int) -> Swept:
         """Cancels what has waited for more than so many seconds.
@@ -56,11 +55,11 @@ class Sweep:
         oldest = next(found, None)
         if oldest is None:
             return Swept(0, 0, finished=True, oldest=0)
-        start = self.clock()
+        start = self.orders.clock()
         overdue = takewhile(lambda each: start - each.since > older_than * 1000, chain([oldest], found))
         done: Counter[Outcome] = Counter()
         finished = False
-        while not finished and self.clock() < deadline:
+        while not finished and self.orders.clock() < deadline:
             some = list(islice(overdue, TOGETHER))
             done.update(self.executor.map(self._cancel, some))
             finished = len(some) < TOGETHER
@@ -87,5 +86,5 @@ class Sweep:
             decided = reactions.time_out(item)
             return decided
 
-        reactor.settle(decide, Cause(placed.correlationid, placed.traceparent, self.clock()))
+        reactor.settle(decide, Cause(placed.correlationid, placed.traceparent, self.orders.clock()))
         return isinstance(decided, Commit)
