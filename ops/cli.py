@@ -21,12 +21,12 @@ from ops.failure import Failure
 from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
+from ops.signals import alarms_on, log_lines
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
 from ops.sweep import seconds_of
 from ops.sweep import sweep as run_sweep
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
-from ops.watching import alarms_on, log_lines
 from tidings.contracts import Money
 from tidings.money import written
 
@@ -215,54 +215,6 @@ def timeline(context: typer.Context, order_id: str, user: Reader = None, as_json
     _print(found, as_json, lambda: results.print(table_of(found)))
 
 
-@app.command()
-def replay(
-    context: typer.Context,
-    consumer: Annotated[str, typer.Argument(help="The service to send recorded events to, and no other.")],
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Recorded from then on; else from the beginning.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Recorded before then; else up to now.")
-    ] = None,
-    types: Annotated[
-        list[str] | None, typer.Option("--type", metavar="EVENT", help="Only such events; may be repeated.")
-    ] = None,
-    order: Annotated[str | None, typer.Option(help="Only the events of this order.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")] = False,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Stop the consumer, clear its table and fill it anew: projections alone.")
-    ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew where a run before broke off.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="On AWS: first wait until a new subscription works.")] = False,
-) -> None:
-    """Send what history recorded to one consumer again, oldest first; what it has handled before, it ignores.
-
-    Times are like 2026-11-22 or 2026-11-22T01:30:00Z, in UTC where they name no zone. A run that broke off goes on
-    where it was.
-    """
-    make_importable()
-    # Its imports are those of the services, which the other commands can do without.
-    from ops import replaying
-
-    work: Context = context.obj
-    request = replaying.Request(
-        consumer=consumer,
-        start=start,
-        end=end,
-        types=tuple(types or ()),
-        order=order,
-        rate=rate,
-        dry_run=dry_run,
-        rebuild=rebuild,
-        restart=restart,
-        wait=wait,
-    )
-    service = replaying.permitted(request)
-    replaying.replay(work.stage, work.outputs, work.cloud.directory, request, service)
-
-
 def _seconds(text: str) -> int:
     try:
         return seconds_of(text)
@@ -310,6 +262,54 @@ def logs(
         typer.echo(line)
     if line is None:
         progress.print("Nothing of the kind was logged.")
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    consumer: Annotated[str, typer.Argument(help="The service to send recorded events to, and no other.")],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Recorded from then on; else from the beginning.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Recorded before then; else up to now.")
+    ] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", metavar="EVENT", help="Only such events; may be repeated.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="Only the events of this order.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Stop the consumer, clear its table and fill it anew: projections alone.")
+    ] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew where a run before broke off.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="On AWS: first wait until a new subscription works.")] = False,
+) -> None:
+    """Send what history recorded to one consumer again, oldest first; what it has handled before, it ignores.
+
+    Times are like 2026-11-22 or 2026-11-22T01:30:00Z, in UTC where they name no zone. A run that broke off goes on
+    where it was.
+    """
+    make_importable()
+    # Its imports are those of the services, which the other commands can do without.
+    from ops import replaying
+
+    work: Context = context.obj
+    request = replaying.Request(
+        consumer=consumer,
+        start=start,
+        end=end,
+        types=tuple(types or ()),
+        order=order,
+        rate=rate,
+        dry_run=dry_run,
+        rebuild=rebuild,
+        restart=restart,
+        wait=wait,
+    )
+    service = replaying.permitted(request)
+    replaying.replay(work.stage, work.outputs, work.cloud.directory, request, service)
 
 
 @new_app.callback()
