@@ -22,11 +22,10 @@ from infra.queue import queue
 from infra.services import Found
 from infra.stack import StageStack
 from infra.stages import Stage
-from infra.table import INDEX, table
+from infra.table import table
 from tidings.routes import Route
 from tidings.service import Service
 
-FunctionRole = Literal["consumer", "relay", "api"]
 QueueRole = Literal["queue", "dlq"]
 
 READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
@@ -43,7 +42,7 @@ class ServiceStack(StageStack):
     def __init__(self, scope: Construct, stage: Stage, found: Found, bus: BusStack, api: ApiStack) -> None:
         super().__init__(scope, found.name, stage, f"Tidings: the service {found.name}")
         self.service = found.service
-        self.functions: dict[FunctionRole, Function] = {}
+        self.functions: dict[str, Function] = {}
         self.queues: dict[QueueRole, sqs.Queue] = {}
         self._code = lambda_.Code.from_asset(str(assets.code(found.folder)))
         # A layer of each stack's own: a version shared by all could not be replaced while others import it.
@@ -58,7 +57,7 @@ class ServiceStack(StageStack):
             self,
             found.name,
             sort_key=self.service.sort_key,
-            index=self.service.index,
+            indexes=self.service.indexes,
             stream=bool(self.service.announces),
         )
         self.output("Table", self.table.table_name)
@@ -71,7 +70,13 @@ class ServiceStack(StageStack):
         if found.extend:
             found.extend(self)
 
-    def _function(self, role: FunctionRole, handler: str, description: str, environment: Mapping[str, str]) -> Function:
+    @property
+    def data(self) -> dict[str, str]:
+        """What a function that reads table and indexes is told of them."""
+        return {"TABLE": self.table.table_name} | {index.variable: index.name for index in self.service.indexes}
+
+    def function(self, role: str, handler: str, description: str, environment: Mapping[str, str]) -> Function:
+        """Adds a function with the service's code, which may do nothing yet."""
         name = self.service.name
         made = Function(
             self,
@@ -92,10 +97,6 @@ class ServiceStack(StageStack):
         self.functions[role] = made
         return made
 
-    def _data(self) -> dict[str, str]:
-        index = {"INDEX": INDEX} if self.service.index else {}
-        return {"TABLE": self.table.table_name, **index}
-
     def _consume(self, bus: BusStack) -> None:
         stage, service = self.stage, self.service
         dlq = queue(self, "dlq", service.queue)
@@ -103,12 +104,12 @@ class ServiceStack(StageStack):
         inbox = queue(self, "queue", service.queue, dlq=dlq, window=window)
         self.queues = {"queue": inbox, "dlq": dlq}
         self._subscribe(bus.topic, inbox)
-        consumer = self._function(
+        consumer = self.function(
             "consumer",
             f"functions.{service.name}.consume.handler",
             f"Reacts to what reaches the queue of {service.name}",
             {
-                **self._data(),
+                "TABLE": self.table.table_name,
                 "QUEUE": inbox.queue_url,
                 "DLQ": dlq.queue_url,
                 "MAX_RECEIVES": str(stage.max_receives),
@@ -164,7 +165,7 @@ class ServiceStack(StageStack):
 
     def _relay(self, bus: BusStack) -> None:
         stage, service = self.stage, self.service
-        relay = self._function(
+        relay = self.function(
             "relay",
             "tidings.relaying.handler",
             f"Publishes what {service.name} has announced",
@@ -215,14 +216,14 @@ class ServiceStack(StageStack):
 
     def _serve(self, routes: Sequence[Route], api: ApiStack) -> None:
         name = self.service.name
-        server = self._function(
+        server = self.function(
             "api",
             f"functions.{name}.serve.handler",
             f"Answers what is asked of {name} over HTTP",
-            self._data(),
+            self.data,
         )
-        index = [f"{self.table.table_arn}/index/{INDEX}"] if self.service.index else []
-        server.allow(*READ, on=[self.table.table_arn, *index])
+        indexes = [f"{self.table.table_arn}/index/{index.name}" for index in self.service.indexes]
+        server.allow(*READ, on=[self.table.table_arn, *indexes])
         if any(route.method != "GET" for route in routes):
             server.allow(*WRITE, on=[self.table.table_arn])
         integration = HttpLambdaIntegration("integration", server)

@@ -18,8 +18,9 @@ class Stage:
     number of batches of one shard relayed at once; what cannot be relayed is given up by its age, long before its
     `relay_retries` run out. `protected` guards what cannot be had again from being
     deleted. `throttle_rate` is the API's requests a second. `product_cache` is how long a price may be
-    remembered. `sender` is the address that e-mails come from, `gateway` the payment gateway: `simulated`
-    moves no money, `stripe` does.
+    remembered, `pending_limit` how long an order may be pending before it is cancelled. `sender` is the address that
+    e-mails come from, `gateway` the payment gateway: `simulated` moves no money, `stripe` does.
+    `alarm_addresses` are told of alarms by e-mail, once each has confirmed that it wants to.
     """
 
     name: str
@@ -47,8 +48,10 @@ class Stage:
     throttle_rate: int = 50
     throttle_burst: int = 100
     product_cache: int = 60
+    pending_limit: int = 15 * 60
     sender: str
     gateway: str = "simulated"
+    alarm_addresses: tuple[str, ...] = ()
 
     @property
     def visibility(self) -> int:
@@ -79,9 +82,14 @@ STAGES = {
             throttle_rate=1000,
             throttle_burst=1000,
             product_cache=1,
+            pending_limit=10 * 60,
             sender="orders@tidings.example",
         ),
-        Stage(name="dev", sender="orders@dev.tidings.example"),
+        Stage(
+            name="dev",
+            sender="orders@dev.tidings.example",
+            alarm_addresses=("developers@tidings.example",),
+        ),
         Stage(
             name="prod",
             memory_mb=1024,
@@ -96,8 +104,11 @@ STAGES = {
             threat_protection=True,
             throttle_rate=500,
             throttle_burst=1000,
+            # Longer than an operator takes to mend what is down, and to redrive what it failed.
+            pending_limit=60 * 60,
             sender="orders@tidings.example",
             gateway="stripe",
+            alarm_addresses=("operators@tidings.example",),
         ),
     )
 }

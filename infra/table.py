@@ -1,12 +1,12 @@
 """The tables: what a service knows, one item an order."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_dynamodb as dynamodb
 
 from infra.nag import acknowledge
 from infra.stack import StageStack
 from tidings.service import Index
-
-INDEX = "index"
 
 
 def table(
@@ -14,7 +14,7 @@ def table(
     name: str,
     *,
     sort_key: str | None = None,
-    index: Index | None = None,
+    indexes: Sequence[Index] = (),
     stream: bool = False,
 ) -> dynamodb.Table:
     """A table with the key `pk`, paid for by the request."""
@@ -33,9 +33,9 @@ def table(
         deletion_protection=stage.protected,
         removal_policy=stage.removal_policy,
     )
-    if index:
+    for index in indexes:
         made.add_global_secondary_index(
-            index_name=INDEX,
+            index_name=index.name,
             partition_key=_text(index.partition),
             sort_key=_number(index.sort) if index.numeric else _text(index.sort),
             projection_type=dynamodb.ProjectionType.INCLUDE if index.projects else dynamodb.ProjectionType.KEYS_ONLY,

@@ -25,7 +25,10 @@ from ops.letters import Kind
 from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
+from ops.signals import alarms_on, log_lines
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
+from ops.sweep import seconds_of
+from ops.sweep import sweep as run_sweep
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
 from tidings.clock import now
@@ -234,6 +237,55 @@ def timeline(context: typer.Context, order_id: str, user: Reader = None, as_json
     """Show all that happened to an order, and why."""
     found = context.obj.shop_of_reader(user).timeline(order_id)
     _print(found, as_json, lambda: results.print(table_of(found)))
+
+
+def _seconds(text: str) -> int:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    older_than: Annotated[
+        int | None,
+        typer.Option(metavar="TIME", parser=_seconds, help="Like 90s, 30m or 2h; else the stage's own limit."),
+    ] = None,
+) -> None:
+    """Cancel, now, the orders that have been pending for too long."""
+    swept = run_sweep(context.obj.stage, older_than)
+    typer.echo(f"{swept.cancelled} cancelled, {swept.failed} failed")
+    if not swept.finished:
+        progress.print("Its time ran out: the next run goes on, in a minute or when you ask again.")
+    if swept.failed:
+        raise Failure("some could not be cancelled; the log of the function orders-sweep says why")
+
+
+@app.command()
+def alarms(context: typer.Context) -> None:
+    """Tell which alarms are on, the latest first, and where the runbook says what to do."""
+    found = alarms_on(context.obj.stage)
+    for alarm in found:
+        typer.echo(f"{alarm.since} {alarm.name}: {alarm.means}")
+    if not found:
+        progress.print("No alarm is on.")
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    function: Annotated[str, typer.Argument(help="A service's function: orders-consumer, orders-relay, orders-api.")],
+    since: Annotated[int | None, typer.Option(metavar="TIME", parser=_seconds, help="How far back; else 1h.")] = None,
+    containing: Annotated[str | None, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = None,
+) -> None:
+    """Print what a function logged, oldest first."""
+    line = None
+    for line in log_lines(context.obj.stage, function, since or 3600, containing):
+        typer.echo(line)
+    if line is None:
+        progress.print("Nothing of the kind was logged.")
 
 
 @app.command()

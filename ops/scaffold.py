@@ -131,7 +131,7 @@ def _check(root: Path, name: str, events: Sequence[str], known: Mapping[str, typ
         raise Failure(f"{name!r} is no name for a service: 2 to 31 small letters and digits, beginning with a letter")
     if (root / "functions" / name).exists():
         raise Failure(f"functions/{name} is there already; choose another name")
-    if name in ("bus", "api", "gateway"):
+    if name in ("bus", "api", "alarms", "monitoring", "gateway"):
         raise Failure(f"{name!r} is the name of something else in a stage; choose another one")
     if unknown := sorted(set(events) - known.keys()):
         raise Failure(f"there is no event {', '.join(unknown)}; there are {', '.join(sorted(known))}")

@@ -13,6 +13,7 @@ from botocore.config import Config
 from tidings import clock
 from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
 from tidings.errors import PermanentError
+from tidings.metrics import Metrics
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
 from tidings.service import QueueKind, Service
@@ -120,6 +121,11 @@ def table() -> DynamoTable:
     return DynamoTable(dynamodb(), os.environ["TABLE"])
 
 
+def metrics() -> Metrics:
+    """The metrics of the function's own stage and service."""
+    return Metrics(os.environ["STAGE"], os.environ["SERVICE"])
+
+
 def reactor(service: Service[S], perform: Perform = no_effects) -> Reactor[S]:
     """A service's reactions over the table that the function's environment names."""
     return Reactor(service, table(), perform)
@@ -158,7 +164,7 @@ def consumer(
 def relay() -> Handler:
     """The Lambda handler of a table's stream."""
     topic = SnsTopic(boto3.client("sns", config=CONFIG), os.environ["TOPIC"])
-    publisher = Relay(topic, ThreadPoolExecutor(WORKERS))
+    publisher = Relay(topic, ThreadPoolExecutor(WORKERS), metrics().emit)
 
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
         return publisher.handle(event["Records"])

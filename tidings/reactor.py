@@ -198,8 +198,7 @@ class OrderReactor(Generic[S]):
             new = handle(new, cause)
         elif not decision.repeatable:
             new = claim(new, cause, lease)
-        extra = service.index.of(new) if service.index else {}
-        return new, self._codec.encode(new, announces=bool(decision.announce), extra=extra)
+        return new, self._codec.encode(new, announces=bool(decision.announce), extra=service.indexed(new))
 
     def _decode(self, attributes: Attributes | None) -> Item[S]:
         return self._codec.decode(attributes) if attributes else Item(self._order)

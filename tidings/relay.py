@@ -1,7 +1,7 @@
 """The relay: publishes what a table's stream shows to have been announced, each order's events in their order."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -74,11 +74,13 @@ def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 class Relay:
     """Publishes in waves: in each the next event of every order, so that no batch holds two of any one order.
 
-    An entry may fail alone; its order's later events then wait until the stream brings them again.
+    An entry may fail alone; its order's later events then wait until the stream brings them again. `count` is told how
+    many of each type were published.
     """
 
     topic: Topic
     executor: Executor
+    count: Callable[[Mapping[str, int]], None] = lambda _: None
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, str]]]:
         """Publishes for the records of Lambda's stream event; answers with the first that failed.
@@ -91,12 +93,16 @@ class Relay:
             for entry in announced(record):
                 waiting.setdefault(entry.head.subject, deque()).append((entry, position))
         failed: set[int] = set()
+        published: Counter[str] = Counter()
         while waiting:
             wave = dict(queue.popleft() for queue in waiting.values())
             refused = self._publish(wave)
+            published.update(entry.head.type for entry in wave if entry not in refused)
             failed |= {wave[entry] for entry in refused}
             blocked = {entry.head.subject for entry in refused}
             waiting = {order: queue for order, queue in waiting.items() if queue and order not in blocked}
+        if published:
+            self.count(published)
         if not failed:
             return {"batchItemFailures": []}
         first = records[min(failed)]["dynamodb"]["SequenceNumber"]

@@ -15,17 +15,23 @@ QueueKind = Literal["standard", "fifo"]
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """The table's second order: items with these two attributes are found by them; it `projects` these others.
+    """Another order of the table: items with these two attributes are found by them; it `projects` these others.
 
-    `of` gives an item's attributes for it, beside those it has anyway. `numeric` says that it sorts by a number, and
-    not by a text.
+    `of` gives an item's attributes for it, beside those it has anyway; an item for which it gives none is not in it.
+    `numeric` says that it sorts by a number, and not by a text.
     """
 
+    name: str = "index"
     partition: str
     sort: str
     projects: tuple[str, ...] = ()
     of: Callable[[Any], Mapping[str, str]] = lambda _: {}
     numeric: bool = False
+
+    @property
+    def variable(self) -> str:
+        """Under which the functions' environment has its name: `INDEX`, or that of `pending`, `PENDING_INDEX`."""
+        return "INDEX" if self.name == "index" else f"{self.name.upper()}_INDEX"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +73,7 @@ class Service(Generic[S]):
     queue: QueueKind = "standard"
     acts_outside: bool = False
     sort_key: str | None = None
-    index: Index | None = None
+    indexes: tuple[Index, ...] = ()
     batching: Batching | None = None
 
     @cached_property
@@ -79,6 +85,10 @@ class Service(Generic[S]):
     def decisions(self) -> Mapping[str, Callable[..., "Decision[S]"]]:
         """The decision that answers each type of event."""
         return {contract.__name__: decision for contract, decision in {**self.reactions, **self.outside}.items()}
+
+    def indexed(self, item: Any) -> dict[str, str]:
+        """The attributes by which an item stands in the indexes."""
+        return {name: value for index in self.indexes for name, value in index.of(item).items()}
 
     @property
     def consumes(self) -> bool:

@@ -10,5 +10,5 @@ service = Service(
     state=NoneType,
     subscribes_to_all=True,
     sort_key="id",
-    index=Index(partition=BUCKET, sort=MOMENT, projects=("event",)),
+    indexes=(Index(partition=BUCKET, sort=MOMENT, projects=("event",)),),
 )

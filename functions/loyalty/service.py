@@ -11,5 +11,5 @@ service = Service(
     announces=(PointsAwarded, PointsRevoked),
     reactions={OrderConfirmed: reactions.confirmed, OrderCancelled: reactions.cancelled},
     bets=frozenset({OrderConfirmed}),
-    index=Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.ledger),
+    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.ledger),),
 )

@@ -1,7 +1,6 @@
 """What customers ask of orders, and what operators ask of the products."""
 
 import re
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID, uuid5
 
@@ -262,13 +261,6 @@ def _view(item: Item[Order]) -> OrderView:
         lines=event.data.lines,
         total=event.data.total,
         created_at=event.time,
-        waiting_for=_waiting_for(order),
+        waiting_for=reactions.waiting_for(order),
         reason=order.reason,
     )
-
-
-def _waiting_for(order: Order) -> tuple[str, ...]:
-    if order.status != "PENDING":
-        return ()
-    parts: Sequence[tuple[str, bool]] = (("payment", order.paid), ("stock", order.reserved))
-    return tuple(name for name, there in parts if not there)

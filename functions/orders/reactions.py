@@ -63,6 +63,12 @@ def cancel(item: Item[Order], reason: CancellationReason, detail: str = "") -> D
     )
 
 
+def time_out(item: Item[Order]) -> Decision[Order]:
+    """What waits no longer stays as it is; what still does is off, and told what it waited for."""
+    order = existing(item)
+    return cancel(item, "timeout", ", ".join(waiting_for(order))) if order.status == "PENDING" else Ignore()
+
+
 def payment_captured(item: Item[Order], _event: Event[PaymentCaptured], _: object) -> Decision[Order]:
     """One of the two that a confirmation waits for."""
     return _progress(item, msgspec.structs.replace(existing(item), paid=True))
@@ -107,6 +113,14 @@ def placed(item: Item[Order]) -> Event[OrderPlaced]:
     """What was placed: the order's first event."""
     event = decode(item.events[0])
     return with_data(event, msgspec.json.decode(event.data, type=OrderPlaced))
+
+
+def waiting_for(order: Order) -> tuple[str, ...]:
+    """What a pending order still waits for."""
+    if order.status != "PENDING":
+        return ()
+    parts = (("payment", order.paid), ("stock", order.reserved))
+    return tuple(name for name, there in parts if not there)
 
 
 def listing(item: Item[Order]) -> Mapping[str, str]:

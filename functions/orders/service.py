@@ -1,6 +1,6 @@
 """Orders: takes orders, and decides what becomes of them on what payment, stock and the others announce."""
 
-from functions.orders import reactions
+from functions.orders import pending, reactions
 from tidings.contracts import (
     OrderCancelled,
     OrderConfirmed,
@@ -27,5 +27,5 @@ service = Service(
         OrderFlagged: reactions.flagged,
         OrderDispatched: reactions.dispatched,
     },
-    index=Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.listing),
+    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.listing), pending.INDEX),
 )

@@ -10,7 +10,7 @@ service = Service(
     state=reactions.Basket,
     reactions={OrderConfirmed: reactions.confirmed},
     sort_key=SORT_KEY,
-    index=Index(partition="pk", sort=reactions.RANK, numeric=True),
+    indexes=(Index(partition="pk", sort=reactions.RANK, numeric=True),),
     # Two consumers that count the same pair stand in each other's way, since pairs are not sharded: few large batches
     # count more in a second than many small ones.
     batching=Batching(size=100, seconds=5, consumers=2),

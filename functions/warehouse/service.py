@@ -12,5 +12,5 @@ service = Service(
     reactions={OrderConfirmed: reactions.confirmed, OrderCancelled: reactions.cancelled},
     bets=frozenset({OrderConfirmed}),
     queue="fifo",
-    index=Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.to_pick),
+    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.to_pick),),
 )

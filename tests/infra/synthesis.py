@@ -14,6 +14,9 @@ from infra.stages import STAGES
 
 Json = dict[str, Any]
 
+SHARED = {"alarms", "bus", "api", "monitoring"}
+"""The stacks that are no service's."""
+
 CONTEXT: Json = json.loads((ROOT / "cdk.json").read_text())["context"]
 
 

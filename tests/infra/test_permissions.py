@@ -39,7 +39,28 @@ def tables_named(synthesis: Synthesis, stack: str, resource: Any) -> set[str]:
 def test_every_function_has_a_role_of_its_own(prod: Synthesis) -> None:
     functions = prod.resources("AWS::Lambda::Function")
     roles = {(function.stack, json.dumps(function.properties["Role"])) for function in functions}
-    assert len(roles) == len(functions) == len(prod.resources("AWS::IAM::Role"))
+    assert len(roles) == len(functions)
+
+
+def test_the_schedule_may_start_the_sweep_and_nothing_else(prod: Synthesis) -> None:
+    target = prod.only("orders", "AWS::Scheduler::Schedule").properties["Target"]
+    invoked = [
+        (policy.stack, resource) for policy, action, resource in prod.allowed() if action == "lambda:InvokeFunction"
+    ]
+    assert invoked == [("orders", target["Arn"])]
+    sweep = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-sweep")
+    assert target["Arn"] == {"Fn::GetAtt": [sweep.id, "Arn"]}
+
+
+def test_the_sweep_reads_the_index_of_pending_orders_and_no_other(prod: Synthesis) -> None:
+    actions = allowed(prod, "orders", "sweep")
+    assert {action for action in actions if action.startswith("dynamodb:")} == {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+    }
+    (queried,) = actions["dynamodb:Query"]
+    assert queried["Fn::Join"][1][-1] == "/index/pending"
 
 
 def test_nothing_but_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
@@ -133,11 +154,11 @@ def test_functions_are_told_where_their_things_are(prod: Synthesis, services: tu
         ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET"},
     }
     for found in services:
-        data = {"TABLE"} | ({"INDEX"} if found.service.index else set())
         told = {
-            "consumer": data | {"QUEUE", "DLQ", "MAX_RECEIVES", "BACKOFF_SECONDS"},
+            "consumer": {"TABLE", "QUEUE", "DLQ", "MAX_RECEIVES", "BACKOFF_SECONDS"},
             "relay": {"TOPIC"},
-            "api": data,
+            "api": {"TABLE"} | {index.variable for index in found.service.indexes},
+            "sweep": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
         }
         for function in prod.resources("AWS::Lambda::Function"):
             if function.stack == found.name:

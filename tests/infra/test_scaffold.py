@@ -24,10 +24,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     return Synthesis("dev", copy / "cdk.out")
 
 
-def test_a_new_consumer_is_one_stack_more_and_no_other_template_differs(dev: Synthesis, extended: Synthesis) -> None:
-    templates = extended.templates
-    del templates["popularity"]
-    assert templates == dev.templates
+def test_a_new_consumer_is_one_stack_more_and_no_other_differs_but_the_dashboards(
+    dev: Synthesis, extended: Synthesis
+) -> None:
+    added, before = extended.templates, dev.templates
+    assert added.keys() - before.keys() == {"popularity"}
+    assert {name for name in before if added[name] != before[name]} == {"monitoring"}
 
 
 def test_a_new_consumer_leaves_the_code_of_every_other_function_as_it_was(dev: Synthesis, extended: Synthesis) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from infra.services import ROOT
-from tests.infra.synthesis import CONTEXT, Synthesis
+from tests.infra.alarms import kinds_of
+from tests.infra.synthesis import CONTEXT, SHARED, Synthesis
 
 DECLARATION = '''"""Counts orders."""
 
@@ -62,11 +63,30 @@ def run(project: Path, **context: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_one_folder_more_is_one_stack_more_and_changes_no_other(dev: Synthesis, extended: Synthesis) -> None:
+def test_one_folder_more_is_one_stack_more_and_changes_no_other_but_the_dashboards(
+    dev: Synthesis, extended: Synthesis
+) -> None:
     # The copy has built its layer and its assets anew: equal templates say that these are the same to the byte.
-    added = extended.templates
-    del added["scoreboard"]
-    assert added == dev.templates
+    added, before = extended.templates, dev.templates
+    assert added.keys() - before.keys() == {"scoreboard"}
+    assert {name for name in before if added[name] != before[name]} == {"monitoring"}
+
+
+def test_one_folder_more_has_all_alarms_and_a_place_in_the_dashboard_without_more(
+    dev: Synthesis, extended: Synthesis
+) -> None:
+    assert kinds_of(extended, "scoreboard") == {
+        "dlq-depth": 1,
+        "undelivered-depth": 1,
+        "queue-age": 1,
+        "errors": 1,
+        "throttles": 1,
+        "duration": 1,
+    }
+    shown = [json.dumps(each.resources("AWS::CloudWatch::Dashboard")[0].properties) for each in (dev, extended)]
+    assert ["tidings-dev-scoreboard-consumer" in body for body in shown] == [False, True]
+    asked = [each.resources("AWS::CloudWatch::CompositeAlarm")[0].properties["AlarmRule"] for each in (dev, extended)]
+    assert ['ALARM("tidings-dev-scoreboard-dlq-depth")' in rule for rule in asked] == [False, True]
 
 
 def test_a_new_folder_has_all_that_a_service_has(extended: Synthesis) -> None:
@@ -97,7 +117,7 @@ def test_a_service_with_another_name_than_its_folders_is_refused(project: Path) 
 
 def test_a_services_stack_tells_where_its_things_are(dev: Synthesis) -> None:
     templates = dev.templates
-    for stack in templates.keys() - {"api", "bus"}:
+    for stack in templates.keys() - SHARED:
         assert {"Queue", "Dlq", "Table", "Function"} <= templates[stack]["Outputs"].keys()
     assert {"ApiId", "ApiUrl", "UserPool", "Client"} <= templates["api"]["Outputs"].keys()
     assert "Topic" in templates["bus"]["Outputs"]

@@ -95,7 +95,7 @@ class Cloud:
 
     @property
     def services(self) -> list[str]:
-        return sorted(set(self._templates) - {"bus", "api"})
+        return sorted(set(self._templates) - {"bus", "api", "alarms", "monitoring"})
 
     def environment(self, service: str, function: str) -> dict[str, str]:
         """A function's environment, as the template sets it."""

@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Popularity", "2nd", "most-liked", "most_liked", "class", "../x", "bus", "api", "x" * 33, "orders"]
+    "name", ["", "Popularity", "2nd", "most-liked", "most_liked", "class", "../x", "bus", "alarms", "x" * 33, "orders"]
 )
 def test_a_name_that_is_none_or_taken_is_refused(root: Path, name: str) -> None:
     with pytest.raises(Failure):

@@ -46,14 +46,14 @@ def ignore(_item: Item[Known], _event: Event[Any], _result: object) -> Decision[
     return Ignore()
 
 
-def service(decide: Decide = answer, *, bet: bool = False, index: Index | None = None) -> Service[Known]:
+def service(decide: Decide = answer, *, bet: bool = False, indexes: tuple[Index, ...] = ()) -> Service[Known]:
     return Service(
         name="answers",
         state=Known,
         announces=(Answered,),
         reactions={Asked: decide, Repeated: ignore},
         bets=frozenset({Asked}) if bet else frozenset(),
-        index=index,
+        indexes=indexes,
     )
 
 
@@ -66,13 +66,13 @@ class Bench:
         perform: Perform = no_effects,
         *,
         bet: bool = False,
-        index: Index | None = None,
+        indexes: tuple[Index, ...] = (),
         items: Mapping[str, Any] | None = None,
     ) -> None:
         self.table = MemoryTable(*(items or {}).values())
         self.now = NOON_MILLIS
         self.pauses: list[int] = []
-        self.service = service(decide, bet=bet, index=index)
+        self.service = service(decide, bet=bet, indexes=indexes)
         self.reactor = Reactor(self.service, self.table, perform, lambda: self.now, self.pauses.append)
 
     def deliver(self, *events: Event[Any], deadline: int = 0) -> None:

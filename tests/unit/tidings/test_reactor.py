@@ -111,8 +111,19 @@ def test_a_write_that_announces_is_marked_for_the_stream() -> None:
 
 def test_a_services_index_is_written_with_its_item() -> None:
     index = Index(partition="owner", sort="rank", projects=(), of=lambda item: {"owner": f"v{item.version}"})
-    bench = Bench(index=index)
+    bench = Bench(indexes=(index,))
     bench.deliver(ASKED, ASKED_AGAIN)
+    assert bench.table.items[ORDER]["owner"] == {"S": "v2"}
+
+
+def test_an_item_leaves_an_index_that_is_no_longer_for_it_and_stays_in_the_other() -> None:
+    every = Index(partition="owner", sort="rank", of=lambda item: {"owner": f"v{item.version}"})
+    first = Index(name="first", partition="new", sort="rank", of=lambda item: {"new": "1"} if item.version == 1 else {})
+    bench = Bench(indexes=(every, first))
+    bench.deliver(ASKED)
+    assert bench.table.items[ORDER]["new"] == {"S": "1"}
+    bench.deliver(ASKED_AGAIN)
+    assert "new" not in bench.table.items[ORDER]
     assert bench.table.items[ORDER]["owner"] == {"S": "v2"}
 
 

@@ -238,3 +238,22 @@ def test_what_failed_is_published_when_the_stream_brings_it_again(stream: Stream
     topic.refuses = set()
     assert relay(topic, stream.records) is None
     assert [event for event in topic.taken if "/a/" in event] == ["answers/a/1", "answers/a/2"]
+
+
+def test_what_was_published_is_counted_by_type_once_a_run_and_what_was_refused_is_not() -> None:
+    stream, topic = Stream(), MemoryTopic()
+    stream.write("a", 2)
+    stream.write("b")
+    topic.refuses = {"answers/a/2"}
+    counted: list[dict[str, int]] = []
+    Relay(topic, AtOnce(), lambda counts: counted.append(dict(counts))).handle(stream.records)
+    assert counted == [{"Answered": 2}]
+
+
+def test_a_run_that_publishes_nothing_counts_nothing() -> None:
+    stream, topic = Stream(), MemoryTopic()
+    stream.write("a")
+    topic.refuses = {"answers/a/1"}
+    counted: list[dict[str, int]] = []
+    Relay(topic, AtOnce(), lambda counts: counted.append(dict(counts))).handle(stream.records)
+    assert counted == []

@@ -1,0 +1,206 @@
+"""Whatever runs or waits is watched, and whoever is on duty hears of it."""
+
+import json
+import re
+from collections import defaultdict
+
+import pytest
+
+from infra.alarms import RUNBOOK
+from infra.dashboard import MOST_CHILDREN, PROMISE
+from infra.services import ROOT, Found
+from infra.stages import STAGES
+from tests.infra.alarms import alarms, kind_of
+from tests.infra.synthesis import Resource, Synthesis
+
+LONGEST_NAME = 255
+ACCOUNT = {"Ref": "AWS::AccountId"}
+EVERY_STAGE = pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+
+
+@pytest.fixture
+def synthesis(stage: str, request: pytest.FixtureRequest) -> Synthesis:
+    found: Synthesis = request.getfixturevalue(stage)
+    return found
+
+
+def watched(synthesis: Synthesis) -> dict[tuple[str, str], set[str]]:
+    """The kinds of alarms on each resource, by its stack and id."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for alarm in alarms(synthesis):
+        for dimension in dimensions(alarm):
+            value = dimension["Value"]
+            if isinstance(value, dict):
+                found[alarm.stack, value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]].add(kind_of(alarm))
+    return found
+
+
+def dimensions(alarm: Resource) -> list[dict[str, object]]:
+    """Those of the alarm's metric, or of all metrics that it computes with."""
+    metrics = [part["MetricStat"]["Metric"] for part in alarm.properties.get("Metrics", []) if "MetricStat" in part]
+    return [each for metric in metrics or [alarm.properties] for each in metric["Dimensions"]]
+
+
+@EVERY_STAGE
+def test_every_queue_has_its_alarm_those_for_dead_letters_by_depth_the_others_by_age(synthesis: Synthesis) -> None:
+    found = watched(synthesis)
+    queues = synthesis.resources("AWS::SQS::Queue")
+    assert len(queues) > 20
+    for queue in queues:
+        role = next(
+            role
+            for role in ("relay-dlq", "undelivered", "dlq", "")
+            if queue.properties["QueueName"].removesuffix(".fifo").endswith(role)
+        )
+        assert found[queue.stack, queue.id] == {f"{role}-depth" if role else "queue-age"}, queue.id
+
+
+@EVERY_STAGE
+def test_every_function_is_watched_for_errors_throttles_and_a_time_out_that_comes_near(synthesis: Synthesis) -> None:
+    found = watched(synthesis)
+    functions = synthesis.resources("AWS::Lambda::Function")
+    assert len(functions) > 20
+    for function in functions:
+        assert found[function.stack, function.id] >= {"errors", "throttles", "duration"}, function.id
+
+
+@EVERY_STAGE
+def test_every_relay_is_watched_for_being_behind_its_table(synthesis: Synthesis) -> None:
+    found = watched(synthesis)
+    streams = [
+        mapping
+        for mapping in synthesis.resources("AWS::Lambda::EventSourceMapping")
+        if "StartingPosition" in mapping.properties
+    ]
+    assert len(streams) == sum(name.endswith("-relay") for name in function_names(synthesis))
+    for mapping in streams:
+        assert "relay-lag" in found[mapping.stack, mapping.properties["FunctionName"]["Ref"]]
+
+
+def function_names(synthesis: Synthesis) -> set[str]:
+    return {function.properties["FunctionName"] for function in synthesis.resources("AWS::Lambda::Function")}
+
+
+@EVERY_STAGE
+def test_the_api_is_watched_for_failing_for_slowness_and_for_refusing(synthesis: Synthesis) -> None:
+    (api,) = synthesis.resources("AWS::ApiGatewayV2::Api")
+    assert watched(synthesis)[api.stack, api.id] == {"api-5xx", "api-latency", "api-4xx"}
+
+
+@EVERY_STAGE
+def test_a_sweep_that_does_not_run_is_told_by_its_silence(synthesis: Synthesis) -> None:
+    (silent,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
+    assert silent.properties["TreatMissingData"] == "breaching"
+    assert silent.properties["ComparisonOperator"] == "LessThanThreshold"
+    assert silent.properties["MetricName"] == "Invocations"
+
+
+@EVERY_STAGE
+def test_orders_that_the_sweep_should_have_cancelled_are_told_minutes_later(stage: str, synthesis: Synthesis) -> None:
+    (pending,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-pending"]
+    assert pending.properties["Threshold"] == STAGES[stage].pending_limit + 300
+    assert (pending.properties["Namespace"], pending.properties["MetricName"]) == ("Tidings", "OldestPending")
+
+
+@EVERY_STAGE
+def test_the_metrics_of_our_own_are_asked_for_under_the_dimensions_that_they_are_written_with(
+    stage: str, synthesis: Synthesis
+) -> None:
+    for alarm in alarms(synthesis):
+        if alarm.properties.get("Namespace") == "Tidings":
+            assert {each["Name"]: each["Value"] for each in dimensions(alarm)} == {"Stage": stage, "Service": "orders"}
+
+
+@EVERY_STAGE
+def test_every_alarm_has_the_name_of_its_stage_and_service(stage: str, synthesis: Synthesis) -> None:
+    names = [alarm.properties["AlarmName"] for alarm in alarms(synthesis)]
+    assert len(set(names)) == len(names)
+    for alarm in alarms(synthesis):
+        assert re.fullmatch(rf"tidings-{stage}-{alarm.stack}-[a-z0-9-]+", alarm.properties["AlarmName"])
+        assert len(alarm.properties["AlarmName"]) <= LONGEST_NAME
+
+
+@EVERY_STAGE
+def test_every_alarm_says_what_silence_means_and_tells_the_operators_of_its_beginning_and_its_end(
+    stage: str, synthesis: Synthesis
+) -> None:
+    for alarm in [*alarms(synthesis), *synthesis.resources("AWS::CloudWatch::CompositeAlarm")]:
+        if alarm.type == "AWS::CloudWatch::Alarm":
+            assert alarm.properties["TreatMissingData"] in {"breaching", "notBreaching", "ignore"}
+        assert alarm.properties["AlarmActions"] == alarm.properties["OKActions"]
+        (told,) = alarm.properties["AlarmActions"]
+        assert told["Fn::ImportValue"].startswith(f"tidings-{stage}-alarms:")
+
+
+@EVERY_STAGE
+def test_alarms_go_to_the_stages_addresses_over_an_encrypted_topic_that_cloudwatch_may_use(
+    stage: str, synthesis: Synthesis
+) -> None:
+    topic = synthesis.only("alarms", "AWS::SNS::Topic")
+    assert "KmsMasterKeyId" in topic.properties
+    told = [each.properties for each in synthesis.resources("AWS::SNS::Subscription") if each.stack == "alarms"]
+    assert [(each["Protocol"], each["Endpoint"]) for each in told] == [
+        ("email", address) for address in STAGES[stage].alarm_addresses
+    ]
+    policy = synthesis.only("alarms", "AWS::SNS::TopicPolicy").properties["PolicyDocument"]["Statement"]
+    key = synthesis.only("alarms", "AWS::KMS::Key").properties["KeyPolicy"]["Statement"]
+    cloudwatch = [each for each in [*policy, *key] if "cloudwatch.amazonaws.com" in json.dumps(each["Principal"])]
+    assert [each["Action"] for each in cloudwatch] == ["sns:Publish", ["kms:Decrypt", "kms:GenerateDataKey*"]]
+    assert all(each["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}} for each in cloudwatch)
+
+
+def test_real_stages_tell_somebody_and_the_local_one_nobody() -> None:
+    assert {name: bool(stage.alarm_addresses) for name, stage in STAGES.items()} == {
+        "local": False,
+        "dev": True,
+        "prod": True,
+    }
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_one_alarm_stands_over_all_that_mean_danger(synthesis: Synthesis) -> None:
+    (promise,) = synthesis.resources("AWS::CloudWatch::CompositeAlarm")
+    asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
+    assert promise.properties["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in asked)
+    assert set(asked) == {alarm.properties["AlarmName"] for alarm in alarms(synthesis) if kind_of(alarm) in PROMISE}
+    assert len(asked) <= MOST_CHILDREN
+    assert len(promise.properties["AlarmRule"]) <= 10_240
+
+
+def test_the_emulator_is_not_asked_for_an_alarm_over_alarms(local: Synthesis) -> None:
+    assert local.resources("AWS::CloudWatch::CompositeAlarm") == []
+
+
+@EVERY_STAGE
+def test_the_stack_that_looks_at_all_services_is_deployed_after_them(
+    stage: str, synthesis: Synthesis, services: tuple[Found, ...]
+) -> None:
+    manifest = json.loads((synthesis.folder / "manifest.json").read_text())
+    after = manifest["artifacts"][f"tidings-{stage}-monitoring"]["dependencies"]
+    assert {f"tidings-{stage}-{found.name}" for found in services} <= set(after)
+
+
+@EVERY_STAGE
+def test_a_stage_has_one_dashboard_within_what_cloudwatch_takes(stage: str, synthesis: Synthesis) -> None:
+    (dashboard,) = synthesis.resources("AWS::CloudWatch::Dashboard")
+    text = "".join(
+        part if isinstance(part, str) else "reference" for part in dashboard.properties["DashboardBody"]["Fn::Join"][1]
+    )
+    widgets = json.loads(text)["widgets"]
+    metrics = [len(widget["properties"]["metrics"]) for widget in widgets]
+    # Amazon CloudWatch User Guide, "CloudWatch service quotas": metrics of a graph, and of all graphs together.
+    assert max(metrics) <= 500
+    assert sum(metrics) <= 2500
+    for name in function_names(synthesis):
+        assert f'"{name}"' in text
+    for queue in synthesis.resources("AWS::SQS::Queue"):
+        assert f'"{queue.properties["QueueName"]}"' in text
+    for table in synthesis.resources("AWS::DynamoDB::Table"):
+        if table.properties["TableName"] == f"tidings-{stage}-{table.stack}":
+            assert f'"{table.properties["TableName"]}"' in text
+
+
+def test_the_runbook_has_an_entry_for_each_kind_of_alarm_and_none_besides(prod: Synthesis) -> None:
+    told = {kind_of(alarm) for alarm in [*alarms(prod), *prod.resources("AWS::CloudWatch::CompositeAlarm")]}
+    entries = re.findall(r"^## (.+)$", (ROOT / RUNBOOK).read_text(), re.MULTILINE)
+    assert sorted(entries) == sorted(told)
