@@ -16,6 +16,9 @@ from tests.integration.facts import EPOCH
 NOW = EPOCH + 3_600_000
 """The time, which stands still: so the times that an ending holds need no mask, and are compared like all else."""
 
+VARYING = re.compile(r'\\"(message|correlationid|traceparent)\\":\\"[^"]*\\"')
+"""What two endings of the same may differ in, as it stands in an item's events."""
+
 Moment = Callable[[str, list[tuple[str, Mapping[str, Any]]]], bool]
 """Whether to die at a call, by its name and by the calls that were made before it."""
 

@@ -190,10 +190,10 @@ def special_cases() -> Iterator[Case]:
     )
     lines = [(f"sku-{n}", 1) for n in range(50)]
     yield Case("analytics-in-two-transactions", "analytics", [next_day(body(OrderCancelled)), placed(ORDER, *lines)])
-    orders = {first: lines[:40], second: lines[5:40], ORDER: lines[10:40]}
+    orders = {first: lines[:5], second: lines[2:5], ORDER: lines[4:5]}
     yield Case("analytics-three-orders", "analytics", [placed(order, *some) for order, some in orders.items()])
-    # Two of the largest baskets, without a pair in common: a transaction each.
-    baskets = {first: lines[:10], second: lines[10:20]}
+    # Two baskets without a pair in common, too large for one transaction together.
+    baskets = {first: lines[:8], second: lines[8:16]}
     yield Case(
         "recommendation-two-orders", "recommendation", [confirmed(each, *some) for each, some in baskets.items()]
     )
