@@ -10,7 +10,6 @@ from msgspec import Meta, Struct
 from functions.orders import reactions
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from functions.orders.reactions import Order, Status, Summary
-from tidings import clock
 from tidings.contracts import MOST, Address, CancellationReason, Money, OrderLine, OrderPlaced, Quantity, Sku
 from tidings.item import Cause, Item
 from tidings.pages import PAGE_QUERY, Pages
@@ -124,7 +123,7 @@ class Api:
             if found.state is None:
                 raise
             return _replayed(found, body)
-        cause = Cause(request.correlation, request.traceparent, clock.now())
+        cause = Cause(request.correlation, request.traceparent, self._orders.clock())
         item = self._orders.order(order).settle(lambda item, _: reactions.place(item, placed), cause, bet=True)
         if reactions.placed(item).correlationid != request.correlation:
             return _replayed(item, body)
@@ -151,7 +150,7 @@ class Api:
     @route("POST", "/orders/{id}/cancellation", OrderView, status=202, problems=(404, 409))
     def cancel(self, request: Request) -> OrderView:
         """Cancels an order that is not dispatched; what was paid is refunded."""
-        cause = Cause(request.correlation, request.traceparent, clock.now())
+        cause = Cause(request.correlation, request.traceparent, self._orders.clock())
         item = self._own(request).settle(lambda item, _: reactions.cancel(item, "customer"), cause)
         if reactions.existing(item).status == "DISPATCHED":
             raise Problem(409, "Dispatched", "The goods have left; ask for a return instead.")

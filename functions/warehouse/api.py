@@ -6,7 +6,6 @@ from msgspec import Meta, Struct
 
 from functions.warehouse import reactions
 from functions.warehouse.reactions import TO_PICK, Shipment, Status, ToPick
-from tidings import clock
 from tidings.contracts import Units
 from tidings.item import Cause, Item
 from tidings.pages import PAGE_QUERY, Pages
@@ -63,7 +62,7 @@ class Api:
         """Says that an order's goods have left; saying it twice is saying it once."""
         if not is_order_id(request.path["id"]):
             raise _unknown()
-        cause = Cause(request.correlation, request.traceparent, clock.now())
+        cause = Cause(request.correlation, request.traceparent, self._shipments.clock())
         shipment = self._shipments.order(request.path["id"])
         item = shipment.settle(lambda item, _: reactions.dispatch(item, body.tracking), cause)
         return _view(item)

@@ -1,0 +1,15 @@
+"""History's log: each event once, under its order and its id."""
+
+from msgspec import Raw
+
+from tidings.events import Event, encode
+
+
+class MemoryLog:
+    """What `functions.history.log.Log` keeps: the events, by id."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, str] = {}
+
+    def record(self, event: Event[Raw], _deadline: int) -> None:
+        self.events.setdefault(event.id, encode(event))

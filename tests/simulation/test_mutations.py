@@ -1,0 +1,22 @@
+"""The checks can fail: each deliberate fault is found within the histories of one test run."""
+
+import os
+import random
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS, Mutation, applied
+from tests.simulation.run import first_failure
+from tests.simulation.test_histories import HISTORIES
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_a_deliberate_fault_is_found(mutation: Mutation) -> None:
+    first = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**40))
+    print(f"SEED={first}")  # noqa: T201 - pytest shows it where the test fails
+    with applied(mutation):
+        failed = first_failure(range(first, first + HISTORIES))
+    assert failed, f"{mutation} was not found in {HISTORIES} histories"
+    seed, found = failed
+    print(f"found in history {seed - first + 1}: {found.violation}")  # noqa: T201 - what found it
+    assert found.violation.invariant in mutation.invariants, found.violation
