@@ -290,7 +290,7 @@ class Cloud:
 
     def mails(self) -> list[Any]:
         """The e-mails that SES has taken."""
-        return list(_backend("ses").sent_messages)
+        return sent_mails()
 
     def _deploy(self, name: str) -> None:
         template = self._templates[name]
@@ -349,6 +349,11 @@ def read_templates(directory: Path) -> dict[str, dict[str, Any]]:
         path.name.removesuffix(".template.json"): json.loads(path.read_text())
         for path in directory.glob("*.template.json")
     }
+
+
+def sent_mails() -> list[Any]:
+    """The e-mails that SES has taken, as moto keeps them."""
+    return list(_backend("ses").sent_messages)
 
 
 def _backend(service: str) -> Any:
