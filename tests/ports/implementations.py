@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 from functions.fraud.investigation import Memory
 from functions.fraud.windows import Windows
 from functions.history.log import Log
+from functions.inventory.stock import Stock
 from functions.notification.mail import Mailer, SesMailer
 from ops.waiting import wait_until
 from tests.simulation.clock import SECOND, VirtualClock
@@ -18,7 +19,7 @@ from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mail import MemoryMailer
 from tests.simulation.ports.memory import MemoryWindows
 from tests.simulation.ports.stream import MemoryStream
-from tests.simulation.ports.table import MemoryTable
+from tests.simulation.ports.table import MemoryStock, MemoryTable
 from tests.simulation.ports.topic import MemoryTopic
 from tidings.aws import SnsTopic, SqsQueue
 from tidings.consumer import Queue as ConsumersQueue
@@ -60,6 +61,9 @@ class Ports(Protocol):
 
     def records(self, table: Table) -> list[Record]:
         """The stream's records of the writes that announce something, oldest first."""
+
+    def stock(self, table: Table) -> Any:
+        """Inventory's stock, in this table."""
 
     def ledger(self) -> Ledger: ...
 
@@ -132,6 +136,9 @@ class MemoryPorts:
 
     def records(self, table: Table) -> list[Record]:
         return list(self._streams[id(table)].take(0, 100))
+
+    def stock(self, table: Table) -> Any:
+        return MemoryStock(cast(MemoryTable, table))
 
     def ledger(self) -> Ledger:
         return MemoryLedger()
@@ -252,6 +259,9 @@ class AwsPorts:
         records = streams.get_records(ShardIterator=first["ShardIterator"])["Records"]
         # Lambda's mapping has this filter; there is none in the stream's own API.
         return [record for record in records if record["dynamodb"]["NewImage"].get("announces") == {"BOOL": True}]
+
+    def stock(self, table: Table) -> Any:
+        return Stock(self._dynamodb, self._names[id(table)])
 
     def ledger(self) -> Ledger:
         name = self._create_table(sort="sk")

@@ -1,11 +1,13 @@
-"""What fraud, history and notification rely on outside, in the simulation's memory and on an emulator."""
+"""What fraud, inventory, history and notification rely on outside, in the simulation's memory and on an emulator."""
 
 from functions.fraud.rules import Seen, Window
+from functions.inventory.stock import Level
 from functions.notification.mail import Send, Sent, perform
 from tests.integration.facts import ADDRESS, new_order, placed
 from tests.ports.implementations import Ports
 from tidings.consumer import any_event, contracted
 from tidings.contracts import Address, OrderPlaced
+from tidings.decisions import Adjust
 
 MINUTELY = Window("velocity", "customer", 60_000, 3)
 BY_ADDRESS = Window("shared-address", "address", 60_000, 3)
@@ -39,6 +41,24 @@ def test_orders_are_noted_by_customer_or_by_address_as_the_rule_says(ports: Port
     own = seen(10, "own")
     assert set(windows.note(MINUTELY, own, ADDRESS) or ()) == {own, seen(10, "elsewhere")}
     assert set(windows.note(BY_ADDRESS, own, ADDRESS) or ()) == {own, seen(10, "of-another", "another")}
+
+
+def test_stock_is_set_and_read_and_unknown_before(ports: Ports) -> None:
+    stock = ports.stock(ports.table())
+    assert stock.read("mug") is None
+    assert stock.set_on_hand("mug", 10) == Level(available=10, reserved=0)
+    assert stock.set_on_hand("mug", 7) == stock.read("mug") == Level(available=7, reserved=0)
+
+
+def test_stock_is_not_set_below_what_is_reserved(ports: Ports) -> None:
+    table = ports.table()
+    stock = ports.stock(table)
+    stock.set_on_hand("mug", 10)
+    reserve = Adjust("stock#mug", {"available": -4, "reserved": 4}, at_least={"available": 4})
+    table.commit({"pk": {"S": "order"}, "version": {"N": "1"}, "state": {"S": "{}"}}, 0, [reserve])
+    assert stock.set_on_hand("mug", 3) is None
+    assert stock.read("mug") == Level(available=6, reserved=4)
+    assert stock.set_on_hand("mug", 4) == stock.read("mug") == Level(available=0, reserved=4)
 
 
 def test_an_event_is_recorded_once_however_often_it_comes(ports: Ports) -> None:

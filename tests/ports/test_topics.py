@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.ports.beyond import not_moto
 from tests.ports.implementations import Ports, Record, entry
 
@@ -35,6 +37,14 @@ def test_on_a_fifo_queue_the_order_is_the_group(ports: Ports) -> None:
     records = ports.arrive(queue, 2)
     groups = {record["attributes"]["MessageGroupId"]: ids([record]) for record in records}
     assert groups == {"a": ["orders/a/1"], "b": ["orders/b/1"]}
+
+
+def test_a_batch_of_more_than_ten_is_refused_as_a_whole(ports: Ports) -> None:
+    queue = ports.queue("standard")
+    topic = ports.topic([(queue, None)])
+    with pytest.raises(Exception, match="TooManyEntries"):
+        topic.publish([entry(f"order-{n}", 1) for n in range(11)])
+    assert queue.receive() == []
 
 
 def test_an_orders_events_come_to_a_fifo_queue_in_the_order_in_which_they_were_published(ports: Ports) -> None:
