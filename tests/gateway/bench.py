@@ -1,13 +1,16 @@
 """A gateway on trial: how it is asked, and how its money is counted behind its back."""
 
 import uuid
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
-from functions.payment.gateway import Declined, Gateway, Opened
+from functions.payment.gateway import Captured, Declined, Gateway, Opened, Refunded, Voided
 from tests.gateway.stripe_edge import LOOPBACK, StripeEdge
+from tests.simulation.ports.gateway import MemoryGateway
 from tidings.contracts import Money
 
 if TYPE_CHECKING:
@@ -58,6 +61,37 @@ class SimulatedBench:
 
     def opened(self, order: str) -> int:
         return [item["order"]["S"] for item in self.client.scan(TableName="payments")["Items"]].count(order)
+
+
+@dataclass(frozen=True)
+class MemoryBench:
+    """The simulation's gateway, which is asked one thing at a time, as the simulation does."""
+
+    memory: MemoryGateway
+    lock: AbstractContextManager[object] = field(default_factory=Lock)
+
+    @property
+    def gateway(self) -> Gateway:
+        return self
+
+    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+        with self.lock:
+            return self.memory.open(order, amount, method)
+
+    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
+        with self.lock:
+            return self.memory.confirm(payment)
+
+    def cancel(self, payment: str) -> Voided | Refunded:
+        with self.lock:
+            return self.memory.cancel(payment)
+
+    def moved(self, payment: str) -> tuple[int, int]:
+        found = self.memory.payments[payment]
+        return found.captured, found.refunded
+
+    def opened(self, order: str) -> int:
+        return len(self.memory.of_order(order))
 
 
 @dataclass(frozen=True)

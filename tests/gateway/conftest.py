@@ -10,10 +10,12 @@ from moto import mock_aws
 from functions.payment.simulated import SimulatedGateway
 from functions.payment.stripe_gateway import StripeGateway
 from infra.services import ROOT
-from tests.gateway.bench import Bench, SimulatedBench, StripeBench
+from tests.gateway.bench import Bench, MemoryBench, SimulatedBench, StripeBench
 from tests.gateway.keys import StubSecrets
 from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge, standing
 from tests.integration.conftest import one_call_at_a_time
+from tests.simulation.clock import VirtualClock
+from tests.simulation.ports.gateway import MemoryGateway
 
 REGION = "eu-west-1"
 
@@ -75,7 +77,12 @@ def simulated_bench() -> Iterator[SimulatedBench]:
         yield SimulatedBench(SimulatedGateway(client, "payments"), client)
 
 
-@pytest.fixture(params=["simulated", "stripe"])
+@pytest.fixture
+def memory_bench() -> MemoryBench:
+    return MemoryBench(MemoryGateway(VirtualClock()))
+
+
+@pytest.fixture(params=["simulated", "stripe", "memory"])
 def bench(request: pytest.FixtureRequest) -> Bench:
     """Each of the gateways in turn."""
     bench: Bench = request.getfixturevalue(f"{request.param}_bench")

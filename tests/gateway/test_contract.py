@@ -11,6 +11,7 @@ from tests.gateway.bench import APPROVED, TOTAL, Bench, new_order, opened, payme
 
 DECLINES = [
     ("simulated", "pm_card_declined", "card_declined"),
+    ("memory", "pm_card_declined", "card_declined"),
     ("simulated", "pm_card_insufficient_funds", "insufficient_funds"),
     # localstripe knows one reason alone; the others are shown by Stripe's documented answers, in the unit tests.
     ("stripe", "pm_card_chargeCustomerFail", "card_declined"),

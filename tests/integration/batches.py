@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.integration.cloud import Cloud, Context
+from tests.integration.cloud import Cloud
 from tests.integration.facts import ADDRESS, EPOCH, fact
 from tidings.clock import rfc3339
 from tidings.contracts import Money, OrderConfirmed, OrderLine
@@ -45,7 +45,7 @@ def hand_at_once(cloud: Cloud, service: str, bodies: Sequence[str]) -> list[str]
         }
         for n, body in enumerate(bodies)
     ]
-    answer = cloud.handler(service, "consumer")({"Records": records}, Context())
+    answer = cloud.invoke(service, "consumer", {"Records": records})
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 

@@ -4,6 +4,7 @@ moto runs no function by itself. What AWS would carry from stream to relay and f
 here, when and as often as it wants to.
 """
 
+import copy
 import importlib
 import json
 import os
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import boto3
@@ -23,6 +24,7 @@ import boto3
 from tidings import aws
 
 REGION = "eu-west-1"
+ACCOUNT = "123456789012"
 KEPT = {"AWS::DynamoDB::Table", "AWS::SNS::Topic", "AWS::SQS::Queue"}
 """What moto's CloudFormation makes; subscriptions are made from their properties, through SNS itself."""
 
@@ -49,9 +51,10 @@ class Calls:
     after: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _request: False
     _open: dict[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
 
-    def install(self, client: Any) -> None:
-        client.meta.events.register("before-parameter-build", self._begin)
-        client.meta.events.register("after-call", self._end)
+    def install(self, session: boto3.Session) -> None:
+        """Counts the calls of every client that the session will make."""
+        session.events.register("before-parameter-build", self._begin)
+        session.events.register("after-call", self._end)
 
     def names(self) -> Counter[str]:
         return Counter(name for name, _ in self.made)
@@ -71,6 +74,16 @@ class Calls:
             raise CrashError(f"after {model.name}")
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a cloud held at a moment, as moto keeps it: items and stream records by table."""
+
+    items: Mapping[str, Any]
+    streams: Mapping[str, list[Any]]
+    seen: Mapping[str, int]
+    mails: list[Any]
+
+
 class Cloud:
     """The deployed shop."""
 
@@ -82,12 +95,16 @@ class Cloud:
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._settings: dict[tuple[str, str], dict[str, str]] = {}
         self.calls = Calls()
-        self.dynamodb = boto3.client("dynamodb", REGION)
-        self.streams = boto3.client("dynamodbstreams", REGION)
-        self.sqs = boto3.client("sqs", REGION)
-        self.sns = boto3.client("sns", REGION)
-        self.ses = boto3.client("ses", REGION)
-        self._cloudformation = boto3.client("cloudformation", REGION)
+        # The functions' clients are of the default session, whenever they make them; the cloud's own are of another.
+        boto3.setup_default_session(region_name=REGION)
+        self.calls.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
+        session = boto3.Session(region_name=REGION)
+        self.dynamodb = session.client("dynamodb")
+        self.streams = session.client("dynamodbstreams")
+        self.sqs = session.client("sqs")
+        self.sns = session.client("sns")
+        self.ses = session.client("ses")
+        self._cloudformation = session.client("cloudformation")
         self._deploy("bus")
         for service in self.services:
             self._deploy(service)
@@ -127,13 +144,45 @@ class Cloud:
             handler_name = self._function(service, function)["Properties"]["Handler"]
             module, _, attribute = handler_name.rpartition(".")
             sys.modules.pop(module, None)
-            with patch.dict(os.environ, self.environment(service, function)), self._counted_clients():
+            aws.dynamodb.cache_clear()
+            with patch.dict(os.environ, self.environment(service, function)):
                 self._handlers[service, function] = getattr(importlib.import_module(module), attribute)
         return self._handlers[service, function]
 
+    def invoke(self, service: str, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """One invocation of a function; where it dies, CrashError, and the next one finds a new process."""
+        try:
+            return self.handler(service, function)(event, Context())
+        except CrashError:
+            self.forget(service, function)
+            raise
+
     def forget(self, service: str, function: str) -> None:
         """The function's next call finds a new process."""
-        del self._handlers[service, function]
+        self._handlers.pop((service, function), None)
+
+    def snapshot(self) -> "Snapshot":
+        """What is in the tables, their streams and the mail."""
+        tables = _backend("dynamodb").tables
+        return Snapshot(
+            items={name: copy.deepcopy(table.items) for name, table in tables.items()},
+            streams={name: list(table.stream_shard.items) for name, table in tables.items() if table.stream_shard},
+            seen=dict(self._seen),
+            mails=self.mails(),
+        )
+
+    def restore(self, then: "Snapshot") -> None:
+        """As it was, with empty queues and new processes: faster than another cloud."""
+        for name, table in _backend("dynamodb").tables.items():
+            table.items = copy.deepcopy(then.items[name])
+            if table.stream_shard:
+                table.stream_shard.items[:] = then.streams[name]
+        for name, queue in _backend("sqs").queues.items():
+            queue.last_purged_at = None  # or it would have to wait a minute
+            _backend("sqs").purge_queue(name)
+        _backend("ses").sent_messages[:] = then.mails
+        self._seen = dict(then.seen)
+        self._handlers.clear()
 
     def relay(self, service: str) -> int:
         """Carries what is new in a service's stream to its relay; gives how many records passed the filter."""
@@ -147,7 +196,7 @@ class Cloud:
         new = self.streams.get_records(ShardIterator=first["ShardIterator"], Limit=10_000)["Records"][seen:]
         records = [record for record in new if _announces(record)]
         if records:
-            result = self.handler(service, "relay")({"Records": records}, Context())
+            result = self.invoke(service, "relay", {"Records": records})
             assert result == {"batchItemFailures": []}, result
         self._seen[arn] = seen + len(new)
         return len(records)
@@ -175,7 +224,7 @@ class Cloud:
             rng.shuffle(records)
         for _ in range(times if records else 0):
             try:
-                answer = self.handler(service, "consumer")({"Records": records}, Context())
+                answer = self.invoke(service, "consumer", {"Records": records})
                 failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
             except CrashError:
                 failed = {record["messageId"] for record in records}
@@ -210,7 +259,7 @@ class Cloud:
                 }
                 for n, body in enumerate(bodies[start : start + 10])
             ]
-            failures += self.handler(service, "consumer")({"Records": records}, Context())["batchItemFailures"]
+            failures += self.invoke(service, "consumer", {"Records": records})["batchItemFailures"]
         return failures
 
     def redrive(self, service: str) -> int:
@@ -246,9 +295,7 @@ class Cloud:
 
     def mails(self) -> list[Any]:
         """The e-mails that SES has taken."""
-        from moto.backends import get_backend
-
-        return list(get_backend("ses")["123456789012"][REGION].sent_messages)
+        return sent_mails()
 
     def _deploy(self, name: str) -> None:
         template = self._templates[name]
@@ -300,20 +347,6 @@ class Cloud:
             return self._physical[stack][value["Ref"]]
         return str(self._templates[stack]["Resources"][value["Ref"]]["Properties"]["Name"])
 
-    @contextmanager
-    def _counted_clients(self) -> Iterator[None]:
-        make = boto3.client
-
-        def counted(*args: Any, **options: Any) -> Any:
-            client = make(*args, **options)
-            self.calls.install(client)
-            return client
-
-        aws.dynamodb.cache_clear()
-        with patch("boto3.client", counted):
-            # Clients that are made when something first fails are made within the handler: they are not counted.
-            yield
-
 
 def read_templates(directory: Path) -> dict[str, dict[str, Any]]:
     """The templates of a synthesized app, by stack."""
@@ -321,6 +354,18 @@ def read_templates(directory: Path) -> dict[str, dict[str, Any]]:
         path.name.removesuffix(".template.json"): json.loads(path.read_text())
         for path in directory.glob("*.template.json")
     }
+
+
+def sent_mails() -> list[Any]:
+    """The e-mails that SES has taken, as moto keeps them."""
+    return list(_backend("ses").sent_messages)
+
+
+def _backend(service: str) -> Any:
+    """What moto keeps of a service."""
+    from moto.backends import get_backend
+
+    return get_backend(cast(Any, service))[ACCOUNT][REGION]
 
 
 def _announces(record: Mapping[str, Any]) -> bool:

@@ -24,26 +24,15 @@ NOON = millis("2026-01-31T12:00:00.000Z")
 HOUR = 3_600_000
 
 
-class CountedSession(boto3.Session):
-    """A session whose clients' calls are counted, and can be made to fail, like those of the functions."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(region_name=REGION)
-        self._cloud = cloud
-
-    def client(self, *args: Any, **options: Any) -> Any:
-        client: Any = super().client(*args, **options)
-        self._cloud.calls.install(client)
-        return client
-
-
 class Desk:
     """Where the operator sits, and what the tests need to see beside."""
 
     def __init__(self, cloud: Cloud, directory: Path) -> None:
         self.cloud = cloud
         self.directory = directory
-        self.stage = Stage(LOCAL, REGION, CountedSession(cloud))
+        session = boto3.Session(region_name=REGION)
+        cloud.calls.install(session)  # its clients' calls are counted, and can be made to fail, like the functions'
+        self.stage = Stage(LOCAL, REGION, session)
         self.outputs = Outputs(
             api="",
             endpoint=None,

@@ -1,8 +1,9 @@
 """Events as other services would announce them, for handing to one service alone."""
 
+import json
 import uuid
 
-from tidings.clock import rfc3339
+from tidings.clock import millis, rfc3339
 from tidings.contracts import Address, Money, OrderLine, OrderPlaced
 from tidings.events import Contract, Event, encode, event_id
 
@@ -44,3 +45,32 @@ def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", pr
         payment_method=method,
     )
     return fact(order, "orders", data)
+
+
+def at(body: str, milliseconds: int) -> str:
+    """The same event, so much later."""
+    event = json.loads(body)
+    return json.dumps(event | {"time": rfc3339(millis(event["time"]) + milliseconds)})
+
+
+def bounce(order: str, kind: str, message: str = "m-1") -> str:
+    """SES's report, as its rule passes it on (Amazon SES Developer Guide, "Bounce record")."""
+    tags = {
+        "order": [order],
+        "kind": [kind],
+        "correlation": [b"test".hex()],
+        "trace": ["00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"],
+        "ses:configuration-set": ["tidings"],
+    }
+    return json.dumps(
+        {
+            "eventType": "Bounce",
+            "bounce": {
+                "bounceType": "Permanent",
+                "bounceSubType": "General",
+                "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
+                "timestamp": "2026-01-31T08:30:00.123Z",
+            },
+            "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
+        }
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.services import discover
-from tests.integration.cloud import Cloud, Context
+from tests.integration.cloud import Cloud
 
 ADDRESS = {
     "name": "A. Customer",
@@ -66,7 +66,7 @@ class Shop:
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        answer = self.cloud.handler(_service(method, path), "api")(event, Context())
+        answer = self.cloud.invoke(_service(method, path), "api", event)
         return Answer(
             answer["statusCode"],
             {name.lower(): value for name, value in answer["headers"].items()},

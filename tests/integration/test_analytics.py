@@ -1,7 +1,6 @@
 """The figures of sales on real tables: whatever the order, the batches, the crashes and the number of deliveries."""
 
 import random
-from collections import Counter
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
@@ -23,7 +22,6 @@ from tests.integration.batches import (
 from tests.integration.cloud import Cloud
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
-from tests.integration.test_crashes import run_with_every_crash
 from tidings.clock import now, rfc3339
 from tidings.contracts import OrderCancelled
 
@@ -177,45 +175,6 @@ def test_what_is_counted_on_several_shards_is_summed(shop: Shop) -> None:
     rows = [item for item in shop.cloud.items(shop.cloud.table("analytics")) if item["sk"]["S"] == f"{DAY}#mug"]
     assert len(rows) > 1
     assert sales(shop)[DAY]["total"]["placed"] == sum(int(row["placed"]["N"]) for row in rows) == 30
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_batch_that_died_anywhere_is_counted_once(shop: Shop, moment: str) -> None:
-    orders = [[new_order() for _ in range(3)]]
-    shop.cloud.handler("analytics", "consumer")
-
-    def deliver() -> None:
-        lines = [(f"sku-{n}", 1) for n in range(40)]
-        hand_at_once(shop.cloud, "analytics", [placed(order, *lines[n * 5 :]) for n, order in enumerate(orders[-1])])
-
-    def check() -> None:
-        total = sales(shop)[DAY]["total"]
-        assert total["placed"] == 3 * len(orders)
-        orders.append([new_order() for _ in range(3)])
-
-    assert run_with_every_crash(shop.cloud, moment, deliver, check) == 2
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_an_order_too_large_for_one_transaction_that_died_anywhere_is_counted_whole(shop: Shop, moment: str) -> None:
-    orders = [new_order()]
-    lines = [(f"sku-{n}", 1) for n in range(50)]
-    shop.cloud.handler("analytics", "consumer")
-
-    def deliver() -> None:
-        order = orders[-1]
-        hand_at_once(shop.cloud, "analytics", [next_day(cancelled(order)), placed(order, *lines)])
-
-    def check() -> None:
-        found = sales(shop)
-        assert found[DAY]["total"]["placed"] == found[NEXT_DAY]["total"]["cancelled"]["customer"] == len(orders)
-        were_placed = Counter(each["total"]["placed"] for each in found[DAY]["products"])
-        were_cancelled = Counter(each["total"]["cancelled"]["customer"] for each in found[NEXT_DAY]["products"])
-        assert were_placed == were_cancelled == {len(orders): 50}
-        orders.append(new_order())
-
-    # It is read, and written in two transactions.
-    assert run_with_every_crash(shop.cloud, moment, deliver, check) == 3
 
 
 @pytest.mark.parametrize("call", ["BatchGetItem", "TransactWriteItems"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cloud import Cloud
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import bounce, fact, new_order, placed
 from tests.integration.shop import Shop
 from tidings.contracts import Money, OrderCancelled, PaymentCaptured
 
@@ -129,29 +129,6 @@ def test_a_service_that_is_down_delays_nobody_else_and_catches_up(shop: Shop) ->
     shop.cloud.settle()
     assert len(shop.cloud.mails()) == 1
     assert len(shop.timeline(order)) == 6
-
-
-def bounce(order: str, kind: str, message: str = "m-1") -> str:
-    """SES's report, as its rule passes it on (Amazon SES Developer Guide, "Bounce record")."""
-    tags = {
-        "order": [order],
-        "kind": [kind],
-        "correlation": [b"test".hex()],
-        "trace": ["00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"],
-        "ses:configuration-set": ["tidings"],
-    }
-    return json.dumps(
-        {
-            "eventType": "Bounce",
-            "bounce": {
-                "bounceType": "Permanent",
-                "bounceSubType": "General",
-                "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
-                "timestamp": "2026-01-31T08:30:00.123Z",
-            },
-            "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
-        }
-    )
 
 
 def test_a_bounce_is_announced_once_and_the_address_is_not_tried_again(cloud: Cloud) -> None:

@@ -4,13 +4,10 @@ import random
 from itertools import permutations
 from typing import Any
 
-import pytest
-
 from tests.integration.batches import break_at, clear, confirmed, hand_at_once, mend, sums
 from tests.integration.cloud import Cloud
 from tests.integration.facts import new_order
 from tests.integration.shop import Shop
-from tests.integration.test_crashes import run_with_every_crash
 
 
 def buy(cloud: Cloud, *products: str, times: int = 1) -> None:
@@ -126,27 +123,6 @@ def test_shuffled_batches_with_repeats_give_the_same_counts(cloud: Cloud, chance
         for batch in (deliveries[:cut], deliveries[cut:]):
             assert hand_at_once(cloud, "recommendation", batch) == []
         assert sums(cloud, "recommendation") == expected
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_batch_that_died_anywhere_is_counted_once(shop: Shop, moment: str) -> None:
-    # Two of the largest baskets, without a pair in common: a transaction each.
-    baskets = [[(f"{letter}-{n}", 1) for n in range(10)] for letter in "ab"]
-    orders = [(new_order(), new_order())]
-    shop.cloud.handler("recommendation", "consumer")
-
-    def deliver() -> None:
-        bodies = [confirmed(order, *basket) for order, basket in zip(orders[-1], baskets, strict=True)]
-        hand_at_once(shop.cloud, "recommendation", bodies)
-
-    def check() -> None:
-        for sku in ("a-0", "b-0"):
-            found = recommended(shop, sku)
-            assert {count for _, count in found} == {len(orders)}
-            assert len(found) == 9
-        orders.append((new_order(), new_order()))
-
-    assert run_with_every_crash(shop.cloud, moment, deliver, check) == 3
 
 
 def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(shop: Shop) -> None:

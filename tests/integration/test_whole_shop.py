@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from tests.integration.cloud import Cloud
-from tests.integration.facts import ADDRESS, fact, new_order, placed
+from tests.integration.facts import ADDRESS, at, fact, new_order, placed
 from tests.integration.shop import Shop
 from tidings.contracts import Money, OrderCancelled, OrderConfirmed, OrderLine
 
@@ -150,10 +150,3 @@ def test_fraud_flags_the_same_orders_in_every_order_of_events(cloud: Cloud, chan
         assert cloud.hand("fraud", *shuffled) == []
         found.append([n for n, order in enumerate(orders) if cloud.item("fraud", order)])
     assert found == [[3, 4, 5]] * 8
-
-
-def at(body: str, milliseconds: int) -> str:
-    from tidings.clock import millis, rfc3339
-
-    event = json.loads(body)
-    return json.dumps(event | {"time": rfc3339(millis(event["time"]) + milliseconds)})
