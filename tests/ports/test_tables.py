@@ -7,9 +7,9 @@ import pytest
 from tests.ports.implementations import Ports
 from tidings.decisions import Adjust
 from tidings.item import Attributes
-from tidings.ledger import LostOrdersError, Tally, Write
+from tidings.ledger import Tally
 from tidings.relay import announced
-from tidings.table import LostError, RefusedError
+from tidings.table import LostError, LostOrdersError, RefusedError, Write
 
 A_MUG = Adjust("stock#mug", {"available": -1, "reserved": 1}, at_least={"available": 1})
 
@@ -123,6 +123,32 @@ def test_a_transaction_takes_a_hundred_items_and_no_more(ports: Ports) -> None:
         table.commit(item("order", 1), 0, adjusts)
     table.commit(item("order", 1), 0, adjusts[1:])
     assert (table.get("stock#0"), table.get("order")) == (None, item("order", 1))
+
+
+def test_several_orders_are_written_together_with_one_adjustment(ports: Ports) -> None:
+    table = stocked(ports, mug=10)
+    two_mugs = Adjust("stock#mug", {"available": -2, "reserved": 2}, at_least={"available": 2})
+    table.commit_all([Write("one", item("one", 1), 0), Write("two", item("two", 1), 0)], [two_mugs])
+    assert (table.get("one"), table.get("two")) == (item("one", 1), item("two", 1))
+    assert table.get("stock#mug")["reserved"] == {"N": "2"}
+
+
+def test_of_several_orders_all_that_are_lost_are_told_and_none_is_written(ports: Ports) -> None:
+    table = stocked(ports, mug=10)
+    table.commit(item("one", 1), 0)
+    with pytest.raises(LostOrdersError) as lost:
+        table.commit_all([Write("one", item("one", 1), 0), Write("two", item("two", 1), 0)], [A_MUG])
+    assert lost.value.found == {"one": item("one", 1)}
+    assert (table.get("two"), "reserved" in table.get("stock#mug")) == (None, False)
+
+
+def test_several_orders_are_refused_together_with_what_was_found(ports: Ports) -> None:
+    table = stocked(ports, mug=1)
+    two_mugs = Adjust("stock#mug", {"available": -2, "reserved": 2}, at_least={"available": 2})
+    with pytest.raises(RefusedError) as refused:
+        table.commit_all([Write("one", item("one", 1), 0), Write("two", item("two", 1), 0)], [two_mugs])
+    assert refused.value.refused.adjusts == ((two_mugs, {"pk": {"S": "stock#mug"}, "available": {"N": "1"}}),)
+    assert (table.get("one"), table.get("two")) == (None, None)
 
 
 def test_the_stream_tells_of_each_write_what_was_there_and_what_is_in_the_order_of_the_writes(ports: Ports) -> None:

@@ -20,9 +20,9 @@ from tidings.contracts import Address, Money
 from tidings.decisions import Adjust
 from tidings.events import Event
 from tidings.item import Attributes
-from tidings.ledger import Ledger, Tally, Write
+from tidings.ledger import Ledger, Tally
 from tidings.relay import Entry, Topic
-from tidings.table import ConflictError, Table
+from tidings.table import ConflictError, Table, Write
 
 T = TypeVar("T")
 
@@ -148,6 +148,14 @@ class FaultyTable:
             self.committed(item)
 
         self.calls.make("commit", act)
+
+    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+        def act() -> None:
+            self.table.commit_all(writes, adjusts)
+            for write in writes:
+                self.committed(write.item)
+
+        self.calls.make("commit all", act)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from functions.payment import reactions as payment
 from tests.simulation import redrive
 from tests.simulation.ports.ledger import MemoryLedger
 from tests.simulation.ports.table import MemoryTable
-from tidings import relay
+from tidings import batch_reactor, relay
 from tidings.consumer import Consumer
 from tidings.reactor import OrderReactor
 
@@ -94,9 +94,9 @@ MUTATIONS = [
     ),
     _mutation(
         "the version's condition is left out",
-        MemoryTable.commit,
-        'if (int(found["version"]["N"]) if found else 0) != expected:',
-        "if False:",
+        MemoryTable._is_lost,
+        'return (int(found["version"]["N"]) if found else 0) != write.expected',
+        "return False",
         RECORDED,
         STATUSES,
         PAID,
@@ -211,6 +211,13 @@ MUTATIONS = [
         SALES,
         PAIRS,
         IMPLIED,
+    ),
+    _mutation(
+        "a batch's orders ask for less than they take",
+        batch_reactor.summed,
+        "leasts.setdefault(adjust.key, Counter()).update(adjust.at_least)",
+        "leasts.setdefault(adjust.key, Counter())",
+        NEGATIVE,
     ),
     _mutation(
         "a redrive sends under the old deduplication id",

@@ -54,6 +54,7 @@ from tests.simulation.ports.table import MemoryStock, MemoryTable
 from tests.simulation.ports.topic import MemoryTopic
 from tests.simulation.tasks import Task, Tasks
 from tests.simulation.violation import ViolationError
+from tidings.batch_reactor import BatchReactor
 from tidings.consumer import Consumer, Parse, Prepare, React, any_event, contracted, unprepared
 from tidings.fold import Counting, Fold
 from tidings.item import Attributes
@@ -278,6 +279,9 @@ class Shop:
             fold = Fold(of.service, counting, ledger, pause=self.calls.pause, choose=self.choices.below)
             return fold.open_order, fold.prepare
         reactor = self._reactor(of.service, of.table, self._perform(of))
+        if of.service is inventory:
+            batch = BatchReactor(reactor, self._executor)
+            return batch.open_order, batch.prepare
         return lambda order: reactor.order(order).react, unprepared
 
     def _perform(self, of: Deployed) -> Perform:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from tidings.item import Attributes
-from tidings.ledger import MAX_ACTIONS, LostOrdersError, Tally, Write
+from tidings.ledger import Tally
+from tidings.table import MAX_ACTIONS, LostOrdersError, Write
 
 Number = tuple[str, str, str]
 """A partition, a row and a name."""

@@ -7,8 +7,7 @@ from functions.inventory.reactions import stock_key
 from functions.inventory.stock import Level
 from tidings.decisions import Adjust, Refused
 from tidings.item import Attributes
-from tidings.ledger import MAX_ACTIONS
-from tidings.table import LostError, RefusedError
+from tidings.table import MAX_ACTIONS, LostError, LostOrdersError, RefusedError, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -37,20 +36,29 @@ class MemoryTable:
 
     def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
         key = item["pk"]["S"]
-        found = self.items.get(key)
-        if (int(found["version"]["N"]) if found else 0) != expected:
-            raise LostError(found)
-        if adjusts:
-            self._adjust(key, adjusts)
-        self.put(key, item)
+        try:
+            self.commit_all([Write(key, item, expected)], adjusts)
+        except LostOrdersError as lost:
+            raise LostError(lost.found[key]) from lost
+
+    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+        keys = {*(write.order for write in writes), *(adjust.key for adjust in adjusts)}
+        if not len(writes) + len(adjusts) == len(keys) <= MAX_ACTIONS:
+            raise ValueError("ValidationException: too many items, or one of them twice")
+        if lost := {write.order: self.items.get(write.order) for write in writes if self._is_lost(write)}:
+            raise LostOrdersError(lost)
+        self._adjust(adjusts)
+        for write in writes:
+            self.put(write.order, write.item)
 
     def number(self, key: str, name: str) -> int:
         return int(self.items.get(key, {}).get(name, {"N": "0"})["N"])
 
-    def _adjust(self, key: str, adjusts: Sequence[Adjust]) -> None:
-        keys = {key, *(adjust.key for adjust in adjusts)}
-        if not len(adjusts) + 1 == len(keys) <= MAX_ACTIONS:
-            raise ValueError("ValidationException: too many items, or one of them twice")
+    def _is_lost(self, write: Write) -> bool:
+        found = self.items.get(write.order)
+        return (int(found["version"]["N"]) if found else 0) != write.expected
+
+    def _adjust(self, adjusts: Sequence[Adjust]) -> None:
         if refused := tuple((adjust, self.items.get(adjust.key)) for adjust in adjusts if not self._allows(adjust)):
             raise RefusedError(Refused(refused))
         for adjust in adjusts:
