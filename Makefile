@@ -23,7 +23,7 @@ endef
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; PYTHON (the first that is 3.11 or later)"
+	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; HISTORIES (2000) and SEED; PYTHON (the first that is 3.11 or later)"
 
 install: $(VENV)/.installed node_modules/.installed ## Install everything pinned, here in this folder
 

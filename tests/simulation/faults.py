@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import accumulate
 from typing import Any, NoReturn, TypeVar
 
@@ -26,17 +27,23 @@ from tidings.table import ConflictError, Table, Write
 
 T = TypeVar("T")
 
-FAULTS = (
-    "others go first",
-    "others go next",
-    "throttled",
-    "answer lost",
-    "dies before",
-    "dies after",
-    "slow",
-    "in conflict",
-    "done twice",
-)
+
+class Fault(IntEnum):
+    """What may befall a call; the numbers are those of the choice, of which 0 is none of these."""
+
+    OTHERS_GO_FIRST = 1
+    OTHERS_GO_NEXT = 2
+    THROTTLED = 3
+    UNANSWERED = 4
+    DIES_BEFORE = 5
+    DIES_AFTER = 6
+    SLOW = 7
+    IN_CONFLICT = 8
+    DONE_TWICE = 9
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", " ")
+
 
 SLOWEST = 15
 """Seconds that a slow call takes at most, less than a function's time."""
@@ -61,8 +68,18 @@ class Weather:
 
     def __post_init__(self) -> None:
         fails, dies = self.failures, self.crashes
-        odds = (self.switches / 2, self.switches / 2, fails, fails, dies, dies, fails / 4, fails, fails)
-        self.edges = tuple(accumulate(odds))
+        odds = {
+            Fault.OTHERS_GO_FIRST: self.switches / 2,
+            Fault.OTHERS_GO_NEXT: self.switches / 2,
+            Fault.THROTTLED: fails,
+            Fault.UNANSWERED: fails,
+            Fault.DIES_BEFORE: dies,
+            Fault.DIES_AFTER: dies,
+            Fault.SLOW: fails / 4,
+            Fault.IN_CONFLICT: fails,
+            Fault.DONE_TWICE: fails,
+        }
+        self.edges = tuple(accumulate(odds[fault] for fault in Fault))
 
 
 class Calls:
@@ -96,37 +113,37 @@ class Calls:
 
     def _fail(self, fault: int, task: Task, name: str, act: Callable[[], T], *, once: bool) -> T:
         if self._note:
-            self._note(f"    {task.name}: {name}: {FAULTS[fault - 1]}")
+            self._note(f"    {task.name}: {name}: {Fault(fault)}")
         self._before(fault, task, name)
         answer = act()
         match fault:
-            case 4:
+            case Fault.UNANSWERED:
                 raise TimeoutError(f"no answer to {name}")
-            case 6:
+            case Fault.DIES_AFTER:
                 self._die(task, f"dies after {name}")
-            case 9 if not once:
+            case Fault.DONE_TWICE if not once:
                 return act()
-            case 2:
+            case Fault.OTHERS_GO_NEXT:
                 self._tasks.pause()
         return answer
 
     def _before(self, fault: int, task: Task, name: str) -> None:
         match fault:
-            case 1:
+            case Fault.OTHERS_GO_FIRST:
                 self._tasks.pause()
-            case 3:
+            case Fault.THROTTLED:
                 raise ThrottledError(f"{name} is throttled")
-            case 5:
+            case Fault.DIES_BEFORE:
                 self._die(task, f"dies before {name}")
-            case 7:
+            case Fault.SLOW:
                 self._clock.now += SECOND * (1 + self._choices.below(SLOWEST))
-            case 8 if name.startswith("commit"):
+            case Fault.IN_CONFLICT if name.startswith("commit"):
                 raise ConflictError("a transaction holds the item")
         if self._clock.now >= task.deadline:
             self._die(task, f"time is up before {name}")
 
     def _die(self, task: Task, how: str) -> NoReturn:
-        if self._note:
+        if self._note and not how.startswith("dies"):
             self._note(f"    {task.name}: {how}")
         raise CrashError(how)
 
