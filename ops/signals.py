@@ -21,7 +21,7 @@ def alarms_on(stage: Stage) -> list[Alarm]:
     """The alarms of the stage that are on, the latest first."""
     client = stage.session.client("cloudwatch", endpoint_url=stage.endpoint)
     pages = client.get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=stage.prefix, StateValue="ALARM", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        AlarmNamePrefix=stage.prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
     found = [
         Alarm(
@@ -31,6 +31,7 @@ def alarms_on(stage: Stage) -> list[Alarm]:
         )
         for page in pages
         for each in [*page.get("CompositeAlarms", []), *page.get("MetricAlarms", [])]
+        if each["StateValue"] == "ALARM"
     ]
     return sorted(found, key=lambda alarm: alarm.since, reverse=True)
 

@@ -32,14 +32,12 @@ def order(shop: Deployed, operator: User, customer: User) -> str:
 
 
 @pytest.fixture
-def dead_letter(shop: Deployed) -> str:
+def dead_letter(shop: Deployed) -> None:
     """A message that failed, for what looks at such, sends them back or drops them."""
-    poison = f"poison {uuid.uuid4()}"
-    shop.client("sqs").send_message(QueueUrl=shop.outputs.services[SERVICE].queue, MessageBody=poison)
-    wait_until(
-        lambda: any(letter["Body"] == poison for letter in shop.dead_letters(SERVICE)), SECONDS, "the dead letter"
-    )
-    return poison
+    if not shop.dead_letters(SERVICE):
+        queue = shop.outputs.services[SERVICE].queue
+        shop.client("sqs").send_message(QueueUrl=queue, MessageBody=f"poison {uuid.uuid4()}")
+    wait_until(lambda: shop.dead_letters(SERVICE), SECONDS, "the dead letter")
 
 
 def test_there_are_commands_of_ours_in_every_entry() -> None:
@@ -48,9 +46,9 @@ def test_there_are_commands_of_ours_in_every_entry() -> None:
         assert all(command.startswith("tidings ") for command in commands(entry))
 
 
+@pytest.mark.usefixtures("dead_letter")
 @pytest.mark.parametrize("command", commands(TEXT))
-def test_a_command_of_the_runbook_does_its_work(command: str, shop: Deployed, order: str, dead_letter: str) -> None:
-    assert dead_letter
+def test_a_command_of_the_runbook_does_its_work(command: str, shop: Deployed, order: str) -> None:
     meant = {
         "SERVICE": SERVICE,
         "FUNCTION": f"{SERVICE}-consumer",

@@ -38,8 +38,9 @@ def test_an_order_that_nobody_charges_is_swept_and_a_late_charge_does_not_happen
 ) -> None:
     assert stopped_payment is None
     order = order_id(customer.place({sku: 1}))
-    customer.timeline(order, "StockReserved")
-    assert customer.http.get(f"/orders/{order}").json()["waiting_for"] == ["payment"]
+    wait_until(
+        lambda: customer.http.get(f"/orders/{order}").json()["waiting_for"] == ["payment"], SECONDS, "the reservation"
+    )
 
     def swept() -> str | None:
         done = tidings(shop.cloud.directory, "sweep", "--older-than", "1s")
