@@ -19,7 +19,7 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test lint contracts deploy
+.PHONY: help install run stop test simulate lint contracts deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ stop: ## End the local cloud
 test: install ## Run all tests
 	@$(WITH_NODE) $(BIN)/pytest -n 2 --ignore=tests/system
 	@$(WITH_NODE) $(BIN)/pytest tests/system
+
+simulate: install ## Play HISTORIES (2000) in which everything goes wrong; or the one of SEED, with its trace
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(or $(HISTORIES),2000))
 
 lint: install ## Check style and types
 	@$(BIN)/ruff check

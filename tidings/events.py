@@ -1,7 +1,7 @@
 """The event envelope: CloudEvents 1.0 in structured JSON, as it stands in the tables and travels on the topic."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -97,7 +97,7 @@ def decode(body: str) -> Event[Raw]:
 
 def with_data(event: Event[Any], data: D) -> Event[D]:
     """The same event with its data in another form."""
-    return Event[D](**{name: getattr(event, name) for name in event.__struct_fields__} | {"data": data})
+    return cast("Event[D]", msgspec.structs.replace(event, data=data))
 
 
 def unknown_type(event: Event[Any]) -> PermanentError:

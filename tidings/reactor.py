@@ -90,6 +90,7 @@ class OrderReactor(Generic[S]):
     def _settle(self, item: Item[S], decide: Decide[S], cause: Cause, deadline: int) -> Item[S]:
         lease = Lease(self._reactor.new_token(), deadline)
         result: Any = None
+        acted = False
         for tries in range(MAX_TRIES):
             if cause.key in item.handled:
                 return item
@@ -108,12 +109,16 @@ class OrderReactor(Generic[S]):
             except RefusedError as refused:
                 result = refused.refused
                 continue
-            except ConflictError:
+            except Exception as error:
+                # What was done outside, and cannot be done again unseen, must not go unrecorded for one failed write.
+                if not (acted or isinstance(error, ConflictError)):
+                    raise
                 self._reactor.pause(tries)
                 continue
             if isinstance(decision, Commit):
                 return item
             result = self._perform(decision, lease)
+            acted = not decision.repeatable
         raise LostRaceError(f"order {self._order} kept changing through {MAX_TRIES} tries")
 
     def _perform(self, claimed: Claim[S], lease: Lease) -> Any:

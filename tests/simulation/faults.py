@@ -37,9 +37,6 @@ FAULTS = (
     "in conflict",
     "done twice",
 )
-SWITCH_BEFORE, SWITCH_AFTER, THROTTLE, LOST_ANSWER, CRASH_BEFORE, CRASH_AFTER, SLOW, CONFLICT, TWICE = range(
-    1, len(FAULTS) + 1
-)
 
 SLOWEST = 15
 """Seconds that a slow call takes at most, less than a function's time."""
@@ -100,8 +97,6 @@ class Calls:
     def _fail(self, fault: int, task: Task, name: str, act: Callable[[], T], *, once: bool) -> T:
         if self._note:
             self._note(f"    {task.name}: {name}: {FAULTS[fault - 1]}")
-        if fault not in (SWITCH_BEFORE, SWITCH_AFTER):
-            task.mishaps += 1
         self._before(fault, task, name)
         answer = act()
         match fault:
@@ -133,7 +128,6 @@ class Calls:
     def _die(self, task: Task, how: str) -> NoReturn:
         if self._note:
             self._note(f"    {task.name}: {how}")
-        task.mishaps += 1
         raise CrashError(how)
 
 
@@ -225,22 +219,25 @@ class FaultyGateway:
 
 @dataclass(frozen=True)
 class FaultyMailer:
-    """A mail system, called by a task. `sent` is told of each letter, and of the mishaps that the task had before."""
+    """A mail system, called by a task. `sent` is told of each letter, `unanswered` of those it said nothing of."""
 
     mailer: Mailer
     calls: Calls
-    mishaps: Callable[[], int]
-    sent: Callable[[str, str, int], None]
+    sent: Callable[[str, str], None]
+    unanswered: Callable[[str, str], None]
 
     def send(self, effect: Send, letter: Letter) -> Sent | Rejected:
-        before = self.mishaps()
-
         def act() -> Sent | Rejected:
             answer = self.mailer.send(effect, letter)
-            self.sent(effect.order, effect.kind, before)
+            if isinstance(answer, Sent):
+                self.sent(effect.order, effect.kind)
             return answer
 
-        return self.calls.make(f"send {effect.kind}", act, once=True)
+        try:
+            return self.calls.make(f"send {effect.kind}", act, once=True)
+        except Exception:
+            self.unanswered(effect.order, effect.kind)
+            raise
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from tests.simulation.ports.mail import BAD_ADDRESS
 from tests.simulation.redrive import PERMANENT, redrive
 from tests.simulation.shop import Deployed, Settings, Shop
 from tests.simulation.violation import ViolationError
-from tidings.contracts import PaymentCaptured
-from tidings.events import encode
+from tidings.decisions import Decision, Ignore
 from tidings.item import Cause, Item
 from tidings.relay import Entry, Head
 from tidings.routes import Caller, Problem, Reply, Request
@@ -61,10 +60,10 @@ class Wish:
     key: str
     body: OrderRequest
     answer: OrderView | None = None
+    order: str = field(init=False)
 
-    @property
-    def order(self) -> str:
-        return order_id(self.customer, self.key)
+    def __post_init__(self) -> None:
+        self.order = order_id(self.customer, self.key)
 
 
 @dataclass
@@ -161,29 +160,23 @@ class History:
         ready: list[Callable[[], None]] = [partial(shop.tasks.resume, task) for task in shop.tasks.paused]
         if len(ready) >= MOST_PAUSED:
             return ready
+        now, most = shop.clock.now, shop.settings.concurrency
+        few: list[Callable[[], None]] = []
         for each in self._deployed:
             for lane, records in enumerate(each.stream.lanes):
                 if records and lane not in each.busy:
                     ready.append(partial(shop.relay, each, lane))
+            if each.down_until <= now and each.running < most and (waiting := each.queue.ready()):
+                (ready if waiting >= self._patience else few).append(partial(shop.consume, each))
         # Consumers wait for their batches to fill, as long as there is something else to do.
-        return ready + self._consumers(self._patience) or self._consumers(1)
-
-    def _consumers(self, least: int) -> list[Callable[[], None]]:
-        """Those for which so many messages wait."""
-        shop = self.shop
-        now, most = shop.clock.now, shop.settings.concurrency
-        return [
-            partial(shop.consume, each)
-            for each in self._deployed
-            if each.down_until <= now and each.running < most and each.queue.ready() >= least
-        ]
+        return ready or few
 
     def _act(self) -> bool:
         """Somebody does something, where anybody has anything left to do."""
         if self._pending and self.choices.below(2) == 0:
             self._pending.pop(0)()
             return True
-        kinds = [kind for kind, left in self._budget.items() for _ in range(left)]
+        kinds = [kind for kind, left in self._budget.items() for _ in range(left)] if self._budget else []
         while kinds:
             kind = kinds[self.choices.below(len(kinds))]
             if kind():
@@ -328,7 +321,9 @@ class History:
                 shop.calls.make("answer", lambda: None)
             except Problem as problem:
                 if problem.status != 409:
-                    raise ViolationError("an order that was taken can be cancelled", f"{wish.order}: {problem}") from problem
+                    raise ViolationError(
+                        "an order that was taken can be cancelled", f"{wish.order}: {problem}"
+                    ) from problem
             except Exception as error:  # noqa: BLE001 - a 500 or 503
                 shop.say(f"    failed: {error}")
                 return
@@ -472,13 +467,12 @@ REST = (
 
 def _head(body: str) -> Head:
 
-
     return msgspec.json.decode(body, type=Head)
 
 
-def _time_out(item: Item[reactions.Order]) -> reactions.Decision[reactions.Order]:
+def _time_out(item: Item[reactions.Order]) -> Decision[reactions.Order]:
     if reactions.existing(item).status != "PENDING":
-        return reactions.Ignore()
+        return Ignore()
     return reactions.cancel(item, "timeout")
 
 

@@ -31,6 +31,8 @@ class Facts:
     history: History
     events: dict[str, list[Event[Any]]]
     items: dict[str, dict[str, Any]]
+    types: dict[str, Counter[str]]
+    placed: dict[str, contracts.OrderPlaced]
 
     @classmethod
     def of(cls, history: History) -> "Facts":
@@ -44,21 +46,16 @@ class Facts:
                 events[item.order] += (KNOWN.decode(decode(event)) for event in item.events)
         for log in events.values():
             log.sort(key=lambda event: (event.time, event.id))
-        return cls(history, dict(events), items)
+        types = {order: Counter(event.type for event in log) for order, log in events.items()}
+        placed = {order: event.data for order, log in events.items() for event in log if event.type == "OrderPlaced"}
+        return cls(history, dict(events), items, types, placed)
 
     def state(self, service: str, order: str) -> Any:
         item = self.items[service].get(order)
         return item.state if item else None
 
-    def types(self, order: str) -> Counter[str]:
-        return Counter(event.type for event in self.events[order])
-
     def all_events(self) -> Iterable[Event[Any]]:
         return (event for log in self.events.values() for event in log)
-
-    def data(self, order: str, kind: type[contracts.Contract]) -> Any:
-        """What an event of this type says."""
-        return next((event.data for event in self.events[order] if event.type == kind.__name__), None)
 
 
 def check(history: History) -> None:
@@ -111,10 +108,7 @@ def causes(facts: Facts) -> Iterable[str]:
 def recorded(facts: Facts) -> Iterable[str]:
     shop = facts.history.shop
     announced = {
-        decode(event).id: event
-        for items in facts.items.values()
-        for item in items.values()
-        for event in item.events
+        decode(event).id: event for items in facts.items.values() for item in items.values() for event in item.events
     }
     if lost := announced.keys() - shop.topic.published.keys():
         yield f"not published: {sorted(lost)}"
@@ -130,7 +124,10 @@ def recorded(facts: Facts) -> Iterable[str]:
 @invariant("no order is lost, and none is pending at rest")
 def statuses(facts: Facts) -> Iterable[str]:
     for wish in facts.history.wishes:
-        state, types = facts.state("orders", wish.order), facts.types(wish.order) if wish.order in facts.events else None
+        state, types = (
+            facts.state("orders", wish.order),
+            facts.types[wish.order] if wish.order in facts.events else None,
+        )
         if state is None or types is None:
             yield f"{wish.order} was answered, and is not there"
             continue
@@ -152,7 +149,7 @@ def statuses(facts: Facts) -> Iterable[str]:
 def truth(facts: Facts) -> Iterable[str]:
     told = facts.history.told
     for wish in facts.history.wishes:
-        placed = facts.data(wish.order, contracts.OrderPlaced)
+        placed = facts.placed[wish.order]
         if wish.answer is None:
             yield f"{wish.order} was never answered"
         elif (wish.answer.lines, wish.answer.total) != (placed.lines, placed.total):
@@ -161,7 +158,7 @@ def truth(facts: Facts) -> Iterable[str]:
         if facts.state("orders", order).status != "CANCELLED":
             yield f"the cancellation of {order} was accepted, and it is {facts.state('orders', order).status}"
     for order in told.dispatched:
-        if facts.types(order)["OrderDispatched"] != 1:
+        if facts.types[order]["OrderDispatched"] != 1:
             yield f"the dispatch of {order} was accepted, and nothing was dispatched"
 
 
@@ -179,10 +176,10 @@ def paid(facts: Facts) -> Iterable[str]:
         payments = facts.history.shop.gateway.of_order(order)
         net = sum((payment.captured - payment.refunded) * payment.amount.amount for payment in payments)
         status = facts.state("orders", order).status
-        total = facts.data(order, contracts.OrderPlaced).total.amount
+        total = facts.placed[order].total.amount
         if net != (0 if status == "CANCELLED" else total):
             yield f"{order} is {status}, and of {total} there are {net} paid"
-        types = facts.types(order)
+        types = facts.types[order]
         if types["PaymentCaptured"] > 1 or types["PaymentRefunded"] > 1 or types["PaymentFailed"] > 1:
             yield f"{order} announced {dict(types)}"
 
@@ -202,7 +199,7 @@ def stock(facts: Facts) -> Iterable[str]:
     kept: Counter[str] = Counter()
     for order in facts.events:
         status = facts.state("orders", order).status
-        for line in facts.data(order, contracts.OrderPlaced).lines:
+        for line in facts.placed[order].lines:
             gone[line.sku] += line.quantity if status == "DISPATCHED" else 0
             kept[line.sku] += line.quantity if status == "CONFIRMED" else 0
     for sku in SKUS:
@@ -212,25 +209,25 @@ def stock(facts: Facts) -> Iterable[str]:
             yield f"{sku} is {level}, and should be {on_hand} on hand with {kept[sku]} reserved"
 
 
-@invariant("one e-mail of each kind, and one more at most for each failure between sending and recording")
+@invariant("one e-mail of each kind, and one more at most for each crash between sending and recording")
 def mails(facts: Facts) -> Iterable[str]:
     shop = facts.history.shop
     for order in facts.events:
-        types = facts.types(order)
-        bad = facts.data(order, contracts.OrderPlaced).email == BAD_ADDRESS
+        types = facts.types[order]
+        bad = facts.placed[order].email == BAD_ADDRESS
         due = {"receipt": "PaymentCaptured", "cancellation": "OrderCancelled", "dispatch": "OrderDispatched"}
         for kind, cause in due.items():
             sent = shop.mailer.sent[order, kind]  # type: ignore[index]  # kind is one of the three
             least = int(types[cause] > 0 and not bad)
-            if not least <= sent <= least * (1 + shop.allowed.get((order, kind), 0)):
-                yield f"{sent} {kind} of {order}, with {shop.allowed.get((order, kind), 0)} failures"
+            if not least <= sent <= least * (1 + shop.allowed[order, kind]):
+                yield f"{sent} {kind} of {order}, with {shop.allowed[order, kind]} crashes"
 
 
 @invariant("points are what confirmed orders have earned")
 def points(facts: Facts) -> Iterable[str]:
     earned: Counter[str] = Counter()
     for order in facts.events:
-        placed, types = facts.data(order, contracts.OrderPlaced), facts.types(order)
+        placed, types = facts.placed[order], facts.types[order]
         if types["OrderConfirmed"] and not types["OrderCancelled"]:
             earned[placed.customer] += placed.total.amount // 100
     table = facts.history.shop.deployed["loyalty"].table
@@ -257,7 +254,7 @@ def flags(facts: Facts) -> Iterable[str]:
             many = len(before) if rule.by == "customer" else len({customer for _, customer in before})
             if many > rule.most:
                 suspects.add(order)
-    flagged = {order for order in facts.events if facts.types(order)["OrderFlagged"]}
+    flagged = {order for order in facts.events if facts.types[order]["OrderFlagged"]}
     if flagged != suspects:
         yield f"flagged {sorted(flagged)}, and not {sorted(suspects)}"
 
@@ -302,8 +299,8 @@ def _row(day: str, product: str, name: str) -> tuple[str, str, str]:
 def pairs(facts: Facts) -> Iterable[str]:
     expected: Counter[tuple[str, str, str]] = Counter()
     for order in facts.events:
-        if facts.types(order)["OrderConfirmed"]:
-            skus = {line.sku for line in facts.data(order, contracts.OrderPlaced).lines}
+        if facts.types[order]["OrderConfirmed"]:
+            skus = {line.sku for line in facts.placed[order].lines}
             expected.update((f"with#{one}", other, "rank") for one, other in permutations(skus, 2))
     sums = facts.history.shop.deployed["recommendation"].ledger.sums()
     counted = {cell: n // ONE for cell, n in sums.items()}

@@ -11,7 +11,8 @@ from typing import Any, cast
 from functions.fraud.investigation import Investigation
 from functions.inventory import reactions as inventory
 from functions.loyalty import reactions as loyalty
-from functions.orders import api, reactions as orders
+from functions.orders import api
+from functions.orders import reactions as orders
 from functions.payment import reactions as payment
 from tests.simulation import redrive
 from tests.simulation.ports.ledger import MemoryLedger
@@ -57,14 +58,14 @@ def _compiled(mutation: Mutation, function: FunctionType) -> CodeType:
         raise ValueError(f"{mutation.name}: {mutation.before!r} stands {source.count(mutation.before)} times in it")
     # Without its decorators and annotations, which would need what its module imports.
     module: dict[str, Any] = {}
-    head, _, body = source.partition("def ")
+    body = source.partition("def ")[2]
     changed = f"from __future__ import annotations\ndef {body}".replace(mutation.before, mutation.after)
     exec(compile(changed, function.__code__.co_filename, "exec"), function.__globals__ | {}, module)  # noqa: S102 - our own source
     return cast("FunctionType", module[function.__name__]).__code__
 
 
 NEGATIVE = "stock is never negative"
-MAILS = "one e-mail of each kind, and one more at most for each failure between sending and recording"
+MAILS = "one e-mail of each kind, and one more at most for each crash between sending and recording"
 PAID = "a confirmed order is paid once, and a cancelled one not at all"
 ONCE = "money moves at most once each way"
 HELD = "a confirmed order holds its goods, and a cancelled one none"

@@ -1,7 +1,8 @@
 """Runs histories, and tells of one that fails how to have it again."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.simulation.choices import Drawn
@@ -9,8 +10,10 @@ from tests.simulation.history import History
 from tests.simulation.shrink import Failure, failure, failure_of, shrink
 
 ORDERS = 20
-SHRINKING = 20.0
+SHRINKING = 30.0
 """Seconds."""
+
+MOST_LINES = 120
 
 Note = Callable[[str], None]
 
@@ -50,11 +53,28 @@ def explained(seed: int, found: Failure, seconds: float = SHRINKING) -> str:
         [
             f"{found.violation}",
             f"make simulate SEED={seed} plays it again.",
-            f"The shortest history found: {short.orders} orders, {len(short.unplain)} choices.",
-            *trace[-TRACE_LINES:],
+            f"The shortest history found has {short.orders} orders and {len(short.unplain)} choices:",
+            *concerning(trace, f"{again.violation}")[-MOST_LINES:],
             f"{again.violation}",
         ]
     )
 
 
-TRACE_LINES = 120
+def concerning(trace: Sequence[str], violation: str) -> list[str]:
+    """The lines of a trace about the orders that a violation names; all of them where it names none."""
+    orders = {order[:8] for order in _ORDER.findall(violation)}
+    kept: list[str] = []
+    invocations: set[str] = set()
+    for line in trace:
+        named = any(order in line for order in orders)
+        number = _INVOCATION.search(line)
+        if named and number:
+            invocations.add(number[0])
+        if not orders or named or not (number or _SHORT_ORDER.search(line)) or (number and number[0] in invocations):
+            kept.append(line)
+    return kept
+
+
+_ORDER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SHORT_ORDER = re.compile(r"\b[0-9a-f]{8}\b")
+_INVOCATION = re.compile(r"#\d+")

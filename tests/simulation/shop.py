@@ -1,5 +1,6 @@
 """The whole shop in one process: each service's real decisions and the real runtime, over ports in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ from tests.simulation.ports.mail import MemoryMailer
 from tests.simulation.ports.memory import MemoryWindows
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.ports.queue import ConsumersQueue, FifoQueue, MemoryQueue, StandardQueue, Stored
-from tests.simulation.ports.stream import MemoryStream
+from tests.simulation.ports.stream import MemoryStream, Record
 from tests.simulation.ports.table import MemoryStock, MemoryTable
 from tests.simulation.ports.topic import MemoryTopic
 from tests.simulation.tasks import Task, Tasks
@@ -167,7 +168,7 @@ class Shop:
         self.mailer = MemoryMailer()
         self.log = MemoryLog()
         self.products = MemoryProducts()
-        self.allowed: dict[tuple[str, str], int] = {}
+        self.allowed: Counter[tuple[str, str]] = Counter()
         self.refusals = 0.0
         self.lags = 0.0
         self.repeats = 0.0
@@ -189,12 +190,10 @@ class Shop:
         try:
             act()
         except CrashError:
-            pass
+            for order, kind in task.unrecorded:
+                self._allow_another(order, kind)
         finally:
             self.tasks.running = None
-            for mail_sent, mishaps in task.unrecorded.items():
-                if task.mishaps > mishaps:
-                    self.allowed[mail_sent] = self.allowed.get(mail_sent, 0) + 1
 
     def consume(self, to: Deployed) -> None:
         """Hands a batch to a consumer."""
@@ -216,7 +215,7 @@ class Shop:
             finally:
                 of.busy.discard(lane)
 
-        self.say(f"relay of {of.name} #{self._invocations + 1}: {len(batch)} records")
+        self.say(f"relay of {of.name} #{self._invocations + 1}: {_relayed(batch)}")
         self.invoke(f"relay of {of.name}", act)
 
     def orders_api(self) -> OrdersApi:
@@ -286,7 +285,7 @@ class Shop:
             gate = FaultyGateway(self.gateway, self.calls)
             return lambda effect: gateway.perform(gate, effect)
         if of.service is notification:
-            mailer = FaultyMailer(self.mailer, self.calls, lambda: self._task().mishaps, self._sent)
+            mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
             return lambda effect: mail.perform(mailer, effect)
         if of.service is fraud:
             windows = FaultyWindows(self._windows, self.calls)
@@ -305,11 +304,12 @@ class Shop:
         )
 
     def _consume(self, to: Deployed, batch: list[Stored]) -> None:
+        records = [message.record() for message in batch]
         self.say(f"{to.name} #{self._invocations}: {', '.join(_told(message) for message in batch)}")
         process = to.free.pop() if to.free else to.make()
         to.running += 1
         try:
-            answer = process.handle([message.record() for message in batch], self._task().deadline)
+            answer = process.handle(records, self._task().deadline)
             self.calls.make("answer", lambda: None)
         except Exception as error:  # noqa: BLE001 - the messages come back, all of them
             self.say(f"    failed: {error}")
@@ -318,17 +318,21 @@ class Shop:
             to.running -= 1
         to.free.append(process)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        # Of two copies of a message in one batch Lambda cannot tell which has failed.
-        copies = len({message.id for message in batch}) < len(batch)
-        for message in batch:
+        for message, record in zip(batch, records, strict=True):
             if message.id not in failed:
-                to.queue.delete(message.receipt)
+                to.queue.delete(record["receiptHandle"])
                 self._repeat(to.queue, message)
-            elif message.received >= MAX_RECEIVES and not (copies or self._task().unburied):
-                raise ViolationError(
-                    "at its last attempt a message is handled, or buried with its reason",
-                    f"{to.name} hands {_told(message)} back",
-                )
+        self._check_last_attempts(to, [record for record in records if record["messageId"] in failed])
+
+    def _check_last_attempts(self, to: Deployed, handed_back: list[dict[str, Any]]) -> None:
+        last = [each for each in handed_back if each["attributes"]["ApproximateReceiveCount"] == str(MAX_RECEIVES)]
+        # Of two copies of a message in one batch Lambda cannot tell which has failed.
+        copies = len({each["messageId"] for each in handed_back}) < len(handed_back)
+        if last and not (copies or self._task().unburied):
+            raise ViolationError(
+                "at its last attempt a message is handled, or buried with its reason",
+                f"{to.name} hands {last[0]['messageId']} back",
+            )
 
     def _repeat(self, queue: MemoryQueue, message: Stored) -> None:
         """Standard queues hand over some messages again, even days later."""
@@ -356,18 +360,34 @@ class Shop:
     def _refused(self) -> bool:
         return bool(self.refusals) and self.choices.chance(self.refusals)
 
-    def _sent(self, order: str, kind: str, mishaps: int) -> None:
-        self._task().unrecorded[order, kind] = mishaps
+    def _sent(self, order: str, kind: str) -> None:
+        self._task().unrecorded.add((order, kind))
+
+    def _unanswered(self, order: str, kind: str) -> None:
+        """The mail system has taken it, and nobody heard of it: as if the process had ended there."""
+        unrecorded = self._task().unrecorded
+        if (order, kind) in unrecorded:
+            unrecorded.remove((order, kind))
+            self._allow_another(order, kind)
+
+    def _allow_another(self, order: str, kind: str) -> None:
+        self.allowed[order, kind] += 1
 
     def _recorded(self, item: Attributes) -> None:
         """Forgets what was sent once its e-mail is recorded as such."""
         unrecorded = self._task().unrecorded
         if unrecorded:
-            emails = notification.codec.decode(item).state.emails
+            emails = _mailbox.decode(item["state"]["S"]).emails
             for order, kind in list(unrecorded):
-                if order == item["pk"]["S"] and emails[kind].status == "sent":
-                    del unrecorded[order, kind]
+                if order == item["pk"]["S"] and emails[kind]["status"] == "sent":
+                    unrecorded.remove((order, kind))
 
+
+class _Mailbox(msgspec.Struct):
+    emails: dict[str, dict[str, str]]
+
+
+_mailbox = msgspec.json.Decoder(_Mailbox)
 
 LAGS = (10, 100, SECOND, 10 * SECOND, 3 * MINUTE, 10 * MINUTE, 60 * MINUTE, 26 * 60 * MINUTE, 3 * 24 * 60 * MINUTE)
 
@@ -401,6 +421,10 @@ def _never_negative(key: str, _old: Attributes | None, new: Attributes) -> None:
 
 
 WATCHES = {"orders": _legal, "inventory": _never_negative}
+
+
+def _relayed(batch: Iterable[Record]) -> str:
+    return ", ".join(record["dynamodb"]["NewImage"]["pk"]["S"][:8] for record in batch)
 
 
 class _Told(msgspec.Struct):

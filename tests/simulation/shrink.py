@@ -4,10 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.simulation.choices import Replayed
+from tests.simulation.choices import Drawn, Replayed
 from tests.simulation.history import History
 from tests.simulation.invariants import check
 from tests.simulation.violation import ViolationError
+
+SMALLER = (1, 2, 3, 5, 8)
+SEARCHED = 400
+"""Histories of each of these numbers of orders."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +45,30 @@ def failure_of(history: History, orders: int) -> Failure | None:
 
 def shrink(found: Failure, seconds: float) -> Failure:
     """The shortest history found in that time which breaks the same invariant."""
-    until = time.monotonic() + seconds
-    again = True
-    while again and time.monotonic() < until:
-        before = (found.orders, len(found.unplain))
-        found = _fewer_orders(found, until)
-        found = _plainer(found, until)
-        found = _shorter(found, until)
-        again = (found.orders, len(found.unplain)) < before
+    begun = time.monotonic()
+    found = _smaller(found, begun + seconds / 2)
+    return _shorter(_plainer(found, begun + seconds), begun + seconds)
+
+
+def _smaller(found: Failure, until: float) -> Failure:
+    """Another history with fewer orders: what is wrong with many is mostly wrong with few, and found by looking."""
+    for orders in SMALLER:
+        for seed in range(SEARCHED):
+            if orders >= found.orders or time.monotonic() > until:
+                return found
+            new = failure_of(History(Drawn(seed), orders), orders)
+            if _same(new, found):
+                return new or found
     return found
 
 
 def _try(found: Failure, choices: Sequence[int], orders: int) -> Failure | None:
     new = failure(choices, orders)
-    return new if new and new.violation.invariant == found.violation.invariant else None
+    return new if _same(new, found) else None
 
 
-def _fewer_orders(found: Failure, until: float) -> Failure:
-    for orders in range(1, found.orders):
-        if time.monotonic() > until:
-            break
-        if new := _try(found, found.choices, orders):
-            return new
-    return found
+def _same(new: Failure | None, found: Failure) -> bool:
+    return new is not None and new.violation.invariant == found.violation.invariant
 
 
 def _plainer(found: Failure, until: float) -> Failure:

@@ -18,8 +18,7 @@ class Task:
     def __init__(self, name: str, deadline: int) -> None:
         self.name = name
         self.deadline = deadline
-        self.mishaps = 0
-        self.unrecorded: dict[tuple[str, str], int] = {}
+        self.unrecorded: set[tuple[str, str]] = set()
         self.unburied: set[str] = set()
         self.baton = _taken()
 
@@ -97,4 +96,3 @@ def _taken() -> Lock:
     lock = Lock()
     lock.acquire()
     return lock
-

@@ -22,7 +22,7 @@ Mishap = Callable[[Write], None]
 """What becomes of a write, which it is given."""
 
 
-def fails(error: Exception) -> Mishap:
+def fails(error: BaseException) -> Mishap:
     """The write is not done."""
 
     def mishap(_write: Write) -> None:

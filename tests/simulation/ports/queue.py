@@ -220,7 +220,7 @@ class StandardQueue(_Queue):
         del self._stored[message.arrival]
 
     def ready(self) -> int:
-        if self._hidden:
+        if self._hidden and self._hidden[0][0] <= self._clock():
             self._wake()
         return len(self._ready)
 
@@ -294,7 +294,7 @@ class FifoQueue(_Queue):
         self._remove(message)
 
     def ready(self) -> int:
-        if self._hidden:
+        if self._hidden and self._hidden[0][0] <= self._clock():
             self._wake()
         return len(self._free()) if self._groups else 0
 

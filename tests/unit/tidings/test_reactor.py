@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact
-from tests.unit.memory import comes_after, conflicts, fails, unacknowledged, unanswered
+from tests.unit.memory import Mishap, comes_after, conflicts, fails, unacknowledged, unanswered
 from tests.unit.tidings.example import Answered, Asked, Bench, Known, Repeated, add
 from tidings.decisions import Act, Adjust, Claim, Commit, Decision, Ignore, Refused
 from tidings.errors import LostRaceError, RetryableError
@@ -366,11 +366,31 @@ def test_after_a_crash_in_the_act_a_later_delivery_resumes() -> None:
 
 def test_after_a_crash_before_the_record_a_later_delivery_resumes() -> None:
     bench = Bench(claiming, Bell())
-    bench.table.mishaps += [lambda write: write(), fails(TimeoutError("not done"))]
-    with pytest.raises(TimeoutError):
+    bench.table.mishaps += [lambda write: write(), fails(SystemExit())]
+    with pytest.raises(SystemExit):
         bench.deliver(ASKED)
     bench.deliver(ASKED)
     assert words(bench) == ("one?", "one:ring 2")
+
+
+@pytest.mark.parametrize("mishap", [fails(TimeoutError("not done")), unanswered])
+def test_what_was_done_outside_is_recorded_though_a_write_fails(mishap: Mishap) -> None:
+    bell = Bell()
+    bench = Bench(claiming, bell)
+    bench.table.mishaps += [lambda write: write(), mishap]
+    bench.deliver(ASKED, deadline=NOON_MILLIS + 1000)
+    assert bell.rung == ["one"]
+    assert words(bench) == ("one?", "one:ring 1")
+    assert len(bench.pauses) == 1
+    assert [event.sequence for event in answers(bench)] == [1]
+
+
+def test_what_can_never_be_recorded_goes_back() -> None:
+    bench = Bench(claiming, Bell())
+    bench.table.mishaps += [lambda write: write(), *[fails(TimeoutError("not done"))] * MAX_TRIES]
+    with pytest.raises(RetryableError):
+        bench.deliver(ASKED)
+    assert "orders/1" not in bench.item(ORDER).handled
 
 
 def test_another_delivery_is_put_off_while_the_first_is_acting() -> None:
