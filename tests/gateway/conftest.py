@@ -13,7 +13,7 @@ from infra.services import ROOT
 from tests.gateway.bench import Bench, MemoryBench, SimulatedBench, StripeBench
 from tests.gateway.keys import StubSecrets
 from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge, standing
-from tests.integration.conftest import one_call_at_a_time
+from tests.integration.cloud import one_call_at_a_time
 from tests.simulation.clock import VirtualClock
 from tests.simulation.ports.gateway import MemoryGateway
 

@@ -14,8 +14,7 @@ from moto import mock_aws
 
 from tests.gateway.bench import StripeBench
 from tests.gateway.stripe_edge import KEY
-from tests.integration.cloud import Context
-from tests.integration.conftest import one_call_at_a_time
+from tests.integration.cloud import Context, one_call_at_a_time
 from tests.integration.facts import fact, new_order, placed
 from tidings import aws
 from tidings.contracts import OrderCancelled

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import sys
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 import boto3
+from botocore.client import BaseClient
 
 from tidings import aws
 
@@ -346,6 +348,36 @@ class Cloud:
         if value.get("Ref") in self._physical[stack]:
             return self._physical[stack][value["Ref"]]
         return str(self._templates[stack]["Resources"][value["Ref"]]["Properties"]["Name"])
+
+
+@contextmanager
+def one_call_at_a_time() -> Iterator[None]:
+    """moto keeps its tables in plain dictionaries, and transactions in it are not isolated from one another."""
+    lock = threading.RLock()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # where every client's calls come through
+
+    def alone(self: BaseClient, *args: Any, **options: Any) -> Any:
+        with lock:
+            return call(self, *args, **options)
+
+    with patch.object(BaseClient, "_make_api_call", alone):
+        yield
+
+
+def synthesized(directory: Path) -> dict[str, dict[str, Any]]:
+    """The templates of the stage `local`, by stack: those that stand in the directory, or else made there."""
+    from aws_cdk import App
+
+    from infra.application import build
+    from infra.services import discover
+    from infra.stages import STAGES
+
+    if not any(directory.glob("*.template.json")):
+        context = json.loads(Path("cdk.json").read_text())["context"]
+        app = App(outdir=str(directory), context=context)
+        build(app, STAGES["local"], discover())
+        app.synth()
+    return read_templates(directory)
 
 
 def read_templates(directory: Path) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,26 @@
+"""`python -m bench` measures all, `python -m bench KEY …` those figures alone."""
+
+import sys
+
+from bench.report import Report, groups, write
+
+
+def main(wanted: list[str]) -> int:
+    """Measures, reports; 1 where a limit does not hold, 2 where there is no such figure."""
+    known = {key: group for group in groups() for key in group.KEYS}
+    if unknown := [key for key in wanted if key not in known]:
+        print(f"There is no {', '.join(unknown)}; there are: {' '.join(known)}", file=sys.stderr)  # noqa: T201
+        return 2
+    keys = wanted or list(known)
+    report = Report.read()
+    for group in dict.fromkeys(known[key] for key in keys):
+        for figure in group.measure():
+            if figure.key in keys:
+                report.add(figure)
+                print(report.line(figure), flush=True)  # noqa: T201 - what it was called for
+    write(report)
+    return 0 if all(report.ok(key) for key in keys) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

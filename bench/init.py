@@ -1,0 +1,167 @@
+"""The cold start: a fresh interpreter, from its beginning to the end of its first event."""
+
+import compileall
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from bench.figures import Figure, Limit, Paired, Table, paired, wall_time
+from bench.shop import ENVIRONMENT, Invocation, recording
+from infra import assets
+from infra.services import ROOT, discover
+from infra.stages import STAGES
+
+KEYS = ("init.consumer", "init.api", "init.stripe")
+PAIRS = 15
+HERE = Path(__file__).parent
+STRIPE_LOCK = ROOT / "requirements-stripe.txt"
+
+HOW = (
+    "Wall time of a fresh interpreter, from before it is started to the end of its first event, which is the event "
+    "of the happy order for which the function makes the most requests. Layer and code are the assets that are "
+    "deployed, boto3 the pinned one, everything compiled to .pyc on both sides; AWS's answers are those recorded on "
+    f"moto, given below botocore. The bare handler: boto3 client, json, one put. Medians of {PAIRS} pairs."
+)
+
+EMPTY_PUT = {"PutItem": [(200, {}, "{}")]}
+INTENT = {"id": "pi_1", "object": "payment_intent", "metadata": {}, "latest_charge": None}
+STRIPE: Mapping[str, Any] = {
+    "POST /v1/payment_intents": {**INTENT, "status": "requires_confirmation"},
+    "POST /v1/payment_intents/pi_1/confirm": {**INTENT, "status": "succeeded"},
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a fresh interpreter is to do, and in which environment."""
+
+    handler: str
+    event: Mapping[str, Any]
+    answers: Mapping[str, Sequence[Any]]
+    environment: Mapping[str, str]
+    others: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, invocation: Invocation) -> "Task":
+        """A recorded invocation, once more."""
+        answers: dict[str, list[Any]] = {}
+        for call in invocation.calls:
+            if call.answer:
+                told = (call.answer.status, dict(call.answer.headers), call.answer.body.decode())
+                answers.setdefault(call.operation, []).append(told)
+        return cls(_handler(invocation), invocation.event, answers, invocation.environment, {})
+
+
+def measure() -> Iterator[Figure]:
+    """Measures every consumer, the relay, placing an order, and payment with Stripe."""
+    invocations, _ = recording(warm=False)
+    relay = next(each for each in invocations if each.function == "relay")
+    placing = next(each for each in invocations if each.function == "api")
+    payment = Task.of(next(each for each in invocations if each.service == "payment"))
+    tasks = {each.service: Task.of(each) for each in _heaviest(invocations)}
+    tasks["relay"] = Task.of(relay)
+    bare = Task("bench_bare.handler", next(iter(tasks.values())).event, EMPTY_PUT, {}, {})
+    with _deployed() as path, _deployed(STRIPE_LOCK) as path_with_stripe:
+        consumers = {name: _compare(task, bare, path) for name, task in tasks.items()}
+        api = _compare(Task.of(placing), bare, path)
+        stripe = _compare(_with_stripe(payment), bare, path_with_stripe)
+    slowest = max(consumers, key=lambda name: consumers[name].ratio)
+    rows = {**consumers, "placing an order": api, "payment with Stripe": stripe}
+    table = Table(
+        "From a fresh interpreter to the end of the first event",
+        ("÷ bare handler", "ms", "bare handler, ms"),
+        {name: (each.ratio, each.ours * 1000, each.baseline * 1000) for name, each in rows.items()},
+        unit="÷ bare handler",
+        chart="bars",
+    )
+    worst = consumers[slowest]
+    yield Figure(
+        "init.consumer",
+        worst.ratio,
+        f"× ({slowest})",
+        worst.baseline * 1000,
+        f"{HOW} The slowest of all consumers and the relay; the baseline is in milliseconds.",
+        Limit("≤", 1.25),
+        (table,),
+    )
+    yield Figure("init.api", api.ratio, "×", api.baseline * 1000, f"{HOW} Placing an order.", Limit("≤", 1.5))
+    yield Figure(
+        "init.stripe",
+        stripe.ratio,
+        "×",
+        stripe.baseline * 1000,
+        f"{HOW} Payment, over Stripe's library, itself stubbed.",
+    )
+
+
+def _heaviest(invocations: Sequence[Invocation]) -> Iterator[Invocation]:
+    """Of each consumer the invocation with the most calls."""
+    for service in sorted({each.service for each in invocations if each.function == "consumer"}):
+        own = [each for each in invocations if (each.service, each.function) == (service, "consumer")]
+        yield max(own, key=lambda each: len(each.calls) / len(each.types))
+
+
+def _handler(invocation: Invocation) -> str:
+    if invocation.function == "relay":
+        return "tidings.relaying.handler"
+    return f"functions.{invocation.service}.{'serve' if invocation.function == 'api' else 'consume'}.handler"
+
+
+def _with_stripe(simulated: Task) -> Task:
+    """The same charge over Stripe's API, which keeps no table of ours."""
+    environment = {**simulated.environment, "GATEWAY": "stripe", "STRIPE_KEY_ARN": "stripe-key"}
+    answers = {
+        "GetItem": [(200, {}, "{}")],
+        "PutItem": [(200, {}, "{}")] * 2,
+        "GetSecretValue": [(200, {}, json.dumps({"SecretString": "sk_test_bench"}))],
+    }
+    return Task(simulated.handler, simulated.event, answers, environment, STRIPE)
+
+
+def _compare(task: Task, bare: Task, path: str) -> Paired:
+    return paired(lambda: _run(task, path), lambda: _run(bare, path), PAIRS)
+
+
+def _run(task: Task, path: str) -> float:
+    """The seconds that it takes; the interpreter is started without the virtual environment's own start-up files."""
+    told = {"handler": task.handler, "event": task.event, "answers": task.answers, "others": task.others}
+    command = [sys.executable, "-S", "-m", "bench_first_event"]
+    environment = {**ENVIRONMENT, **task.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run() -> None:
+        text = json.dumps(told, default=datetime.timestamp)
+        done = subprocess.run(
+            command, input=text, env=environment, cwd=path.partition(os.pathsep)[0], text=True, capture_output=True
+        )  # noqa: S603, PLW1510 - no input of others
+        if done.returncode:
+            raise RuntimeError(f"{task.handler} failed: {done.stdout}{done.stderr}")
+
+    return wall_time(run)
+
+
+@contextmanager
+def _deployed(*locks: Path) -> Iterator[str]:
+    """A path as a function finds it: its code and its layers, compiled, and boto3 behind them."""
+    stage = STAGES["local"]
+    layers = [assets.layer(stage), *(assets.packages(stage, lock) for lock in locks)]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for layer in layers:
+            shutil.copytree(layer / "python", folder, dirs_exist_ok=True)
+        for found in discover():
+            shutil.copytree(assets.code(found.folder), folder, dirs_exist_ok=True)
+        for module in ("bare", "first_event"):
+            shutil.copy(HERE / f"{module}.py", folder / f"bench_{module}.py")
+        compileall.compile_dir(folder, quiet=2)
+        yield os.pathsep.join((str(folder), str(Path(boto3.__file__).parent.parent)))
