@@ -20,8 +20,7 @@ from functions.notification.bounces import EmailBounced
 from functions.orders.api import order_id
 from infra.services import discover
 from tests.integration.batches import confirmed, next_day
-from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot
-from tests.integration.cloud import one_call_at_a_time
+from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot, one_call_at_a_time
 from tests.integration.crashing import dying, dying_after, ending, mails, standing_clock
 from tests.integration.facts import ADDRESS, at, bounce, fact, new_order, placed
 from tests.integration.shop import Answer, Shop

@@ -5,8 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.integration.cloud import REGION, sent_mails
-from tests.integration.cloud import one_call_at_a_time
+from tests.integration.cloud import REGION, one_call_at_a_time, sent_mails
 from tests.ports.beyond import NOT_MOTO
 from tests.ports.implementations import AwsPorts, MemoryPorts, Ports
 
