@@ -143,7 +143,7 @@ def _run(task: Task, path: str) -> float:
         text = json.dumps(told, default=datetime.timestamp)
         done = subprocess.run(
             command, input=text, env=environment, cwd=path.partition(os.pathsep)[0], text=True, capture_output=True
-        )  # noqa: S603, PLW1510 - no input of others
+        )
         if done.returncode:
             raise RuntimeError(f"{task.handler} failed: {done.stdout}{done.stderr}")
 

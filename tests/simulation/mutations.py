@@ -14,7 +14,8 @@ from functions.loyalty import reactions as loyalty
 from functions.orders import api
 from functions.orders import reactions as orders
 from functions.payment import reactions as payment
-from tests.simulation import redrive
+from ops.redriving import Box
+from ops.sending import Sender
 from tests.simulation.ports.ledger import MemoryLedger
 from tests.simulation.ports.table import MemoryTable
 from tidings import batch_reactor, relay
@@ -221,8 +222,8 @@ MUTATIONS = [
     ),
     _mutation(
         "a redrive sends under the old deduplication id",
-        redrive.deduplication_id,
-        "#{run}#{attempt}",
+        Sender._send_wave,
+        "#{self.run}#{attempt}",
         "",
         PAID,
         STATUSES,
@@ -230,11 +231,9 @@ MUTATIONS = [
     ),
     _mutation(
         "a redrive deletes before it sends",
-        redrive.bring_back,
-        'calls.make("send", lambda: queue.send(letter.body, letter.group, deduplication))\n'
-        '    calls.make("delete", lambda: dlq.delete(letter.receipt))',
-        'calls.make("delete", lambda: dlq.delete(letter.receipt))\n'
-        '    calls.make("send", lambda: queue.send(letter.body, letter.group, deduplication))',
+        Box.redrive,
+        "send([entry_of(letter) for letter, _ in chosen])",
+        "self.letters.delete([letter for letter, _ in chosen]); send([entry_of(letter) for letter, _ in chosen])",
         STATUSES,
         RECORDED,
         PAID,
