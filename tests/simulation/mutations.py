@@ -82,6 +82,10 @@ IMPLIED = "each service's state is what the order's events imply"
 FLAGS = "fraud is found by the orders' times alone"
 ANSWERS = "a repeated request gets the first answer"
 SEQUENCES = "event ids are unique, and sequences have no gap"
+LEGAL = "the status of an order is legal"
+TRUTH = "people are told the truth"
+CANCELS = "a cancellation that is accepted cancels"
+CAUSES = "effects are later than their causes"
 
 MUTATIONS = [
     _mutation(
@@ -91,6 +95,8 @@ MUTATIONS = [
         "if False:",
         HANDLED,
         MAILS,
+        PAID,
+        IMPLIED,
     ),
     _mutation(
         "the version's condition is left out",
@@ -108,6 +114,13 @@ MUTATIONS = [
         MAILS,
         POINTS,
         NEGATIVE,
+        LEGAL,
+        TRUTH,
+        CANCELS,
+        CAUSES,
+        HANDLED,
+        IN_ORDER,
+        FLAGS,
     ),
     _mutation(
         "the relay skips the tail of what a write announced",
