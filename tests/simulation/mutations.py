@@ -83,6 +83,10 @@ IMPLIED = "each service's state is what the order's events imply"
 FLAGS = "fraud is found by the orders' times alone"
 ANSWERS = "a repeated request gets the first answer"
 SEQUENCES = "event ids are unique, and sequences have no gap"
+LEGAL = "the status of an order is legal"
+TRUTH = "people are told the truth"
+CANCELS = "a cancellation that is accepted cancels"
+CAUSES = "effects are later than their causes"
 
 MUTATIONS = [
     _mutation(
@@ -92,6 +96,8 @@ MUTATIONS = [
         "if False:",
         HANDLED,
         MAILS,
+        PAID,
+        IMPLIED,
     ),
     _mutation(
         "the version's condition is left out",
@@ -109,6 +115,13 @@ MUTATIONS = [
         MAILS,
         POINTS,
         NEGATIVE,
+        LEGAL,
+        TRUTH,
+        CANCELS,
+        CAUSES,
+        HANDLED,
+        IN_ORDER,
+        FLAGS,
     ),
     _mutation(
         "the relay skips the tail of what a write announced",
