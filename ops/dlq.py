@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,9 @@ from ops.redriving import BATCH, Box, Redriven
 from ops.sending import Sender
 from ops.stage import LOCAL, WORKERS, Stage
 from tidings.clock import millis, now, rfc3339
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 EXAMINED = 1_000
 """Of how many letters of a queue the list tells the reasons."""
@@ -96,7 +100,7 @@ class Failures:
                 if url := url_of(service, kind):
                     yield name, kind, url
 
-    def _summary(self, client: object, name: str, kind: Kind, url: str) -> Summary:
+    def _summary(self, client: "SQSClient", name: str, kind: Kind, url: str) -> Summary:
         letters = self._letters(client, url)
         held = letters.held()
         found = [each for _, each in Box(letters, kind).look(limit=EXAMINED)]
@@ -146,9 +150,9 @@ class Failures:
             raise Failure(f"there is no service {name!r} on the stage {self.stage.name}; there are {names}")
         return self.outputs.services[name]
 
-    def _letters(self, client: object, url: str, hold: int = HOLD_SECONDS) -> SqsLetters:
+    def _letters(self, client: "SQSClient", url: str, hold: int = HOLD_SECONDS) -> SqsLetters:
         wait = 0 if self.stage.name == LOCAL else LONG_POLL_SECONDS
-        return SqsLetters(client, url, hold=hold, wait=wait)  # type: ignore[arg-type]  # made by name
+        return SqsLetters(client, url, hold=hold, wait=wait)
 
 
 def url_of(service: Deployed, kind: Kind) -> str | None:
