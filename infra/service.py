@@ -147,6 +147,7 @@ class ServiceStack(StageStack):
         """Asks for the events that the service reacts to; keeps those that the topic cannot deliver."""
         undelivered = queue(self, "undelivered", "fifo")
         acknowledge(undelivered, "SQS3", "It is a dead-letter queue: that of the subscription.")
+        self.output("Undelivered", undelivered.queue_url)
         types = sorted(contract.__name__ for contract in self.service.reactions)
         topic.add_subscription(
             subscriptions.SqsSubscription(
@@ -178,6 +179,7 @@ class ServiceStack(StageStack):
         relay.allow("kms:GenerateDataKey", "kms:Decrypt", on=[bus.key.key_arn])
         given_up = queue(self, "relay-dlq", "standard")
         acknowledge(given_up, "SQS3", "It is a dead-letter queue: that of the relay's stream mapping.")
+        self.output("RelayDlq", given_up.queue_url)
         lambda_.EventSourceMapping(
             self,
             "relay-mapping",

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,17 +14,21 @@ import typer
 from typer.core import TyperGroup
 
 from ops import demo as examples
-from ops import scaffold
+from ops import dlq as failures
+from ops import relaying, scaffold
 from ops.api import Shop, order_of
+from ops.checkpoint import state_directory
 from ops.console import progress, results, step
 from ops.deploy import deploy
 from ops.failure import Failure
+from ops.letters import Kind
 from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
 from ops.timeline import table_of
 from ops.users import CUSTOMER, OPERATOR, token_for
+from tidings.clock import now
 from tidings.contracts import Money
 from tidings.money import written
 
@@ -46,6 +51,8 @@ order_app = typer.Typer(no_args_is_help=True, help="Place an order, see what bec
 app.add_typer(order_app, name="order")
 new_app = typer.Typer(no_args_is_help=True, help="Write something new into the project.")
 app.add_typer(new_app, name="new")
+dlq_app = typer.Typer(no_args_is_help=True, help="See what failed, send it back, or drop it.")
+app.add_typer(dlq_app, name="dlq")
 
 
 @dataclass
@@ -74,6 +81,16 @@ class Context:
         """The API as the user sees it; without one, as an operator does, who may see every order."""
         return self.shop(user) if user else self.shop(OPERATOR, operator=True)
 
+    @property
+    def failures(self) -> failures.Failures:
+        """What failed on the stage."""
+        return failures.Failures(self.stage, self.outputs)
+
+    @property
+    def state(self) -> Path:
+        """Where commands keep what outlasts them."""
+        return self.cloud.directory if self.name == LOCAL else state_directory()
+
     def only_local(self) -> None:
         """Refuses what makes sense on the local cloud alone."""
         if self.name != LOCAL:
@@ -95,7 +112,14 @@ def main(
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The local cloud's port (4566 unless it runs).")]
 User = Annotated[str, typer.Option(help="The user's name; the stage local creates the user.")]
 Reader = Annotated[str | None, typer.Option(help="Ask as this user; else as an operator, who may see all.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the API's answer as it is.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Rate = Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")]
+Failed = Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose failures these are.")]
+OfOrder = Annotated[str | None, typer.Option("--order", help="Only what is about this order.")]
+WithReason = Annotated[str | None, typer.Option("--reason", help="Only what failed for this reason.")]
+Undelivered = Annotated[bool, typer.Option("--undelivered", help="What the topic could not deliver to its queue.")]
+OfRelay = Annotated[bool, typer.Option("--relay", help="What tells of the events that its relay gave up.")]
 
 
 @app.command()
@@ -226,8 +250,8 @@ def replay(
         list[str] | None, typer.Option("--type", metavar="EVENT", help="Only such events; may be repeated.")
     ] = None,
     order: Annotated[str | None, typer.Option(help="Only the events of this order.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")] = False,
+    rate: Rate = None,
+    dry_run: DryRun = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Stop the consumer, clear its table and fill it anew: projections alone.")
     ] = False,
@@ -258,6 +282,128 @@ def replay(
     )
     service = replaying.permitted(request)
     replaying.replay(work.stage, work.outputs, work.cloud.directory, request, service)
+
+
+@app.command()
+def relay(
+    context: typer.Context,
+    order: Annotated[str | None, typer.Option(help="The events of this order.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="All events since then; reads the whole of each table.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="Only what this service announced.")] = None,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish again what the services have announced, from their own tables, for what their relays gave up.
+
+    The events keep their ids, so that consumers ignore what they have handled; what was published within the last five
+    minutes goes no further than the topic. A run that broke off is simply run again.
+    """
+    work: Context = context.obj
+    request = relaying.Request(order=order, since=since, service=service, rate=rate, dry_run=dry_run)
+    relaying.check(request)
+    relaying.relay(work.stage, work.outputs, request)
+
+
+@dlq_app.command("list")
+def dlq_list(context: typer.Context, as_json: Json = False) -> None:
+    """Tell of every service how much failed, since when and why."""
+    found = context.obj.failures.summaries()
+
+    def in_words() -> None:
+        results.print(failures.table_of(found, now()))
+        for text in failures.advice(found):
+            results.print(text, markup=False, soft_wrap=True)
+
+    _print(found, as_json, in_words)
+
+
+@dlq_app.command("show")
+def dlq_show(
+    context: typer.Context,
+    consumer: Failed,
+    order: OfOrder = None,
+    reason: WithReason = None,
+    undelivered: Undelivered = False,
+    of_relay: OfRelay = False,
+    limit: Annotated[int, typer.Option(min=1, help="No more than so many.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show what failed, message by message, and leave it where it is."""
+    request = _failed(consumer, order, reason, undelivered=undelivered, of_relay=of_relay)
+    box = context.obj.failures.box(request)
+    found = [description for _, description in box.look(request.wants, limit)]
+
+    def in_words() -> None:
+        for text in failures.listing(found):
+            results.print(text, markup=False, soft_wrap=True)
+        results.print(f"{consumer}: {len(found):,} shown, {failures.outcome(box)}", markup=False, soft_wrap=True)
+
+    _print(found, as_json, in_words)
+
+
+@dlq_app.command()
+def redrive(
+    context: typer.Context,
+    consumer: Failed,
+    order: OfOrder = None,
+    reason: WithReason = None,
+    undelivered: Undelivered = False,
+    of_relay: OfRelay = False,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Send what failed to its consumer's queue again, each order's messages in their order.
+
+    A message is deleted where it lay once it was sent. A run that broke off is simply run again.
+    """
+    request = _failed(consumer, order, reason, undelivered=undelivered, of_relay=of_relay)
+    found = context.obj.failures
+    box = found.box(request)
+    if dry_run:
+        reasons = Counter(description.reason for _, description in box.look(request.wants))
+        text = failures.counted(reasons, "would be sent back")
+    else:
+        done = found.redrive(request, rate)
+        text = failures.counted(done.sent, "sent back")
+        if done.back:
+            again = failures.counted(done.back, "failed again at once, or lay there twice")
+            progress.print(f"{again}; tidings dlq show {consumer} tells why.", markup=False, soft_wrap=True)
+    results.print(f"{consumer}: {text}, {failures.outcome(box)}", markup=False, soft_wrap=True)
+
+
+@dlq_app.command()
+def drop(
+    context: typer.Context,
+    consumer: Failed,
+    order: OfOrder = None,
+    reason: WithReason = None,
+    undelivered: Undelivered = False,
+    of_relay: OfRelay = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete what failed, after it was written to a file here."""
+    work: Context = context.obj
+    request = _failed(consumer, order, reason, undelivered=undelivered, of_relay=of_relay)
+    box = work.failures.box(request)
+    path = failures.dropped_to(work.state, work.name, request)
+    done = failures.drop(box, request, path, lambda text: yes or typer.confirm(f"{text}. Go on?", err=True))
+    if done is None:
+        progress.print("Nothing was dropped.")
+        return
+    where = f"; what they were stands in {path}" if done else ""
+    text = f"{failures.counted(done, 'dropped')}, {failures.outcome(box)}"
+    results.print(f"{consumer}: {text}{where}", markup=False, soft_wrap=True)
+
+
+def _failed(
+    service: str, order: str | None, reason: str | None, *, undelivered: bool, of_relay: bool
+) -> failures.Request:
+    if undelivered and of_relay:
+        raise Failure("--undelivered and --relay are two different queues: name one of them")
+    kind: Kind = "undelivered" if undelivered else "relay" if of_relay else "dlq"
+    return failures.Request(service=service, kind=kind, order=order, reason=reason)
 
 
 @new_app.callback()

@@ -13,12 +13,17 @@ SHARED = ("bus", "api")
 
 
 class Service(Struct, frozen=True):
-    """A service's own resources: the addresses of its queues, the names of its table and function."""
+    """A service's own resources: the addresses of its queues, the names of its table and function.
+
+    `undelivered` keeps what the topic could not deliver to its queue, `relay_dlq` tells what its relay gave up.
+    """
 
     queue: str | None
     dlq: str | None
     table: str | None
     function: str | None
+    undelivered: str | None = None
+    relay_dlq: str | None = None
 
 
 class Outputs(Struct, frozen=True):
@@ -48,7 +53,14 @@ def outputs_of(stage: Stage) -> Outputs:
         user_pool=api["UserPool"],
         client=api["Client"],
         services={
-            name: Service(found.get("Queue"), found.get("Dlq"), found.get("Table"), found.get("Function"))
+            name: Service(
+                queue=found.get("Queue"),
+                dlq=found.get("Dlq"),
+                table=found.get("Table"),
+                function=found.get("Function"),
+                undelivered=found.get("Undelivered"),
+                relay_dlq=found.get("RelayDlq"),
+            )
             for name, found in sorted(stacks.items())
             if "Table" in found and name not in SHARED
         },

@@ -6,19 +6,19 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from functions.history.reading import Logged, Reader
 from ops import checkpoint as checkpoints
+from ops.aws import QueueOutlet
 from ops.checkpoint import Checkpoint
 from ops.console import progress, results
 from ops.failure import Failure
+from ops.moment import moment_of
 from ops.outputs import Outputs
 from ops.outputs import Service as Deployed
 from ops.project import service_named, writes_over_http
@@ -27,7 +27,7 @@ from ops.rebuild import Mapping, Rebuild
 from ops.replay import Replay, Selection
 from ops.sending import Sender
 from ops.sequence import Gap
-from ops.stage import LOCAL, Stage
+from ops.stage import LOCAL, WORKERS, Stage
 from ops.waiting import wait_until
 from tidings.clock import millis, now, rfc3339
 from tidings.service import Service
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 HISTORY = "history"
-WORKERS = 8
-"""Calls at once: an hour's shards are read, and a wave's batches sent, side by side."""
-
 SHOWN_GAPS = 20
 
 GO_ON = "the same command goes on here."
@@ -97,16 +94,6 @@ def _check_rebuild(request: Request, service: Service[Any], *, writes: bool) -> 
         raise Failure(f"{name} {why}, so it cannot forget what it knows: only a projection of events can be rebuilt")
     if request.start or request.end or request.types or request.order:
         raise Failure("--rebuild replays everything from the beginning: leave --from, --to, --type and --order out")
-
-
-def moment_of(text: str) -> str:
-    """A time as the log writes it, of a date or time as RFC 3339 has it; without a zone it is UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Failure(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T01:30:00Z") from error
-    zoned = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return rfc3339(round(zoned.timestamp() * 1000))
 
 
 def _types(service: Service[Any]) -> frozenset[str] | None:
@@ -250,9 +237,7 @@ class _Work:
     @cached_property
     def _sender(self) -> Sender:
         return Sender(
-            client=self._client("sqs"),
-            queue=self._queue(self.request.consumer),
-            kind=self.service.queue,
+            outlet=QueueOutlet(self._client("sqs"), self._queue(self.request.consumer), self.service.queue),
             run=uuid.uuid4().hex[:12],
             executor=self._executor,
             rate=self.request.rate,
@@ -271,8 +256,7 @@ class _Work:
         return self.stage.session.resource("dynamodb", endpoint_url=self.stage.endpoint)
 
     def _client(self, name: Any) -> Any:
-        config = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
-        return self.stage.session.client(name, endpoint_url=self.stage.endpoint, config=config)
+        return self.stage.client(name)
 
     def _deployed(self, name: str) -> Deployed:
         if name not in self.outputs.services:

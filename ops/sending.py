@@ -1,24 +1,32 @@
-"""Sends recorded events to one consumer's queue, as the topic would."""
+"""Sends recorded events again: to one consumer's queue, as the topic would, or to the topic, as a relay would."""
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Protocol
 
 from ops.failure import Failure
 from tidings.relay import Entry, batches
-from tidings.service import QueueKind
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MAX_ATTEMPTS = 6
 """How often a message is sent before it is given up; the pauses between add up to some six seconds."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A message under way; its `deduplication` id is new with every run and every attempt."""
+
+    entry: Entry
+    deduplication: str
+
+
+class Outlet(Protocol):
+    """Where messages are sent to."""
+
+    def send(self, batch: Sequence[Sending]) -> Mapping[Entry, str]:
+        """One call, with what one takes; gives those that were not accepted, each with the reason."""
 
 
 @dataclass
@@ -29,9 +37,7 @@ class Sender:
     minutes, and with it the message. `rate` is in messages a second.
     """
 
-    client: "SQSClient"
-    queue: str
-    kind: QueueKind
+    outlet: Outlet
     run: str
     executor: Executor
     rate: float | None = None
@@ -56,36 +62,14 @@ class Sender:
             under_way = []
             for batch in batches(pending):
                 self._keep_to_rate(len(batch))
-                under_way.append(self.executor.submit(self._send_batch, batch, attempt))
+                sendings = [Sending(entry, f"{entry.head.id}#{self.run}#{attempt}") for entry in batch]
+                under_way.append(self.executor.submit(self.outlet.send, sendings))
             refused = {entry: why for answer in under_way for entry, why in answer.result().items()}
             if not refused:
                 return
             pending = list(refused)
         why = next(iter(refused.values()))
         raise Failure(f"{len(refused)} messages were refused {MAX_ATTEMPTS} times ({why}); run it again to go on")
-
-    def _send_batch(self, batch: Sequence[Entry], attempt: int) -> dict[Entry, str]:
-        """Those that were not accepted, each with the reason."""
-        requests = [self._request(n, entry, attempt) for n, entry in enumerate(batch)]
-        try:
-            answer = self.client.send_message_batch(QueueUrl=self.queue, Entries=requests)
-        except (BotoCoreError, ClientError) as error:
-            return dict.fromkeys(batch, str(error))
-        return {
-            batch[int(failure["Id"])]: f"{failure['Code']} {failure.get('Message', '')}".strip()
-            for failure in answer.get("Failed", [])
-        }
-
-    def _request(self, n: int, entry: Entry, attempt: int) -> "SendMessageBatchRequestEntryTypeDef":
-        request: SendMessageBatchRequestEntryTypeDef = {
-            "Id": str(n),
-            "MessageBody": entry.body,
-            "MessageAttributes": {"type": {"DataType": "String", "StringValue": entry.head.type}},
-        }
-        if self.kind == "fifo":
-            request["MessageGroupId"] = entry.head.subject
-            request["MessageDeduplicationId"] = f"{entry.head.id}#{self.run}#{attempt}"
-        return request
 
     def _keep_to_rate(self, messages: int) -> None:
         if self.rate is None:

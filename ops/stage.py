@@ -3,14 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
 
 from ops.failure import Failure
 from ops.local import CREDENTIALS, REGION, LocalCloud
 
 LOCAL = "local"
+WORKERS = 8
+"""Calls that a command makes at once."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +32,11 @@ class Stage:
     def prefix(self) -> str:
         """How the names of all its stacks begin."""
         return f"tidings-{self.name}-"
+
+    def client(self, name: Any) -> Any:
+        """A client of one of AWS's services."""
+        config = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
+        return self.session.client(name, endpoint_url=self.endpoint, config=config)
 
 
 def local_stage(endpoint: str) -> Stage:

@@ -116,6 +116,11 @@ class Cloud:
     def table(self, service: str) -> str:
         return self.environment(service, "consumer")["TABLE"]
 
+    def queue_named(self, service: str, output: str) -> str | None:
+        """The queue that a service's stack gives out under this name, where there is one."""
+        found = self._templates[service]["Outputs"].get(output)
+        return self._value(service, found["Value"]) if found else None
+
     def handler(self, service: str, function: str) -> Handler:
         """A function's real handler, imported under its own environment."""
         if (service, function) not in self._handlers:

@@ -48,11 +48,18 @@ class Desk:
             api="",
             endpoint=None,
             region=REGION,
-            topic="",
+            topic=cloud.environment("orders", "relay")["TOPIC"],
             user_pool="",
             client="",
             services={
-                name: Deployed(cloud.queue(name), cloud.dlq(name), cloud.table(name), f"{name}-consumer")
+                name: Deployed(
+                    queue=cloud.queue(name),
+                    dlq=cloud.dlq(name),
+                    table=cloud.table(name),
+                    function=f"{name}-consumer",
+                    undelivered=cloud.queue_named(name, "Undelivered"),
+                    relay_dlq=cloud.queue_named(name, "RelayDlq"),
+                )
                 for name in cloud.services
             },
         )

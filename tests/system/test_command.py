@@ -15,7 +15,8 @@ def test_outputs_are_json_that_says_where_everything_is(shop: Deployed) -> None:
     assert answer.returncode == 0
     assert list(found) == ["api", "endpoint", "region", "topic", "user_pool", "client", "services"]
     assert list(found["services"]) == service_names()
-    assert all(list(service) == ["queue", "dlq", "table", "function"] for service in found["services"].values())
+    parts = ["queue", "dlq", "table", "function", "undelivered", "relay_dlq"]
+    assert all(list(service) == parts for service in found["services"].values())
     assert httpx.get(f"{found['api']}/products").status_code == 200
     assert httpx.get(f"{found['endpoint']}/_ministack/health").json()["auth"] == "enabled"
 

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.failure import Failure
-from ops.replaying import Request, moment_of, permitted, subscription_works, told
+from ops.moment import moment_of
+from ops.replaying import Request, permitted, subscription_works, told
 from ops.sequence import Gap
 from tests.unit.facts import NOON_MILLIS
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ops.aws import QueueOutlet
 from ops.failure import Failure
 from ops.sending import MAX_ATTEMPTS, Sender
 from tidings.relay import MAX_BYTES, Entry, Head
@@ -34,8 +35,9 @@ def entry(order: str, n: int, size: int = 10) -> Entry:
 
 
 def sender(client: Any, **options: Any) -> Sender:
-    chosen: dict[str, Any] = {"kind": "fifo", "run": "run", "pause": lambda _seconds: None} | options
-    return Sender(client=client, queue=QUEUE, executor=ThreadPoolExecutor(1), **chosen)
+    chosen: dict[str, Any] = {"run": "run", "pause": lambda _seconds: None} | options
+    outlet = QueueOutlet(client, QUEUE, chosen.pop("kind", "fifo"))
+    return Sender(outlet, executor=ThreadPoolExecutor(1), **chosen)
 
 
 def bodies(requests: Sequence[Mapping[str, Any]]) -> list[str]:
