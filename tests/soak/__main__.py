@@ -47,9 +47,7 @@ def main() -> int:
     options = parser.parse_args()
     # What ends a program politely must end its cloud too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    say(
-        f"SEED={options.seed} ORDERS={options.orders} CLIENTS={options.clients}; deploying on a local cloud of its own …"
-    )
+    say(f"SEED={options.seed} ORDERS={options.orders} CLIENTS={options.clients}; deploying on a cloud of its own …")
     violated = False
     with deployed() as shop:
         operator = shop.user("operator", operator=True)

@@ -1,6 +1,5 @@
 """Carries a plan out over HTTP: clients who place, repeat and cancel orders, and an operator who dispatches them."""
 
-import heapq
 import threading
 import time
 import uuid
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import httpx
@@ -119,8 +119,8 @@ class Crowd:
 
     def _do_errands(self, client: int, helpers: Executor) -> None:
         """One client's errands, one after another; what is due later is done between them."""
-        later: list[tuple[float, int, Callable[[], None]]] = []
-        for n, errand in enumerate(self.plan.errands):
+        later: list[tuple[float, Callable[[], None]]] = []
+        for errand in self.plan.errands:
             if errand.client != client:
                 continue
             twin = helpers.submit(self._place, errand) if errand.repeat == "at once" else None
@@ -129,14 +129,16 @@ class Crowd:
                 twin.result()
             now = time.monotonic()
             if errand.repeat == "later":
-                heapq.heappush(later, (now + REPEATED_AFTER, 2 * n, partial(self._place, errand)))
+                later.append((now + REPEATED_AFTER, partial(self._place, errand)))
             if errand.regret is not None:
-                heapq.heappush(later, (now + errand.regret, 2 * n + 1, partial(self._cancel, errand)))
-            while later and later[0][0] <= now:
-                heapq.heappop(later)[-1]()
-        while later:
-            time.sleep(max(0, later[0][0] - time.monotonic()))
-            heapq.heappop(later)[-1]()
+                later.append((now + errand.regret, partial(self._cancel, errand)))
+            for due, act in list(later):
+                if due <= now:
+                    later.remove((due, act))
+                    act()
+        for due, act in sorted(later, key=itemgetter(0)):
+            time.sleep(max(0, due - time.monotonic()))
+            act()
 
     def _place(self, errand: Errand) -> None:
         place = partial(self.customer_of(errand).place, errand.lines, errand.key, **_body(errand))

@@ -134,7 +134,7 @@ def answers_hold(evidence: Evidence) -> Violations:
                 yield f"{story}: its cancellation was answered {status}"
         for status in evidence.dispatches.get(story.order, ()):
             if (status == 202) != story.dispatched:
-                yield f"{story}: its dispatch was answered {status}, and it has {'' if story.dispatched else 'not '}left"
+                yield f"{story}: its dispatch was answered {status}, it {'has' if story.dispatched else 'has not'} left"
 
 
 def _endings(story: Story, stock: Mapping[str, int]) -> set[tuple[str, str | None]]:
@@ -209,7 +209,7 @@ def events_are_handled_once(evidence: Evidence) -> Violations:
 
 
 def money_moved_once(evidence: Evidence) -> Violations:
-    """A cancelled order has no captured payment that is not refunded; any other has exactly one charge, of its total."""
+    """A cancelled order has no captured payment that is not refunded; any other has one charge, of its total."""
     payments = {order: [p for p in evidence.payments if p.order == order] for order in evidence.orders}
     for story in stories(evidence):
         mine = payments[story.order]

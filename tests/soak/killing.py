@@ -1,4 +1,4 @@
-"""Ends functions in the midst of their work, as a machine that fails would: those of one local cloud, and no other's."""
+"""Ends functions in the midst of their work, as a failing machine would: those of one local cloud, and no others."""
 
 import random
 import re
