@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SEGMENTS = 4
 """Parts of a table that are scanned side by side."""
 
+PAGE = 1_000
+"""Items that one call looks at: what is read ahead stays small."""
+
 
 class Announced(Head, frozen=True):
     """What is looked at of an event that a table holds."""
@@ -186,6 +189,7 @@ class Relaying:
             "FilterExpression": "attribute_exists(events)",
             "ProjectionExpression": "events",
             "ConsistentRead": True,
+            "Limit": PAGE,
         }
         if after:
             request["ExclusiveStartKey"] = after
