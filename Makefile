@@ -19,11 +19,12 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test lint contracts deploy
+.PHONY: help install run stop test soak lint contracts deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; PYTHON (the first that is 3.11 or later)"
+	@echo "  make soak knows ORDERS (500), CLIENTS (16), KILLS (one for 25 orders), SEED (which another run has shown)"
 
 install: $(VENV)/.installed node_modules/.installed ## Install everything pinned, here in this folder
 
@@ -37,6 +38,12 @@ stop: ## End the local cloud
 test: install ## Run all tests
 	@$(WITH_NODE) $(BIN)/pytest -n 2 --ignore=tests/system
 	@$(WITH_NODE) $(BIN)/pytest tests/system
+
+# $(call option,NAME): the program's option of that name, where the variable is set.
+option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
+
+soak: install ## Have a crowd order on a local cloud of its own, twice: in peace, and with functions killed
+	@$(WITH_NODE) $(BIN)/python -m tests.soak $(foreach name,ORDERS CLIENTS KILLS SEED,$(call option,$(name)))
 
 lint: install ## Check style and types
 	@$(BIN)/ruff check

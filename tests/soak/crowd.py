@@ -22,6 +22,9 @@ MOST_TRIES = 60
 REPEATED_AFTER = 1
 """Seconds after which a request is sent again that is not repeated at once."""
 
+APART = 0.3
+"""Seconds between the arrivals of two clients: many functions that start at once try the machine, and not the shop."""
+
 PATIENCE = 900
 """Seconds within which everything that must happen will have, on a machine that is busy with other things too."""
 
@@ -119,6 +122,7 @@ class Crowd:
 
     def _do_errands(self, client: int, helpers: Executor) -> None:
         """One client's errands, one after another; what is due later is done between them."""
+        time.sleep(client * APART)
         later: list[tuple[float, Callable[[], None]]] = []
         for errand in self.plan.errands:
             if errand.client != client:

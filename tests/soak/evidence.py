@@ -4,9 +4,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ops.quiet import LOCALLY, Quiet
 from ops.waiting import wait_until
 from tests.soak.crowd import PATIENCE, Answer, Crowd
 from tests.soak.plan import Errand, Plan
-from tests.system.deployed import Deployed
+from tests.system.deployed import Deployed, User
 
 Event = Mapping[str, Any]
 
@@ -137,26 +137,24 @@ class Scene:
     def evidence(self) -> Evidence:
         """Everything as it is now."""
         diary, plan = self.crowd.diary, self.crowd.plan
-        orders = self._orders()
-        with ThreadPoolExecutor(8) as pool:
-            sales = self._sales()
-            return Evidence(
-                plan=plan,
-                answers=diary.answers,
-                cancellations=diary.cancellations,
-                dispatches=diary.dispatches,
-                items={name: self._items(name, orders) for name in self._tables()},
-                history=_by_order(self._recorded(orders)),
-                payments=[payment for payment in self._payments() if payment.order in orders],
-                listed=list(pool.map(self._listed, range(plan.customers))),
-                levels=dict(pool.map(self._level, (product.sku for product in plan.products))),
-                mails=self._mails(orders),
-                balances=list(pool.map(self._balance, range(plan.customers))),
-                sales={product.sku: sales[product.sku] for product in plan.products if product.sku in sales},
-                partners=dict(pool.map(self._partners, (product.sku for product in plan.products))),
-                left={queue: more for queue, n in self._held().items() if (more := n - self._before.get(queue, 0)) > 0},
-                incidents=self.incidents(),
-            )
+        orders, skus, sales = self._orders(), [product.sku for product in plan.products], self._sales()
+        return Evidence(
+            plan=plan,
+            answers=diary.answers,
+            cancellations=diary.cancellations,
+            dispatches=diary.dispatches,
+            items={name: self._items(name, orders) for name in self._tables()},
+            history=_by_order(self._recorded(orders)),
+            payments=[payment for payment in self._payments() if payment.order in orders],
+            listed=[self._listed(customer) for customer in self.crowd.customers],
+            levels={sku: self._level(sku) for sku in skus},
+            mails=self._mails(orders),
+            balances=[self._told(customer, "/loyalty")["balance"] for customer in self.crowd.customers],
+            sales={sku: sales[sku] for sku in skus if sku in sales},
+            partners={sku: self._partners(sku) for sku in skus},
+            left={queue: more for queue, n in self._held().items() if (more := n - self._before.get(queue, 0)) > 0},
+            incidents=self.incidents(),
+        )
 
     def incidents(self) -> Incidents:
         """What has gone wrong since the scene began."""
@@ -205,33 +203,34 @@ class Scene:
 
     # The API
 
-    def _listed(self, customer: int) -> dict[str, str]:
-        found: dict[str, str] = {}
-        query = {"limit": "100"}
-        while True:
-            page = self.crowd.customers[customer].http.get("/orders", params=query).raise_for_status().json()
-            found |= {order["id"]: order["status"] for order in page["items"]}
-            if page["next"] is None:
-                return found
-            query["cursor"] = page["next"]
+    def _told(self, user: User, path: str, **query: str) -> dict[str, Any]:
+        """What a user is told, however long it takes."""
+        response = self.crowd.diary.insistently(partial(user.http.get, path, params=query))
+        told: dict[str, Any] = response.raise_for_status().json()
+        return told
 
-    def _level(self, sku: str) -> tuple[str, Level]:
-        told = self.crowd.operator.http.get(f"/stock/{sku}").raise_for_status().json()
-        return sku, Level(told["on_hand"], told["reserved"], told["available"])
+    def _listed(self, customer: User) -> dict[str, str]:
+        page = self._told(customer, "/orders", limit="100")
+        items = list(page["items"])
+        while page["next"] is not None:
+            page = self._told(customer, "/orders", limit="100", cursor=page["next"])
+            items += page["items"]
+        return {order["id"]: order["status"] for order in items}
 
-    def _balance(self, customer: int) -> int:
-        return int(self.crowd.customers[customer].http.get("/loyalty").raise_for_status().json()["balance"])
+    def _level(self, sku: str) -> Level:
+        told = self._told(self.crowd.operator, f"/stock/{sku}")
+        return Level(told["on_hand"], told["reserved"], told["available"])
 
-    def _partners(self, sku: str) -> tuple[str, dict[str, int]]:
-        told = self.crowd.operator.http.get(f"/recommendations/{sku}?limit=20").raise_for_status().json()["items"]
-        return sku, {partner["sku"]: partner["count"] for partner in told}
+    def _partners(self, sku: str) -> dict[str, int]:
+        told = self._told(self.crowd.operator, f"/recommendations/{sku}", limit="20")
+        return {partner["sku"]: partner["count"] for partner in told["items"]}
 
     def _sales(self) -> dict[str, dict[str, Any]]:
         """Analytics' figures by product, of all days since the scene began."""
-        query = {"from": str(self._began), "to": str(datetime.now(UTC).date())}
-        days = self.crowd.operator.http.get("/analytics/sales", params=query).raise_for_status().json()["days"]
+        days = {"from": str(self._began), "to": str(datetime.now(UTC).date())}
+        told = self._told(self.crowd.operator, "/analytics/sales", **days)["days"]
         sums: dict[str, dict[str, Any]] = {}
-        for product in (product for day in days for product in day["products"]):
+        for product in (product for day in told for product in day["products"]):
             figures, total = sums.setdefault(product["sku"], {"cancelled": Counter()}), product["total"]
             for name in ("placed", "confirmed", "units"):
                 figures[name] = figures.get(name, 0) + total[name]

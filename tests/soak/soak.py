@@ -69,7 +69,7 @@ def soak(shop: Deployed, operator: User, plan: Plan, *, kills: int = 0) -> Repor
         crowd.run()
     scene.at_rest()
     redriven: Counter[str] = Counter()
-    for _ in range(MOST_REDRIVES if kills else 0):
+    for _ in range(MOST_REDRIVES):
         for service in (dead := scene.dead()):
             answer = tidings(shop.cloud.directory, "dlq", "redrive", service)
             assert answer.returncode == 0, answer.stderr
