@@ -22,9 +22,6 @@ MOST_TRIES = 60
 REPEATED_AFTER = 1
 """Seconds after which a request is sent again that is not repeated at once."""
 
-APART = 0.3
-"""Seconds between the arrivals of two clients: many functions that start at once try the machine, and not the shop."""
-
 PATIENCE = 900
 """Seconds within which everything that must happen will have, on a machine that is busy with other things too."""
 
@@ -43,7 +40,7 @@ class Diary:
     """What the crowd was told: of each key its answers, of each order the status of its cancellation and dispatch.
 
     `again` counts requests that had to be made once more, by what was wrong with the answer; `seconds` is how long
-    all that was done by the customers took.
+    all that was done by the customers took. Once it is `over`, nobody does anything more.
     """
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
@@ -51,11 +48,14 @@ class Diary:
     dispatches: dict[str, list[int]] = field(default_factory=dict)
     again: Counter[str] = field(default_factory=Counter)
     seconds: float = 0
+    over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def insistently(self, request: Callable[[], httpx.Response]) -> httpx.Response:
         """The answer to a request, which is made again while there is none or the fault is the server's."""
         for _ in range(MOST_TRIES):
+            if self.over.is_set():
+                raise InterruptedError("the soak was broken off")
             try:
                 response = request()
             except httpx.TransportError as error:
@@ -113,16 +113,27 @@ class Crowd:
         # Beside each client there is one more thread, for what is sent twice; and some for what is done to shipments.
         with ThreadPoolExecutor(clients + 8) as helpers, ThreadPoolExecutor(clients + 1) as people:
             begun = time.monotonic()
-            placing = [people.submit(self._do_errands, client, helpers) for client in range(clients)]
+            placing = [people.submit(self._take_turn, *each, helpers) for each in _one_by_one(clients)]
             dispatching = people.submit(self._dispatch, helpers)
-            for client in placing:
-                client.result()
-            self.diary.seconds = time.monotonic() - begun
-            dispatching.result()
+            try:
+                for client in placing:
+                    client.result()
+                self.diary.seconds = time.monotonic() - begun
+                dispatching.result()
+            except BaseException:
+                self.diary.over.set()
+                raise
 
-    def _do_errands(self, client: int, helpers: Executor) -> None:
+    def _take_turn(self, client: int, turn: threading.Event, served: threading.Event, helpers: Executor) -> None:
+        """Does a client's errands once it is its turn; says when the first of them was served."""
+        turn.wait()
+        try:
+            self._do_errands(client, served, helpers)
+        finally:
+            served.set()
+
+    def _do_errands(self, client: int, served: threading.Event, helpers: Executor) -> None:
         """One client's errands, one after another; what is due later is done between them."""
-        time.sleep(client * APART)
         later: list[tuple[float, Callable[[], None]]] = []
         for errand in self.plan.errands:
             if errand.client != client:
@@ -131,6 +142,7 @@ class Crowd:
             self._place(errand)
             if twin:
                 twin.result()
+            served.set()
             now = time.monotonic()
             if errand.repeat == "later":
                 later.append((now + REPEATED_AFTER, partial(self._place, errand)))
@@ -192,6 +204,18 @@ class Crowd:
         order = self.diary.order(errand)
         assert order, errand
         return order
+
+
+def _one_by_one(clients: int) -> Iterator[tuple[int, threading.Event, threading.Event]]:
+    """Each client with what it waits for, and what it says when it was served, for which the next one waits.
+
+    As many functions as there are clients, started all at once, would try the machine and not the shop.
+    """
+    served = threading.Event()
+    served.set()
+    for client in range(clients):
+        turn, served = served, threading.Event()
+        yield client, turn, served
 
 
 def _body(errand: Errand) -> dict[str, Any]:

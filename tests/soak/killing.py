@@ -24,10 +24,10 @@ def killing(cloud: int, chance: random.Random, most: int, pause: float = 1) -> I
     `cloud` is the id of the cloud's process, which the caller has started, and `pause` the longest time between two.
     """
     killed: Counter[str] = Counter()
+    over = threading.Event()
 
     def kill() -> None:
-        for _ in range(most):
-            time.sleep(chance.uniform(0, pause))
+        while killed.total() < most and not over.wait(chance.uniform(0, pause)):
             victim, function = _chosen(cloud, chance)
             if victim:
                 with suppress(psutil.NoSuchProcess):
@@ -38,6 +38,9 @@ def killing(cloud: int, chance: random.Random, most: int, pause: float = 1) -> I
     thread.start()
     try:
         yield killed
+    except BaseException:
+        over.set()
+        raise
     finally:
         thread.join()
 

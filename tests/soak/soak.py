@@ -3,7 +3,6 @@
 import random
 import time
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from tests.soak.crowd import Crowd
@@ -65,7 +64,7 @@ def soak(shop: Deployed, operator: User, plan: Plan, *, kills: int = 0) -> Repor
     running = shop.cloud.running()
     assert running is not None
     begun = time.monotonic()
-    with killing(running.pid, chance, kills) if kills else nullcontext(Counter[str]()) as killed:
+    with killing(running.pid, chance, kills) as killed:
         crowd.run()
     scene.at_rest()
     redriven: Counter[str] = Counter()
