@@ -66,4 +66,8 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("\nBroken off; the cloud is gone.")
+        sys.exit(130)
