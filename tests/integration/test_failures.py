@@ -4,57 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from tests.integration.cloud import Cloud
 from tests.integration.facts import bounce, fact, new_order, placed
 from tests.integration.shop import Shop
 from tidings.contracts import Money, OrderCancelled, PaymentCaptured
 
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
-
-
-def changed(body: str, **members: Any) -> str:
-    return json.dumps(json.loads(body) | members)
-
-
-POISON: dict[str, tuple[str, str]] = {
-    "no-json": ("{", "undecodable"),
-    "no-event": ("{}", "not-an-event"),
-    "other-id": (changed(fact("order", "payment", CAPTURED), id="payment/another/1"), "not-an-event"),
-    "unknown-type": (fact("order", "payment", OrderCancelled(reason="fraud")), "unknown-type"),
-    "next-major": (
-        changed(fact("order", "payment", CAPTURED), dataschema="urn:tidings:PaymentCaptured:2"),
-        "unknown-version",
-    ),
-    "broken-contract": (changed(fact("order", "payment", CAPTURED), data={"payment": 1}), "breaks-contract"),
-    "unknown-order": (fact(new_order(), "payment", CAPTURED), "unknown-order"),
-    "oversized": (changed(fact("order", "payment", CAPTURED), data={"x": "x" * 70_000}), "oversized"),
-}
-
-
-@pytest.mark.parametrize("name", POISON)
-def test_a_message_that_can_never_be_handled_is_dead_at_once_with_its_reason_and_hurts_no_neighbour(
-    shop: Shop, name: str
-) -> None:
-    body, reason = POISON[name]
-    shop.stock("mug", 10)
-    order = shop.place(("mug", 1))
-    queue = shop.cloud.queue("orders")
-    for message in (body, fact(order, "payment", CAPTURED)):
-        shop.cloud.sqs.send_message(QueueUrl=queue, MessageBody=message)
-    assert shop.cloud.deliver("orders") == 2
-    (letter,) = shop.cloud.dead_letters("orders")
-    assert letter["body"] == body
-    assert letter["reasons"]["reason"] == reason
-    assert letter["reasons"]["detail"]
-    assert letter["reasons"]["attempts"] == "1"
-    assert letter["reasons"]["type"] == (
-        "-" if reason in ("undecodable", "not-an-event", "oversized") else json.loads(body)["type"]
-    )
-    assert int(letter["reasons"]["first_seen"]) > 0
-    assert shop.show(order)["waiting_for"] == ["stock"]
-    assert shop.cloud.deliver("orders") == 0
 
 
 def fail(cloud: Cloud, table: str, order: str, *, name: str = "GetItem") -> None:
