@@ -29,7 +29,7 @@ def switch(shop: Deployed, *, on: bool) -> None:
 
 def payments_of(shop: Deployed, order: str) -> list[dict[str, Any]]:
     """What the simulated gateway holds of an order."""
-    items = shop.client("dynamodb").scan(TableName="tidings-local-payment-gateway")["Items"]
+    items = shop.client("dynamodb").scan(TableName="tidings-local-gateway")["Items"]
     return [item for item in items if order in str(item)]
 
 
