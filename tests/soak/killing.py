@@ -21,8 +21,8 @@ GLANCE = 0.05
 def killing(cloud: int, chance: random.Random, most: int, pause: float = 4) -> Iterator[Counter[str]]:
     """Kills so many of a cloud's workers, one after another; gives how many of each function, complete at the end.
 
-    `cloud` is the id of the cloud's process, which the caller has started; `pause` is the longest time between two kills,
-    in seconds.
+    `cloud` is the id of the cloud's process, which the caller has started; `pause` is the longest time between two
+    kills, in seconds.
     """
     killed: Counter[str] = Counter()
     over = threading.Event()
