@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,9 +72,3 @@ def alone(directory: Path, consumer: str) -> Iterator[None]:
         except BlockingIOError as error:
             raise Failure(f"another replay to {consumer} is under way on this machine") from error
         yield
-
-
-def state_directory() -> Path:
-    """Where a user's programs keep their state (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "tidings"

@@ -17,7 +17,6 @@ from ops import demo as examples
 from ops import dlq as failures
 from ops import relaying, scaffold
 from ops.api import Shop, order_of
-from ops.checkpoint import state_directory
 from ops.console import progress, results, step
 from ops.deploy import deploy
 from ops.failure import Failure
@@ -26,7 +25,7 @@ from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
 from ops.signals import alarms_on, log_lines
-from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named
+from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named, state_directory
 from ops.sweep import seconds_of
 from ops.sweep import sweep as run_sweep
 from ops.timeline import table_of

@@ -27,7 +27,7 @@ from ops.rebuild import Mapping, Rebuild
 from ops.replay import Replay, Selection
 from ops.sending import Sender
 from ops.sequence import Gap
-from ops.stage import LOCAL, WORKERS, Stage
+from ops.stage import LOCAL, WORKERS, Stage, state_directory
 from ops.waiting import wait_until
 from tidings.clock import millis, now, rfc3339
 from tidings.service import Service
@@ -112,7 +112,7 @@ def permitted(request: Request) -> Service[Any]:
 
 def replay(stage: Stage, outputs: Outputs, directory: Path, request: Request, service: Service[Any]) -> None:
     """Does what was asked, and prints what came of it. Checkpoints of the stage `local` are kept in `directory`."""
-    work = _Work(stage, outputs, request, service, directory if stage.name == LOCAL else checkpoints.state_directory())
+    work = _Work(stage, outputs, request, service, directory if stage.name == LOCAL else state_directory())
     if request.dry_run:
         report(request, work.send())
         return

@@ -66,3 +66,9 @@ def _isolated_session() -> boto3.Session:
     }
     own = botocore.session.Session(session_vars=nothing)
     return boto3.Session(botocore_session=own, region_name=REGION, **CREDENTIALS)
+
+
+def state_directory() -> Path:
+    """Where a user's programs keep their state (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "tidings"

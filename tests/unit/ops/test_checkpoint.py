@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.checkpoint import Checkpoint, Progress, alone, state_directory
+from ops.checkpoint import Checkpoint, Progress, alone
 from ops.failure import Failure
 from ops.sequence import Gap
+from ops.stage import state_directory
 
 DONE = Progress("2026-01-31T12:00:00.000Z/orders/a/1", {"OrderPlaced": 3}, (Gap("a", "orders", 2),), "handle")
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,10 @@ def test_what_is_for_the_local_cloud_refuses_another_stage(run: CliRunner, comma
 @pytest.mark.parametrize("port", ["0", "65536", "many"])
 def test_a_port_that_is_none_is_refused(run: CliRunner, port: str) -> None:
     assert run.invoke(app, ["up", "--port", port]).exit_code == 2
+
+
+def test_the_installed_command_starts_wherever_it_is_called(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).parent / "tidings"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "order" in done.stdout
