@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +24,11 @@ EVENT = re.compile(r"^(?P<stack>[\w-]+) \|\s*(?P<done>\d+)/(?P<all>\d+) \|[^|]*\
 FINISHED = re.compile(r"^\s*✅\s+(?P<stack>[\w-]+)(?: \(no changes\))?$")
 
 
-def deploy(stage: Stage, directory: Path) -> None:
-    """Bootstraps the local cloud where that is to do, and deploys all stacks; logs in `directory`."""
+def deploy(stage: Stage, directory: Path, app: Sequence[str] = ()) -> None:
+    """Bootstraps the local cloud where that is to do, and deploys all stacks; logs in `directory`.
+
+    `app` is the command that synthesizes them, where that is not the project's own app.
+    """
     log = directory / "deploy.log"
     log.unlink(missing_ok=True)
     if not _is_bootstrapped(stage):
@@ -34,8 +38,10 @@ def deploy(stage: Stage, directory: Path) -> None:
     with step("Deploying") as shown:
         shown.says("synthesizing the stacks")
         options = ["--all", "--require-approval", "never", "--concurrency", "4", "--progress", "events"]
-        output = ["--output", str(directory / "cdk.out")]
-        _cdk(stage, log, shown, ROOT, "deploy", *options, *output, "-c", f"stage={stage.name}")
+        options += ["--output", str(directory / "cdk.out"), "-c", f"stage={stage.name}"]
+        if app:
+            options += ["--app", shlex.join(app)]
+        _cdk(stage, log, shown, ROOT, "deploy", *options)
 
 
 def environment(stage: Stage) -> Mapping[str, str]:
