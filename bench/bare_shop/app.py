@@ -19,8 +19,9 @@ BARE = {"serve": "index.api", "consume": "index.consumer", "relaying": "index.re
 """The bare handler that takes the place of each module's."""
 
 
-def strip(app: App) -> None:
-    """Puts the bare handlers in the place of the shop's; what triggers them and what they may do stays as it is."""
+def bare(app: App) -> None:
+    """Puts the stacks into the app, with bare handlers; what triggers them and what they may do is as in the shop."""
+    build(app, STAGE, discover())
     source = HANDLERS.read_text()
     for construct in app.node.find_all():
         if isinstance(construct, lambda_.CfnFunction):
@@ -31,13 +32,7 @@ def strip(app: App) -> None:
                 construct.layers = None
 
 
-def main() -> None:
-    """Synthesizes the stacks; the CDK's command line calls this."""
-    app = App()
-    build(app, STAGE, discover())
-    strip(app)
-    app.synth()
-
-
 if __name__ == "__main__":
-    main()
+    app = App()
+    bare(app)
+    app.synth()

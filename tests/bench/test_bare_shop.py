@@ -1,0 +1,137 @@
+"""What the shop is measured against is its own topology, and carries as many events."""
+
+import importlib
+import json
+import re
+from collections import deque
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from bench.bare_shop.app import STAGE, bare
+from bench.flow import EVENTS
+from infra.services import discover
+from infra.stages import STAGES
+from tests.infra.synthesis import CONTEXT, Synthesis, synthesize
+
+LOCAL = STAGES["local"]
+HAPPY = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent", "PointsAwarded"}
+
+
+HASHED = re.compile(r"tidings(?:bare|local)(\w+?)(?:[0-9A-F]{8}){1,2}\b")
+"""An id that the CDK makes of the path to a construct in another stack."""
+
+
+def as_local(synthesis: Synthesis) -> dict[str, Any]:
+    """The stage's templates, with the names and the sender of the stage `local`."""
+    text = HASHED.sub(r"tidings\1", json.dumps(synthesis.templates))
+    names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", STAGE.sender: LOCAL.sender}
+    for name, local in (names | {f'"{STAGE.name}"': f'"{LOCAL.name}"'}).items():
+        text = text.replace(name, local)
+    templates: dict[str, Any] = json.loads(text)
+    return templates
+
+
+def without_code(templates: dict[str, Any]) -> dict[str, Any]:
+    for template in templates.values():
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                for name in ("Code", "Handler", "Layers"):
+                    resource["Properties"].pop(name, None)
+                resource.pop("Metadata", None)
+    return templates
+
+
+def test_the_bare_topology_is_the_shops_but_for_its_functions_code(tmp_path: Path) -> None:
+    app = App(context=CONTEXT, outdir=str(tmp_path / "bare"), analytics_reporting=False)
+    bare(app)
+    app.synth()
+    stripped = Synthesis(STAGE.name, tmp_path / "bare")
+    shop = synthesize("local", tmp_path / "shop")
+
+    functions = [function.properties for function in stripped.resources("AWS::Lambda::Function")]
+    theirs = [function["Handler"] for function in functions if not function["Handler"].startswith("index.")]
+    assert theirs == ["handler.handler"], "only what serves the API's document is the shop's own"
+    assert without_code(as_local(stripped)) == without_code(as_local(shop))
+
+
+class Aws:
+    """Notes what the handlers put and publish."""
+
+    def __init__(self) -> None:
+        self.put: deque[dict[str, Any]] = deque()
+        self.published: deque[dict[str, Any]] = deque()
+
+    def put_item(self, *, Item: dict[str, Any], **_: Any) -> None:  # noqa: N803 - boto3's own name
+        self.put.append(Item)
+
+    def publish_batch(self, *, PublishBatchRequestEntries: list[dict[str, Any]], **_: Any) -> None:  # noqa: N803 - its
+        assert len(PublishBatchRequestEntries) <= 10
+        self.published.extend(PublishBatchRequestEntries)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.setenv("TABLE", "table")
+    monkeypatch.setenv("TOPIC", "topic")
+    return Aws()
+
+
+@pytest.fixture
+def handlers(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    module = importlib.import_module("bench.bare_shop.handlers")
+    monkeypatch.setattr(module, "dynamodb", aws)
+    monkeypatch.setattr(module, "sns", aws)
+    return module
+
+
+def test_an_order_makes_the_bare_handlers_announce_what_a_happy_order_makes_the_shop_announce(
+    handlers: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE", "orders")
+    handlers.api({"requestContext": {"http": {"method": "POST"}}, "body": '{"lines": []}'}, None)
+    types, puts, deliveries = [], 0, 0
+
+    while aws.put:
+        images = [{"dynamodb": {"NewImage": item}} for item in aws.put if item["announces"]["BOOL"]]
+        puts += len(aws.put)
+        aws.put.clear()
+        handlers.relay({"Records": images}, None)
+        while aws.published:
+            message = aws.published.popleft()
+            types.append(message["MessageAttributes"]["type"]["StringValue"])
+            for service in subscribers(types[-1]):
+                monkeypatch.setenv("SERVICE", service)
+                handlers.consumer({"Records": [{"body": message["Message"]}]}, None)
+                deliveries += 1
+
+    assert sorted(types) == sorted(HAPPY)
+    assert len(types) == EVENTS
+    assert puts == deliveries + 1, "one item a message, and the order's own"
+
+
+def subscribers(kind: str) -> list[str]:
+    """The services whose queues get events of this type."""
+    return [
+        found.name
+        for found in discover()
+        if found.service.subscribes_to_all or kind in {contract.__name__ for contract in found.service.reactions}
+    ]
+
+
+def test_a_bare_order_is_confirmed_once_it_is_paid(
+    handlers: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE", "orders")
+    paid = {"id": "payment/1/1", "type": "PaymentCaptured", "subject": "1", "data": {"lines": []}}
+
+    handlers.consumer({"Records": [{"body": json.dumps(paid)}]}, None)
+
+    (item,) = aws.put
+    event = json.loads(item["event"]["S"])
+    assert item["pk"] == {"S": "1"}
+    assert (event["type"], event["id"], event["data"]) == ("OrderConfirmed", "orders/1/2", {"lines": []})
