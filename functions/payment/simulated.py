@@ -93,17 +93,20 @@ class SimulatedGateway:
         values: dict[str, AttributeValueTypeDef] = {":before": {"S": before}, ":after": {"S": after}}
         if counts:
             values[":one"] = {"N": "1"}
-        # Where another call was first, what that one did is the answer.
-        with suppress(self._client.exceptions.ConditionalCheckFailedException):
-            self._client.update_item(
+        try:
+            answer = self._client.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": payment}},
                 UpdateExpression=expression,
                 ConditionExpression="#status = :before",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
             )
-        return self._ended(self._item(payment))
+        except self._client.exceptions.ConditionalCheckFailedException:
+            # Another call was first: what that one did is the answer.
+            return self._ended(self._item(payment))
+        return self._ended(answer["Attributes"])
 
     def _item(self, payment: str) -> "dict[str, AttributeValueTypeDef]":
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": payment}}, ConsistentRead=True)
