@@ -410,6 +410,7 @@ def redrive(
     A message is deleted where it lay once it was sent. A run that broke off is simply run again.
     """
     request = _failed(consumer, order, reason, undelivered=undelivered, of_relay=of_relay)
+    failures.check_redrive(request)
     found = context.obj.failures
     box = found.box(request)
     if dry_run:

@@ -81,6 +81,15 @@ class Request:
         return self.order in (None, letter.order) and self.reason in (None, letter.reason)
 
 
+def check_redrive(request: Request) -> None:
+    """Refuses to send back what is no message."""
+    if request.kind == "relay":
+        raise Failure(
+            f"what {request.service}'s relay gave up is no message but news of it: tidings relay publishes the "
+            f"events again, from {request.service}'s own table; then tidings dlq drop {request.service} --relay"
+        )
+
+
 @dataclass(frozen=True)
 class Failures:
     """The queues of failures of a deployed stage."""
@@ -126,11 +135,6 @@ class Failures:
 
     def redrive(self, request: Request, rate: float | None = None) -> Redriven:
         """Sends letters back to the consumer's queue."""
-        if request.kind == "relay":
-            raise Failure(
-                f"what {request.service}'s relay gave up is no message but news of it: tidings relay publishes the "
-                f"events again, from {request.service}'s own table; then tidings dlq drop {request.service} --relay"
-            )
         box = self.box(request, rate)
         if not (target := self.deployed(request.service).queue):
             raise Failure(f"{request.service} has no queue on the stage {self.stage.name}")

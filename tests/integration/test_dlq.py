@@ -370,6 +370,7 @@ def test_what_a_relay_gave_up_is_dropped_once_relayed(shop: Shop, run: Run) -> N
         (["drop", "nobody", "--yes"], "there is no service 'nobody'"),
         (["show", "analytics", "--relay"], "analytics announces nothing on the stage local"),
         (["redrive", "orders", "--relay"], "tidings relay publishes the events again"),
+        (["redrive", "orders", "--relay", "--dry-run"], "tidings relay publishes the events again"),
         (["show", "orders", "--relay", "--undelivered"], "name one of them"),
     ],
 )
