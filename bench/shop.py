@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
+import boto3
 from moto import mock_aws
 
 from tests.integration.cloud import REGION, Calls, Cloud, Handler, one_call_at_a_time, synthesized
@@ -80,9 +81,10 @@ class Recorder(Calls):
         self._cloud = cloud
         self._pending: dict[int, tuple[Call, list[Attributes | None]]] = {}
 
-    def install(self, client: Any) -> None:
-        super().install(client)
-        client.meta.events.register("response-received", self._answered)
+    def install(self, session: boto3.Session) -> None:
+        """Records the calls of every client that the session will make."""
+        super().install(session)
+        session.events.register("response-received", self._answered)
 
     def _begin(self, params: Mapping[str, Any], model: Any, **rest: Any) -> None:
         super()._begin(params, model, **rest)
@@ -92,7 +94,7 @@ class Recorder(Calls):
         self._pending[threading.get_ident()] = (call, before)
 
     def _answered(self, response_dict: Any, **_: Any) -> None:
-        call, _ = self._pending[threading.get_ident()]
+        call = self._pending[threading.get_ident()][0]
         call.answer = Answer(response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"])
 
     def _end(self, model: Any, **rest: Any) -> None:
@@ -142,6 +144,7 @@ class RecordedCloud(Cloud):
         super().__init__(templates)
         self.recorder = Recorder(self)
         self.calls = self.recorder
+        self.recorder.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
         self.invocations: list[Invocation] = []
         self._recorded: dict[tuple[str, str], Handler] = {}
         declared = [body["Properties"] for template in templates.values() for body in template["Resources"].values()]
