@@ -10,11 +10,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
 from msgspec import Raw
 
 from tidings.errors import PermanentError, RetryableError
 from tidings.events import Contract, Contracts, Event, decode, unknown_type, with_data
+from tidings.log import logger
 from tidings.service import QueueKind
 
 LONGEST_POSTPONEMENT = 900
@@ -22,8 +22,6 @@ LONGEST_POSTPONEMENT = 900
 
 MAX_DETAIL = 512
 """Characters of an error's text that go with a dead letter."""
-
-logger = Logger(child=True)
 
 
 @dataclass(frozen=True)
