@@ -1,5 +1,6 @@
 """The ports on AWS: queue and topic, and the functions that Lambda calls, put together from their environment."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageRequestTypeDef
+
+# What is loaded by now stays. Were the collector to look through it again and again while a client reads its model, which
+# is thousands of objects, that would take as long as the reading itself.
+gc.freeze()
 
 S = TypeVar("S")
 Handler = Callable[[Mapping[str, Any], "LambdaContext"], dict[str, Any]]
