@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageRequestTypeDef
 
-# What is loaded by now stays. Were the collector to look through it again and again while a client reads its model, which
-# is thousands of objects, that would take as long as the reading itself.
+# What is loaded by now stays. Were the collector to look through it again and again while a client reads its model,
+# which is thousands of objects, that would take as long as the reading itself.
 gc.freeze()
 
 S = TypeVar("S")
