@@ -23,8 +23,8 @@ from infra.services import discover
 from infra.stages import STAGES
 
 KEYS = ("init.consumer", "init.api", "init.stripe")
-PAIRS = 11
-PAIRS_OF_ALL = 3
+PAIRS = 9
+PAIRS_OF_ALL = 2
 CANDIDATES = 3
 HERE = Path(__file__).parent
 INSTALLED = Path(boto3.__file__).parent.parent

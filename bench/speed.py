@@ -73,7 +73,8 @@ def answer(client: Any, answers: Answers, delay: float = 0) -> None:
     """A client's requests are answered by operation, in place of being sent, after so many seconds."""
 
     def send(request: Any, event_name: str, **_: Any) -> AWSResponse:
-        time.sleep(delay)
+        if delay:
+            time.sleep(delay)
         body = answers[event_name.rpartition(".")[2]](request.body)
         return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(body))
 
@@ -160,13 +161,14 @@ def environment() -> Iterator[None]:
 
 def consumer(delay: float = 0) -> Invoke:
     """The function on orders' queue, whose reaction to stock's reservation reads the order's item and writes it."""
+    aws.dynamodb.cache_clear()
     answer(aws.dynamodb(), stored([order_id(n) for n in range(MESSAGES)]), delay)
     return _lasting(aws.consume(service))
 
 
 def bare() -> Invoke:
     """The same calls as one would write them by hand."""
-    client = boto3.client("dynamodb", config=aws.CONFIG)
+    client = boto3.client("dynamodb")
     answer(client, stored([order_id(n) for n in range(MESSAGES)]))
 
     def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:

@@ -156,7 +156,9 @@ class Consumer:
         every = [parsed for group in groups.values() for parsed in group]
         self._prepare([parsed.event for parsed in every if parsed.event and not parsed.error])
         failed: dict[Message, int] = {}
-        for some in self.executor.map(lambda group: self._handle_order(group, deadline), groups.values()):
+        # One order alone needs no other thread.
+        spread = self.executor.map if len(groups) > 1 else map
+        for some in spread(lambda group: self._handle_order(group, deadline), groups.values()):
             failed.update(some)
         if failed:
             self._postpone(failed)
