@@ -6,9 +6,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -216,8 +217,8 @@ def happy_orders(shop: Shop, orders: int) -> None:
 
 @cache
 def recording(orders: int = 1, *, warm: bool = True) -> tuple[tuple[Invocation, ...], Mapping[str, Schema]]:
-    """What the shop's functions did for so many happy orders, and the tables' schemas."""
-    with recorded_shop(warm=warm) as (shop, cloud):
+    """What the shop's functions did for so many happy orders, and the tables' schemas; they print nothing."""
+    with redirect_stdout(StringIO()), recorded_shop(warm=warm) as (shop, cloud):
         happy_orders(shop, orders)
         showing = [invocation for invocation in cloud.invocations if is_order_shown(invocation)]
         return tuple(each for each in cloud.invocations if each not in showing), cloud._schemas

@@ -4,9 +4,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from io import BytesIO
+from contextlib import contextmanager, redirect_stdout
+from io import BytesIO, StringIO
 from itertools import islice
 from typing import Any
 from unittest.mock import patch
@@ -151,10 +150,13 @@ def _image(events: Sequence[str]) -> dict[str, Any]:
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """A function's environment, and clients of its own."""
+    """A function's environment, with clients of its own; its metrics are printed nowhere."""
     session = boto3.Session(region_name=ENVIRONMENT["AWS_DEFAULT_REGION"])
-    with patch.dict(os.environ, FUNCTION), patch.object(boto3, "DEFAULT_SESSION", session):
-        aws.dynamodb.cache_clear()
+    with (
+        patch.dict(os.environ, FUNCTION),
+        patch.object(boto3, "DEFAULT_SESSION", session),
+        redirect_stdout(StringIO()),
+    ):
         yield
     aws.dynamodb.cache_clear()
 
@@ -244,29 +246,29 @@ def _lasting(handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Inv
 
 def measure() -> Iterator[Figure]:
     """Batches, a reaction's processor time, and the relay."""
-    with environment():
-        yield from _batches()
-        yield _overhead()
-        yield _relayed()
+    yield _batch("batch.concurrency", MESSAGES, 1.6)
+    yield _batch("batch.ordered", 2, 5)
+    yield _overhead()
+    yield _relayed()
 
 
-def _batches() -> Iterator[Figure]:
-    invoke = consumer(AWS_DELAY)
-    one = messages(1, 1)
-    for key, orders, most in (("batch.concurrency", MESSAGES, 1.6), ("batch.ordered", 2, 5)):
-        found = _timed(partial(invoke, messages(orders)), partial(invoke, one))
-        yield Figure(
-            key,
-            found.ratio,
-            "×",
-            found.baseline * 1000,
-            f"Wall time of orders' function for a batch of {MESSAGES} messages of {orders} orders, each of which makes "
-            f"it write, ÷ for one message. Each call to AWS takes {AWS_DELAY * 1000:.0f} ms, below botocore. "
-            f"{_told(found)} The baseline is in milliseconds.",
-            Limit("≤", most),
-        )
+@environment()
+def _batch(key: str, orders: int, most: float) -> Figure:
+    invoke, one, batch = consumer(AWS_DELAY), messages(1, 1), messages(orders)
+    found = paired(lambda: wall_time(lambda: invoke(batch)), lambda: wall_time(lambda: invoke(one)), PAIRS)
+    return Figure(
+        key,
+        found.ratio,
+        "×",
+        found.baseline * 1000,
+        f"Wall time of orders' function for a batch of {MESSAGES} messages of {orders} orders, each of which makes it "
+        f"write, ÷ for one message. Each call to AWS takes {AWS_DELAY * 1000:.0f} ms, below botocore. {_told(found)} "
+        "The baseline is in milliseconds.",
+        Limit("≤", most),
+    )
 
 
+@environment()
 def _overhead() -> Figure:
     batch = messages(MESSAGES)
     ours, baseline = consumer(), bare()
@@ -287,6 +289,7 @@ def _overhead() -> Figure:
     )
 
 
+@environment()
 def _relayed() -> Figure:
     records = writes()
     ours, baseline = relay(), one_by_one()
@@ -305,10 +308,6 @@ def _relayed() -> Figure:
         f"{PAIRS} pairs: {found.ours:,.0f} a second and {found.baseline:,.0f}.",
         Limit("≥", 20),
     )
-
-
-def _timed(ours: Callable[[], object], baseline: Callable[[], object]) -> Paired:
-    return paired(lambda: wall_time(ours), lambda: wall_time(baseline), PAIRS)
 
 
 def _told(found: Paired) -> str:
