@@ -42,7 +42,7 @@ def stub(answers: dict[str, list[Any]], others: dict[str, Any]) -> None:
         body = json.dumps(others[f"{method} {url}"]).encode()
         return HTTPResponse(io.BytesIO(body), {"content-type": "application/json"}, 200, preload_content=False)
 
-    URLLib3Session.send = send  # type: ignore[method-assign]
+    URLLib3Session.send = send  # type: ignore[assignment,method-assign]
     HTTPConnectionPool.urlopen = urlopen  # type: ignore[assignment,method-assign]
 
 

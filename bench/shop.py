@@ -6,13 +6,15 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
+import boto3
 from moto import mock_aws
 
 from tests.integration.cloud import REGION, Calls, Cloud, Handler, one_call_at_a_time, synthesized
@@ -80,9 +82,10 @@ class Recorder(Calls):
         self._cloud = cloud
         self._pending: dict[int, tuple[Call, list[Attributes | None]]] = {}
 
-    def install(self, client: Any) -> None:
-        super().install(client)
-        client.meta.events.register("response-received", self._answered)
+    def install(self, session: boto3.Session) -> None:
+        """Records the calls of every client that the session will make."""
+        super().install(session)
+        session.events.register("response-received", self._answered)
 
     def _begin(self, params: Mapping[str, Any], model: Any, **rest: Any) -> None:
         super()._begin(params, model, **rest)
@@ -92,7 +95,7 @@ class Recorder(Calls):
         self._pending[threading.get_ident()] = (call, before)
 
     def _answered(self, response_dict: Any, **_: Any) -> None:
-        call, _ = self._pending[threading.get_ident()]
+        call = self._pending[threading.get_ident()][0]
         call.answer = Answer(response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"])
 
     def _end(self, model: Any, **rest: Any) -> None:
@@ -142,6 +145,7 @@ class RecordedCloud(Cloud):
         super().__init__(templates)
         self.recorder = Recorder(self)
         self.calls = self.recorder
+        self.recorder.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
         self.invocations: list[Invocation] = []
         self._recorded: dict[tuple[str, str], Handler] = {}
         declared = [body["Properties"] for template in templates.values() for body in template["Resources"].values()]
@@ -213,8 +217,8 @@ def happy_orders(shop: Shop, orders: int) -> None:
 
 @cache
 def recording(orders: int = 1, *, warm: bool = True) -> tuple[tuple[Invocation, ...], Mapping[str, Schema]]:
-    """What the shop's functions did for so many happy orders, and the tables' schemas."""
-    with recorded_shop(warm=warm) as (shop, cloud):
+    """What the shop's functions did for so many happy orders, and the tables' schemas; they print nothing."""
+    with redirect_stdout(StringIO()), recorded_shop(warm=warm) as (shop, cloud):
         happy_orders(shop, orders)
         showing = [invocation for invocation in cloud.invocations if is_order_shown(invocation)]
         return tuple(each for each in cloud.invocations if each not in showing), cloud._schemas

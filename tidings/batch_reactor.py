@@ -16,19 +16,17 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from aws_lambda_powertools import Logger
 
 from tidings.consumer import React
 from tidings.decisions import Adjust, Refused
 from tidings.errors import LostRaceError
 from tidings.events import Event
+from tidings.log import logger
 from tidings.reactor import OrderReactor, Proposal, Reactor
 from tidings.table import MAX_ACTIONS, MAX_BYTES, ConflictError, LostOrdersError, RefusedError
 
 MAX_TRIES = 30
 """How often a batch's orders try to get hold of what they share, before they go back to the queue."""
-
-logger = Logger(child=True)
 
 S = TypeVar("S")
 Proposals = Sequence[Proposal[S]]

@@ -10,11 +10,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
 from msgspec import Raw
 
 from tidings.errors import PermanentError, RetryableError
 from tidings.events import Contract, Contracts, Event, decode, unknown_type, with_data
+from tidings.log import logger
 from tidings.service import QueueKind
 
 LONGEST_POSTPONEMENT = 900
@@ -22,8 +22,6 @@ LONGEST_POSTPONEMENT = 900
 
 MAX_DETAIL = 512
 """Characters of an error's text that go with a dead letter."""
-
-logger = Logger(child=True)
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,9 @@ class Consumer:
         every = [parsed for group in groups.values() for parsed in group]
         self._prepare([parsed.event for parsed in every if parsed.event and not parsed.error])
         failed: dict[Message, int] = {}
-        for some in self.executor.map(lambda group: self._handle_order(group, deadline), groups.values()):
+        # One order alone needs no other thread.
+        spread = self.executor.map if len(groups) > 1 else map
+        for some in spread(lambda group: self._handle_order(group, deadline), groups.values()):
             failed.update(some)
         if failed:
             self._postpone(failed)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from tidings.errors import RetryableError
+from tidings.log import logger
 from tidings.routes import OPERATORS, Caller, Problem, Reply, Request, Route
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ MAX_BODY_BYTES = 64 * 1024
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*?)`$")
 _NAMED_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
-
-logger = Logger()
 
 
 def serve(api: object) -> Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]:

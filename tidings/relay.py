@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
-from aws_lambda_powertools import Logger
 
 from tidings.errors import PermanentError
+from tidings.log import logger
 
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024
 """What one PublishBatch takes (Amazon SNS API Reference, "PublishBatch")."""
-
-logger = Logger(child=True)
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain, islice, takewhile
 from typing import Literal
 
-from aws_lambda_powertools import Logger
 from msgspec import Struct
 
 from functions.orders import reactions
@@ -16,14 +15,13 @@ from functions.orders.reactions import Order
 from tidings.clock import rfc3339
 from tidings.decisions import Commit, Decision, Ignore
 from tidings.item import Cause, Item
+from tidings.log import logger
 from tidings.reactor import Reactor
 
 Outcome = Literal["cancelled", "ended", "failed"]
 
 TOGETHER = 50
 """Orders that are begun before the clock is looked at again."""
-
-logger = Logger(child=True)
 
 
 class Swept(Struct, frozen=True):

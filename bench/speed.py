@@ -1,0 +1,314 @@
+"""How fast the runtime is on a warm function: batches, what it adds to a reaction, and the relay."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import BytesIO, StringIO
+from itertools import islice
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from bench.figures import Figure, Limit, Paired, paired, processor_time, wall_time
+from bench.first_event import Context
+from bench.shop import ENVIRONMENT
+from functions.orders.reactions import Order
+from functions.orders.service import service
+from tidings import aws
+from tidings.contracts import Address, Money, OrderLine, OrderPlaced, StockReserved, Units
+from tidings.events import Contract
+from tidings.item import Attributes, Cause, Item, advance
+
+KEYS = ("batch.concurrency", "batch.ordered", "overhead.event", "relay.throughput")
+PAIRS = 9
+AWS_DELAY = 0.02
+SNS_DELAY = 0.01
+MESSAGES = 10
+EVENTS, ORDERS = 1000, 300
+ONE_BY_ONE = 100
+BATCHES = 20
+TABLE = "orders"
+FUNCTION = {
+    **ENVIRONMENT,
+    "TABLE": TABLE,
+    "TOPIC": "arn:aws:sns:eu-west-1:123456789012:topic.fifo",
+    "QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders",
+    "DLQ": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dlq",
+    "MAX_RECEIVES": "5",
+    "BACKOFF_SECONDS": "1",
+    "STAGE": "bench",
+    "SERVICE": "orders",
+}
+CAUSE = Cause("request", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", 0)
+LINES = tuple(OrderLine(f"sku-{n}", 1 + n, Money(1999, "EUR")) for n in range(3))
+PLACED = OrderPlaced(
+    customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
+    lines=LINES,
+    total=Money(1999 * 6, "EUR"),
+    email="customer@example.com",
+    address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE"),
+    payment_method="pm_card_visa",
+)
+RESERVED = StockReserved(lines=tuple(Units(line.sku, line.quantity) for line in LINES))
+
+Invoke = Callable[[Sequence[Mapping[str, Any]]], object]
+Answers = Mapping[str, Callable[[bytes], bytes]]
+
+
+# AWS, below botocore
+
+
+class _Raw(BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def answer(client: Any, answers: Answers, delay: float = 0) -> None:
+    """A client's requests are answered by operation, in place of being sent, after so many seconds."""
+
+    def send(request: Any, event_name: str, **_: Any) -> AWSResponse:
+        if delay:
+            time.sleep(delay)
+        body = answers[event_name.rpartition(".")[2]](request.body)
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(body))
+
+    client.meta.events.register("before-send", send)
+
+
+def stored(orders: Sequence[str]) -> Answers:
+    """A table that holds these orders as they were placed, whatever is written."""
+    items = {order: json.dumps({"Item": _item(order)}).encode() for order in orders}
+    return {"GetItem": lambda body: items[json.loads(body)["Key"]["pk"]["S"]], "PutItem": lambda _: b"{}"}
+
+
+def _item(order: str) -> Attributes:
+    item = advance(Item[Order](order), service.name, Order(), (PLACED,), CAUSE, 1)
+    return service.codec.encode(item, announces=True, extra=service.indexed(item))
+
+
+def _succeeded(_body: bytes) -> bytes:
+    entry = "<member><Id>{0}</Id><MessageId>m-{0}</MessageId><SequenceNumber>1</SequenceNumber></member>"
+    entries = "".join(entry.format(n) for n in range(10))
+    return (
+        f'<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult><Successful>{entries}'
+        "</Successful><Failed/></PublishBatchResult></PublishBatchResponse>"
+    ).encode()
+
+
+def _published(_body: bytes) -> bytes:
+    return (
+        b'<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>m</MessageId>'
+        b"<SequenceNumber>1</SequenceNumber></PublishResult></PublishResponse>"
+    )
+
+
+# What the functions are given
+
+
+def order_id(n: int) -> str:
+    """The id of the n-th order."""
+    return f"3f2b8c1e-7a6d-4e0b-9c58-{n:012d}"
+
+
+def announced(source: str, order: str, *data: Contract) -> tuple[str, ...]:
+    """What a source has announced of an order, as JSON."""
+    return advance(Item[None](order), source, None, data, CAUSE, 1).events
+
+
+def messages(orders: int, count: int = MESSAGES) -> list[dict[str, Any]]:
+    """Lambda's records of so many messages, in turn for each of the orders; each makes the reaction write."""
+    each = [announced("inventory", order_id(n), *[RESERVED] * (count // orders)) for n in range(orders)]
+    return [_record(n, body) for n, body in enumerate(body for turn in zip(*each, strict=True) for body in turn)]
+
+
+def _record(n: int, body: str) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1700000000000"}
+    return {"messageId": f"message-{n}", "receiptHandle": f"receipt-{n}", "body": body, "attributes": attributes}
+
+
+def writes() -> list[dict[str, Any]]:
+    """Lambda's records of the writes that announced 1,000 events of 300 orders, one event each."""
+    logs = [announced("orders", order_id(n), *[PLACED] * -(-EVENTS // ORDERS)) for n in range(ORDERS)]
+    turns = ((log[:n], log[: n + 1]) for n in range(len(logs[0])) for log in logs)
+    return [
+        {"dynamodb": {"SequenceNumber": str(n), "OldImage": _image(old), "NewImage": _image(new)}}
+        for n, (old, new) in enumerate(islice(turns, EVENTS))
+    ]
+
+
+def _image(events: Sequence[str]) -> dict[str, Any]:
+    return {"events": {"L": [{"S": event} for event in events]}}
+
+
+# The functions
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """A function's environment, with clients of its own; its metrics are printed nowhere."""
+    session = boto3.Session(region_name=ENVIRONMENT["AWS_DEFAULT_REGION"])
+    with (
+        patch.dict(os.environ, FUNCTION),
+        patch.object(boto3, "DEFAULT_SESSION", session),
+        redirect_stdout(StringIO()),
+    ):
+        yield
+    aws.dynamodb.cache_clear()
+
+
+def consumer(delay: float = 0) -> Invoke:
+    """The function on orders' queue, whose reaction to stock's reservation reads the order's item and writes it."""
+    aws.dynamodb.cache_clear()
+    answer(aws.dynamodb(), stored([order_id(n) for n in range(MESSAGES)]), delay)
+    return _lasting(aws.consume(service))
+
+
+def bare() -> Invoke:
+    """The same calls as one would write them by hand."""
+    client = boto3.client("dynamodb")
+    answer(client, stored([order_id(n) for n in range(MESSAGES)]))
+
+    def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
+        for record in event["Records"]:
+            message = json.loads(record["body"])
+            key = {"pk": {"S": message["subject"]}}
+            item = client.get_item(TableName=TABLE, Key=key, ConsistentRead=True)["Item"]
+            state, version = json.loads(item["state"]["S"]), item["version"]["N"]
+            state["reserved"] = True
+            item["state"] = {"S": json.dumps(state)}
+            item["version"] = {"N": str(int(version) + 1)}
+            item["handled"] = {"L": [*item.get("handled", {"L": []})["L"], {"S": message["id"]}]}
+            del item["announces"]
+            client.put_item(
+                TableName=TABLE,
+                Item=item,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ConditionExpression="#version = :expected",
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues={":expected": {"N": version}},
+            )
+        return {"batchItemFailures": []}
+
+    return _lasting(handler)
+
+
+def relay() -> Invoke:
+    """The function on a table's stream."""
+    made: list[Any] = []
+    make = boto3.client
+
+    def client(*args: Any, **options: Any) -> Any:
+        made.append(make(*args, **options))
+        return made[-1]
+
+    with patch.object(boto3, "client", client):
+        handler = aws.relay()
+    answer(made[0], {"PublishBatch": _succeeded}, SNS_DELAY)
+    return _lasting(handler)
+
+
+def one_by_one() -> Invoke:
+    """Publishes what the records announce with a Publish for each event."""
+    client = boto3.client("sns", config=aws.CONFIG)
+    answer(client, {"Publish": _published}, SNS_DELAY)
+
+    def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
+        for record in event["Records"]:
+            message = record["dynamodb"]["NewImage"]["events"]["L"][-1]["S"]
+            head = json.loads(message)
+            client.publish(
+                TopicArn=FUNCTION["TOPIC"],
+                Message=message,
+                MessageGroupId=head["subject"],
+                MessageDeduplicationId=head["id"],
+                MessageAttributes={"type": {"DataType": "String", "StringValue": head["type"]}},
+            )
+        return {"batchItemFailures": []}
+
+    return _lasting(handler)
+
+
+def _lasting(handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Invoke:
+    def invoke(records: Sequence[Mapping[str, Any]]) -> None:
+        if failures := handler({"Records": records}, Context())["batchItemFailures"]:
+            raise RuntimeError(f"{len(failures)} of {len(records)} records failed")
+
+    return invoke
+
+
+# The figures
+
+
+def measure() -> Iterator[Figure]:
+    """Batches, a reaction's processor time, and the relay."""
+    yield _batch("batch.concurrency", MESSAGES, 1.6)
+    yield _batch("batch.ordered", 2, 5)
+    yield _overhead()
+    yield _relayed()
+
+
+@environment()
+def _batch(key: str, orders: int, most: float) -> Figure:
+    invoke, one, batch = consumer(AWS_DELAY), messages(1, 1), messages(orders)
+    found = paired(lambda: wall_time(lambda: invoke(batch)), lambda: wall_time(lambda: invoke(one)), PAIRS)
+    return Figure(
+        key,
+        found.ratio,
+        "×",
+        found.baseline * 1000,
+        f"Wall time of orders' function for a batch of {MESSAGES} messages of {orders} orders, each of which makes it "
+        f"write, ÷ for one message. Each call to AWS takes {AWS_DELAY * 1000:.0f} ms, below botocore. {_told(found)} "
+        "The baseline is in milliseconds.",
+        Limit("≤", most),
+    )
+
+
+@environment()
+def _overhead() -> Figure:
+    batch = messages(MESSAGES)
+    ours, baseline = consumer(), bare()
+
+    def many(invoke: Invoke) -> float:
+        return processor_time(lambda: [invoke(batch) for _ in range(BATCHES)]) / (BATCHES * MESSAGES)
+
+    found = paired(lambda: many(ours), lambda: many(baseline), PAIRS)
+    return Figure(
+        "overhead.event",
+        found.ratio,
+        "×",
+        found.baseline * 1000,
+        "Processor time of all threads for an event of orders' function, in batches of 10 of as many orders, ÷ that of "
+        "a bare handler, which makes the same GetItem and PutItem with json and dicts, one after another; both through "
+        f"botocore, whose requests are answered and not sent. {_told(found)} The baseline is in milliseconds.",
+        Limit("≤", 1.2),
+    )
+
+
+@environment()
+def _relayed() -> Figure:
+    records = writes()
+    ours, baseline = relay(), one_by_one()
+    found = paired(
+        lambda: EVENTS / wall_time(lambda: ours(records)),
+        lambda: ONE_BY_ONE / wall_time(lambda: baseline(records[:ONE_BY_ONE])),
+        PAIRS,
+    )
+    return Figure(
+        "relay.throughput",
+        found.ratio,
+        "×",
+        found.baseline,
+        f"Events a second through the relay, {EVENTS:,} of {ORDERS} orders, ÷ by a Publish for each, of which "
+        f"{ONE_BY_ONE} are measured. Each call to SNS takes {SNS_DELAY * 1000:.0f} ms, below botocore. Medians of "
+        f"{PAIRS} pairs: {found.ours:,.0f} a second and {found.baseline:,.0f}.",
+        Limit("≥", 20),
+    )
+
+
+def _told(found: Paired) -> str:
+    return f"Medians of {PAIRS} pairs: {found.ours * 1000:.2f} ms and {found.baseline * 1000:.2f} ms."
