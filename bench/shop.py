@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
+import boto3
 from moto import mock_aws
 
 from tests.integration.cloud import REGION, Calls, Cloud, Handler, one_call_at_a_time, synthesized
@@ -80,9 +81,9 @@ class Recorder(Calls):
         self._cloud = cloud
         self._pending: dict[int, tuple[Call, list[Attributes | None]]] = {}
 
-    def install(self, client: Any) -> None:
-        super().install(client)
-        client.meta.events.register("response-received", self._answered)
+    def install(self, session: boto3.Session) -> None:
+        super().install(session)
+        session.events.register("response-received", self._answered)
 
     def _begin(self, params: Mapping[str, Any], model: Any, **rest: Any) -> None:
         super()._begin(params, model, **rest)
@@ -141,6 +142,7 @@ class RecordedCloud(Cloud):
     def __init__(self, templates: Mapping[str, dict[str, Any]]) -> None:
         super().__init__(templates)
         self.recorder = Recorder(self)
+        self.recorder.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
         self.calls = self.recorder
         self.invocations: list[Invocation] = []
         self._recorded: dict[tuple[str, str], Handler] = {}
