@@ -19,11 +19,11 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test simulate lint contracts deploy
+.PHONY: help install run stop test simulate bench lint contracts deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; HISTORIES (2000) and SEED; PYTHON (the first that is 3.11 or later)"
+	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; HISTORIES (2000) and SEED; KEYS, to measure; PYTHON (the first that is 3.11 or later)"
 
 install: $(VENV)/.installed node_modules/.installed ## Install everything pinned, here in this folder
 
@@ -40,6 +40,9 @@ test: install ## Run all tests
 
 simulate: install ## Play HISTORIES (2000) in which everything goes wrong; or the one of SEED, with its trace
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(or $(HISTORIES),2000))
+
+bench: install ## Measure what the shop costs and how fast it is, and write bench/REPORT.md; or KEYS of it alone
+	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)
 
 lint: install ## Check style and types
 	@$(BIN)/ruff check

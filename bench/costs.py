@@ -28,7 +28,9 @@ KEYS = (
 Recording = Sequence[Invocation]
 Schemas = Mapping[str, Schema]
 
-HAPPY = f"A happy order of {len(LINES)} lines by itself, from POST /orders to its dispatch, through all services on moto"
+HAPPY = (
+    f"A happy order of {len(LINES)} lines by itself, from POST /orders to its dispatch, through all services on moto"
+)
 FEW, MANY = 10, 1000
 MB = 2**20
 
@@ -235,22 +237,22 @@ def _kept(invocations: Recording) -> int:
 # Scale and size
 
 
-def slope() -> Figure:
+def slope(many_orders: int = MANY) -> Figure:
     """Calls per order with many orders, against few."""
     shop = Scale()
     shop.calls_per_order(WAVE)
-    few, many = shop.calls_per_order(FEW), shop.calls_per_order(MANY)
+    few, many = shop.calls_per_order(FEW), shop.calls_per_order(many_orders)
     crowd = Scale()
     crowd.calls_per_order(WAVE)
-    at_once = crowd.calls_per_order(MANY, MANY)
-    rows = {f"{FEW} orders": (few,), f"{MANY:,} orders": (many,), f"{MANY:,} orders at once": (at_once,)}
+    at_once = crowd.calls_per_order(many_orders, many_orders)
+    rows = {f"{FEW} orders": (few,), f"{many_orders:,} orders": (many,), f"{many_orders:,} orders at once": (at_once,)}
     return Figure(
         "scale.slope",
         many / few,
         "×",
         few,
-        f"Calls per order of {MANY:,} orders ÷ of {FEW}, {WAVE} placed at once, so that batches are as full in both. "
-        "Counted at the ports of the simulation's shop, which runs the real services and the real runtime in memory: "
+        f"Calls per order of {many_orders:,} orders ÷ of {FEW}, {WAVE} placed at once, so that batches are as full in "
+        "both. Counted at the ports of the simulation's shop, which runs the real services and the real runtime in memory: "
         "a call for each that a port stands for, and one for each invocation's answer. The first orders warm it up.",
         Limit("≤", 1.05),
         (Table("Calls per order", ("calls",), rows, "calls", "bars"),),
@@ -271,7 +273,7 @@ def package() -> Figure:
         "Bytes of the files in the layer that all functions share, unzipped, boto3 being Lambda's own, and in each "
         "service's code, as the stage `local` deploys them (2^20 bytes are a MB).",
         Limit("≤", 20),
-        (Table("What is deployed", ("MB",), rows, "MB", "bars"),),
+        (Table("What is deployed", ("MB",), rows),),
     )
 
 

@@ -91,9 +91,7 @@ def _of_calls(invocation: Invocation, schemas: Mapping[str, Schema]) -> Sequence
             case "DynamoDB":
                 writes = sum(write_units(write, schemas[write.table]) for write in call.writes)
                 reads = 0 if call.writes else read_units(*reading(call))
-                charges.append(
-                    ("DynamoDB", writes * usd["dynamodb_write_unit"] + reads * usd["dynamodb_read_unit"])
-                )
+                charges.append(("DynamoDB", writes * usd["dynamodb_write_unit"] + reads * usd["dynamodb_read_unit"]))
             case "SNS":
                 messages = [entry["Message"] for entry in call.request["PublishBatchRequestEntries"]]
                 published = sum(len(message.encode()) for message in messages)

@@ -85,7 +85,11 @@ class Scale:
 
     def _dispatch(self, order: str) -> None:
         request = Request({"id": order}, {}, {}, f"dispatch-{order}", TRACE, Caller("packer", True))
-        self._shop.invoke("the warehouse's API", lambda: self._warehouse.dispatch(request, DispatchRequest("T1")))
+
+        def act() -> None:
+            self._warehouse.dispatch(request, DispatchRequest("T1"))
+
+        self._shop.invoke("the warehouse's API", act)
 
     def _settle(self) -> None:
         """Lets everything go on until nothing moves any more."""

@@ -82,6 +82,7 @@ class Recorder(Calls):
         self._pending: dict[int, tuple[Call, list[Attributes | None]]] = {}
 
     def install(self, session: boto3.Session) -> None:
+        """Records the calls of every client that the session will make."""
         super().install(session)
         session.events.register("response-received", self._answered)
 

@@ -1,9 +1,9 @@
 """DynamoDB's units, by formula: what an item's size is, and what reading and writing it costs.
 
-Sizes are those of the Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats"; a write of the table is charged
-for the larger of the item before and after it, a transactional one twice ("DynamoDB Transactions: How it works"), and
-what an index costs is said in "Using Global Secondary Indexes in DynamoDB", "Write considerations". An index is written
-after the transaction, and so once.
+Sizes are those of the Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats". A write of the table is
+charged for the larger of the item before and after it, a transactional one twice ("DynamoDB Transactions: How it
+works"); what an index costs is said in "Using Global Secondary Indexes in DynamoDB", "Write considerations". An index is
+written after the transaction, and so once.
 """
 
 import math
