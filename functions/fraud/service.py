@@ -9,4 +9,5 @@ service = Service(
     state=reactions.Finding,
     announces=(OrderFlagged,),
     reactions={OrderPlaced: reactions.placed},
+    bets=frozenset({OrderPlaced}),
 )
