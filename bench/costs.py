@@ -32,6 +32,7 @@ HAPPY = (
     f"A happy order of {len(LINES)} lines by itself, from POST /orders to its dispatch, through all services on moto"
 )
 FEW, MANY = 10, 1000
+CROWD = 10
 MB = 2**20
 
 
@@ -39,7 +40,7 @@ def measure() -> Iterator[Figure]:
     """All of them, from one recorded order."""
     invocations, schemas = recording()
     yield place_order(invocations)
-    yield reaction(invocations)
+    yield reaction(invocations, recording(CROWD)[0])
     yield order(invocations)
     yield write_ratio(invocations, schemas)
     yield million_orders(invocations, schemas)
@@ -64,14 +65,20 @@ def place_order(invocations: Recording) -> Figure:
     )
 
 
-def reaction(invocations: Recording) -> Figure:
-    """DynamoDB requests of a reaction."""
-    reactions: Counter[str] = Counter()
-    requests: Counter[str] = Counter()
-    for each in _consumers(invocations):
-        reactions[each.service] += len(each.types)
-        requests[each.service] += len(list(own_calls(each, "DynamoDB")))
-    rows = {name: (requests[name] / reactions[name], reactions[name]) for name in sorted(reactions)}
+def reaction(invocations: Recording, crowd: Recording = ()) -> Figure:
+    """DynamoDB requests of a reaction; `crowd` are several orders placed at once, for comparison."""
+    requests, reactions = _reactions(invocations)
+    among, all_reactions = _reactions(crowd)
+    rows = {
+        name: (
+            requests[name] / reactions[name],
+            reactions[name],
+            *((among[name] / all_reactions[name],) if crowd else ()),
+        )
+        for name in sorted(reactions)
+    }
+    columns = ("requests", "reactions", *((f"requests, among {CROWD} orders",) if crowd else ()))
+    beside = f" Of {CROWD} orders placed at once: {among.total() / all_reactions.total():.3g}." if crowd else ""
     return Figure(
         "calls.reaction",
         requests.total() / reactions.total(),
@@ -79,9 +86,9 @@ def reaction(invocations: Recording) -> Figure:
         None,
         f"{HAPPY}: {requests.total()} DynamoDB requests for {reactions.total()} reactions, history's left out, and "
         "those of the simulated payment gateway, which stands for Stripe. Every message is a batch of its own, save "
-        "where two events of the order wait in a queue together.",
+        f"where two events of the order wait in a queue together.{beside}",
         Limit("≤", 1.5),
-        (Table("DynamoDB requests of a reaction", ("requests", "reactions"), rows, "requests", "bars"),),
+        (Table("DynamoDB requests of a reaction", columns, rows, "requests", "bars"),),
     )
 
 
@@ -251,9 +258,9 @@ def slope(many_orders: int = MANY) -> Figure:
         many / few,
         "×",
         few,
-        f"Calls per order of {many_orders:,} orders ÷ of {FEW}, {WAVE} placed at once, so that batches are as full in "
-        "both. Counted at the ports of the simulation's shop, which runs the real services and the real runtime in memory: "
-        "a call for each that a port stands for, and one for each invocation's answer. The first orders warm it up.",
+        f"Calls per order of {many_orders:,} orders ÷ of {FEW}, {WAVE} placed at once, so that batches are as full "
+        "in both. Counted at the ports of the simulation's shop, which runs the real services and the real runtime in "
+        "memory: a call for each of a port's, and one for each invocation's answer. The first orders warm it up.",
         Limit("≤", 1.05),
         (Table("Calls per order", ("calls",), rows, "calls", "bars"),),
     )
@@ -281,5 +288,12 @@ def _folder_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _consumers(invocations: Recording) -> Iterator[Invocation]:
-    return (each for each in invocations if each.function == "consumer" and each.service != "history")
+def _reactions(invocations: Recording) -> tuple[Counter[str], Counter[str]]:
+    """DynamoDB requests and reactions of each service but history."""
+    requests: Counter[str] = Counter()
+    reactions: Counter[str] = Counter()
+    for each in invocations:
+        if each.function == "consumer" and each.service != "history":
+            requests[each.service] += len(list(own_calls(each, "DynamoDB")))
+            reactions[each.service] += len(each.types)
+    return requests, reactions

@@ -2,8 +2,8 @@
 
 Sizes are those of the Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats". A write of the table is
 charged for the larger of the item before and after it, a transactional one twice ("DynamoDB Transactions: How it
-works"); what an index costs is said in "Using Global Secondary Indexes in DynamoDB", "Write considerations". An index is
-written after the transaction, and so once.
+works"); what an index costs is said in "Using Global Secondary Indexes in DynamoDB", "Write considerations". An index
+is written after the transaction, and so once.
 """
 
 import math

@@ -56,9 +56,10 @@ class Service(Generic[S]):
     does so for what reaches its queue from elsewhere than the topic. `subscribes_to_all` asks for every event,
     whatever its contract (then there are no decisions). `announces` are the contracts of its own events. `bets` are
     those of `reactions` whose order is most likely new here: their first write is made without a reading before it, so
-    their decisions begin with a `Commit`, or with an act that does no harm where the order is known after all. `thin` asks for events without what they say: the decisions then get the
-    envelope alone, and look at the order through the API. The table's partition key is `pk`; `sort_key` names a
-    second one. `batching` asks for larger batches than the stage's.
+    their decisions begin with a `Commit`, or with an act that does no harm where the order is known after all. `thin`
+    asks for events without what they say: the decisions then get the envelope alone, and look at the order through
+    the API. The table's partition key is `pk`; `sort_key` names a second one. `batching` asks for larger batches than
+    the stage's.
     `acts_outside` says that its effects (money, mail) reach beyond its table and its events.
     """
 

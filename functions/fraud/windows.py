@@ -36,8 +36,9 @@ class Place:
 class Windows:
     """Notes orders, and tells which were seen around them.
 
-    Each order is written to its own buckets first, one for each rule, and the neighbours of all are read then. So of two orders that are noted
-    at once at least one sees the other, and who is flagged does not depend on which came first.
+    Each order is written to its own buckets first, one for each rule, and the neighbours of all are read then. So of
+    two orders that are noted at once at least one sees the other, and who is flagged does not depend on which came
+    first.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
