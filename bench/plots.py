@@ -27,7 +27,8 @@ def svg(table: Table) -> str:
         if stacked:
             x = float(LEFT)
             for n, value in enumerate(values):
-                parts.append(_bar(x, y, value * scale, height, n))
+                if value:
+                    parts.append(_bar(x, y, value * scale, height, n))
                 x += value * scale
             parts.append(_text(x + 6, y + height / 2 + 4, number(sum(values)), "value"))
         else:
