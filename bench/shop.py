@@ -94,7 +94,7 @@ class Recorder(Calls):
         self._pending[threading.get_ident()] = (call, before)
 
     def _answered(self, response_dict: Any, **_: Any) -> None:
-        call, _ = self._pending[threading.get_ident()]
+        call = self._pending[threading.get_ident()][0]
         call.answer = Answer(response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"])
 
     def _end(self, model: Any, **rest: Any) -> None:
@@ -143,8 +143,8 @@ class RecordedCloud(Cloud):
     def __init__(self, templates: Mapping[str, dict[str, Any]]) -> None:
         super().__init__(templates)
         self.recorder = Recorder(self)
-        self.recorder.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
         self.calls = self.recorder
+        self.recorder.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
         self.invocations: list[Invocation] = []
         self._recorded: dict[tuple[str, str], Handler] = {}
         declared = [body["Properties"] for template in templates.values() for body in template["Resources"].values()]
