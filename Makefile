@@ -19,13 +19,13 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test simulate soak lint contracts deploy
+.PHONY: help install run stop test simulate soak bench lint contracts deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; PYTHON (the first that is 3.11 or later)"
 	@echo "  make simulate knows HISTORIES (2000) and SEED; make soak ORDERS (500), CLIENTS (16), KILLS (one for 25 orders)"
-	@echo "  and SEED. A seed is what another run has shown."
+	@echo "  and SEED, which is what another run has shown; make bench KEYS, the figures wanted"
 
 install: $(VENV)/.installed node_modules/.installed ## Install everything pinned, here in this folder
 
@@ -48,6 +48,9 @@ option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
 soak: install ## Have a crowd order on a local cloud of its own, twice: in peace, and with functions killed
 	@$(WITH_NODE) $(BIN)/python -m tests.soak $(foreach name,ORDERS CLIENTS KILLS SEED,$(call option,$(name)))
+
+bench: install ## Measure what the shop costs and how fast it is, and write bench/REPORT.md; or KEYS of it alone
+	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)
 
 lint: install ## Check style and types
 	@$(BIN)/ruff check

@@ -30,13 +30,16 @@ class Limit:
 
 @dataclass(frozen=True)
 class Table:
-    """What stands behind a figure: a row of numbers for each name; `chart` says how it is drawn, where it is."""
+    """What stands behind a figure: a row of numbers for each name; `chart` says how it is drawn, where it is.
+
+    `bars` draws the first column, `grouped` all of them side by side, `stacked` all of them on top of each other.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Mapping[str, Sequence[float]]
     unit: str = ""
-    chart: Literal["bars", "stacked"] | None = None
+    chart: Literal["bars", "grouped", "stacked"] | None = None
 
 
 @dataclass(frozen=True)

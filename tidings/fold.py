@@ -217,7 +217,10 @@ class _Batch(Generic[S]):
         self._events: dict[str, list[Event[Any]]] = {}
         for event in events:
             self._events.setdefault(event.subject, []).append(event)
-        self._found: dict[str, Attributes | None] = {}
+        # An order whose first event is a bet is taken for new; a transaction that loses the bet brings what there is.
+        self._found: dict[str, Attributes | None] = {
+            order: None for order, events in self._events.items() if fold.service.bets_on(events[0].type)
+        }
         self._entries: dict[str, Entry[S]] = {}
         self._outcomes: dict[str, Exception | None] = dict.fromkeys((event.id for event in events), None)
         self._failures = 0

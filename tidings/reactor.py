@@ -75,7 +75,7 @@ class OrderReactor(Generic[S]):
 
     def propose(self, event: Event[Any]) -> Proposal[S] | None:
         """What the event asks of other items, where it is a bet; None where it asks for nothing. Nothing is written."""
-        if not self._bets_on(event):
+        if not self._reactor.service.bets_on(event.type):
             return None
         item: Item[S] = Item(self._order)
         decision = self._decide(event)(item, None)
@@ -103,7 +103,9 @@ class OrderReactor(Generic[S]):
         `deadline` is when this process will surely have ended (milliseconds since 1970): what it claims to act on
         outside is its own until then. RetryableError and whatever the ports raise mean: try again later.
         """
-        self.settle(self._decide(event), Cause.of(event), bet=self._bets_on(event), deadline=deadline)
+        self.settle(
+            self._decide(event), Cause.of(event), bet=self._reactor.service.bets_on(event.type), deadline=deadline
+        )
 
     def settle(self, decide: Decide[S], cause: Cause, *, bet: bool = False, deadline: int = 0) -> Item[S]:
         """Decides and writes until it holds, and gives the item as it then is; a bet saves the reading of a new one."""
@@ -119,9 +121,6 @@ class OrderReactor(Generic[S]):
         if self._item is None:
             self._item = self._decode(self._reactor.table.get(self._order))
         return self._item
-
-    def _bets_on(self, event: Event[Any]) -> bool:
-        return any(contract.__name__ == event.type for contract in self._reactor.service.bets)
 
     def _decide(self, event: Event[Any]) -> Decide[S]:
         decision = self._reactor.service.decisions[event.type]

@@ -56,9 +56,10 @@ class Service(Generic[S]):
     does so for what reaches its queue from elsewhere than the topic. `subscribes_to_all` asks for every event,
     whatever its contract (then there are no decisions). `announces` are the contracts of its own events. `bets` are
     those of `reactions` whose order is most likely new here: their first write is made without a reading before it, so
-    their decisions begin with a `Commit`, or with an `Act` that changes nothing when done again. `thin` asks for events
-    without what they say: the decisions then get the envelope alone, and look at the order through the API. The table's
-    partition key is `pk`; `sort_key` names a second one. `batching` asks for larger batches than the stage's.
+    their decisions begin with a `Commit`, or with an act that does no harm where the order is known after all. `thin`
+    asks for events without what they say: the decisions then get the envelope alone, and look at the order through
+    the API. The table's partition key is `pk`; `sort_key` names a second one. `batching` asks for larger batches than
+    the stage's.
     `acts_outside` says that its effects (money, mail) reach beyond its table and its events.
     """
 
@@ -89,6 +90,10 @@ class Service(Generic[S]):
     def indexed(self, item: Any) -> dict[str, str]:
         """The attributes by which an item stands in the indexes."""
         return {name: value for index in self.indexes for name, value in index.of(item).items()}
+
+    def bets_on(self, event_type: str) -> bool:
+        """Whether the order of such an event is taken for new."""
+        return any(contract.__name__ == event_type for contract in self.bets)
 
     @property
     def consumes(self) -> bool:

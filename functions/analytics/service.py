@@ -13,6 +13,7 @@ service = Service(
         OrderConfirmed: reactions.confirmed,
         OrderCancelled: reactions.cancelled,
     },
+    bets=frozenset({OrderPlaced}),
     sort_key=SORT_KEY,
     batching=Batching(size=100, seconds=5),
 )

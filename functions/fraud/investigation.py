@@ -14,8 +14,8 @@ from tidings.reactor import Reactor
 class Memory(Protocol):
     """What was seen of late."""
 
-    def note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
-        """Notes an order, and gives those within reach of it; None where there are too many to keep."""
+    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> Sequence[list[Seen] | None]:
+        """Notes an order, and gives for each rule those within reach of it; None where there are too many to keep."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Investigation:
         """
         own = note.seen.order
         broken = too_expensive(self.rules, note.total.amount, note.total.currency)
-        for rule in windows(self.rules):
-            seen = self.memory.note(rule, note.seen, note.address)
+        rules = windows(self.rules)
+        for rule, seen in zip(rules, self.memory.note(rules, note.seen, note.address), strict=True):
             suspects = {own} if seen is None else one_too_many(rule, seen)
             if own in suspects:
                 broken.add(rule.name)

@@ -1,7 +1,8 @@
 """The orders that were seen of late, by customer and by address, in buckets of time in fraud's own table."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,25 +18,45 @@ MOST = 1500
 """Orders that a bucket takes, so that it stays below DynamoDB's 400 KB; what comes to a full one breaks the rule."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where an order is noted by a rule: the keys of its own bucket and of those before and after it."""
+
+    own: str
+    neighbours: tuple[str, str]
+
+    @classmethod
+    def of(cls, rule: Window, seen: Seen, address: Address) -> "Place":
+        """By the rule's span, in the buckets of the order's customer or address."""
+        whose = seen.customer if rule.by == "customer" else digest(address)
+        before, own, after = (f"{rule.name}#{whose}#{seen.time // rule.span + step}" for step in (-1, 0, 1))
+        return cls(own, (before, after))
+
+
 class Windows:
     """Notes orders, and tells which were seen around them.
 
-    Each order is written to its own bucket first, and the neighbours are read then. So of two orders that are noted
-    at once at least one sees the other, and who is flagged does not depend on which came first.
+    Each order is written to its own buckets first, one for each rule, and the neighbours of all are read then. So of
+    two orders that are noted at once at least one sees the other, and who is flagged does not depend on which came
+    first.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
-    def note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
-        """The orders within reach of this one, itself among them; None where there are too many to keep."""
-        whose = seen.customer if rule.by == "customer" else digest(address)
-        number = seen.time // rule.span
-        own = self._add(f"{rule.name}#{whose}#{number}", seen)
-        if own is None:
-            return None
-        return [*own, *self._read([f"{rule.name}#{whose}#{number + step}" for step in (-1, 1)])]
+    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> list[list[Seen] | None]:
+        """By each rule the orders within reach of this one, itself among them; None where there are too many to keep.
+
+        One UpdateItem for each rule, and one BatchGetItem.
+        """
+        places = [Place.of(rule, seen, address) for rule in rules]
+        own = [self._add(place.own, seen) for place in places]
+        beside = self._read([key for place in places for key in place.neighbours])
+        return [
+            None if found is None else [*found, *(each for key in place.neighbours for each in beside.get(key, ()))]
+            for place, found in zip(places, own, strict=True)
+        ]
 
     def _add(self, key: str, seen: Seen) -> list[Seen] | None:
         text = msgspec.json.encode(seen).decode()
@@ -56,15 +77,16 @@ class Windows:
             return None
         return list(_all_seen(answer["Attributes"]))
 
-    def _read(self, keys: Iterable[str]) -> Iterator[Seen]:
+    def _read(self, keys: Sequence[str]) -> Mapping[str, list[Seen]]:
+        if not keys:
+            return {}
         wanted: Mapping[str, KeysAndAttributesTypeDef] = {
             self._table: {"Keys": [{"pk": {"S": key}} for key in keys], "ConsistentRead": True}
         }
         answer = self._client.batch_get_item(RequestItems=wanted)
         if answer["UnprocessedKeys"]:
             raise TimeoutError("the neighbouring buckets were not all read")
-        for item in answer["Responses"].get(self._table, []):
-            yield from _all_seen(item)
+        return {item["pk"]["S"]: list(_all_seen(item)) for item in answer["Responses"].get(self._table, [])}
 
 
 def digest(address: Address) -> str:

@@ -9,6 +9,7 @@ service = Service(
     name="recommendation",
     state=reactions.Basket,
     reactions={OrderConfirmed: reactions.confirmed},
+    bets=frozenset({OrderConfirmed}),
     sort_key=SORT_KEY,
     indexes=(Index(partition="pk", sort=reactions.RANK, numeric=True),),
     # Two consumers that count the same pair stand in each other's way, since pairs are not sharded: few large batches

@@ -272,8 +272,8 @@ class FaultyWindows:
     windows: MemoryWindows
     calls: Calls
 
-    def note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
-        return self.calls.make("note", lambda: self.windows.note(rule, seen, address))
+    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> list[list[Seen] | None]:
+        return self.calls.make("note", lambda: self.windows.note(rules, seen, address))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """What fraud has seen of late: buckets of orders, each written before its neighbours are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from functions.fraud.rules import Seen, Window
-from functions.fraud.windows import digest
+from functions.fraud.windows import Place
 from tidings.contracts import Address
 
 
@@ -14,13 +14,15 @@ class MemoryWindows:
         self._between = between
         self._buckets: dict[str, dict[Seen, None]] = {}
 
-    def note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
-        whose = seen.customer if rule.by == "customer" else digest(address)
-        number = seen.time // rule.span
-        bucket = self._buckets.setdefault(f"{rule.name}#{whose}#{number}", {})
-        bucket[seen] = None
-        own = list(bucket)
+    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> list[list[Seen] | None]:
+        places = [Place.of(rule, seen, address) for rule in rules]
+        found: list[list[Seen]] = []
+        for place in places:
+            bucket = self._buckets.setdefault(place.own, {})
+            bucket[seen] = None
+            found.append(list(bucket))
         self._between()
-        for step in (-1, 1):
-            own += self._buckets.get(f"{rule.name}#{whose}#{number + step}", ())
-        return own
+        for place, own in zip(places, found, strict=True):
+            for key in place.neighbours:
+                own += self._buckets.get(key, ())
+        return [*found]

@@ -24,7 +24,10 @@ class Seeing:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], set[Seen]] = {}
 
-    def note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
+    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> list[list[Seen] | None]:
+        return [self._note(rule, seen, address) for rule in rules]
+
+    def _note(self, rule: Window, seen: Seen, address: Address) -> list[Seen] | None:
         key = (rule.name, seen.customer if rule.by == "customer" else digest(address))
         self._seen.setdefault(key, set()).add(seen)
         return list(self._seen[key])

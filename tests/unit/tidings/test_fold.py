@@ -67,10 +67,15 @@ def share(state: Words) -> Share:
 class Bench:
     """A fold over a ledger in memory, that chooses its shards in turn."""
 
-    def __init__(self, decide: Decide = ask, shards: int = 1) -> None:
+    def __init__(self, decide: Decide = ask, shards: int = 1, *, bet: bool = False) -> None:
         self.ledger = MemoryLedger()
         self.pauses: list[int] = []
-        self.service = Service(name="words", state=Words, reactions={Asked: decide, Repeated: ignore})
+        self.service = Service(
+            name="words",
+            state=Words,
+            reactions={Asked: decide, Repeated: ignore},
+            bets=frozenset({Asked}) if bet else frozenset(),
+        )
         self._shards = shards
         self._chosen = 0
 
@@ -189,6 +194,21 @@ def test_a_batch_is_one_reading_and_one_transaction() -> None:
     assert bench.deliver(*many(50)) == []
     assert (len(bench.ledger.reads), len(bench.ledger.transactions)) == (1, 1)
     assert bench.counts() == {"why": 50}
+
+
+def test_a_batch_of_bets_is_one_transaction_and_no_reading() -> None:
+    bench = Bench(bet=True)
+    assert bench.deliver(*many(50)) == []
+    assert (len(bench.ledger.reads), len(bench.ledger.transactions)) == (0, 1)
+    assert bench.counts() == {"why": 50}
+
+
+def test_a_bet_that_is_lost_is_decided_on_what_was_found_without_a_reading() -> None:
+    bench = Bench(bet=True)
+    bench.deliver(asked("a", "why"), asked("b", "why"))
+    assert bench.deliver(asked("a", "why"), asked("b", "how", n=2), asked("c", "why")) == []
+    assert bench.counts() == {"why": 3, "how": 1}
+    assert bench.ledger.reads == []
 
 
 def test_duplicates_add_nothing_and_write_nothing() -> None:

@@ -1,0 +1,153 @@
+"""The report: `report.json` for programs and comparisons, `REPORT.md` with its plots for people."""
+
+import importlib
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, cast
+
+import msgspec
+
+from bench.figures import Figure, Table
+from bench.plots import number, svg
+
+HERE = Path(__file__).parent
+NAMES = ("costs", "hot_sku", "speed", "init", "flow")
+"""The modules that measure, the quick ones first."""
+
+SAYS = {
+    "calls.place_order": "AWS requests to place an order",
+    "calls.reaction": "DynamoDB requests of a reaction",
+    "calls.order": "all requests of an order, from placed to dispatched",
+    "wru.ratio": "write units of an order's items ÷ state, inbox and outbox in three",
+    "usd.million_orders": "the bill for a million orders",
+    "scale.slope": "calls per order at 1,000 orders ÷ at 10",
+    "package.mb": "the layer of all functions, unzipped",
+    "hot.sku": "reservations of one product a second ÷ a transaction an order",
+    "batch.concurrency": "a batch of 10 messages of 10 orders ÷ one message",
+    "batch.ordered": "a batch of 10 messages of 2 orders ÷ one message",
+    "overhead.event": "processor time of a reaction ÷ a bare handler's",
+    "relay.throughput": "events a second through the relay ÷ one by one",
+    "init.consumer": "cold start of the slowest consumer ÷ a bare handler's",
+    "init.api": "cold start of placing an order ÷ a bare handler's",
+    "init.stripe": "cold start of payment with Stripe ÷ a bare handler's",
+    "flow.throughput": "orders a second until all is done ÷ bare handlers, same topology",
+    "flow.confirm": "from 202 to CONFIRMED",
+}
+
+
+class Group(Protocol):
+    """A module that measures."""
+
+    KEYS: Sequence[str]
+    measure: Callable[[], Iterator[Figure]]
+
+
+def groups() -> Sequence[Group]:
+    """The modules that measure."""
+    return [cast("Group", importlib.import_module(f"bench.{name}")) for name in NAMES]
+
+
+class Report:
+    """The figures by key: those measured now, and of the others what was measured last."""
+
+    def __init__(self, figures: Mapping[str, Figure]) -> None:
+        self.figures = dict(figures)
+
+    @classmethod
+    def read(cls, folder: Path = HERE) -> "Report":
+        """The last report, or an empty one."""
+        path = folder / "report.json"
+        stored = json.loads(path.read_bytes()) if path.exists() else {}
+        return cls({key: msgspec.convert({**told, "key": key}, Figure) for key, told in stored.items()})
+
+    def add(self, figure: Figure) -> None:
+        """Puts a figure in the place of what was measured of it before."""
+        self.figures[figure.key] = figure
+
+    def ok(self, key: str) -> bool:
+        """Whether a figure was measured, and holds."""
+        return key in self.figures and self.figures[key].ok
+
+    def line(self, key: str) -> str:
+        """A figure in a line."""
+        figure = self.figures[key]
+        limit = f"  ({figure.limit}: {'holds' if figure.ok else 'DOES NOT HOLD'})" if figure.limit else ""
+        return f"{key:20} {_value(figure)}{limit}"
+
+
+def write(report: Report, folder: Path = HERE) -> None:
+    """Writes `report.json`, `REPORT.md` and the plots."""
+    order = list(SAYS)
+    figures = sorted(report.figures.values(), key=lambda figure: order.index(figure.key))
+    told = {figure.key: _told(figure) for figure in figures}
+    (folder / "report.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    plots = folder / "plots"
+    plots.mkdir(exist_ok=True)
+    for old in plots.glob("*.svg"):
+        old.unlink()
+    for figure in figures:
+        for table in figure.tables:
+            if table.chart:
+                (plots / _plot(figure, table)).write_text(svg(table))
+    (folder / "REPORT.md").write_text("\n".join(_document(figures)))
+
+
+def _told(figure: Figure) -> dict[str, object]:
+    told = msgspec.to_builtins(figure)
+    del told["key"]
+    return {**told, "ok": figure.ok}
+
+
+def _document(figures: Sequence[Figure]) -> Iterator[str]:
+    yield "# What it costs, and how fast it is"
+    yield ""
+    yield (
+        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on "
+        f"{os.cpu_count()} processors. Counts are the same on every machine, ratios nearly so; a time is only for "
+        "information. Both sides of a ratio are measured in turn in the same run."
+    )
+    yield ""
+    yield "| key | what it says | value | limit | holds |"
+    yield "|---|---|---:|---|---|"
+    for figure in figures:
+        limit, holds = (str(figure.limit), "yes" if figure.ok else "**no**") if figure.limit else ("", "")
+        yield f"| [{figure.key}](#{_anchor(figure)}) | {SAYS[figure.key]} | {_value(figure)} | {limit} | {holds} |"
+    for figure in figures:
+        yield from _section(figure)
+    yield ""
+
+
+def _section(figure: Figure) -> Iterator[str]:
+    yield ""
+    yield f"## {figure.key}"
+    yield ""
+    baseline = "" if figure.baseline is None else f"; the baseline is {number(figure.baseline)}"
+    yield f"**{_value(figure)}**{baseline}. {figure.how}"
+    for table in figure.tables:
+        yield ""
+        if table.chart:
+            yield f"![{table.title}](plots/{_plot(figure, table)})"
+            yield ""
+        yield f"| {table.title} | {' | '.join(table.columns)} |"
+        yield f"|---|{'---:|' * len(table.columns)}"
+        for name, values in table.rows.items():
+            yield f"| {name} | {' | '.join(number(value) for value in values)} |"
+
+
+def _value(figure: Figure) -> str:
+    return f"{number(figure.value)} {figure.unit}"
+
+
+def _anchor(figure: Figure) -> str:
+    """What GitHub makes of the heading."""
+    return figure.key.replace(".", "")
+
+
+def _plot(figure: Figure, table: Table) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", f"{figure.key}-{table.title}".lower()).strip("-")
+    return f"{name}.svg"

@@ -1,0 +1,70 @@
+"""DynamoDB's units: the rules that the measured write units stand on."""
+
+import pytest
+
+from bench.shop import Attributes, Index, Schema, Write
+from bench.units import read_units, size, write_units
+
+BY_OWNER = Schema(("pk",), (Index(("owner", "rank"), frozenset({"pk", "owner", "rank", "summary"})),))
+BARE = Schema(("pk",), ())
+
+
+def text(length: int) -> dict[str, str]:
+    return {"S": "x" * length}
+
+
+def item(**attributes: int) -> Attributes:
+    """An item of texts, so many bytes each."""
+    return {name: text(length) for name, length in attributes.items()}
+
+
+def written(before: Attributes | None, after: Attributes | None, *, tx: bool = False, failed: bool = False) -> Write:
+    return Write("table", before, after, tx, failed)
+
+
+@pytest.mark.parametrize(
+    ("value", "bytes_"),
+    [
+        ({"S": "aé"}, 3),
+        ({"N": "7"}, 2),
+        ({"N": "123"}, 3),
+        ({"N": "-123"}, 4),
+        ({"N": "1000"}, 2),
+        ({"BOOL": True}, 1),
+        ({"L": []}, 3),
+        ({"L": [{"S": "ab"}, {"S": "c"}]}, 3 + 3 + 2),
+        ({"M": {"k": {"S": "abc"}}}, 3 + 1 + 1 + 3),
+        ({"SS": ["ab"]}, 3 + 3),
+    ],
+)
+def test_an_items_size_is_that_of_its_names_and_values(value: dict[str, object], bytes_: int) -> None:
+    assert size({"name": value}) == 4 + bytes_
+
+
+def test_a_write_costs_a_unit_for_each_begun_kilobyte_of_the_larger_of_before_and_after() -> None:
+    assert write_units(written(None, item(pk=1022)), BARE) == 1
+    assert write_units(written(None, item(pk=1023)), BARE) == 2
+    assert write_units(written(item(pk=3000), item(pk=10)), BARE) == 3
+
+
+def test_a_transactional_write_costs_twice() -> None:
+    assert write_units(written(None, item(pk=10), tx=True), BARE) == 2
+
+
+def test_a_failed_condition_costs_what_was_found_and_nothing_in_indexes() -> None:
+    found = item(pk=1500, owner=1, rank=1)
+    assert write_units(written(found, None, failed=True), BY_OWNER) == 2
+
+
+def test_an_index_is_written_only_where_what_it_holds_changes() -> None:
+    before = item(pk=1, owner=1, rank=1, summary=1)
+    assert write_units(written(None, before), BY_OWNER) == 1 + 1
+    assert write_units(written(before, {**before, "state": text(9)}), BY_OWNER) == 1
+    assert write_units(written(before, {**before, "summary": text(2)}), BY_OWNER) == 1 + 1
+    assert write_units(written(before, {**before, "rank": text(2)}), BY_OWNER) == 1 + 2
+    assert write_units(written(before, item(pk=1)), BY_OWNER) == 1 + 1
+    assert write_units(written(item(pk=1), item(pk=1)), BY_OWNER) == 1
+
+
+def test_a_reading_costs_a_unit_for_each_begun_four_kilobytes_and_one_for_what_is_not_there() -> None:
+    assert read_units([item(pk=10), item(pk=5000)], keys=3) == 1 + 2 + 1
