@@ -54,7 +54,7 @@ def test_the_bare_topology_is_the_shops_but_for_its_functions_code(tmp_path: Pat
 
     functions = [function.properties for function in stripped.resources("AWS::Lambda::Function")]
     theirs = [function["Handler"] for function in functions if not function["Handler"].startswith("index.")]
-    assert theirs == ["handler.handler"], "only what serves the API's document is the shop's own"
+    assert theirs == ["functions.orders.sweep.handler", "handler.handler"], "what no order passes is the shop's own"
     assert without_code(as_local(stripped)) == without_code(as_local(shop))
 
 
