@@ -255,7 +255,7 @@ def _rates(ours: Runs, theirs: Runs) -> Table:
         f"pair {n}": (mine, other)
         for n, (mine, other) in enumerate(zip(ours.rates[1:], theirs.rates[1:], strict=True), start=1)
     }
-    return Table("Orders a second until all consumers were done", ("shop", "bare"), rows, "orders/s", "bars")
+    return Table("Orders a second until all consumers were done", ("shop", "bare"), rows, "orders/s", "grouped")
 
 
 def _waits(ours: Runs, theirs: Runs) -> Table:
@@ -266,7 +266,7 @@ def _waits(ours: Runs, theirs: Runs) -> Table:
         f"bare, {ORDERS} at once": theirs.loaded,
     }
     rows = {name: (1000 * median(seconds), 1000 * _p99(seconds)) for name, seconds in waits.items()}
-    return Table("From 202 to CONFIRMED", ("p50", "p99"), rows, "ms", "bars")
+    return Table("From 202 to CONFIRMED", ("p50", "p99"), rows, "ms", "grouped")
 
 
 def _p99(seconds: Sequence[float]) -> float:

@@ -66,6 +66,7 @@ def _compiled(mutation: Mutation, function: FunctionType) -> CodeType:
 
 
 NEGATIVE = "stock is never negative"
+LEGAL = "the status of an order is legal"
 MAILS = "one e-mail of each kind, and one more at most for each crash between sending and recording"
 PAID = "a confirmed order is paid once, and a cancelled one not at all"
 ONCE = "money moves at most once each way"
