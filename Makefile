@@ -19,7 +19,7 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test simulate soak bench lint contracts deploy
+.PHONY: help install run stop test test-deployed test-offline simulate soak bench lint contracts deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,16 @@ stop: ## End the local cloud
 	@if [ -x $(BIN)/tidings ]; then $(BIN)/tidings down; else echo "Nothing is installed here, so nothing runs."; fi
 
 test: install ## Run all tests
-	@$(WITH_NODE) $(BIN)/pytest -n 2 --ignore=tests/system
+	@$(MAKE) --no-print-directory --jobs=2 test-deployed test-offline
+
+# Those on the local cloud mostly wait: they go first, and the others take what is left of the processors.
+test-deployed:
 	@$(WITH_NODE) $(BIN)/pytest tests/system
+
+test-offline:
+	@mkdir -p .local && echo "All other tests run beside; what they say comes at the end, and is in .local/test-offline.log"
+	@$(WITH_NODE) nice -n 19 $(BIN)/pytest -n 2 --ignore=tests/system > .local/test-offline.log 2>&1; status=$$?; \
+		if [ $$status = 0 ]; then tail -n 1 .local/test-offline.log; else cat .local/test-offline.log; fi; exit $$status
 
 simulate: install ## Play HISTORIES (2000) in which everything goes wrong; or the one of SEED, with its trace
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(or $(HISTORIES),2000))

@@ -29,7 +29,9 @@ def as_local(synthesis: Synthesis) -> dict[str, Any]:
     """The stage's templates, with the names and the sender of the stage `local`."""
     text = HASHED.sub(r"tidings\1", json.dumps(synthesis.templates))
     names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", STAGE.sender: LOCAL.sender}
-    for name, local in (names | {f'"{STAGE.name}"': f'"{LOCAL.name}"'}).items():
+    # Within the dashboard's body, which is text itself, the quotes are escaped.
+    quoted = {f"{quote}{STAGE.name}{quote}": f"{quote}{LOCAL.name}{quote}" for quote in ('"', r"\"")}
+    for name, local in (names | quoted).items():
         text = text.replace(name, local)
     templates: dict[str, Any] = json.loads(text)
     return templates
