@@ -45,7 +45,7 @@ test-deployed:
 
 test-offline:
 	@mkdir -p .local && echo "All other tests run beside; what they say comes at the end, and is in .local/test-offline.log"
-	@$(WITH_NODE) nice -n 19 $(BIN)/pytest -n 2 --ignore=tests/system > .local/test-offline.log 2>&1; status=$$?; \
+	@$(WITH_NODE) nice -n 19 $(BIN)/pytest -n 2 --dist=loadgroup --ignore=tests/system > .local/test-offline.log 2>&1; status=$$?; \
 		if [ $$status = 0 ]; then tail -n 1 .local/test-offline.log; else cat .local/test-offline.log; fi; exit $$status
 
 simulate: install ## Play HISTORIES (2000) in which everything goes wrong; or the one of SEED, with its trace

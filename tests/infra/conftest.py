@@ -1,7 +1,16 @@
+from pathlib import Path
+
 import pytest
 
 from infra.services import Found, discover
 from tests.infra.synthesis import Synthesis, synthesize
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes one runs all these tests: a stage is then synthesized once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("infra"))
 
 
 @pytest.fixture(scope="session")
