@@ -56,13 +56,13 @@ def fitting(proposals: Iterable[Proposal[S]]) -> Iterator[list[Proposal[S]]]:
     keys: set[str] = set()
     size = 0
     for proposal in proposals:
-        keys |= {adjust.key for adjust in proposal.adjusts}
-        size += len(msgspec.json.encode(proposal.write.item))
-        if chosen and (len(chosen) + 1 + len(keys) > MAX_ACTIONS or size > MAX_BYTES):
+        own, weight = {adjust.key for adjust in proposal.adjusts}, len(msgspec.json.encode(proposal.write.item))
+        if chosen and (len(chosen) + 1 + len(keys | own) > MAX_ACTIONS or size + weight > MAX_BYTES):
             yield chosen
-            chosen, keys = [], {adjust.key for adjust in proposal.adjusts}
-            size = len(msgspec.json.encode(proposal.write.item))
+            chosen, keys, size = [], set(), 0
         chosen.append(proposal)
+        keys |= own
+        size += weight
     if chosen:
         yield chosen
 
