@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -150,24 +150,25 @@ class History:
             return True
         ready = self._ready()
         if ready:
-            ready[self.choices.below(len(ready)) if self._shuffled else 0]()
+            act, *of_what = ready[self.choices.below(len(ready)) if self._shuffled else 0]
+            act(*of_what)
             return True
         return self._act() or self._wait()
 
-    def _ready(self) -> list[Callable[[], None]]:
-        """What may go on now: the paused, the relays, the consumers."""
+    def _ready(self) -> list[tuple[Any, ...]]:
+        """What may go on now, each as what to call with what: the paused, the relays, the consumers."""
         shop = self.shop
-        ready: list[Callable[[], None]] = [partial(shop.tasks.resume, task) for task in shop.tasks.paused]
+        ready: list[tuple[Any, ...]] = [(shop.tasks.resume, task) for task in shop.tasks.paused]
         if len(ready) >= MOST_PAUSED:
             return ready
         now, most = shop.clock.now, shop.settings.concurrency
-        few: list[Callable[[], None]] = []
+        few: list[tuple[Any, ...]] = []
         for each in self._deployed:
             for lane, records in enumerate(each.stream.lanes):
                 if records and lane not in each.busy:
-                    ready.append(partial(shop.relay, each, lane))
+                    ready.append((shop.relay, each, lane))
             if each.down_until <= now and each.running < most and (waiting := each.queue.ready()):
-                (ready if waiting >= self._patience else few).append(partial(shop.consume, each))
+                (ready if waiting >= self._patience else few).append((shop.consume, each))
         # Consumers wait for their batches to fill, as long as there is something else to do.
         return ready or few
 

@@ -216,7 +216,8 @@ class Shop:
             finally:
                 of.busy.discard(lane)
 
-        self.say(f"relay of {of.name} #{self._invocations + 1}: {_relayed(batch)}")
+        if self.note:
+            self.note(f"relay of {of.name} #{self._invocations + 1}: {_relayed(batch)}")
         self.invoke(f"relay of {of.name}", act)
 
     def orders_api(self) -> OrdersApi:
@@ -309,7 +310,8 @@ class Shop:
 
     def _consume(self, to: Deployed, batch: list[Stored]) -> None:
         records = [message.record() for message in batch]
-        self.say(f"{to.name} #{self._invocations}: {', '.join(_told(message) for message in batch)}")
+        if self.note:
+            self.note(f"{to.name} #{self._invocations}: {', '.join(_told(message) for message in batch)}")
         process = to.free.pop() if to.free else to.make()
         to.running += 1
         try:

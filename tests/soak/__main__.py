@@ -5,34 +5,36 @@ import os
 import random
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ops.local import LocalCloud
 from ops.outputs import outputs_of
-from ops.stage import local_stage
+from ops.stage import ROOT, local_stage
 from tests.soak.plan import planned
 from tests.soak.soak import soak
 from tests.system.deployed import Deployed, free_port, tidings
 
+FILES = ROOT / ".local" / "soak"
+
 
 @contextmanager
 def deployed() -> Iterator[Deployed]:
-    """The shop on a local cloud that is there for this alone, and is gone afterwards, whatever happens."""
-    with tempfile.TemporaryDirectory(prefix="tidings-soak-", ignore_cleanup_errors=True) as directory:
-        cloud = LocalCloud(Path(directory))
-        try:
-            up = tidings(cloud.directory, "up", "--port", str(free_port()))
-            if up.returncode != 0:
-                sys.exit(up.stderr)
-            running = cloud.running()
-            assert running is not None
-            stage = local_stage(running.endpoint)
-            yield Deployed(cloud, stage, outputs_of(stage))
-        finally:
-            cloud.stop()
+    """The shop on a local cloud that is there for this alone, and ends afterwards, whatever happens; its log stays."""
+    FILES.mkdir(parents=True, exist_ok=True)
+    cloud = LocalCloud(FILES)
+    if cloud.running():
+        sys.exit(f"Another soak is under way; its cloud's log is in {cloud.log}.")
+    try:
+        up = tidings(cloud.directory, "up", "--port", str(free_port()))
+        if up.returncode != 0:
+            sys.exit(up.stderr)
+        running = cloud.running()
+        assert running is not None
+        stage = local_stage(running.endpoint)
+        yield Deployed(cloud, stage, outputs_of(stage))
+    finally:
+        cloud.stop()
 
 
 def main() -> int:
@@ -57,6 +59,7 @@ def main() -> int:
             report = soak(shop, operator, planned(options.seed, options.orders, options.clients), kills=few)
             say(str(report))
             violated |= bool(report.violated)
+        say(f"\nWhat the cloud said of it is in {shop.cloud.log}")
     return int(violated)
 
 

@@ -16,6 +16,11 @@ WORKER = re.compile(r"ministack-lambda-tidings-local-(?P<function>[a-z]+-[a-z]+)
 GLANCE = 0.05
 """Seconds in which who computes is at work."""
 
+INFANCY = 20
+"""Seconds for which a worker is spared. MiniStack ends all of a function's workers where one dies as it starts, which
+may be others that start, and so on without end; Lambda starts each by itself.
+"""
+
 
 @contextmanager
 def killing(cloud: int, chance: random.Random, most: int, pause: float = 4) -> Iterator[Counter[str]]:
@@ -58,7 +63,8 @@ def _chosen(cloud: int, chance: random.Random) -> tuple[psutil.Process | None, s
 def _workers(cloud: int) -> Iterator[tuple[psutil.Process, str]]:
     for child in psutil.Process(cloud).children():
         with suppress(psutil.Error):
-            if found := WORKER.search(" ".join(child.cmdline())):
+            found = WORKER.search(" ".join(child.cmdline()))
+            if found and time.time() - child.create_time() > INFANCY:
                 yield child, found["function"]
 
 
