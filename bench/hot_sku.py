@@ -25,7 +25,7 @@ from tidings.events import Event, event_id
 from tidings.item import Attributes, Item
 from tidings.reactor import Reactor
 from tidings.service import Service
-from tidings.table import ConflictError, LostError, LostOrdersError, RefusedError, Write
+from tidings.table import ConflictError, LostError, RefusedError, Write
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,15 +57,7 @@ class Partitions:
         self.time.sleep(LATENCY)
         return self.orders.get(key)
 
-    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
-        """A transaction, or a put that no other order's item stands in the way of."""
-        order = item["pk"]["S"]
-        try:
-            self.commit_all([Write(order, item, expected)], adjusts)
-        except LostOrdersError as lost:
-            raise LostError(lost.found[order]) from lost
-
-    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
         """Holds what is adjusted for as long as it takes."""
         granted = all(self._takes(adjust.key) for adjust in adjusts)
         if granted:
@@ -88,7 +80,7 @@ class Partitions:
 
     def _write(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
         if lost := {write.order: self.orders[write.order] for write in writes if write.order in self.orders}:
-            raise LostOrdersError(lost)
+            raise LostError(lost)
         if short := [adjust for adjust in adjusts if self.items.get(adjust.key, 0) < adjust.at_least["available"]]:
             raise RefusedError(Refused(tuple((adjust, self._stock(adjust.key)) for adjust in short)))
         for adjust in adjusts:

@@ -23,7 +23,7 @@ from tidings.errors import LostRaceError
 from tidings.events import Event
 from tidings.log import logger
 from tidings.reactor import OrderReactor, Proposal, Reactor
-from tidings.table import MAX_ACTIONS, MAX_BYTES, ConflictError, LostOrdersError, RefusedError
+from tidings.table import MAX_ACTIONS, MAX_BYTES, ConflictError, LostError, RefusedError
 
 MAX_TRIES = 30
 """How often a batch's orders try to get hold of what they share, before they go back to the queue."""
@@ -165,8 +165,8 @@ class BatchReactor(Generic[S]):
         while todo and tries < MAX_TRIES:
             together = todo.pop()
             try:
-                self._reactor.table.commit_all([proposal.write for proposal in together], summed(together))
-            except LostOrdersError as lost:
+                self._reactor.table.commit([proposal.write for proposal in together], summed(together))
+            except LostError as lost:
                 todo.append(_others(together, lost))
             except RefusedError as refused:
                 shares = shared_out(together, refused.refused)
@@ -188,7 +188,7 @@ class BatchReactor(Generic[S]):
         return {proposal.write.order for some in todo for proposal in some}
 
 
-def _others(proposals: Proposals[S], lost: LostOrdersError) -> list[Proposal[S]]:
+def _others(proposals: Proposals[S], lost: LostError) -> list[Proposal[S]]:
     for proposal in proposals:
         if proposal.write.order in lost.found:
             proposal.order.find(lost.found[proposal.write.order])

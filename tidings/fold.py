@@ -24,7 +24,7 @@ from tidings.item import Attributes, Cause, Item, handle
 from tidings.ledger import Ledger, Tally, partition
 from tidings.reactor import brief_pause
 from tidings.service import Service
-from tidings.table import MAX_ACTIONS, MAX_BYTES, ConflictError, LostOrdersError, Write
+from tidings.table import MAX_ACTIONS, MAX_BYTES, ConflictError, LostError, Write
 
 MAX_TRIES = 6
 """How often a transaction is tried again with the same orders, before they go into two smaller ones."""
@@ -257,7 +257,7 @@ class _Batch(Generic[S]):
         adds = tallies(changes, fold.choose(fold.counting.shards), fold.counting.start)
         try:
             fold.ledger.commit([change.write for change in changes], adds)
-        except LostOrdersError as lost:
+        except LostError as lost:
             self._found |= lost.found
             for order in lost.found:
                 del self._entries[order]

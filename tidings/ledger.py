@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidings.errors import RetryableError
 from tidings.item import Attributes
-from tidings.table import ConflictError, LostOrdersError, Write, conditional_put, lost_orders
+from tidings.table import ConflictError, LostError, Write, conditional_put, lost_orders
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,7 +58,7 @@ class Ledger(Protocol):
     def commit(self, writes: Sequence[Write], tallies: Sequence[Tally]) -> None:
         """Stores the orders and adds to the counters, at most `MAX_ACTIONS` together, no row twice.
 
-        All or nothing: LostOrdersError or ConflictError, and then nothing was written.
+        All or nothing: LostError or ConflictError, and then nothing was written.
         """
 
 
@@ -134,7 +134,7 @@ def _cancelled(error: ClientError, writes: Sequence[Write]) -> Exception:
     """What a cancelled transaction's reasons mean."""
     reasons = cast("Mapping[str, Any]", error.response)["CancellationReasons"]
     if lost := lost_orders(reasons, writes):
-        return LostOrdersError(lost)
+        return LostError(lost)
     codes = {reason.get("Code", "None") for reason in reasons}
     if codes <= BUSY:
         return ConflictError(f"the transaction was cancelled: {', '.join(sorted(codes - {'None'}))}")

@@ -142,7 +142,7 @@ class OrderReactor(Generic[S]):
             try:
                 item = self._write(item, decision, cause, lease)
             except LostError as lost:
-                item = self._decode(lost.found)
+                item = self._decode(lost.found[self._order])
                 continue
             except RefusedError as refused:
                 result = refused.refused
@@ -179,11 +179,12 @@ class OrderReactor(Generic[S]):
 
     def _write(self, item: Item[S], decision: Claim[S] | Commit[S], cause: Cause, lease: Lease) -> Item[S]:
         new, attributes = self._next(item, decision, cause, lease)
+        adjusts = () if isinstance(decision, Claim) else decision.adjust
         try:
-            self._reactor.table.commit(attributes, item.version, () if isinstance(decision, Claim) else decision.adjust)
+            self._reactor.table.commit([Write(self._order, attributes, item.version)], adjusts)
         except LostError as lost:
             # The write had been done, but its acknowledgement was lost, and the client's own retry found it there.
-            if lost.found != attributes:
+            if lost.found[self._order] != attributes:
                 raise
         return new
 

@@ -32,18 +32,10 @@ class Write:
 
 
 class LostError(Exception):
-    """Somebody else wrote the item first; `found` is what it is now."""
-
-    def __init__(self, found: Attributes | None) -> None:
-        super().__init__("the item is no longer what was read")
-        self.found = found
-
-
-class LostOrdersError(Exception):
     """Somebody else wrote these orders first; `found` is what each is now, None where there is none."""
 
     def __init__(self, found: Mapping[str, Attributes | None]) -> None:
-        super().__init__(f"{len(found)} orders are no longer what was read")
+        super().__init__(f"no longer what was read: {', '.join(found)}")
         self.found = found
 
 
@@ -65,16 +57,10 @@ class Table(Protocol):
     def get(self, key: str) -> Attributes | None:
         """The item as last written, or None."""
 
-    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
-        """Stores the item where its version is still `expected` (0: there is none), and adjusts the others with it.
+    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
+        """Stores orders' items and adjusts other items with them, at most `MAX_ACTIONS` together, none twice.
 
         All or nothing: LostError, RefusedError or ConflictError, and then nothing was written.
-        """
-
-    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
-        """Stores several orders' items and adjusts the others with them, at most `MAX_ACTIONS` together, none twice.
-
-        All or nothing: LostOrdersError, RefusedError or ConflictError, and then nothing was written.
         """
 
 
@@ -90,18 +76,14 @@ class DynamoTable:
         answer = self._client.get_item(TableName=self._name, Key={"pk": {"S": key}}, ConsistentRead=True)
         return answer.get("Item")
 
-    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
-        """One PutItem, or one TransactWriteItems where there are adjustments."""
-        if not adjusts:
-            return self._put(item, expected)
-        order = item["pk"]["S"]
-        try:
-            return self.commit_all([Write(order, item, expected)], adjusts)
-        except LostOrdersError as lost:
-            raise LostError(lost.found[order]) from lost
+    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
+        """One TransactWriteItems, or one PutItem where there is one order and nothing else."""
+        if len(writes) == 1 and not adjusts:
+            self._put(writes[0])
+        else:
+            self._transact(writes, adjusts)
 
-    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
-        """One TransactWriteItems."""
+    def _transact(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
         puts: list[TransactWriteItemTypeDef] = [
             {"Put": conditional_put(self._name, write.item, write.expected)} for write in writes
         ]
@@ -115,13 +97,13 @@ class DynamoTable:
                     raise ConflictError("the same transaction is under way") from error
             raise
 
-    def _put(self, item: Attributes, expected: int) -> None:
+    def _put(self, write: Write) -> None:
         try:
-            self._client.put_item(**conditional_put(self._name, item, expected))
+            self._client.put_item(**conditional_put(self._name, write.item, write.expected))
         except ClientError as error:
             match _code(error):
                 case "ConditionalCheckFailedException":
-                    raise LostError(_answer(error).get("Item")) from error
+                    raise LostError({write.order: _answer(error).get("Item")}) from error
                 case "TransactionConflictException":
                     raise ConflictError("a transaction holds the item") from error
             raise
@@ -183,7 +165,7 @@ def lost_orders(reasons: Sequence[Mapping[str, Any]], writes: Sequence[Write]) -
 def _cancelled(reasons: Sequence[Mapping[str, Any]], writes: Sequence[Write], adjusts: Sequence[Adjust]) -> Exception:
     """What a cancelled transaction's reasons mean."""
     if lost := lost_orders(reasons, writes):
-        return LostOrdersError(lost)
+        return LostError(lost)
     codes = {reason.get("Code", "None") for reason in reasons}
     if others := codes - {"None", "ConditionalCheckFailed"}:
         return ConflictError(f"the transaction was cancelled: {', '.join(sorted(others))}")

@@ -13,8 +13,7 @@ from tests.integration.facts import fact
 from tests.integration.shop import Shop
 from tidings.contracts import Money, PaymentCaptured, StockReserved, Units
 from tidings.decisions import Adjust
-from tidings.item import Attributes
-from tidings.table import DynamoTable
+from tidings.table import DynamoTable, Write
 
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(1000, "EUR"))
 RESERVED = StockReserved(lines=(Units("mug", 1),))
@@ -107,10 +106,10 @@ def test_a_confirmation_that_comes_between_the_sweeps_reading_and_its_write_wins
     commit = DynamoTable.commit
     late: list[str] = [fact(order, "inventory", RESERVED)]
 
-    def confirm_first(table: DynamoTable, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
-        if "timeout" in item["state"]["S"] and late:
+    def confirm_first(table: DynamoTable, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
+        if "timeout" in writes[0].item["state"]["S"] and late:
             cloud.hand("orders", late.pop())
-        commit(table, item, expected, adjusts)
+        commit(table, writes, adjusts)
 
     monkeypatch.setattr(DynamoTable, "commit", confirm_first)
     assert sweep(cloud)["cancelled"] == 0

@@ -8,6 +8,7 @@ from tests.ports.implementations import Ports
 from tidings.consumer import any_event, contracted
 from tidings.contracts import Address, OrderPlaced
 from tidings.decisions import Adjust
+from tidings.table import Write
 
 MINUTELY = Window("velocity", "customer", 60_000, 3)
 BY_ADDRESS = Window("shared-address", "address", 60_000, 3)
@@ -57,7 +58,7 @@ def test_stock_is_not_set_below_what_is_reserved(ports: Ports) -> None:
     stock = ports.stock(table)
     stock.set_on_hand("mug", 10)
     reserve = Adjust("stock#mug", {"available": -4, "reserved": 4}, at_least={"available": 4})
-    table.commit({"pk": {"S": "order"}, "version": {"N": "1"}, "state": {"S": "{}"}}, 0, [reserve])
+    table.commit([Write("order", {"pk": {"S": "order"}, "version": {"N": "1"}, "state": {"S": "{}"}}, 0)], [reserve])
     assert stock.set_on_hand("mug", 3) is None
     assert stock.read("mug") == Level(available=6, reserved=4)
     assert stock.set_on_hand("mug", 4) == stock.read("mug") == Level(available=0, reserved=4)

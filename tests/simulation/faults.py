@@ -137,7 +137,7 @@ class Calls:
                 self._die(task, f"dies before {name}")
             case Fault.SLOW:
                 self._clock.now += SECOND * (1 + self._choices.below(SLOWEST))
-            case Fault.IN_CONFLICT if name.startswith("commit"):
+            case Fault.IN_CONFLICT if name == "commit":
                 raise ConflictError("a transaction holds the item")
         if self._clock.now >= task.deadline:
             self._die(task, f"time is up before {name}")
@@ -159,20 +159,13 @@ class FaultyTable:
     def get(self, key: str) -> Attributes | None:
         return self.calls.make("get", lambda: self.table.get(key))
 
-    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
+    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
         def act() -> None:
-            self.table.commit(item, expected, adjusts)
-            self.committed(item)
-
-        self.calls.make("commit", act)
-
-    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
-        def act() -> None:
-            self.table.commit_all(writes, adjusts)
+            self.table.commit(writes, adjusts)
             for write in writes:
                 self.committed(write.item)
 
-        self.calls.make("commit all", act)
+        self.calls.make("commit", act)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tests.unit.memory import Mishap
 from tidings.item import Attributes
 from tidings.ledger import Tally
-from tidings.table import MAX_ACTIONS, LostOrdersError, Write
+from tidings.table import MAX_ACTIONS, LostError, Write
 
 
 class MemoryLedger:
@@ -59,7 +59,7 @@ class MemoryLedger:
         if self.broken.intersection(write.order for write in writes):
             raise TimeoutError("no answer")
         if lost := {write.order: self.orders.get(write.order) for write in writes if self._is_lost(write)}:
-            raise LostOrdersError(lost)
+            raise LostError(lost)
         for write in writes:
             self.orders[write.order] = {"pk": {"S": write.order}, **write.item}
         for cell, by, start in _cells(tallies):

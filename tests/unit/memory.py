@@ -9,7 +9,7 @@ from tidings.consumer import DeadLetter
 from tidings.decisions import Adjust, Refused
 from tidings.item import Attributes
 from tidings.relay import Entry
-from tidings.table import MAX_ACTIONS, ConflictError, LostError, LostOrdersError, RefusedError, Write
+from tidings.table import MAX_ACTIONS, ConflictError, LostError, RefusedError, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -75,14 +75,7 @@ class MemoryTable:
         self.reads += 1
         return self.items.get(key)
 
-    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
-        order = item["pk"]["S"]
-        try:
-            self.commit_all([Write(order, item, expected)], adjusts)
-        except LostOrdersError as lost:
-            raise LostError(lost.found[order]) from lost
-
-    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
         places = [write.order for write in writes] + [adjust.key for adjust in adjusts]
         assert len(places) == len(set(places)) <= MAX_ACTIONS, "as DynamoDB asks for"
 
@@ -99,7 +92,7 @@ class MemoryTable:
 
     def _write(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
         if lost := {write.order: self.items.get(write.order) for write in writes if self._is_lost(write)}:
-            raise LostOrdersError(lost)
+            raise LostError(lost)
         if refused := tuple((adjust, self.items.get(adjust.key)) for adjust in adjusts if not self._allows(adjust)):
             raise RefusedError(Refused(refused))
         for adjust in adjusts:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tidings.item import Attributes
 from tidings.ledger import Tally
-from tidings.table import MAX_ACTIONS, LostOrdersError, Write
+from tidings.table import MAX_ACTIONS, LostError, Write
 
 Number = tuple[str, str, str]
 """A partition, a row and a name."""
@@ -27,7 +27,7 @@ class MemoryLedger:
         if not len(writes) + len(tallies) == len(places) <= MAX_ACTIONS:
             raise ValueError("ValidationException: too many items, or one of them twice")
         if lost := {write.order: self.orders.get(write.order) for write in writes if self._is_lost(write)}:
-            raise LostOrdersError(lost)
+            raise LostError(lost)
         for write in writes:
             self.orders[write.order] = write.item
         for tally in tallies:

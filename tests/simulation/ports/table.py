@@ -7,7 +7,7 @@ from functions.inventory.reactions import stock_key
 from functions.inventory.stock import Level
 from tidings.decisions import Adjust, Refused
 from tidings.item import Attributes
-from tidings.table import MAX_ACTIONS, LostError, LostOrdersError, RefusedError, Write
+from tidings.table import MAX_ACTIONS, LostError, RefusedError, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -34,19 +34,12 @@ class MemoryTable:
     def get(self, key: str) -> Attributes | None:
         return self.items.get(key)
 
-    def commit(self, item: Attributes, expected: int, adjusts: Sequence[Adjust] = ()) -> None:
-        key = item["pk"]["S"]
-        try:
-            self.commit_all([Write(key, item, expected)], adjusts)
-        except LostOrdersError as lost:
-            raise LostError(lost.found[key]) from lost
-
-    def commit_all(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
         keys = {*(write.order for write in writes), *(adjust.key for adjust in adjusts)}
         if not len(writes) + len(adjusts) == len(keys) <= MAX_ACTIONS:
             raise ValueError("ValidationException: too many items, or one of them twice")
         if lost := {write.order: self.items.get(write.order) for write in writes if self._is_lost(write)}:
-            raise LostOrdersError(lost)
+            raise LostError(lost)
         self._adjust(adjusts)
         for write in writes:
             self.put(write.order, write.item)

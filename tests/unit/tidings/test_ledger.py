@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from tidings.errors import RetryableError
 from tidings.ledger import DynamoLedger, Tally
-from tidings.table import ConflictError, LostOrdersError, Write
+from tidings.table import ConflictError, LostError, Write
 
 NONE, FAILED, CONFLICT = "None", "ConditionalCheckFailed", "TransactionConflict"
 FOUND = {"pk": {"S": "a"}, "version": {"N": "2"}}
@@ -78,7 +78,7 @@ def test_orders_and_counters_are_one_transaction() -> None:
 
 
 def test_orders_that_somebody_else_wrote_are_told_with_what_they_are_now() -> None:
-    with pytest.raises(LostOrdersError) as lost:
+    with pytest.raises(LostError) as lost:
         commit(Client(error=cancelled(FAILED, NONE, CONFLICT)))
     assert lost.value.found == {"a": FOUND}
 
