@@ -61,6 +61,11 @@ class LocalCloud:
     def _record(self) -> Path:
         return self.directory / "cloud.json"
 
+    @property
+    def _state(self) -> Path:
+        """What it stores, and the functions that it runs: nothing of it outlives it."""
+        return self.directory / "cloud"
+
     def running(self) -> Running | None:
         """The cloud, if its process is alive."""
         try:
@@ -99,6 +104,7 @@ class LocalCloud:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(running.pid, signal.SIGKILL)
         wait_until(lambda: self.running() is None, STOP_SECONDS, "the local cloud's end")
+        shutil.rmtree(self._state, ignore_errors=True)
         return True
 
     def _launch(self, port: int) -> Running:
@@ -107,9 +113,8 @@ class LocalCloud:
                 f"port {port} is taken by another program; "
                 f"choose another with make run PORT={_another(port)}, or stop it"
             )
-        state = self.directory / "cloud"
-        shutil.rmtree(state, ignore_errors=True)
-        (state / "tmp").mkdir(parents=True)
+        shutil.rmtree(self._state, ignore_errors=True)
+        (self._state / "tmp").mkdir(parents=True)
         with self._record.open("a+") as record, self.log.open("w") as log:
             try:
                 fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,8 +123,8 @@ class LocalCloud:
             record.truncate(0)
             process = subprocess.Popen(
                 [sys.executable, "-m", "ministack"],
-                cwd=state,
-                env=settings(port, state),
+                cwd=self._state,
+                env=settings(port, self._state),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.run import ORDERS, explained, first_failure, quiet, seeded
 from tests.simulation.shop import SERVICES
 
-HISTORIES = 1_000
+HISTORIES = 2_000
 CHUNKS = 20
 
 FIRST = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**40))
