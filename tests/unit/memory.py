@@ -3,16 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
+from tests.simulation.ports import table
 from tidings.consumer import DeadLetter
-from tidings.decisions import Adjust, Refused
+from tidings.decisions import Adjust
 from tidings.item import Attributes
 from tidings.relay import Entry
-from tidings.table import MAX_ACTIONS, ConflictError, LostError, RefusedError, Write
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+from tidings.table import ConflictError, Write
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,14 +56,15 @@ def comes_after(another: Do) -> Mishap:
     return mishap
 
 
-class MemoryTable:
+class MemoryTable(table.MemoryTable):
     """A table; it counts the readings, and keeps each item written, and the orders of each transaction.
 
     `mishaps` befall its next writes, in turn.
     """
 
     def __init__(self, *items: Attributes) -> None:
-        self.items: dict[str, Attributes] = {item["pk"]["S"]: item for item in items}
+        super().__init__()
+        self.items |= {item["pk"]["S"]: item for item in items}
         self.reads = 0
         self.writes: list[Attributes] = []
         self.transactions: list[list[str]] = []
@@ -73,44 +72,18 @@ class MemoryTable:
 
     def get(self, key: str) -> Attributes | None:
         self.reads += 1
-        return self.items.get(key)
+        return super().get(key)
 
     def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
-        places = [write.order for write in writes] + [adjust.key for adjust in adjusts]
-        assert len(places) == len(set(places)) <= MAX_ACTIONS, "as DynamoDB asks for"
-
         def write() -> None:
-            self._write(writes, adjusts)
+            super(MemoryTable, self).commit(writes, adjusts)
+            self.writes += [write.item for write in writes]
+            self.transactions += [[write.order for write in writes]] if adjusts else []
 
         if self.mishaps:
             self.mishaps.popleft()(write)
         else:
             write()
-
-    def number(self, key: str, name: str) -> int:
-        return int(self.items.get(key, {}).get(name, {"N": "0"})["N"])
-
-    def _write(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
-        if lost := {write.order: self.items.get(write.order) for write in writes if self._is_lost(write)}:
-            raise LostError(lost)
-        if refused := tuple((adjust, self.items.get(adjust.key)) for adjust in adjusts if not self._allows(adjust)):
-            raise RefusedError(Refused(refused))
-        for adjust in adjusts:
-            sums: dict[str, AttributeValueTypeDef] = {
-                name: {"N": str(self.number(adjust.key, name) + by)} for name, by in adjust.add.items()
-            }
-            self.items[adjust.key] = {"pk": {"S": adjust.key}, **self.items.get(adjust.key, {}), **sums}
-        self.items |= {write.order: write.item for write in writes}
-        self.writes += [write.item for write in writes]
-        self.transactions += [[write.order for write in writes]] if adjusts else []
-
-    def _is_lost(self, write: Write) -> bool:
-        found = self.items.get(write.order)
-        return (int(found["version"]["N"]) if found else 0) != write.expected
-
-    def _allows(self, adjust: Adjust) -> bool:
-        found = self.items.get(adjust.key, {})
-        return all(name in found and self.number(adjust.key, name) >= least for name, least in adjust.at_least.items())
 
 
 class MemoryQueue:
