@@ -48,6 +48,7 @@ class Partitions:
     time: VirtualTime
     items: dict[str, int] = field(default_factory=dict)
     orders: dict[str, Attributes] = field(default_factory=dict)
+    done: int = 0
     cancelled: int = 0
     _held_until: dict[str, float] = field(default_factory=dict)
     _spent: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Partitions:
         for adjust in adjusts:
             self.items[adjust.key] += adjust.add["available"]
         self.orders |= {write.order: write.item for write in writes}
+        self.done += bool(adjusts)
 
     def _stock(self, key: str) -> Attributes:
         return {"pk": {"S": key}, "available": {"N": str(self.items.get(key, 0))}}
@@ -143,7 +145,7 @@ def reserve(way: Way, seed: int = SEED, stock: int = PLENTY, seconds: int = SECO
     left = sum(table.items.values())
     if left != stock // way.shards * way.shards - reserved:
         raise RuntimeError(f"{reserved} orders hold stock, and {left} is left of {stock}")
-    return Outcome(reserved / seconds, table.cancelled / max(1, reserved / way.batch), left)
+    return Outcome(reserved / seconds, table.cancelled / max(1, table.done), left)
 
 
 def measure() -> Iterator[Figure]:

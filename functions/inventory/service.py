@@ -21,5 +21,6 @@ service = Service(
         OrderDispatched: reactions.dispatched,
     },
     bets=frozenset({OrderPlaced}),
-    batching=Batching(size=100, seconds=1, consumers=10),
+    # With the one product that they may all ask for they fill a transaction, whose limit is 100 items.
+    batching=Batching(size=99, seconds=1, consumers=10),
 )
