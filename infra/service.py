@@ -198,7 +198,6 @@ class ServiceStack(StageStack):
             batch_size=stage.relay_batch_size,
             parallelization_factor=stage.relay_parallelism,
             bisect_batch_on_error=True,
-            retry_attempts=stage.relay_retries,
             max_record_age=Duration.hours(stage.relay_record_age_hours),
             on_failure=event_sources.SqsDlq(given_up),
             report_batch_item_failures=True,

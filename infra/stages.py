@@ -15,12 +15,12 @@ class Stage:
     `emulated` says that it runs on an emulator of AWS, with its limits. `machine` and `python` are what Lambda
     runs on. `max_concurrency` caps each queue's consumer; `batch_window` is how long a standard queue's consumer
     waits for a batch to fill. `backoff` is the first delay of a message that failed. `relay_parallelism` is the
-    number of batches of one shard relayed at once; what cannot be relayed is given up by its age, long before its
-    `relay_retries` run out. `protected` guards what cannot be had again from being
-    deleted. `throttle_rate` is the API's requests a second. `product_cache` is how long a price may be
-    remembered, `pending_limit` how long an order may be pending before it is cancelled. `sender` is the address that
-    e-mails come from, `gateway` the payment gateway: `simulated` moves no money, `stripe` does.
-    `alarm_addresses` are told of alarms by e-mail, once each has confirmed that it wants to.
+    number of batches of one shard relayed at once; what cannot be relayed is tried again until it is
+    `relay_record_age_hours` old. `protected` guards what cannot be had again from being deleted. `throttle_rate` is
+    the API's requests a second. `product_cache` is how long a price may be remembered, `pending_limit` how long an
+    order may be pending before it is cancelled. `sender` is the address that e-mails come from, `gateway` the payment
+    gateway: `simulated` moves no money, `stripe` does. `alarm_addresses` are told of alarms by e-mail, once each has
+    confirmed that it wants to.
     """
 
     name: str
@@ -37,7 +37,6 @@ class Stage:
     backoff: int = 5
     relay_batch_size: int = 100
     relay_parallelism: int = 2
-    relay_retries: int = 10_000
     relay_record_age_hours: int = 12
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY

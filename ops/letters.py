@@ -19,6 +19,9 @@ Kind = Literal["dlq", "undelivered", "relay"]
 UNNAMED: Mapping[Kind, str] = {"dlq": "received-too-often", "undelivered": "undelivered", "relay": "not-relayed"}
 """The reason of a letter that names none. In a consumer's queue, SQS's own redrive policy has put it there."""
 
+UNDELIVERED = ("ErrorCode", "ErrorMessage", "ERROR_CODE", "ERROR_MESSAGE")
+"""Where SNS says why it could not deliver a message, and EventBridge why not an event."""
+
 SLOWEST_WRITE_SECONDS = 60
 """More than lies between a decision and its write: a function's time-out, and two machines' clocks."""
 
@@ -70,7 +73,7 @@ def described(letter: Letter, kind: Kind) -> Description:
         event=event.id if event else None,
         type=None if type_ == "-" else type_,
         reason=said.get("reason", UNNAMED[kind]),
-        detail=said.get("detail", " ".join(said[name] for name in ("ErrorCode", "ErrorMessage") if name in said)),
+        detail=said.get("detail", " ".join(said[name] for name in UNDELIVERED if name in said)),
         attempts=attempts,
         first_seen=rfc3339(letter.sent if first_seen is None else first_seen),
     )

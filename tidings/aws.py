@@ -14,6 +14,7 @@ from botocore.config import Config
 from tidings import clock
 from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
 from tidings.errors import PermanentError
+from tidings.log import logger
 from tidings.metrics import Metrics
 from tidings.reactor import Perform, Reactor, no_effects
 from tidings.relay import Entry, Relay
@@ -122,7 +123,11 @@ class SnsTopic:
             )
         except self._client.exceptions.InvalidParameterException as error:
             raise PermanentError("refused", str(error)) from error
-        return [entries[int(failure["Id"])] for failure in answer.get("Failed", [])]
+        failed = {int(failure["Id"]): failure for failure in answer.get("Failed", [])}
+        for n, failure in failed.items():
+            why = {"code": failure["Code"], "detail": failure.get("Message", "")}
+            logger.error("the topic refused an event", extra={"event_id": entries[n].head.id, **why})
+        return [entries[n] for n in failed]
 
 
 def table() -> DynamoTable:

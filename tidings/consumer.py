@@ -10,8 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from msgspec import Raw
-
+from tidings.clock import Clock, now
 from tidings.errors import PermanentError, RetryableError
 from tidings.events import Contract, Contracts, Event, decode, unknown_type, with_data
 from tidings.log import logger
@@ -98,9 +97,9 @@ def thin(contracts: Iterable[type[Contract]]) -> Parse:
     return parse
 
 
-def any_event(body: str) -> Event[Raw]:
-    """Reads every event, whatever its contract, and leaves its data as it is."""
-    return decode(body)
+def any_event(body: str) -> Event[str]:
+    """Reads every event, whatever its contract; its data is the whole message, word for word."""
+    return with_data(decode(body), body)
 
 
 def unprepared(_events: Sequence[Event[Any]]) -> None:
@@ -135,6 +134,9 @@ class Consumer:
     `open_order` gives the reaction to the events of one order; `prepare` sees the batch's events before that, and may
     do together what the reactions then need not do one by one. `backoff` is the first postponement in seconds; it
     doubles with each attempt. At `max_receives` attempts a message is given up.
+
+    Once half of the function's time is over no message is begun that may come again: those that were not tried go back
+    at once. A function that runs out of time would hand its whole batch back, also what is done.
     """
 
     queue: Queue
@@ -146,9 +148,14 @@ class Consumer:
     backoff: float
     randomness: Callable[[], float] = random.random
     prepare: Prepare = unprepared
+    clock: Clock = now
 
     def handle(self, records: Sequence[Mapping[str, Any]], deadline: int) -> dict[str, list[dict[str, str]]]:
-        """Handles the records of Lambda's SQS event; answers with those that failed (ReportBatchItemFailures)."""
+        """Handles the records of Lambda's SQS event; answers with those that failed (ReportBatchItemFailures).
+
+        `deadline` is when the function's time is over (milliseconds since 1970).
+        """
+        latest = (self.clock() + deadline) // 2
         groups: dict[str, list[_Parsed]] = {}
         for record in records:
             parsed = self._read(Message.of(record))
@@ -158,7 +165,7 @@ class Consumer:
         failed: dict[Message, int] = {}
         # One order alone needs no other thread.
         spread = self.executor.map if len(groups) > 1 else map
-        for some in spread(lambda group: self._handle_order(group, deadline), groups.values()):
+        for some in spread(lambda group: self._handle_order(group, latest, deadline), groups.values()):
             failed.update(some)
         if failed:
             self._postpone(failed)
@@ -179,12 +186,16 @@ class Consumer:
             # What is not prepared is handled all the same, or fails by itself.
             logger.exception("could not prepare the batch")
 
-    def _handle_order(self, group: Sequence[_Parsed], deadline: int) -> dict[Message, int]:
-        """The messages of one order that go back, each with the seconds for which it stays away."""
+    def _handle_order(self, group: Sequence[_Parsed], latest: int, deadline: int) -> dict[Message, int]:
+        """The messages of one order that go back, each with the seconds for which it stays away.
+
+        None is begun after `latest`, but for those that are here for the last time.
+        """
         react = self.open_order(group[0].order)
         failed: dict[Message, int] = {}
         for n, parsed in enumerate(group):
-            delay = self._try(react, parsed, deadline)
+            late = self.clock() > latest and parsed.message.attempts < self.max_receives
+            delay = 0 if late else self._try(react, parsed, deadline)
             if delay is None:
                 continue
             failed[parsed.message] = delay

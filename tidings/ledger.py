@@ -6,20 +6,17 @@ partition of its own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
-from tidings.errors import RetryableError
 from tidings.item import Attributes
-from tidings.table import ConflictError, LostError, Write, conditional_put, lost_orders
+from tidings.table import ConflictError, Write, cancelled, conditional_put, read_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
-        KeysAndAttributesOutputTypeDef,
-        KeysAndAttributesTypeDef,
         PutTypeDef,
         TransactWriteItemTypeDef,
         UpdateTypeDef,
@@ -28,15 +25,6 @@ if TYPE_CHECKING:
 SORT_KEY = "sk"
 ORDER_ROW = "#order"
 """Where an order's item stands in its own partition; no row of counters begins with this sign."""
-
-MAX_READ = 100
-"""Items of a reading (Amazon DynamoDB API Reference, "BatchGetItem")."""
-
-MAX_READINGS = 10
-"""How often what a reading has left is asked for again."""
-
-BUSY = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-"""Why a transaction is cancelled that may well succeed when it comes again."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +64,8 @@ class DynamoLedger:
 
     def read(self, orders: Sequence[str]) -> Mapping[str, Attributes]:
         """One consistent BatchGetItem for each hundred."""
-        found: dict[str, Attributes] = {}
-        for start in range(0, len(orders), MAX_READ):
-            found |= self._read(orders[start : start + MAX_READ])
-        return found
+        keys = [_key(order, ORDER_ROW) for order in orders]
+        return {item["pk"]["S"]: item for item in read_all(self._client, self._table, keys)}
 
     def commit(self, writes: Sequence[Write], tallies: Sequence[Tally]) -> None:
         """One TransactWriteItems."""
@@ -90,23 +76,10 @@ class DynamoLedger:
         except ClientError as error:
             match error.response["Error"]["Code"]:
                 case "TransactionCanceledException":
-                    raise _cancelled(error, writes) from error
+                    raise cancelled(error, writes) from error
                 case "TransactionInProgressException":
                     raise ConflictError("the same transaction is under way") from error
             raise
-
-    def _read(self, orders: Sequence[str]) -> dict[str, Attributes]:
-        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
-            self._table: {"Keys": [_key(order, ORDER_ROW) for order in orders], "ConsistentRead": True}
-        }
-        found: dict[str, Attributes] = {}
-        for _ in range(MAX_READINGS):
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            found |= {item["pk"]["S"]: item for item in answer["Responses"].get(self._table, [])}
-            wanted = answer["UnprocessedKeys"]
-            if not wanted:
-                return found
-        raise RetryableError("the table leaves orders unread")
 
     def _put(self, write: Write) -> "PutTypeDef":
         return conditional_put(self._table, {**write.item, **_key(write.order, ORDER_ROW)}, write.expected)
@@ -128,14 +101,3 @@ class DynamoLedger:
 
 def _key(partition: str, row: str) -> "dict[str, AttributeValueTypeDef]":
     return {"pk": {"S": partition}, SORT_KEY: {"S": row}}
-
-
-def _cancelled(error: ClientError, writes: Sequence[Write]) -> Exception:
-    """What a cancelled transaction's reasons mean."""
-    reasons = cast("Mapping[str, Any]", error.response)["CancellationReasons"]
-    if lost := lost_orders(reasons, writes):
-        return LostError(lost)
-    codes = {reason.get("Code", "None") for reason in reasons}
-    if codes <= BUSY:
-        return ConflictError(f"the transaction was cancelled: {', '.join(sorted(codes - {'None'}))}")
-    return error

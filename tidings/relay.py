@@ -122,5 +122,5 @@ class Relay:
             logger.exception("a batch was not published")
             refused = batch
         for entry in refused:
-            logger.warning("an event was not published", extra={"event_id": entry.head.id})
+            logger.error("an event was not published", extra={"event_id": entry.head.id})
         return refused

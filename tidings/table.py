@@ -12,14 +12,29 @@ from tidings.item import Attributes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        KeysAndAttributesOutputTypeDef,
+        KeysAndAttributesTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
 
 MAX_ACTIONS = 100
 """Items of a transaction (Amazon DynamoDB API Reference, "TransactWriteItems")."""
 
+MAX_READ = 100
+"""Items of a reading (Amazon DynamoDB API Reference, "BatchGetItem")."""
+
+MAX_READINGS = 10
+"""How often what a reading has left is asked for again."""
+
 MAX_BYTES = 3 * 1024 * 1024
 """Bytes of orders' items in a transaction; of the 4 MB allowed the rest is left to what is adjusted with them."""
+
+BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Why a transaction is cancelled that may well succeed when it comes again."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ class DynamoTable:
         except ClientError as error:
             match _code(error):
                 case "TransactionCanceledException":
-                    raise _cancelled(_answer(error)["CancellationReasons"], writes, adjusts) from error
+                    raise cancelled(error, writes, adjusts) from error
                 case "TransactionInProgressException":
                     raise ConflictError("the same transaction is under way") from error
             raise
@@ -129,6 +144,27 @@ class DynamoTable:
         return update
 
 
+def read_all(client: "DynamoDBClient", table: str, keys: "Sequence[Attributes]") -> list[Attributes]:
+    """The items of these keys that there are, in no order, by one consistent BatchGetItem for each hundred.
+
+    RetryableError where the table leaves some unread again and again.
+    """
+    items: list[Attributes] = []
+    for start in range(0, len(keys), MAX_READ):
+        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
+            table: {"Keys": keys[start : start + MAX_READ], "ConsistentRead": True}
+        }
+        for _ in range(MAX_READINGS):
+            answer = client.batch_get_item(RequestItems=wanted)
+            items += answer["Responses"].get(table, [])
+            wanted = answer["UnprocessedKeys"]
+            if not wanted:
+                break
+        else:
+            raise RetryableError(f"the table {table} leaves items unread")
+    return items
+
+
 def conditional_put(table: str, item: Attributes, expected: int) -> "PutTypeDef":
     """The put of an item whose version is still `expected` (0: there is none); a refusal brings what was found."""
     put: PutTypeDef = {
@@ -153,25 +189,17 @@ def _answer(error: ClientError) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", error.response)
 
 
-def lost_orders(reasons: Sequence[Mapping[str, Any]], writes: Sequence[Write]) -> Mapping[str, Attributes | None]:
-    """The orders that cancelled a transaction; its reasons stand in the order of its items, the orders first."""
-    return {
-        write.order: reason.get("Item")
-        for write, reason in zip(writes, reasons, strict=False)
-        if reason.get("Code") == "ConditionalCheckFailed"
-    }
-
-
-def _cancelled(reasons: Sequence[Mapping[str, Any]], writes: Sequence[Write], adjusts: Sequence[Adjust]) -> Exception:
-    """What a cancelled transaction's reasons mean."""
-    if lost := lost_orders(reasons, writes):
-        return LostError(lost)
-    codes = {reason.get("Code", "None") for reason in reasons}
-    if others := codes - {"None", "ConditionalCheckFailed"}:
-        return ConflictError(f"the transaction was cancelled: {', '.join(sorted(others))}")
-    failed = [
-        (adjust, reason.get("Item"))
-        for adjust, reason in zip(adjusts, reasons[len(writes) :], strict=True)
-        if reason.get("Code") == "ConditionalCheckFailed"
-    ]
-    return RefusedError(Refused(tuple(failed)))
+def cancelled(error: ClientError, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> Exception:
+    """What it means that a transaction was cancelled; its reasons stand in the order of its items, the orders first."""
+    reasons = _answer(error)["CancellationReasons"]
+    failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+    found = [reason.get("Item") for reason in reasons]
+    if any(failed[: len(writes)]):
+        return LostError({write.order: found[n] for n, write in enumerate(writes) if failed[n]})
+    codes = {reason.get("Code", "None") for reason in reasons} - {"None", "ConditionalCheckFailed"}
+    if not codes <= BUSY:
+        return error
+    if codes:
+        return ConflictError(f"the transaction was cancelled: {', '.join(sorted(codes))}")
+    refused = ((adjust, found[n]) for n, adjust in enumerate(adjusts, start=len(writes)) if failed[n])
+    return RefusedError(Refused(tuple(refused)))

@@ -9,10 +9,11 @@ import msgspec
 
 from functions.fraud.rules import Seen, Window
 from tidings.contracts import Address
+from tidings.table import read_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, KeysAndAttributesTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 MOST = 1500
 """Orders that a bucket takes, so that it stays below DynamoDB's 400 KB; what comes to a full one breaks the rule."""
@@ -78,15 +79,8 @@ class Windows:
         return list(_all_seen(answer["Attributes"]))
 
     def _read(self, keys: Sequence[str]) -> Mapping[str, list[Seen]]:
-        if not keys:
-            return {}
-        wanted: Mapping[str, KeysAndAttributesTypeDef] = {
-            self._table: {"Keys": [{"pk": {"S": key}} for key in keys], "ConsistentRead": True}
-        }
-        answer = self._client.batch_get_item(RequestItems=wanted)
-        if answer["UnprocessedKeys"]:
-            raise TimeoutError("the neighbouring buckets were not all read")
-        return {item["pk"]["S"]: list(_all_seen(item)) for item in answer["Responses"].get(self._table, [])}
+        items = read_all(self._client, self._table, [{"pk": {"S": key}} for key in keys])
+        return {item["pk"]["S"]: list(_all_seen(item)) for item in items}
 
 
 def digest(address: Address) -> str:

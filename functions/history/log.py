@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from functions.history.buckets import HOURS, SHARDS, Recording, entry, hour_of
 from tidings.clock import Clock, now, rfc3339
-from tidings.events import Event, decode, encode
+from tidings.events import Event, decode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,8 +25,8 @@ class Log:
         self._hours: set[str] = set()
         self._opening = Lock()
 
-    def record(self, event: Event[Raw], _deadline: int) -> None:
-        """Puts the event, unless it is there: the same fact has the same id, however often it is delivered."""
+    def record(self, event: Event[str], _deadline: int) -> None:
+        """Puts the event as it came, unless it is there: the same fact has the same id, however often it comes."""
         recorded = rfc3339(self._clock())
         self._open(hour_of(recorded))
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -35,7 +35,7 @@ class Log:
                 Item={
                     "pk": {"S": event.subject},
                     "id": {"S": event.id},
-                    "event": {"S": encode(event)},
+                    "event": {"S": event.data},
                     "recorded": {"S": recorded},
                     **{name: {"S": value} for name, value in entry(Recording(event, recorded)).items()},
                 },

@@ -61,8 +61,17 @@ class _Report(Struct, rename="camel"):
     reject: _Reject | None = None
 
 
-class _Kind(Struct, rename="camel"):
-    event_type: str = ""
+class _Told(Struct):
+    """Amazon SES Developer Guide, "Monitoring Amazon SES email sending using EventBridge"."""
+
+    detail: _Report
+
+
+class _Source(Struct):
+    source: str = ""
+
+
+SES = "aws.ses"
 
 
 def with_bounces(parse: Parse) -> Parse:
@@ -70,7 +79,7 @@ def with_bounces(parse: Parse) -> Parse:
 
     def either(body: str) -> Event[Any]:
         try:
-            is_report = bool(msgspec.json.decode(body, type=_Kind).event_type)
+            is_report = msgspec.json.decode(body, type=_Source).source == SES
         except (ValueError, RecursionError):
             is_report = False
         return bounce(body) if is_report else parse(body)
@@ -81,7 +90,7 @@ def with_bounces(parse: Parse) -> Parse:
 def bounce(body: str) -> Event[EmailBounced]:
     """The event in SES's report of a bounce or a rejection; PermanentError where it is not of an e-mail of ours."""
     try:
-        report = msgspec.json.decode(body, type=_Report)
+        report = msgspec.json.decode(body, type=_Told).detail
         time = rfc3339(millis(report.mail.timestamp))
         tags = report.mail.tags
         correlation = bytes.fromhex(tags.correlation[0]).decode()

@@ -4,6 +4,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ses as ses
 
+from functions.notification.bounces import SES
 from infra.service import ServiceStack
 
 REPORTS = [ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.REJECT]
@@ -36,20 +37,15 @@ def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSe
         "reports",
         description="SES's reports of this service's e-mails",
         event_pattern=events.EventPattern(
-            source=["aws.ses"],
+            source=[SES],
             detail={
                 "eventType": ["Bounce", "Reject"],
                 "mail": {"tags": {"ses:configuration-set": [configuration_set.configuration_set_name]}},
             },
         ),
     )
-    rule.add_target(
-        targets.SqsQueue(
-            stack.queues["queue"],
-            message=events.RuleTargetInput.from_event_path("$.detail"),
-            dead_letter_queue=stack.queues["dlq"],
-        )
-    )
+    # The event goes as it is: what could not be delivered lies in the dead-letter queue like that too.
+    rule.add_target(targets.SqsQueue(stack.queues["queue"], dead_letter_queue=stack.queues["dlq"]))
 
 
 def _arn(stack: ServiceStack, configuration_set: ses.ConfigurationSet) -> str:

@@ -1,7 +1,7 @@
 """The products that the shop sells, in orders' own table, kept in memory for a while."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -9,10 +9,10 @@ from msgspec import Meta, Struct
 
 from tidings.contracts import Line, Money
 from tidings.pages import SUMMARY, entry
+from tidings.table import read_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
 PRODUCTS = "products"
 """The list of them all, by SKU."""
@@ -85,16 +85,8 @@ class Products:
         return product
 
     def _read_all(self, skus: Iterable[str]) -> dict[str, Product]:
-        keys = [{"pk": {"S": _key(sku)}} for sku in skus]
-        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
-            self._table: {"Keys": keys, "ConsistentRead": True}
-        }
-        products: list[Product] = []
-        while wanted:
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            items = answer["Responses"].get(self._table, [])
-            products += [msgspec.json.decode(item[SUMMARY]["S"], type=Product) for item in items]
-            wanted = answer["UnprocessedKeys"]
+        items = read_all(self._client, self._table, [{"pk": {"S": _key(sku)}} for sku in skus])
+        products = (msgspec.json.decode(item[SUMMARY]["S"], type=Product) for item in items)
         return {product.sku: product for product in products}
 
 

@@ -19,8 +19,10 @@ T = TypeVar("T")
 
 API_BASE = stripe.DEFAULT_API_BASE
 
-TIMEOUT = (1.0, 8.0)
-"""Seconds to connect, and to wait for an answer: opening and confirming fit in a function's time together."""
+TIMEOUT = (1.0, 5.0)
+"""Seconds to connect, and to wait for an answer: opening, once more where the method is unknown, and confirming fit in
+a function's time together.
+"""
 
 RETRIES = 0
 """What fails comes again by the queue, with a growing delay; trying twice here would outlast the function's time."""

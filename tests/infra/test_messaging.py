@@ -193,4 +193,4 @@ def test_bounces_and_rejections_reach_notifications_own_queue(prod: Synthesis) -
     (target,) = rule["Targets"]
     queue = prod.only("notification", "AWS::SQS::Queue", QueueName="tidings-prod-notification")
     assert target["Arn"] == {"Fn::GetAtt": [queue.id, "Arn"]}
-    assert target["InputPath"] == "$.detail"
+    assert "InputPath" not in target

@@ -54,7 +54,7 @@ def at(body: str, milliseconds: int) -> str:
 
 
 def bounce(order: str, kind: str, message: str = "m-1") -> str:
-    """SES's report, as its rule passes it on (Amazon SES Developer Guide, "Bounce record")."""
+    """SES's report, as EventBridge brings it (Amazon SES Developer Guide, "Bounce record")."""
     tags = {
         "order": [order],
         "kind": [kind],
@@ -62,15 +62,14 @@ def bounce(order: str, kind: str, message: str = "m-1") -> str:
         "trace": ["00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"],
         "ses:configuration-set": ["tidings"],
     }
-    return json.dumps(
-        {
-            "eventType": "Bounce",
-            "bounce": {
-                "bounceType": "Permanent",
-                "bounceSubType": "General",
-                "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
-                "timestamp": "2026-01-31T08:30:00.123Z",
-            },
-            "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
-        }
-    )
+    report = {
+        "eventType": "Bounce",
+        "bounce": {
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
+            "timestamp": "2026-01-31T08:30:00.123Z",
+        },
+        "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
+    }
+    return json.dumps({"source": "aws.ses", "detail-type": "Email Bounced", "detail": report})

@@ -69,4 +69,4 @@ def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
     if service.name == "orders":
         yield from ((anything(contract, new_order()), "unknown-order") for contract in service.reactions)
     if service.name == "notification":
-        yield json.dumps({"eventType": "Bounce", "mail": {}}), "breaks-contract"
+        yield json.dumps({"source": "aws.ses", "detail": {"eventType": "Bounce", "mail": {}}}), "breaks-contract"

@@ -74,6 +74,9 @@ def check(history: History) -> None:
 Check = Callable[[Facts], Iterable[str]]
 INVARIANTS: dict[str, Check] = {}
 
+REPEATED = {"EmailFailed", "OrderFlagged"}
+"""What may be announced of an order more than once: of each e-mail, and by each rule."""
+
 
 def invariant(name: str) -> Callable[[Check], Check]:
     def keep(holds: Check) -> Check:
@@ -143,6 +146,13 @@ def statuses(facts: Facts) -> Iterable[str]:
             yield f"{wish.order} is DISPATCHED, and was never dispatched"
         if state.status == "CONFIRMED" and types["OrderDispatched"]:
             yield f"{wish.order} is CONFIRMED, and was dispatched"
+
+
+@invariant("what happens to an order once is announced once")
+def announced_once(facts: Facts) -> Iterable[str]:
+    for order, types in facts.types.items():
+        if twice := {type_: n for type_, n in types.items() if n > 1 and type_ not in REPEATED}:
+            yield f"{order} announced {twice}"
 
 
 @invariant("people are told the truth")

@@ -18,6 +18,7 @@ from ops.redriving import Box
 from ops.sending import Sender
 from tests.simulation.ports.ledger import MemoryLedger
 from tests.simulation.ports.table import MemoryTable
+from tests.simulation.shop import Shop
 from tidings import batch_reactor, relay
 from tidings.consumer import Consumer
 from tidings.reactor import OrderReactor
@@ -90,7 +91,6 @@ IMPLIED = "each service's state is what the order's events imply"
 FLAGS = "fraud is found by the orders' times alone"
 ANSWERS = "a repeated request gets the first answer"
 SEQUENCES = "event ids are unique, and sequences have no gap"
-LEGAL = "the status of an order is legal"
 TRUTH = "people are told the truth"
 CANCELS = "a cancellation that is accepted cancels"
 CAUSES = "effects are later than their causes"
@@ -190,6 +190,22 @@ MUTATIONS = [
         Consumer._try,
         'logger.warning("message failed", extra=_about(parsed, text))',
         "return None",
+        STATUSES,
+        RECORDED,
+        PAID,
+        HELD,
+        MAILS,
+        POINTS,
+        SALES,
+        PAIRS,
+        IMPLIED,
+        FLAGS,
+    ),
+    _mutation(
+        "messages are acknowledged before what they bring about is written",
+        Shop._consume,
+        "to.running += 1\n",
+        "to.running += 1\n    [to.queue.delete(record['receiptHandle']) for record in records]\n",
         STATUSES,
         RECORDED,
         PAID,

@@ -269,6 +269,7 @@ class Shop:
             backoff=BACKOFF,
             randomness=lambda: 0.5,
             prepare=prepare,
+            clock=self.clock,
         )
 
     def _handling(self, of: Deployed) -> tuple[Callable[[str], React], Prepare]:

@@ -1,8 +1,6 @@
 """History's log: each event once, under its order and its id."""
 
-from msgspec import Raw
-
-from tidings.events import Event, encode
+from tidings.events import Event
 
 
 class MemoryLog:
@@ -11,5 +9,5 @@ class MemoryLog:
     def __init__(self) -> None:
         self.events: dict[str, str] = {}
 
-    def record(self, event: Event[Raw], _deadline: int) -> None:
-        self.events.setdefault(event.id, encode(event))
+    def record(self, event: Event[str], _deadline: int) -> None:
+        self.events.setdefault(event.id, event.data)

@@ -68,8 +68,13 @@ def with_tags(**changes: Any) -> dict[str, Any]:
     return whole
 
 
+def told(content: dict[str, Any]) -> str:
+    """As EventBridge brings it."""
+    return json.dumps({"version": "0", "source": "aws.ses", "detail-type": "Email Bounced", "detail": content})
+
+
 def read(content: dict[str, Any]) -> Any:
-    return bounce(json.dumps(content))
+    return bounce(told(content))
 
 
 def test_a_bounce_tells_the_order_the_kind_and_why() -> None:
@@ -143,13 +148,13 @@ def test_a_report_that_is_not_of_an_email_of_ours_is_refused_for_good(content: d
 
 def test_on_the_services_queue_reports_and_events_are_told_apart() -> None:
     parse = with_bounces(any_event)
-    assert parse(json.dumps(bounced())).type == "EmailBounced"
+    assert parse(told(bounced())).type == "EmailBounced"
     assert parse(encode(fact(order_placed()))).type == "OrderPlaced"
 
 
 @pytest.mark.parametrize(
     "body",
-    ["", "no JSON", "[]", "{}", '{"eventType": 1}', "\ud800", '{"a":' * 5000 + "1" + "}" * 5000],
+    ["", "no JSON", "[]", "{}", '{"source": 1}', "\ud800", '{"a":' * 5000 + "1" + "}" * 5000],
     ids=["empty", "text", "list", "object", "number", "surrogate", "deep"],
 )
 def test_what_is_neither_is_refused_for_good(body: str) -> None:

@@ -14,7 +14,7 @@ from functions.history.log import Log
 from functions.history.timeline import Timeline, customer, timeline
 from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact, order_placed
 from tidings.contracts import Money, OrderCancelled, OrderFlagged, PaymentCaptured, StockReserved
-from tidings.events import Event, decode, encode
+from tidings.events import Event, decode, encode, with_data
 from tidings.routes import Caller, Problem, Request
 
 
@@ -165,15 +165,16 @@ class Puts:
 
 def test_an_hour_is_opened_once_before_its_first_event_and_again_where_that_failed() -> None:
     client, time = Puts(), NOON_MILLIS
+    placed, captured, reserved = (with_data(event, encode(event)) for event in (PLACED, CAPTURED, RESERVED))
     log = Log(client, "history", clock=lambda: time)  # type: ignore[arg-type]  # as much of a client as it uses
     client.refuses = True
     with pytest.raises(TimeoutError):
-        log.record(PLACED, 0)
+        log.record(placed, 0)
     client.refuses = False
-    log.record(PLACED, 0)
-    log.record(CAPTURED, 0)
+    log.record(placed, 0)
+    log.record(captured, 0)
     time += 3_600_000
-    log.record(RESERVED, 0)
+    log.record(reserved, 0)
     assert [item["id"]["S"] for item in client.items] == [
         "2026-01-31T12",
         PLACED.id,

@@ -44,6 +44,7 @@ class Bench:
         self.meanwhile: Callable[[str], None] = lambda _: None
         self.backoff = 2.0
         self.chance = 1.0
+        self.now = 0
         self._kind = kind
         self._executor = executor or AtOnce()
 
@@ -58,6 +59,7 @@ class Bench:
             max_receives=MAX_RECEIVES,
             backoff=self.backoff,
             randomness=lambda: self.chance,
+            clock=lambda: self.now,
         )
         answer = consumer.handle(records, deadline)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -327,6 +329,24 @@ def test_failures_of_orders_handled_at_once_are_all_reported(threads: Executor) 
     assert sorted(failed) == sorted(f"{order}/{n}" for n in (1, 2) for order in "abcdefgh")
 
 
-def test_a_consumer_of_every_event_leaves_the_data_as_it_is() -> None:
-    event = any_event(encode(fact(Asked(question="what?"))))
-    assert bytes(event.data) == b'{"question":"what?"}'
+def test_a_consumer_of_every_event_has_it_word_for_word() -> None:
+    body = encode(fact(Asked(question="what?"))).replace("{", '{"unheard": 1, ', 1)
+    assert any_event(body).data == body
+
+
+# Time
+
+
+def test_once_half_of_the_time_is_over_what_was_not_begun_goes_back_at_once(either: Bench) -> None:
+    either.meanwhile = lambda message: setattr(either, "now", 11 if message == "a/2" else either.now)
+    failed = either.handle(record("a", 1), record("a", 2), record("a", 3), record("b", 1), deadline=20)
+    assert failed == ["a/3", "b/1"]
+    assert either.tried == ["a/1", "a/2"]
+    assert either.delay("a/3") == either.delay("b/1") == 0
+
+
+def test_what_is_there_for_the_last_time_is_tried_however_late_it_is(either: Bench) -> None:
+    either.meanwhile = lambda _: setattr(either, "now", 19)
+    late = [record(order, 1, attempts=MAX_RECEIVES) for order in "ab"]
+    assert either.handle(*late, deadline=20) == []
+    assert either.tried == ["a/1", "b/1"]
