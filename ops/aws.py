@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -150,10 +150,14 @@ class QueueOutlet:
 
 @dataclass(frozen=True)
 class TopicOutlet:
-    """The topic, by its ARN. An event goes there under its own id: what was published just now is swallowed."""
+    """The topic, by its ARN. An event goes there under its own id: what was published just now is swallowed.
+
+    `refused` are the ids of those that the topic will never take, each with the reason: no other waits for them.
+    """
 
     client: "SNSClient"
     arn: str
+    refused: dict[str, str] = field(default_factory=dict)
 
     def send(self, batch: Sequence[Sending]) -> Mapping[Entry, str]:
         """PublishBatch."""
@@ -162,9 +166,10 @@ class TopicOutlet:
             refused = SnsTopic(self.client, self.arn).publish(entries)
         except PermanentError as error:
             if len(batch) > 1:
-                # It may be for one event's sake: the others must not wait for that one.
+                # It may be for one event's sake.
                 return {entry: why for alone in batch for entry, why in self.send([alone]).items()}
-            return dict.fromkeys(entries, str(error))
+            self.refused[entries[0].head.id] = str(error)
+            return {}
         except (BotoCoreError, ClientError) as error:
             return dict.fromkeys(entries, str(error))
         return dict.fromkeys(refused, "the topic refused it")

@@ -87,6 +87,9 @@ def relay(stage: Stage, outputs: Outputs, request: Request) -> None:
         raise Failure(f"{' and '.join(tables)} announced nothing about order {request.order!r}{_later(request)}")
     _report(request, done)
     _remind(outputs, tables, stage)
+    if outlet.refused:
+        told = "; ".join(f"{event}: {why}" for event, why in sorted(outlet.refused.items()))
+        raise Failure(f"{len(outlet.refused)} of them will never be taken by the topic: {told}")
 
 
 def _later(request: Request) -> str:

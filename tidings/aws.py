@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tidings import clock
 from tidings.consumer import Consumer, DeadLetter, Parse, Prepare, React, contracted, thin, unprepared
@@ -121,8 +122,10 @@ class SnsTopic:
                     for n, entry in enumerate(entries)
                 ],
             )
-        except self._client.exceptions.InvalidParameterException as error:
-            raise PermanentError("refused", str(error)) from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidParameter":
+                raise PermanentError("refused", str(error)) from error
+            raise
         failed = {int(failure["Id"]): failure for failure in answer.get("Failed", [])}
         for n, failure in failed.items():
             why = {"code": failure["Code"], "detail": failure.get("Message", "")}

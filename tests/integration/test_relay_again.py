@@ -174,6 +174,26 @@ def test_what_aws_refuses_is_told_in_one_line(
     assert run("--order", order).exit_code == 0
 
 
+def test_an_event_that_the_topic_will_never_take_is_told_and_holds_up_no_other(
+    shop: Shop, run: Run, published: Callable[[], list[str]]
+) -> None:
+    shop.stock("mug", 10)
+    order, other = shop.place(("mug", 1)), shop.place(("mug", 1))
+
+    def refuse(name: str, request: Any) -> bool:
+        if name == "PublishBatch" and any(order in each["Message"] for each in request["PublishBatchRequestEntries"]):
+            raise ClientError({"Error": {"Code": "InvalidParameter", "Message": "no such characters"}}, name)
+        return False
+
+    published()
+    shop.cloud.calls.before = refuse
+    answer = run("--since", "2026-01-01", "--service", "orders")
+    shop.cloud.calls.before = never
+    assert answer.exit_code == 1
+    assert f"1 of them will never be taken by the topic: orders/{order}/1: " in answer.stderr
+    assert f"orders/{other}/1" in published()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
