@@ -20,7 +20,7 @@ def main(wanted: list[str], folder: Path = HERE) -> int:
     for group in dict.fromkeys(known[key] for key in keys):
         for key in _measure(group, keys, report):
             print(report.line(key), flush=True)  # noqa: T201 - what it was called for
-    write(report, folder)
+        write(report, folder)
     return 0 if all(report.ok(key) for key in keys) else 1
 
 

@@ -46,7 +46,8 @@ class Table:
 class Figure:
     """One key of the report. `baseline` is what it was compared with, in its own unit, where there is such a thing.
 
-    `how` says in a sentence or two how it was measured, and what both sides took for themselves.
+    `how` says in a sentence or two how it was measured, and what both sides took for themselves; `measured` when and
+    on what.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Figure:
     how: str
     limit: Limit | None = None
     tables: Sequence[Table] = field(default_factory=tuple)
+    measured: str = ""
 
     @property
     def ok(self) -> bool:

@@ -41,7 +41,7 @@ CLIENTS = 8
 CUSTOMERS = 40
 PAIRS = 3
 WARMING_ORDERS = 20
-CALM_ORDERS = 60
+CALM_ORDERS = 120
 CALM_SECONDS = 0.25
 """Between the orders that come one by one: a pace that both keep up with, on two cores."""
 

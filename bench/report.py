@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, cast
@@ -63,11 +64,12 @@ class Report:
         """The last report, or an empty one."""
         path = folder / "report.json"
         stored = json.loads(path.read_bytes()) if path.exists() else {}
-        return cls({key: msgspec.convert({**told, "key": key}, Figure) for key, told in stored.items()})
+        return cls({key: msgspec.convert({**told, "key": key}, Figure) for key, told in stored.items() if key in SAYS})
 
     def add(self, figure: Figure) -> None:
         """Puts a figure in the place of what was measured of it before."""
-        self.figures[figure.key] = figure
+        machine = f"with Python {platform.python_version()} on {os.cpu_count()} processors"
+        self.figures[figure.key] = replace(figure, measured=f"{datetime.now(UTC):%Y-%m-%d} {machine}")
 
     def ok(self, key: str) -> bool:
         """Whether a figure was measured, and holds."""
@@ -107,8 +109,7 @@ def _document(figures: Sequence[Figure]) -> Iterator[str]:
     yield "# What it costs, and how fast it is"
     yield ""
     yield (
-        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on "
-        f"{os.cpu_count()} processors. Counts are the same on every machine, ratios nearly so; a time is only for "
+        "Measured by `make bench`. Counts are the same on every machine, ratios nearly so; a time is only for "
         "information. Both sides of a ratio are measured in turn in the same run."
     )
     yield ""
@@ -127,7 +128,7 @@ def _section(figure: Figure) -> Iterator[str]:
     yield f"## {figure.key}"
     yield ""
     baseline = "" if figure.baseline is None else f"; the baseline is {number(figure.baseline)}"
-    yield f"**{_value(figure)}**{baseline}. {figure.how}"
+    yield f"**{_value(figure)}**{baseline}. {figure.how} Measured {figure.measured}."
     for table in figure.tables:
         yield ""
         if table.chart:

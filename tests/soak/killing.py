@@ -26,8 +26,8 @@ may be others that start, and so on without end; Lambda starts each by itself.
 def killing(cloud: int, chance: random.Random, most: int, pause: float = 4) -> Iterator[Counter[str]]:
     """Kills so many of a cloud's workers, one after another; gives how many of each function, complete at the end.
 
-    `cloud` is the id of the cloud's process, which the caller has started; `pause` is the longest time between two
-    kills, in seconds.
+    One that had nothing to do is told as `idle`. `cloud` is the id of the cloud's process, which the caller has
+    started; `pause` is the longest time between two kills, in seconds.
     """
     killed: Counter[str] = Counter()
     over = threading.Event()
@@ -52,12 +52,13 @@ def killing(cloud: int, chance: random.Random, most: int, pause: float = 4) -> I
 
 
 def _chosen(cloud: int, chance: random.Random) -> tuple[psutil.Process | None, str]:
-    """One of the workers that are at work at this moment, with its function's name; any, where none is."""
+    """One of the workers that are at work at this moment, with its function's name; an idle one, where none is."""
     workers = list(_workers(cloud))
     before = {worker: _computed(worker) for worker, _ in workers}
     time.sleep(GLANCE)
     at_work = [(worker, function) for worker, function in workers if _computed(worker) > before[worker]]
-    return chance.choice(at_work or workers or [(None, "")])
+    idle = [(worker, f"idle {function}") for worker, function in workers]
+    return chance.choice(at_work or idle or [(None, "")])
 
 
 def _workers(cloud: int) -> Iterator[tuple[psutil.Process, str]]:

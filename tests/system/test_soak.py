@@ -14,3 +14,4 @@ def test_a_hundred_orders_at_once_with_functions_killed_in_their_midst_leave_eve
 
     assert report.violated == {}, str(report)
     assert report.killed.total() == 4
+    assert any(not function.startswith("idle") for function in report.killed), str(report)
