@@ -4,6 +4,7 @@ A message that fails goes back alone, for a time that grows. One that can never 
 last time, goes to the dead-letter queue with its reason, and the batch goes on.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -155,7 +156,9 @@ class Consumer:
 
         `deadline` is when the function's time is over (milliseconds since 1970).
         """
-        latest = (self.clock() + deadline) // 2
+        begun = self.clock()
+        # Going by a deadline that is over from the start would mean to hand everything back for ever.
+        latest = (begun + deadline) / 2 if deadline > begun else math.inf
         groups: dict[str, list[_Parsed]] = {}
         for record in records:
             parsed = self._read(Message.of(record))
@@ -186,7 +189,7 @@ class Consumer:
             # What is not prepared is handled all the same, or fails by itself.
             logger.exception("could not prepare the batch")
 
-    def _handle_order(self, group: Sequence[_Parsed], latest: int, deadline: int) -> dict[Message, int]:
+    def _handle_order(self, group: Sequence[_Parsed], latest: float, deadline: int) -> dict[Message, int]:
         """The messages of one order that go back, each with the seconds for which it stays away.
 
         None is begun after `latest`, but for those that are here for the last time.

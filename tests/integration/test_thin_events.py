@@ -77,7 +77,6 @@ def desk(shop: Shop) -> tuple[Consumer, DynamoTable]:
         executor=ThreadPoolExecutor(1),
         max_receives=5,
         backoff=1,
-        clock=lambda: 0,
     )
     return consumer, table
 

@@ -345,6 +345,12 @@ def test_once_half_of_the_time_is_over_what_was_not_begun_goes_back_at_once(eith
     assert either.delay("a/3") == either.delay("b/1") == 0
 
 
+def test_a_deadline_that_is_over_from_the_start_keeps_nothing_from_being_tried(either: Bench) -> None:
+    either.now = 30
+    assert either.handle(record("a", 1), record("b", 1), deadline=20) == []
+    assert either.tried == ["a/1", "b/1"]
+
+
 def test_what_is_there_for_the_last_time_is_tried_however_late_it_is(either: Bench) -> None:
     either.meanwhile = lambda _: setattr(either, "now", 19)
     late = [record(order, 1, attempts=MAX_RECEIVES) for order in "ab"]

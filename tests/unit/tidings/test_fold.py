@@ -461,7 +461,6 @@ class Shop:
             max_receives=5,
             backoff=1,
             prepare=self.fold.prepare if prepared else unprepared,
-            clock=lambda: 0,
         )
         records = [
             {
