@@ -5,7 +5,6 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -55,15 +54,8 @@ class AlarmStack(StageStack):
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "alarms", stage, "Tidings: who is told of alarms")
-        key = kms.Key(
-            self,
-            "key",
-            alias=stage.named("alarms"),
-            # The one that SNS has by itself cannot be used by CloudWatch.
-            description="Encrypts the alarms on their topic",
-            enable_key_rotation=True,
-            removal_policy=stage.removal_policy,
-        )
+        # The one that SNS has by itself cannot be used by CloudWatch.
+        key = self.own_key("the alarms on their topic")
         self.topic = sns.Topic(
             self, "topic", topic_name=self.stack_name, master_key=key, enforce_ssl=not stage.emulated
         )
