@@ -88,11 +88,20 @@ def test_the_api_is_watched_for_failing_for_slowness_and_for_refusing(synthesis:
 
 
 @EVERY_STAGE
-def test_a_sweep_that_does_not_run_is_told_by_its_silence(synthesis: Synthesis) -> None:
-    (silent,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
-    assert silent.properties["TreatMissingData"] == "breaching"
-    assert silent.properties["ComparisonOperator"] == "LessThanThreshold"
-    assert silent.properties["MetricName"] == "Invocations"
+def test_a_sweep_that_does_not_run_or_crashes_is_told_by_the_silence_of_what_every_good_run_tells(
+    synthesis: Synthesis,
+) -> None:
+    (silent,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
+    (schedule,) = synthesis.resources("AWS::Scheduler::Schedule")
+    assert schedule.properties["ScheduleExpression"] == "rate(1 minute)"
+    assert (silent["Namespace"], silent["MetricName"]) == ("Tidings", "OldestPending")
+    assert (silent["Statistic"], silent["ComparisonOperator"], silent["Threshold"]) == (
+        "SampleCount",
+        "LessThanThreshold",
+        1,
+    )
+    assert silent["TreatMissingData"] == "breaching"
+    assert (silent["Period"], silent["DatapointsToAlarm"], silent["EvaluationPeriods"]) == (60, 5, 5)
 
 
 @EVERY_STAGE
