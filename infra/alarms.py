@@ -133,7 +133,7 @@ def _watch_queue(stack: StageStack, queue: sqs.Queue) -> None:
     if queue.dead_letter_queue:
         age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE)
         means = f"{service} does not keep up with its queue, or does not run."
-        alarm(stack, f"{role}-age", "queue-age", means, age, QUEUE_AGE, NOTHING_HAPPENED, periods=(3, 3))
+        alarm(stack, f"{role}-age", "queue-age", means, age, QUEUE_AGE, UNCHANGED, periods=(3, 3))
         return
     # Not how many were sent to it: a message that comes from a redrive policy is not counted as sent.
     depth = queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE)

@@ -15,7 +15,17 @@ from infra.service import ServiceStack
 from infra.stack import StageStack
 from infra.stages import Stage
 
-PROMISE = ("dlq-depth", "undelivered-depth", "relay-dlq-depth", "relay-lag", "sweep-pending", "sweep-silent", "api-5xx")
+PROMISE = (
+    "dlq-depth",
+    "undelivered-depth",
+    "relay-dlq-depth",
+    "queue-age",
+    "relay-lag",
+    "sweep-swept",
+    "sweep-pending",
+    "sweep-silent",
+    "api-5xx",
+)
 """The kinds of alarms that mean that something may be lost or come to nothing; the others tell why, or warn."""
 
 MOST_CHILDREN = 100

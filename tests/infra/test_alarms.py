@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from infra.alarms import RUNBOOK
-from infra.dashboard import MOST_CHILDREN, PROMISE
+from infra.dashboard import PROMISE
 from infra.services import ROOT, Found
 from infra.stages import STAGES
 from tests.infra.alarms import alarms, kind_of
@@ -172,8 +172,18 @@ def test_one_alarm_stands_over_all_that_mean_danger(synthesis: Synthesis) -> Non
     asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
     assert promise.properties["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in asked)
     assert set(asked) == {alarm.properties["AlarmName"] for alarm in alarms(synthesis) if kind_of(alarm) in PROMISE}
-    assert len(asked) <= MOST_CHILDREN
+    # Amazon CloudWatch API Reference, "PutCompositeAlarm".
+    assert len(asked) <= 100
     assert len(promise.properties["AlarmRule"]) <= 10_240
+
+
+def test_a_consumer_that_is_down_and_orders_that_were_given_up_are_a_danger_as_well(prod: Synthesis) -> None:
+    (promise,) = prod.resources("AWS::CloudWatch::CompositeAlarm")
+    asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
+    consumers = [name for name in function_names(prod) if name.endswith("-consumer")]
+    assert consumers
+    assert {f"{name.removesuffix('-consumer')}-queue-age" for name in consumers} <= set(asked)
+    assert "tidings-prod-orders-sweep-swept" in asked
 
 
 def test_the_emulator_is_not_asked_for_an_alarm_over_alarms(local: Synthesis) -> None:
