@@ -26,6 +26,9 @@ QUEUE_AGE = 15 * 60
 RELAY_LAG = 60
 """Seconds that a relay may be behind its table; it is behind by less than one as a rule."""
 
+FAILED = 0.05
+"""The part of the requests that may fail by our fault (Amazon CloudWatch User Guide, "Recommended alarms")."""
+
 LATENCY = 3
 """Seconds that one request in a hundred may take, with a cold start."""
 
@@ -176,9 +179,11 @@ def _watch_mapping(stack: StageStack, mapping: lambda_.CfnEventSourceMapping) ->
 
 
 def _watch_api(stack: StageStack, api: apigateway.HttpApi) -> None:
-    failed = api.metric_server_error(statistic="Sum", period=FIVE_MINUTES)
-    means = "The API answers requests with 5xx."
-    alarm(stack, "5xx", "api-5xx", means, failed, 0, NOTHING_HAPPENED, periods=(2, 3))
+    # Each request counts, as one or as nothing: the average is the part that failed.
+    failed = api.metric_server_error(statistic="Average", period=MINUTE)
+    means = f"The API answers more than {FAILED:.0%} of the requests with 5xx."
+    # Three minutes of an outage, with some without a request among them; single failures are no outage.
+    alarm(stack, "5xx", "api-5xx", means, failed, FAILED, NOTHING_HAPPENED, periods=(3, 5))
     latency = api.metric_latency(statistic="p99", period=FIVE_MINUTES)
     means = f"One request in a hundred takes longer than {LATENCY} seconds."
     alarm(stack, "latency", "api-latency", means, latency, 1000 * LATENCY, NOTHING_HAPPENED, periods=(3, 3))
