@@ -10,7 +10,7 @@ from infra.alarms import RUNBOOK
 from infra.dashboard import PROMISE
 from infra.services import ROOT, Found
 from infra.stages import STAGES
-from tests.infra.alarms import alarms, kind_of
+from tests.infra.alarms import LOCAL_RULES, RULES, Rule, alarms, kind_of, unlike
 from tests.infra.synthesis import Resource, Synthesis
 
 LONGEST_NAME = 255
@@ -88,27 +88,45 @@ def test_the_api_is_watched_for_failing_for_slowness_and_for_refusing(synthesis:
 
 
 @EVERY_STAGE
-def test_a_sweep_that_does_not_run_or_crashes_is_told_by_the_silence_of_what_every_good_run_tells(
-    synthesis: Synthesis,
-) -> None:
+def test_the_sweep_is_expected_to_tell_something_as_often_as_it_is_run(synthesis: Synthesis) -> None:
     (silent,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
     (schedule,) = synthesis.resources("AWS::Scheduler::Schedule")
-    assert schedule.properties["ScheduleExpression"] == "rate(1 minute)"
-    assert (silent["Namespace"], silent["MetricName"]) == ("Tidings", "OldestPending")
-    assert (silent["Statistic"], silent["ComparisonOperator"], silent["Threshold"]) == (
-        "SampleCount",
-        "LessThanThreshold",
-        1,
-    )
-    assert silent["TreatMissingData"] == "breaching"
-    assert (silent["Period"], silent["DatapointsToAlarm"], silent["EvaluationPeriods"]) == (60, 5, 5)
+    assert (schedule.properties["ScheduleExpression"], silent["Period"]) == ("rate(1 minute)", 60)
 
 
 @EVERY_STAGE
 def test_orders_that_the_sweep_should_have_cancelled_are_told_minutes_later(stage: str, synthesis: Synthesis) -> None:
     (pending,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-pending"]
     assert pending.properties["Threshold"] == STAGES[stage].pending_limit + 300
-    assert (pending.properties["Namespace"], pending.properties["MetricName"]) == ("Tidings", "OldestPending")
+
+
+@EVERY_STAGE
+def test_a_run_comes_near_its_time_out_at_four_fifths_of_it(synthesis: Synthesis) -> None:
+    functions = {(each.stack, each.id): each.properties for each in synthesis.resources("AWS::Lambda::Function")}
+    for alarm in alarms(synthesis):
+        if kind_of(alarm) == "duration":
+            (dimension,) = alarm.properties["Dimensions"]
+            function = functions[alarm.stack, dimension["Value"]["Ref"]]
+            assert alarm.properties["Threshold"] == 800 * function["Timeout"]
+
+
+@pytest.mark.parametrize(("stage", "rules"), [("local", LOCAL_RULES), ("dev", RULES), ("prod", RULES)])
+def test_every_alarm_is_on_when_its_kind_must_be(synthesis: Synthesis, rules: dict[str, Rule]) -> None:
+    assert {kind_of(alarm) for alarm in alarms(synthesis)} == rules.keys()
+    assert unlike(alarms(synthesis), rules) == []
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_requests_refused_are_told_by_their_share_of_more_than_a_handful(synthesis: Synthesis) -> None:
+    (refused,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "api-4xx"]
+    (share,) = [part for part in refused.properties["Metrics"] if "Expression" in part]
+    names = {
+        part["Id"]: part["MetricStat"]["Metric"]["MetricName"]
+        for part in refused.properties["Metrics"]
+        if "MetricStat" in part
+    }
+    assert names == {"requests": "Count", "refused": "4xx"}
+    assert share["Expression"] == "IF(requests > 50, 100 * refused / requests, 0)"
 
 
 @EVERY_STAGE
