@@ -217,12 +217,65 @@ def test_the_stack_that_looks_at_all_services_is_deployed_after_them(
     assert {f"tidings-{stage}-{found.name}" for found in services} <= set(after)
 
 
+def dashboard(synthesis: Synthesis) -> str:
+    """The text of the stage's one dashboard."""
+    (found,) = synthesis.resources("AWS::CloudWatch::Dashboard")
+    parts = found.properties["DashboardBody"]["Fn::Join"][1]
+    return "".join(part if isinstance(part, str) else "reference" for part in parts)
+
+
+def shown(synthesis: Synthesis, view: str = "timeSeries") -> dict[tuple[str, ...], str]:
+    """The statistic of each metric that the dashboard shows in this way, by its namespace, name and dimensions."""
+    return {
+        tuple(metric[:-1]): metric[-1].get("stat", "Average")
+        for widget in json.loads(dashboard(synthesis))["widgets"]
+        if widget["properties"]["view"] == view
+        for metric in widget["properties"]["metrics"]
+    }
+
+
+@EVERY_STAGE
+def test_the_dashboard_shows_what_dynamodb_throttles_of_each_table_and_index(stage: str, synthesis: Synthesis) -> None:
+    found = shown(synthesis)
+    tables = [each.properties for each in synthesis.resources("AWS::DynamoDB::Table")]
+    # That one stands for what isn't ours.
+    ours = [each for each in tables if each["TableName"] != f"tidings-{stage}-gateway"]
+    assert any(table.get("GlobalSecondaryIndexes") for table in ours)
+    for table in ours:
+        name = ("TableName", table["TableName"])
+        indexes = [("GlobalSecondaryIndexName", each["IndexName"]) for each in table.get("GlobalSecondaryIndexes", [])]
+        for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+            for dimensions in [name, *(index + name for index in indexes)]:
+                assert found["AWS/DynamoDB", metric, *dimensions] == "Sum"
+
+
+@EVERY_STAGE
+def test_the_dashboard_shows_orders_as_numbers_and_counts_each_end_where_it_is_announced(
+    stage: str, synthesis: Synthesis
+) -> None:
+    announced = {
+        "OrderPlaced": "orders",
+        "OrderConfirmed": "orders",
+        "OrderDispatched": "warehouse",
+        "OrderCancelled": "orders",
+    }
+    assert shown(synthesis, "singleValue") == {
+        ("Tidings", event, "Service", service, "Stage", stage): "Sum" for event, service in announced.items()
+    }
+    assert shown(synthesis, "pie") == {}
+
+
+@EVERY_STAGE
+def test_the_dashboard_shows_the_e_mails_and_all_that_the_sweep_tells(stage: str, synthesis: Synthesis) -> None:
+    found = shown(synthesis)
+    assert found["AWS/SES", "Send"] == "Sum"
+    for metric, statistic in {"OrdersSwept": "Sum", "SweepFailed": "Sum", "OldestPending": "Maximum"}.items():
+        assert found["Tidings", metric, "Service", "orders", "Stage", stage] == statistic
+
+
 @EVERY_STAGE
 def test_a_stage_has_one_dashboard_within_what_cloudwatch_takes(stage: str, synthesis: Synthesis) -> None:
-    (dashboard,) = synthesis.resources("AWS::CloudWatch::Dashboard")
-    text = "".join(
-        part if isinstance(part, str) else "reference" for part in dashboard.properties["DashboardBody"]["Fn::Join"][1]
-    )
+    text = dashboard(synthesis)
     widgets = json.loads(text)["widgets"]
     metrics = [len(widget["properties"]["metrics"]) for widget in widgets]
     # Amazon CloudWatch User Guide, "CloudWatch service quotas": metrics of a graph, and of all graphs together.
