@@ -5,7 +5,6 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -26,6 +25,9 @@ QUEUE_AGE = 15 * 60
 
 RELAY_LAG = 60
 """Seconds that a relay may be behind its table; it is behind by less than one as a rule."""
+
+FAILED = 0.05
+"""The part of the requests that may fail by our fault (Amazon CloudWatch User Guide, "Recommended alarms")."""
 
 LATENCY = 3
 """Seconds that one request in a hundred may take, with a cold start."""
@@ -55,15 +57,8 @@ class AlarmStack(StageStack):
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "alarms", stage, "Tidings: who is told of alarms")
-        key = kms.Key(
-            self,
-            "key",
-            alias=stage.named("alarms"),
-            # The one that SNS has by itself cannot be used by CloudWatch.
-            description="Encrypts the alarms on their topic",
-            enable_key_rotation=True,
-            removal_policy=stage.removal_policy,
-        )
+        # The one that SNS has by itself cannot be used by CloudWatch.
+        key = self.own_key("the alarms on their topic")
         self.topic = sns.Topic(
             self, "topic", topic_name=self.stack_name, master_key=key, enforce_ssl=not stage.emulated
         )
@@ -141,7 +136,7 @@ def _watch_queue(stack: StageStack, queue: sqs.Queue) -> None:
     if queue.dead_letter_queue:
         age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE)
         means = f"{service} does not keep up with its queue, or does not run."
-        alarm(stack, f"{role}-age", "queue-age", means, age, QUEUE_AGE, NOTHING_HAPPENED, periods=(3, 3))
+        alarm(stack, f"{role}-age", "queue-age", means, age, QUEUE_AGE, UNCHANGED, periods=(3, 3))
         return
     # Not how many were sent to it: a message that comes from a redrive policy is not counted as sent.
     depth = queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE)
@@ -184,9 +179,11 @@ def _watch_mapping(stack: StageStack, mapping: lambda_.CfnEventSourceMapping) ->
 
 
 def _watch_api(stack: StageStack, api: apigateway.HttpApi) -> None:
-    failed = api.metric_server_error(statistic="Sum", period=FIVE_MINUTES)
-    means = "The API answers requests with 5xx."
-    alarm(stack, "5xx", "api-5xx", means, failed, 0, NOTHING_HAPPENED, periods=(2, 3))
+    # Each request counts, as one or as nothing: the average is the part that failed.
+    failed = api.metric_server_error(statistic="Average", period=MINUTE)
+    means = f"The API answers more than {FAILED:.0%} of the requests with 5xx."
+    # Three minutes of an outage, with some without a request among them; single failures are no outage.
+    alarm(stack, "5xx", "api-5xx", means, failed, FAILED, NOTHING_HAPPENED, periods=(3, 5))
     latency = api.metric_latency(statistic="p99", period=FIVE_MINUTES)
     means = f"One request in a hundred takes longer than {LATENCY} seconds."
     alarm(stack, "latency", "api-latency", means, latency, 1000 * LATENCY, NOTHING_HAPPENED, periods=(3, 3))

@@ -1,6 +1,5 @@
 """The bus: the one topic that every service announces its events on."""
 
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -13,14 +12,7 @@ class BusStack(StageStack):
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "bus", stage, "Tidings: the topic of all events")
-        self.key = kms.Key(
-            self,
-            "key",
-            alias=stage.named("bus"),
-            description="Encrypts the events on the topic",
-            enable_key_rotation=True,
-            removal_policy=stage.removal_policy,
-        )
+        self.key = self.own_key("the events on the topic")
         self.topic = sns.Topic(
             self,
             "topic",

@@ -15,7 +15,17 @@ from infra.service import ServiceStack
 from infra.stack import StageStack
 from infra.stages import Stage
 
-PROMISE = ("dlq-depth", "undelivered-depth", "relay-dlq-depth", "relay-lag", "sweep-pending", "sweep-silent", "api-5xx")
+PROMISE = (
+    "dlq-depth",
+    "undelivered-depth",
+    "relay-dlq-depth",
+    "queue-age",
+    "relay-lag",
+    "sweep-swept",
+    "sweep-pending",
+    "sweep-silent",
+    "api-5xx",
+)
 """The kinds of alarms that mean that something may be lost or come to nothing; the others tell why, or warn."""
 
 MOST_CHILDREN = 100
@@ -25,7 +35,8 @@ QUARTER, THIRD = 6, 8
 """Of a dashboard's width."""
 
 PERIOD = Duration.minutes(1)
-OUTCOMES = ("OrderPlaced", "OrderConfirmed", "OrderCancelled")
+WAY = ("OrderPlaced", "OrderConfirmed", "OrderDispatched", "OrderCancelled")
+"""What becomes of orders, whichever service announces it."""
 
 Metrics = Sequence[cloudwatch.IMetric]
 
@@ -77,30 +88,29 @@ class MonitoringStack(StageStack):
         asked = [
             count(statistic="Sum") for count in (http.metric_count, http.metric_client_error, http.metric_server_error)
         ]
+        published = [
+            own_metric(stage, stack.service.name, event.__name__, "Sum", PERIOD)
+            for stack in services
+            for event in stack.service.announces
+        ]
+        way = [metric for name in WAY for metric in published if metric.metric_name == name]
         board.add_widgets(
             _graph("1. Asked", asked, width=QUARTER),
-            _graph("2. Placed, and ended", self._published("orders", OUTCOMES), width=QUARTER),
+            _graph("2. Placed, and ended", way, width=QUARTER),
             _graph("3. Relays behind their tables (ms)", _lambda(relays, "IteratorAge", "Maximum"), width=QUARTER),
             _graph("4. Consumers at work", _lambda(consumers, "Invocations", "Sum"), width=QUARTER),
         )
         board.add_widgets(
-            _graph("Orders by outcome, in the whole time", self._published("orders", OUTCOMES), total=True),
+            # Numbers, and no shares: what was placed is the whole, and what was dispatched had been confirmed.
+            cloudwatch.SingleValueWidget(
+                title="Orders, in the whole time", metrics=way, width=THIRD, height=6, set_period_to_time_range=True
+            ),
             _graph(
-                "Pending: age of the oldest (s), and swept",
+                "Pending: age of the oldest (s); swept, and failed to be",
                 [own_metric(stage, "orders", "OldestPending", "Maximum", PERIOD)],
-                right=[own_metric(stage, "orders", "OrdersSwept", "Sum", PERIOD)],
+                right=[own_metric(stage, "orders", name, "Sum", PERIOD) for name in ("OrdersSwept", "SweepFailed")],
             ),
-            _graph(
-                "Events published by the others",
-                [
-                    metric
-                    for stack in services
-                    if stack.service.name != "orders"
-                    for metric in self._published(
-                        stack.service.name, [event.__name__ for event in stack.service.announces]
-                    )
-                ],
-            ),
+            _graph("Other events published", [metric for metric in published if metric.metric_name not in WAY]),
         )
         board.add_widgets(
             _graph("Lag per consumer: age of the oldest message (s)", _sqs(inboxes, "ApproximateAgeOfOldestMessage")),
@@ -108,24 +118,38 @@ class MonitoringStack(StageStack):
             _graph("Dead letters", _sqs(dead, "ApproximateNumberOfMessagesVisible")),
         )
         board.add_widgets(
-            _graph("Latency of the API, ms", [http.metric_latency(statistic=p) for p in ("p50", "p90", "p99")]),
-            _graph("Functions' longest runs, ms", _lambda(functions, "Duration", "Maximum")),
+            _graph(
+                "Latency of the API, ms",
+                [http.metric_latency(statistic=p) for p in ("p50", "p90", "p99")],
+                width=QUARTER,
+            ),
+            _graph("Functions' longest runs, ms", _lambda(functions, "Duration", "Maximum"), width=QUARTER),
             _graph(
                 "Functions: errors, and throttles",
                 _lambda(functions, "Errors", "Sum"),
                 right=_lambda(functions, "Throttles", "Sum"),
+                width=QUARTER,
+            ),
+            _graph(
+                "DynamoDB: reads throttled, and writes",
+                _dynamodb(services, "ReadThrottleEvents"),
+                right=_dynamodb(services, "WriteThrottleEvents"),
+                width=QUARTER,
             ),
         )
         topic = _metric("AWS/SNS", "NumberOfMessagesPublished", "Sum", TopicName=f"{stage.named()}.fifo")
         board.add_widgets(
             _graph("Cost: Lambda, GB-seconds", [_gigabyte_seconds(functions, stage.memory_mb)], width=QUARTER),
-            _graph("Cost: DynamoDB, units written", _dynamodb(services, "ConsumedWriteCapacityUnits"), width=QUARTER),
-            _graph("Cost: DynamoDB, units read", _dynamodb(services, "ConsumedReadCapacityUnits"), width=QUARTER),
+            _graph(
+                "Cost: DynamoDB, units written, and read",
+                _dynamodb(services, "ConsumedWriteCapacityUnits"),
+                right=_dynamodb(services, "ConsumedReadCapacityUnits"),
+                width=QUARTER,
+            ),
             _graph("Cost: messages", [*_sqs(inboxes, "NumberOfMessagesSent", "Sum"), topic], width=QUARTER),
+            # SES counts for the account as a whole, unless it is paid for counting by dimensions of one's own.
+            _graph("Cost: e-mails of the account", [_metric("AWS/SES", "Send", "Sum")], width=QUARTER),
         )
-
-    def _published(self, service: str, types: Iterable[str]) -> Metrics:
-        return [own_metric(self.stage, service, name, "Sum", PERIOD) for name in types]
 
 
 def _kinds(stack: StageStack) -> dict[str, str]:
@@ -159,19 +183,9 @@ def _functions(stacks: Sequence[StageStack]) -> list[str]:
     ]
 
 
-def _graph(
-    title: str, left: Metrics, right: Metrics = (), *, width: int = THIRD, total: bool = False
-) -> cloudwatch.GraphWidget:
-    """Lines over time, or with `total` the shares of the whole time that is looked at."""
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=list(left),
-        right=list(right),
-        width=width,
-        height=6,
-        set_period_to_time_range=total,
-        view=cloudwatch.GraphWidgetView.PIE if total else cloudwatch.GraphWidgetView.TIME_SERIES,
-    )
+def _graph(title: str, left: Metrics, right: Metrics = (), *, width: int = THIRD) -> cloudwatch.GraphWidget:
+    """Lines over time."""
+    return cloudwatch.GraphWidget(title=title, left=list(left), right=list(right), width=width, height=6)
 
 
 def _metric(namespace: str, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
@@ -181,7 +195,7 @@ def _metric(namespace: str, name: str, statistic: str, **dimensions: str) -> clo
         dimensions_map=dimensions,
         statistic=statistic,
         period=PERIOD,
-        label="/".join(dimensions.values()),
+        label="/".join(dimensions.values()) or name,
     )
 
 
@@ -194,7 +208,7 @@ def _sqs(names: Iterable[str], metric: str, statistic: str = "Maximum") -> Metri
 
 
 def _dynamodb(stacks: Iterable[ServiceStack], metric: str) -> Metrics:
-    """The units of each service's table, and of its indexes, which are counted by themselves."""
+    """A metric of each service's table, and of its indexes, which are counted by themselves."""
     found: list[cloudwatch.IMetric] = []
     for stack in stacks:
         table = stack.stage.named(stack.service.name)

@@ -1,6 +1,7 @@
 """What every stack has: its stage, and outputs under plain names."""
 
 from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Stack
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.stages import Stage
@@ -19,6 +20,17 @@ class StageStack(Stack):
             synthesizer=CliCredentialsStackSynthesizer() if stage.emulated else None,
         )
         self.stage = stage
+
+    def own_key(self, encrypts: str) -> kms.Key:
+        """A key of the stack's own, which has the stack's name; what it `encrypts` stands in its description."""
+        return kms.Key(
+            self,
+            "key",
+            alias=self.stack_name,
+            description=f"Encrypts {encrypts}",
+            enable_key_rotation=True,
+            removal_policy=self.stage.removal_policy,
+        )
 
     def output(self, name: str, value: str) -> None:
         """Tells something of the stack under exactly this name; the command `tidings outputs` reads it."""

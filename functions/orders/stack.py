@@ -14,7 +14,7 @@ def extend(stack: ServiceStack) -> None:
     stack.functions["api"].add_environment("PRODUCT_CACHE_SECONDS", str(stack.stage.product_cache))
     sweep = _sweep(stack)
     _schedule(stack, sweep)
-    _watch(stack, sweep)
+    _watch(stack)
 
 
 def _sweep(stack: ServiceStack) -> Function:
@@ -65,7 +65,7 @@ def _schedule(stack: ServiceStack, sweep: Function) -> None:
     )
 
 
-def _watch(stack: ServiceStack, sweep: Function) -> None:
+def _watch(stack: ServiceStack) -> None:
     stage, name = stack.stage, stack.service.name
     swept = own_metric(stage, name, "OrdersSwept", "Sum", FIVE_MINUTES)
     means = f"Orders were cancelled for having been pending for {stage.pending_limit} seconds."
@@ -75,6 +75,7 @@ def _watch(stack: ServiceStack, sweep: Function) -> None:
     # Where the sweep tells nothing, the next alarm does.
     limit = stage.pending_limit + 5 * 60
     alarm(stack, "sweep-pending", "sweep-pending", means, oldest, limit, UNCHANGED, periods=(3, 3))
-    runs = sweep.metric_invocations(statistic="Sum", period=MINUTE)
-    means = "Nothing has looked for orders that stay pending for five minutes."
+    # Every run that comes to its end tells the oldest, and no other does: Lambda counts what crashed as a run as well.
+    runs = own_metric(stage, name, "OldestPending", "SampleCount", MINUTE)
+    means = "For five minutes, no sweep has come to its end."
     alarm(stack, "sweep-silent", "sweep-silent", means, runs, 1, TROUBLE, periods=(5, 5), below=True)

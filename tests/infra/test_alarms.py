@@ -7,10 +7,10 @@ from collections import defaultdict
 import pytest
 
 from infra.alarms import RUNBOOK
-from infra.dashboard import MOST_CHILDREN, PROMISE
+from infra.dashboard import PROMISE
 from infra.services import ROOT, Found
 from infra.stages import STAGES
-from tests.infra.alarms import alarms, kind_of
+from tests.infra.alarms import LOCAL_RULES, RULES, Rule, alarms, kind_of, unlike
 from tests.infra.synthesis import Resource, Synthesis
 
 LONGEST_NAME = 255
@@ -88,18 +88,45 @@ def test_the_api_is_watched_for_failing_for_slowness_and_for_refusing(synthesis:
 
 
 @EVERY_STAGE
-def test_a_sweep_that_does_not_run_is_told_by_its_silence(synthesis: Synthesis) -> None:
-    (silent,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
-    assert silent.properties["TreatMissingData"] == "breaching"
-    assert silent.properties["ComparisonOperator"] == "LessThanThreshold"
-    assert silent.properties["MetricName"] == "Invocations"
+def test_the_sweep_is_expected_to_tell_something_as_often_as_it_is_run(synthesis: Synthesis) -> None:
+    (silent,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
+    (schedule,) = synthesis.resources("AWS::Scheduler::Schedule")
+    assert (schedule.properties["ScheduleExpression"], silent["Period"]) == ("rate(1 minute)", 60)
 
 
 @EVERY_STAGE
 def test_orders_that_the_sweep_should_have_cancelled_are_told_minutes_later(stage: str, synthesis: Synthesis) -> None:
     (pending,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-pending"]
     assert pending.properties["Threshold"] == STAGES[stage].pending_limit + 300
-    assert (pending.properties["Namespace"], pending.properties["MetricName"]) == ("Tidings", "OldestPending")
+
+
+@EVERY_STAGE
+def test_a_run_comes_near_its_time_out_at_four_fifths_of_it(synthesis: Synthesis) -> None:
+    functions = {(each.stack, each.id): each.properties for each in synthesis.resources("AWS::Lambda::Function")}
+    for alarm in alarms(synthesis):
+        if kind_of(alarm) == "duration":
+            (dimension,) = alarm.properties["Dimensions"]
+            function = functions[alarm.stack, dimension["Value"]["Ref"]]
+            assert alarm.properties["Threshold"] == 800 * function["Timeout"]
+
+
+@pytest.mark.parametrize(("stage", "rules"), [("local", LOCAL_RULES), ("dev", RULES), ("prod", RULES)])
+def test_every_alarm_is_on_when_its_kind_must_be(synthesis: Synthesis, rules: dict[str, Rule]) -> None:
+    assert {kind_of(alarm) for alarm in alarms(synthesis)} == rules.keys()
+    assert unlike(alarms(synthesis), rules) == []
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_requests_refused_are_told_by_their_share_of_more_than_a_handful(synthesis: Synthesis) -> None:
+    (refused,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "api-4xx"]
+    (share,) = [part for part in refused.properties["Metrics"] if "Expression" in part]
+    names = {
+        part["Id"]: part["MetricStat"]["Metric"]["MetricName"]
+        for part in refused.properties["Metrics"]
+        if "MetricStat" in part
+    }
+    assert names == {"requests": "Count", "refused": "4xx"}
+    assert share["Expression"] == "IF(requests > 50, 100 * refused / requests, 0)"
 
 
 @EVERY_STAGE
@@ -163,8 +190,18 @@ def test_one_alarm_stands_over_all_that_mean_danger(synthesis: Synthesis) -> Non
     asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
     assert promise.properties["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in asked)
     assert set(asked) == {alarm.properties["AlarmName"] for alarm in alarms(synthesis) if kind_of(alarm) in PROMISE}
-    assert len(asked) <= MOST_CHILDREN
+    # Amazon CloudWatch API Reference, "PutCompositeAlarm".
+    assert len(asked) <= 100
     assert len(promise.properties["AlarmRule"]) <= 10_240
+
+
+def test_a_consumer_that_is_down_and_orders_that_were_given_up_are_a_danger_as_well(prod: Synthesis) -> None:
+    (promise,) = prod.resources("AWS::CloudWatch::CompositeAlarm")
+    asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
+    consumers = [name for name in function_names(prod) if name.endswith("-consumer")]
+    assert consumers
+    assert {f"{name.removesuffix('-consumer')}-queue-age" for name in consumers} <= set(asked)
+    assert "tidings-prod-orders-sweep-swept" in asked
 
 
 def test_the_emulator_is_not_asked_for_an_alarm_over_alarms(local: Synthesis) -> None:
@@ -180,12 +217,65 @@ def test_the_stack_that_looks_at_all_services_is_deployed_after_them(
     assert {f"tidings-{stage}-{found.name}" for found in services} <= set(after)
 
 
+def dashboard(synthesis: Synthesis) -> str:
+    """The text of the stage's one dashboard."""
+    (found,) = synthesis.resources("AWS::CloudWatch::Dashboard")
+    parts = found.properties["DashboardBody"]["Fn::Join"][1]
+    return "".join(part if isinstance(part, str) else "reference" for part in parts)
+
+
+def shown(synthesis: Synthesis, view: str = "timeSeries") -> dict[tuple[str, ...], str]:
+    """The statistic of each metric that the dashboard shows in this way, by its namespace, name and dimensions."""
+    return {
+        tuple(metric[:-1]): metric[-1].get("stat", "Average")
+        for widget in json.loads(dashboard(synthesis))["widgets"]
+        if widget["properties"]["view"] == view
+        for metric in widget["properties"]["metrics"]
+    }
+
+
+@EVERY_STAGE
+def test_the_dashboard_shows_what_dynamodb_throttles_of_each_table_and_index(stage: str, synthesis: Synthesis) -> None:
+    found = shown(synthesis)
+    tables = [each.properties for each in synthesis.resources("AWS::DynamoDB::Table")]
+    # That one stands for what isn't ours.
+    ours = [each for each in tables if each["TableName"] != f"tidings-{stage}-gateway"]
+    assert any(table.get("GlobalSecondaryIndexes") for table in ours)
+    for table in ours:
+        name = ("TableName", table["TableName"])
+        indexes = [("GlobalSecondaryIndexName", each["IndexName"]) for each in table.get("GlobalSecondaryIndexes", [])]
+        for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+            for dimensions in [name, *(index + name for index in indexes)]:
+                assert found["AWS/DynamoDB", metric, *dimensions] == "Sum"
+
+
+@EVERY_STAGE
+def test_the_dashboard_shows_orders_as_numbers_and_counts_each_end_where_it_is_announced(
+    stage: str, synthesis: Synthesis
+) -> None:
+    announced = {
+        "OrderPlaced": "orders",
+        "OrderConfirmed": "orders",
+        "OrderDispatched": "warehouse",
+        "OrderCancelled": "orders",
+    }
+    assert shown(synthesis, "singleValue") == {
+        ("Tidings", event, "Service", service, "Stage", stage): "Sum" for event, service in announced.items()
+    }
+    assert shown(synthesis, "pie") == {}
+
+
+@EVERY_STAGE
+def test_the_dashboard_shows_the_e_mails_and_all_that_the_sweep_tells(stage: str, synthesis: Synthesis) -> None:
+    found = shown(synthesis)
+    assert found["AWS/SES", "Send"] == "Sum"
+    for metric, statistic in {"OrdersSwept": "Sum", "SweepFailed": "Sum", "OldestPending": "Maximum"}.items():
+        assert found["Tidings", metric, "Service", "orders", "Stage", stage] == statistic
+
+
 @EVERY_STAGE
 def test_a_stage_has_one_dashboard_within_what_cloudwatch_takes(stage: str, synthesis: Synthesis) -> None:
-    (dashboard,) = synthesis.resources("AWS::CloudWatch::Dashboard")
-    text = "".join(
-        part if isinstance(part, str) else "reference" for part in dashboard.properties["DashboardBody"]["Fn::Join"][1]
-    )
+    text = dashboard(synthesis)
     widgets = json.loads(text)["widgets"]
     metrics = [len(widget["properties"]["metrics"]) for widget in widgets]
     # Amazon CloudWatch User Guide, "CloudWatch service quotas": metrics of a graph, and of all graphs together.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.services import ROOT
-from tests.infra.alarms import kinds_of
+from tests.infra.alarms import RULES, alarms, kinds_of, unlike
 from tests.infra.synthesis import CONTEXT, SHARED, Synthesis
 
 DECLARATION = '''"""Counts orders."""
@@ -83,6 +83,7 @@ def test_one_folder_more_has_all_alarms_and_a_place_in_the_dashboard_without_mor
         "throttles": 1,
         "duration": 1,
     }
+    assert unlike([alarm for alarm in alarms(extended) if alarm.stack == "scoreboard"], RULES) == []
     shown = [json.dumps(each.resources("AWS::CloudWatch::Dashboard")[0].properties) for each in (dev, extended)]
     assert ["tidings-dev-scoreboard-consumer" in body for body in shown] == [False, True]
     asked = [each.resources("AWS::CloudWatch::CompositeAlarm")[0].properties["AlarmRule"] for each in (dev, extended)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.orders.pending import SHARDS
 from tests.integration.cloud import Cloud
@@ -195,13 +196,31 @@ def test_more_orders_than_a_page_of_the_index_holds_are_all_swept_oldest_first(s
     assert in_index(cloud) == {}
 
 
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines of metrics that were written since the last look."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+
+def test_a_sweep_tells_the_oldest_even_where_none_is_pending_and_nothing_where_it_crashes(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.cloud.handler("orders", "sweep")
+    capsys.readouterr()
+    sweep(shop.cloud)
+    assert [line["OldestPending"] for line in metrics(capsys)] == [0]
+    shop.cloud.dynamodb.delete_table(TableName=shop.cloud.table("orders"))
+    with pytest.raises(ClientError):
+        sweep(shop.cloud)
+    assert metrics(capsys) == []
+
+
 def test_a_sweep_says_in_its_log_what_it_did_and_in_metrics_how_many(
     shop: Shop, order: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.cloud.handler("orders", "sweep")
     capsys.readouterr()
     sweep(shop.cloud)
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    (line,) = metrics(capsys)
     assert (line["OrdersSwept"], line["SweepFailed"]) == (1, 0)
     assert line["OldestPending"] >= 0
     assert (line["Stage"], line["Service"]) == ("local", "orders")
