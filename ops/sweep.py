@@ -6,6 +6,7 @@ import msgspec
 from botocore.config import Config
 from msgspec import Struct
 
+from ops.aws import telling
 from ops.failure import Failure
 from ops.stage import Stage
 
@@ -36,11 +37,12 @@ def sweep(stage: Stage, older_than: int | None) -> Swept:
     client = stage.session.client("lambda", endpoint_url=stage.endpoint, config=PATIENT)
     function = f"{stage.prefix}orders-sweep"
     payload = {} if older_than is None else {"older_than": older_than}
-    try:
-        answer = client.invoke(FunctionName=function, Payload=msgspec.json.encode(payload))
-    except client.exceptions.ResourceNotFoundException as error:
-        raise Failure(f"the stage {stage.name} has no function {function}; deploy orders first") from error
-    body = answer["Payload"].read()
+    with telling(f"{function} cannot be run"):
+        try:
+            answer = client.invoke(FunctionName=function, Payload=msgspec.json.encode(payload))
+        except client.exceptions.ResourceNotFoundException as error:
+            raise Failure(f"the stage {stage.name} has no function {function}; deploy orders first") from error
+        body = answer["Payload"].read()
     if "FunctionError" in answer:
         raise Failure(f"the sweep broke off, and what it cancelled is cancelled: {body.decode()[:500]}")
     return msgspec.json.decode(body, type=Swept)

@@ -1,5 +1,6 @@
 """What the stack of orders has more than others': the catalogue's memory, and the sweep of what stays pending."""
 
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
@@ -28,6 +29,8 @@ def _sweep(stack: ServiceStack) -> Function:
             "PENDING_LIMIT_SECONDS": str(stack.stage.pending_limit),
         },
     )
+    # The schedule hands a run to Lambda's own queue, which would keep it for hours and try it again.
+    sweep.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
     sweep.allow("dynamodb:GetItem", "dynamodb:PutItem", on=[stack.table.table_arn])
     sweep.allow("dynamodb:Query", on=[f"{stack.table.table_arn}/index/{INDEX.name}"])
     return sweep
@@ -56,7 +59,7 @@ def _schedule(stack: ServiceStack, sweep: Function) -> None:
             arn=sweep.function_arn,
             role_arn=role.role_arn,
             input="{}",
-            # A run that could not be started is neither tried again nor kept: the next one, a minute later, does all
+            # A run that could not be started is neither kept nor tried again: the next one, a minute later, does all
             # that it would have done, and an alarm tells when none comes.
             retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                 maximum_retry_attempts=0, maximum_event_age_in_seconds=60

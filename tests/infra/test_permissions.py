@@ -52,6 +52,14 @@ def test_the_schedule_may_start_the_sweep_and_nothing_else(prod: Synthesis) -> N
     assert target["Arn"] == {"Fn::GetAtt": [sweep.id, "Arn"]}
 
 
+def test_a_sweep_that_could_not_run_is_neither_tried_again_nor_kept(prod: Synthesis) -> None:
+    retries = prod.only("orders", "AWS::Scheduler::Schedule").properties["Target"]["RetryPolicy"]
+    assert (retries["MaximumRetryAttempts"], retries["MaximumEventAgeInSeconds"]) == (0, 60)
+    sweep = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-sweep")
+    invoked = prod.only("orders", "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": sweep.id}).properties
+    assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
 def test_the_sweep_reads_the_index_of_pending_orders_and_no_other(prod: Synthesis) -> None:
     actions = allowed(prod, "orders", "sweep")
     assert {action for action in actions if action.startswith("dynamodb:")} == {
