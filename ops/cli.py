@@ -24,7 +24,7 @@ from ops.letters import Kind
 from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
-from ops.signals import alarms_on, log_lines
+from ops.signals import ACCESS_LOG, PROBLEMS, RUNS, alarms_on, answered, log_lines
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named, state_directory
 from ops.sweep import seconds_of
 from ops.sweep import sweep as run_sweep
@@ -245,6 +245,12 @@ def _seconds(text: str) -> int:
         raise typer.BadParameter(str(error)) from error
 
 
+def _status(text: str) -> str:
+    if not re.fullmatch(r"[1-5][0-9]{0,2}", text):
+        raise typer.BadParameter(f"{text!r} is no status like 503, or 5 for all that begin so")
+    return text
+
+
 @app.command()
 def sweep(
     context: typer.Context,
@@ -275,15 +281,30 @@ def alarms(context: typer.Context) -> None:
 @app.command()
 def logs(
     context: typer.Context,
-    function: Annotated[str, typer.Argument(help="A service's function: orders-consumer, orders-relay, orders-api.")],
+    log: Annotated[str, typer.Argument(help="A function, like orders-consumer; or api, for the API's access log.")],
     since: Annotated[int | None, typer.Option(metavar="TIME", parser=_seconds, help="How far back; else 1h.")] = None,
-    containing: Annotated[str | None, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = None,
+    containing: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = "",
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Only warnings, errors, crashes, and runs out of time or memory.")
+    ] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Only what Lambda reports of each run: time, memory.")] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="STATUS", parser=_status, help="Of the access log: what was answered so; 5 means 5xx."),
+    ] = None,
 ) -> None:
-    """Print what a function logged, oldest first."""
+    """Print what a function logged, or what the API was asked and how it answered, oldest first."""
+    work: Context = context.obj
+    if (log == ACCESS_LOG and (problems or runs)) or (log != ACCESS_LOG and status):
+        raise Failure("--status is for the access log (api), --problems and --runs are for the logs of functions")
+    only = [lines for lines, wanted in ((PROBLEMS, problems), (RUNS, runs)) if wanted]
+    only += [answered(status)] if status else []
     line = None
-    for line in log_lines(context.obj.stage, function, since or 3600, containing):
+    for line in log_lines(work.stage, log, since or 3600, only=only, containing=containing):
         typer.echo(line)
-    if line is None:
+    if line is None and log == ACCESS_LOG and work.stage.endpoint:
+        progress.print("The local cloud writes no access log; AWS does.")
+    elif line is None:
         progress.print("Nothing of the kind was logged.")
 
 

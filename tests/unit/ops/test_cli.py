@@ -32,6 +32,22 @@ def test_a_port_that_is_none_is_refused(run: CliRunner, port: str) -> None:
     assert run.invoke(app, ["up", "--port", port]).exit_code == 2
 
 
+@pytest.mark.parametrize("status", ["0", "6", "5xx", "5031", "many"])
+def test_a_status_that_is_none_is_refused(run: CliRunner, status: str) -> None:
+    answer = run.invoke(app, ["logs", "api", "--status", status])
+    assert answer.exit_code == 2
+    assert "is no status like 503" in answer.output
+
+
+@pytest.mark.parametrize(
+    "asked", [["api", "--problems"], ["api", "--runs"], ["orders-api", "--status", "5"]], ids=lambda asked: asked[1]
+)
+def test_what_only_the_other_kind_of_log_knows_is_refused(run: CliRunner, asked: list[str]) -> None:
+    answer = run.invoke(app, ["logs", *asked])
+    assert answer.exit_code == 1
+    assert "--status is for the access log (api)" in answer.output
+
+
 def test_the_installed_command_starts_wherever_it_is_called(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "tidings"), "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own
