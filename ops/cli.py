@@ -112,8 +112,13 @@ def main(
 
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The local cloud's port (4566 unless it runs).")]
-User = Annotated[str, typer.Option(help="The user's name; the stage local creates the user.")]
-Reader = Annotated[str | None, typer.Option(help="Ask as this user; else as an operator, who may see all.")]
+USER = "TIDINGS_USER"
+"""The variable that says who asks, where no option does."""
+
+User = Annotated[str, typer.Option(envvar=USER, help="The user's name; the stage local creates the user.")]
+Reader = Annotated[
+    str | None, typer.Option(envvar=USER, help="Ask as this user; else, locally, as an operator, who may see all.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")]
@@ -175,7 +180,9 @@ def outputs(context: typer.Context) -> None:
 @app.command()
 def token(
     context: typer.Context,
-    user: Annotated[str | None, typer.Option(help="The user's name; else customer, or operator.")] = None,
+    user: Annotated[
+        str | None, typer.Option(envvar=USER, help="The user's name; else, locally, customer or operator.")
+    ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="Local: put the user among the operators.")] = False,
 ) -> None:
     """Print an ID token for the API. The stage local creates the user; others ask for the password."""
@@ -206,15 +213,17 @@ def place(
 ) -> None:
     """Place an order, sent to an address for trying things out."""
     lines = [_line(text) for text in sku or ()]
-    shop = context.obj.shop(user)
-    placed = shop.place(order_of(lines or [(_first_sku(shop), 1)], payment_method, email), key).json()
+    work: Context = context.obj
+    shop = work.shop(user)
+    placed = shop.place(order_of(lines or [(_first_sku(shop, work.name), 1)], payment_method, email), key).json()
     _print(placed, as_json, lambda: typer.echo(_in_words(placed)))
 
 
-def _first_sku(shop: Shop) -> str:
+def _first_sku(shop: Shop, stage: str) -> str:
     products = shop.products()
     if not products:
-        raise Failure("the catalogue is empty; tidings demo fills it")
+        fills = "tidings demo fills it" if stage == LOCAL else "an operator fills it (README, “Deploy it to AWS”)"
+        raise Failure(f"the catalogue is empty; {fills}")
     return str(products[0]["sku"])
 
 
