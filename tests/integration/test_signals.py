@@ -124,9 +124,10 @@ TEXT_START, TEXT_END = "START RequestId: a-run Version: $LATEST", "END RequestId
 TEXT_REPORT = "REPORT RequestId: a-run\tDuration: 12 ms\tBilled Duration: 12 ms\tMemory Size: 256 MB"
 TEXT_TIMEOUT = f"{TEXT_REPORT}\tStatus: timeout"
 TRACE = "Traceback (most recent call last):"
+TIMED_OUT = "Task timed out after 6.00 seconds"
 
 ON_AWS = (START, SUCCESS, TIMEOUT, OUT_OF_MEMORY, CRASH, BUSY, INFO, COUNTED)
-IN_TEXT = (TEXT_START, INFO, BUSY, COUNTED, TRACE, TEXT_END, TEXT_REPORT, TEXT_TIMEOUT)
+IN_TEXT = (TEXT_START, INFO, BUSY, COUNTED, TRACE, TIMED_OUT, TEXT_END, TEXT_REPORT, TEXT_TIMEOUT)
 
 
 @mock_aws
@@ -136,7 +137,7 @@ IN_TEXT = (TEXT_START, INFO, BUSY, COUNTED, TRACE, TEXT_END, TEXT_REPORT, TEXT_T
         (ON_AWS, RUNS, [SUCCESS, TIMEOUT, OUT_OF_MEMORY]),
         (ON_AWS, PROBLEMS, [TIMEOUT, OUT_OF_MEMORY, CRASH, BUSY]),
         (IN_TEXT, RUNS, [TEXT_REPORT, TEXT_TIMEOUT]),
-        (IN_TEXT, PROBLEMS, [BUSY, TRACE, TEXT_TIMEOUT]),
+        (IN_TEXT, PROBLEMS, [BUSY, TRACE, TIMED_OUT, TEXT_TIMEOUT]),
     ],
 )
 def test_runs_and_problems_are_told_apart_in_the_form_of_aws_and_in_an_emulators(
