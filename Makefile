@@ -19,7 +19,7 @@ define quietly
 		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
 endef
 
-.PHONY: help install run stop test test-deployed test-offline simulate soak bench lint contracts deploy
+.PHONY: help install run stop test test-deployed test-offline simulate soak bench lint contracts bootstrap deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ lint: install ## Check style and types
 
 contracts: install ## Write docs/contracts/ anew from the code
 	@$(WITH_NODE) $(BIN)/python -m infra.contracts
+
+bootstrap: install ## Prepare an AWS account and region for the CDK, once
+	@$(WITH_NODE) node_modules/.bin/cdk bootstrap -c stage=$(STAGE)
 
 deploy: install ## Deploy the stage STAGE onto AWS
 	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }

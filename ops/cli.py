@@ -24,7 +24,7 @@ from ops.letters import Kind
 from ops.local import LocalCloud
 from ops.outputs import Outputs, outputs_of
 from ops.project import make_importable
-from ops.signals import alarms_on, log_lines
+from ops.signals import ACCESS_LOG, PROBLEMS, RUNS, alarms_on, answered, log_lines
 from ops.stage import LOCAL, ROOT, Stage, local_stage, stage_named, state_directory
 from ops.sweep import seconds_of
 from ops.sweep import sweep as run_sweep
@@ -112,8 +112,13 @@ def main(
 
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The local cloud's port (4566 unless it runs).")]
-User = Annotated[str, typer.Option(help="The user's name; the stage local creates the user.")]
-Reader = Annotated[str | None, typer.Option(help="Ask as this user; else as an operator, who may see all.")]
+USER = "TIDINGS_USER"
+"""The variable that says who asks, where no option does."""
+
+User = Annotated[str, typer.Option(envvar=USER, help="The user's name; the stage local creates the user.")]
+Reader = Annotated[
+    str | None, typer.Option(envvar=USER, help="Ask as this user; else, locally, as an operator, who may see all.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")]
@@ -175,7 +180,9 @@ def outputs(context: typer.Context) -> None:
 @app.command()
 def token(
     context: typer.Context,
-    user: Annotated[str | None, typer.Option(help="The user's name; else customer, or operator.")] = None,
+    user: Annotated[
+        str | None, typer.Option(envvar=USER, help="The user's name; else, locally, customer or operator.")
+    ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="Local: put the user among the operators.")] = False,
 ) -> None:
     """Print an ID token for the API. The stage local creates the user; others ask for the password."""
@@ -206,15 +213,17 @@ def place(
 ) -> None:
     """Place an order, sent to an address for trying things out."""
     lines = [_line(text) for text in sku or ()]
-    shop = context.obj.shop(user)
-    placed = shop.place(order_of(lines or [(_first_sku(shop), 1)], payment_method, email), key).json()
+    work: Context = context.obj
+    shop = work.shop(user)
+    placed = shop.place(order_of(lines or [(_first_sku(shop, work.name), 1)], payment_method, email), key).json()
     _print(placed, as_json, lambda: typer.echo(_in_words(placed)))
 
 
-def _first_sku(shop: Shop) -> str:
+def _first_sku(shop: Shop, stage: str) -> str:
     products = shop.products()
     if not products:
-        raise Failure("the catalogue is empty; tidings demo fills it")
+        fills = "tidings demo fills it" if stage == LOCAL else "an operator fills it (README, “Deploy it to AWS”)"
+        raise Failure(f"the catalogue is empty; {fills}")
     return str(products[0]["sku"])
 
 
@@ -243,6 +252,12 @@ def _seconds(text: str) -> int:
         return seconds_of(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _status(text: str) -> str:
+    if not re.fullmatch(r"[1-5][0-9]{0,2}", text):
+        raise typer.BadParameter(f"{text!r} is no status like 503, or 5 for all that begin so")
+    return text
 
 
 @app.command()
@@ -275,15 +290,30 @@ def alarms(context: typer.Context) -> None:
 @app.command()
 def logs(
     context: typer.Context,
-    function: Annotated[str, typer.Argument(help="A service's function: orders-consumer, orders-relay, orders-api.")],
+    log: Annotated[str, typer.Argument(help="A function, like orders-consumer; or api, for the API's access log.")],
     since: Annotated[int | None, typer.Option(metavar="TIME", parser=_seconds, help="How far back; else 1h.")] = None,
-    containing: Annotated[str | None, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = None,
+    containing: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this in them.")] = "",
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Only warnings, errors, crashes, and runs out of time or memory.")
+    ] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Only what Lambda reports of each run: time, memory.")] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="STATUS", parser=_status, help="Of the access log: what was answered so; 5 means 5xx."),
+    ] = None,
 ) -> None:
-    """Print what a function logged, oldest first."""
+    """Print what a function logged, or what the API was asked and how it answered, oldest first."""
+    work: Context = context.obj
+    if (log == ACCESS_LOG and (problems or runs)) or (log != ACCESS_LOG and status):
+        raise Failure("--status is for the access log (api), --problems and --runs are for the logs of functions")
+    only = [lines for lines, wanted in ((PROBLEMS, problems), (RUNS, runs)) if wanted]
+    only += [answered(status)] if status else []
     line = None
-    for line in log_lines(context.obj.stage, function, since or 3600, containing):
+    for line in log_lines(work.stage, log, since or 3600, only=only, containing=containing):
         typer.echo(line)
-    if line is None:
+    if line is None and log == ACCESS_LOG and work.stage.endpoint:
+        progress.print("The local cloud writes no access log; AWS does.")
+    elif line is None:
         progress.print("Nothing of the kind was logged.")
 
 

@@ -53,7 +53,7 @@ def stage_named(name: str, cloud: LocalCloud) -> Stage:
         return local_stage(running.endpoint)
     session = boto3.Session()
     if session.region_name is None:
-        raise Failure("no region is set; say which one with AWS_REGION, or AWS_PROFILE")
+        raise Failure("no region is set; say which one with AWS_DEFAULT_REGION, or AWS_PROFILE")
     return Stage(name, session.region_name, session)
 
 

@@ -15,8 +15,15 @@ OPERATOR = "operator"
 
 
 def token_for(stage: Stage, outputs: Outputs, user: str, *, operator: bool = False) -> str:
-    """An ID token of the user. The local stage creates the user; elsewhere the password is asked for."""
+    """An ID token of the user. The local stage creates the user; elsewhere the password is asked for.
+
+    Failure where the user cannot be one of the stage's, or cannot sign in.
+    """
     if stage.endpoint is None:
+        if "@" not in user:
+            raise Failure(
+                f"the users of {stage.name} go by their e-mail addresses: say who asks with --user or TIDINGS_USER"
+            )
         password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
         return _sign_in(stage, outputs, user, password)
     # Users are known by their address; a bare name is enough where all of them are made up.

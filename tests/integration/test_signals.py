@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import boto3
@@ -10,7 +11,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from ops.failure import Failure
-from ops.signals import alarms_on, log_lines
+from ops.signals import PROBLEMS, RUNS, Lines, alarms_on, answered, log_lines
 from ops.stage import Stage
 from ops.sweep import Swept, sweep
 from tests.integration.cloud import REGION
@@ -65,36 +66,111 @@ def test_only_alarms_of_the_stage_that_are_on_are_told_and_each_with_what_to_do(
     assert alarm.since.endswith("Z")
 
 
-@mock_aws
-def test_a_functions_log_is_told_oldest_first_as_far_back_as_is_asked_for() -> None:
+def logged(group: str, *lines: str) -> int:
+    """Writes the lines into a log group, a second apart; gives the time of the last, in milliseconds since 1970."""
     client = boto3.client("logs", REGION)
-    group = "/aws/lambda/tidings-dev-orders-consumer"
     client.create_log_group(logGroupName=group)
     client.create_log_stream(logGroupName=group, logStreamName="one")
     present = now()  # CloudWatch Logs takes no events that are older than two weeks.
-    lines = [(present - 3_601_000, "long ago"), (present - 2000, "first"), (present - 1000, 'second "quoted"\n')]
-    events = [{"timestamp": at, "message": text} for at, text in lines]
+    times = range(present - 1000 * (len(lines) - 1), present + 1, 1000)
+    events = [{"timestamp": at, "message": text} for at, text in zip(times, lines, strict=True)]
     client.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)  # type: ignore[arg-type]  # plain
-    told = list(log_lines(stage_of(client), "orders-consumer", 3600, None, lambda: present))
-    assert told == [f"{rfc3339(present - 2000)} first", f'{rfc3339(present - 1000)} second "quoted"']
+    return present
 
 
-def test_what_a_line_must_contain_is_looked_for_as_it_stands() -> None:
+def told(log: str, only: Sequence[Lines] = (), containing: str = "") -> list[str]:
+    """The lines of a log of the stage, without their times."""
+    stage = stage_of(boto3.client("logs", REGION))
+    return [line.split(" ", 1)[1] for line in log_lines(stage, log, 3600, only=only, containing=containing)]
+
+
+@mock_aws
+def test_a_functions_log_is_told_oldest_first_as_far_back_as_is_asked_for() -> None:
+    present = logged("/aws/lambda/tidings-dev-orders-consumer", "long ago", "first", 'second "quoted"\n')
+    lines = list(log_lines(stage_of(boto3.client("logs", REGION)), "orders-consumer", 1, clock=lambda: present))
+    assert lines == [f"{rfc3339(present - 1000)} first", f'{rfc3339(present)} second "quoted"']
+
+
+@pytest.mark.parametrize(
+    ("only", "asked"),
+    [([], '"a \\"b\\" c"'), ([RUNS], '{ $.type = "platform.report" }'), ([answered("5")], '{ $.status = "5*" }')],
+)
+def test_aws_is_asked_for_what_is_meant_alone(only: list[Lines], asked: str) -> None:
     client = boto3.client("logs", REGION)
     with Stubber(client) as stub:
-        asked = {
-            "logGroupName": "/aws/lambda/tidings-dev-f",
-            "startTime": NOON - 1000,
-            "filterPattern": '"a \\"b\\" c"',
-        }
-        stub.add_response("filter_log_events", {"events": []}, asked)
-        assert list(log_lines(stage_of(client), "f", 1, 'a "b" c', lambda: NOON)) == []
+        expected = {"logGroupName": "/aws/lambda/tidings-dev-f", "startTime": NOON - 1000, "filterPattern": asked}
+        stub.add_response("filter_log_events", {"events": []}, expected)
+        lines = log_lines(stage_of(client), "f", 1, only=only, containing='a "b" c', clock=lambda: NOON)
+        assert list(lines) == []
+
+
+def report(status: str, **more: str) -> str:
+    """What Lambda reports of a run on AWS, in the form of its Telemetry API."""
+    metrics = {"durationMs": 6000.0, "billedDurationMs": 6000, "memorySizeMB": 512, "maxMemoryUsedMB": 511}
+    record = {"requestId": "a-run", "metrics": metrics, "status": status, **more}
+    return json.dumps({"time": "2026-01-31T12:00:00.000Z", "type": "platform.report", "record": record})
+
+
+START = '{"time":"2026-01-31T12:00:00.000Z","type":"platform.start","record":{"requestId":"a-run","version":"$LATEST"}}'
+SUCCESS = report("success")
+TIMEOUT = report("timeout")
+OUT_OF_MEMORY = report("error", errorType="Runtime.OutOfMemory")
+CRASH = '{"timestamp":"2026-01-31T12:00:00Z","level":"ERROR","errorMessage":"no","errorType":"KeyError"}'
+BUSY = '{"level":"WARNING","location":"_busy:146","message":"busy","error":"too many wrote at once"}'
+INFO = r'{"level":"INFO","message":"an order was swept; it said \"level\":\"ERROR\""}'
+COUNTED = '{"_aws":{"Timestamp":1},"Stage":"dev","Service":"orders","OrdersSwept":1,"SweepFailed":0}'
+
+TEXT_START, TEXT_END = "START RequestId: a-run Version: $LATEST", "END RequestId: a-run"
+TEXT_REPORT = "REPORT RequestId: a-run\tDuration: 12 ms\tBilled Duration: 12 ms\tMemory Size: 256 MB"
+TEXT_TIMEOUT = f"{TEXT_REPORT}\tStatus: timeout"
+TRACE = "Traceback (most recent call last):"
+TIMED_OUT = "Task timed out after 6.00 seconds"
+
+ON_AWS = (START, SUCCESS, TIMEOUT, OUT_OF_MEMORY, CRASH, BUSY, INFO, COUNTED)
+IN_TEXT = (TEXT_START, INFO, BUSY, COUNTED, TRACE, TIMED_OUT, TEXT_END, TEXT_REPORT, TEXT_TIMEOUT)
+
+
+@mock_aws
+@pytest.mark.parametrize(
+    ("lines", "only", "wanted"),
+    [
+        (ON_AWS, RUNS, [SUCCESS, TIMEOUT, OUT_OF_MEMORY]),
+        (ON_AWS, PROBLEMS, [TIMEOUT, OUT_OF_MEMORY, CRASH, BUSY]),
+        (IN_TEXT, RUNS, [TEXT_REPORT, TEXT_TIMEOUT]),
+        (IN_TEXT, PROBLEMS, [BUSY, TRACE, TIMED_OUT, TEXT_TIMEOUT]),
+    ],
+)
+def test_runs_and_problems_are_told_apart_in_the_form_of_aws_and_in_an_emulators(
+    lines: tuple[str, ...], only: Lines, wanted: list[str]
+) -> None:
+    logged("/aws/lambda/tidings-dev-orders-api", *lines)
+    assert told("orders-api", [only]) == wanted
+
+
+@mock_aws
+def test_lines_may_be_of_a_kind_and_contain_a_text() -> None:
+    logged("/aws/lambda/tidings-dev-orders-api", *ON_AWS)
+    assert told("orders-api", [RUNS, PROBLEMS], containing="OutOfMemory") == [OUT_OF_MEMORY]
+
+
+@mock_aws
+def test_the_access_log_is_told_by_what_the_api_answered() -> None:
+    # Its import is the CDK's, which the other tests here can do without.
+    from infra.api import ACCESS_LOG
+
+    answers = [
+        json.dumps({**ACCESS_LOG, "status": status, "routeKey": "GET /orders"}) for status in ("200", "404", "503")
+    ]
+    logged("/aws/vendedlogs/tidings-dev-api", *answers)
+    assert told("api") == answers
+    assert told("api", [answered("4")]) == [answers[1]]
+    assert told("api", [answered("503")]) == [answers[2]]
 
 
 @mock_aws
 def test_a_function_that_there_is_not_is_named() -> None:
     with pytest.raises(Failure, match="no function nothing"):
-        list(log_lines(stage_of(boto3.client("logs", REGION)), "nothing", 1, None))
+        told("nothing")
 
 
 @pytest.mark.parametrize(("older_than", "payload"), [(None, {}), (90, {"older_than": 90})])

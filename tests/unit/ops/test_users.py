@@ -1,0 +1,49 @@
+from typing import Any
+
+import boto3
+import pytest
+import typer
+from botocore.stub import Stubber
+
+from ops.failure import Failure
+from ops.outputs import Outputs
+from ops.stage import Stage, local_stage
+from ops.users import OPERATOR, token_for
+
+OUTPUTS = Outputs("http://api", None, "eu-west-1", "topic", "pool", "client", {})
+
+
+class OneClient(boto3.Session):
+    """A session with this client alone."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(region_name="eu-west-1")
+        self._client = client
+
+    def client(self, *_: Any, **__: Any) -> Any:
+        return self._client
+
+
+def test_a_user_on_aws_signs_in_with_the_password_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typer, "prompt", lambda text, **_: f"what was typed at “{text}”")
+    client = local_stage("http://nowhere").session.client("cognito-idp")
+    with Stubber(client) as stub:
+        stub.add_response(
+            "admin_initiate_auth",
+            {"AuthenticationResult": {"IdToken": "the token"}},
+            {
+                "UserPoolId": "pool",
+                "ClientId": "client",
+                "AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
+                "AuthParameters": {
+                    "USERNAME": "me@example.com",
+                    "PASSWORD": "what was typed at “Password of me@example.com”",
+                },
+            },
+        )
+        assert token_for(Stage("dev", "eu-west-1", OneClient(client)), OUTPUTS, "me@example.com") == "the token"
+
+
+def test_a_name_that_no_user_on_aws_can_have_is_refused_before_a_password_is_asked_for() -> None:
+    with pytest.raises(Failure, match=r"the users of prod go by their e-mail addresses: .* --user or TIDINGS_USER"):
+        token_for(Stage("prod", "eu-west-1", boto3.Session()), OUTPUTS, OPERATOR, operator=True)
