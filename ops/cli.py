@@ -267,8 +267,12 @@ def sweep(
         int | None,
         typer.Option(metavar="TIME", parser=_seconds, help="Like 90s, 30m or 2h; else the stage's own limit."),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Cancel, now, the orders that have been pending for too long."""
+    """Cancel, now, the orders that have been pending for too long; asks where that is not the stage's own limit."""
+    if older_than is not None and not yes:
+        text = f"Every order of {context.obj.stage.name} that has been pending for {older_than} s will be cancelled"
+        typer.confirm(f"{text}. Go on?", abort=True, err=True)
     swept = run_sweep(context.obj.stage, older_than)
     typer.echo(f"{swept.cancelled} cancelled, {swept.failed} failed")
     if not swept.finished:

@@ -36,7 +36,7 @@ EXPECTED = {
     "tidings dlq redrive $SERVICE --dry-run": "would be sent back (undecodable ",
     "tidings dlq redrive $SERVICE --order $ID": "sent back (undecodable ",
     "tidings dlq redrive $SERVICE --rate 10": "sent back (undecodable ",
-    "tidings dlq drop $SERVICE --yes": "dropped (undecodable ",
+    "tidings dlq drop $SERVICE --reason undecodable --yes": "dropped (undecodable ",
     "tidings dlq show $SERVICE --undelivered": "of order $ID: undelivered",
     "tidings outputs": "tidings-local-$SERVICE-",
     "tidings dlq redrive $SERVICE --undelivered --dry-run": "1 message would be sent back (undelivered 1)",
@@ -65,7 +65,7 @@ EXPECTED = {
     "tidings logs orders-sweep --since 1h --containing OrdersSwept": '"OrdersSwept":1',
     "tidings logs orders-sweep --since 15m --runs": A_RUN,
     "tidings sweep": " cancelled, 0 failed",
-    "tidings sweep --older-than 2h": " cancelled, 0 failed",
+    "tidings sweep --older-than 2h --yes": " cancelled, 0 failed",
 }
 
 
@@ -111,7 +111,9 @@ def settings(preamble: dict[str, str], shop: Deployed, operator: User, customer:
     with stopped(shop, "payment"):
         customer.place({product: 1}).raise_for_status()
         wait_until(
-            lambda: tidings(shop.cloud.directory, "sweep", "--older-than", "1s").stdout.startswith("1 cancelled"),
+            lambda: tidings(shop.cloud.directory, "sweep", "--older-than", "1s", "--yes").stdout.startswith(
+                "1 cancelled"
+            ),
             SECONDS,
             "the order's being swept",
         )

@@ -36,7 +36,7 @@ def test_an_order_that_nobody_charges_is_swept_and_a_late_charge_is_given_back(
     )
 
     def swept() -> str | None:
-        done = tidings(shop.cloud.directory, "sweep", "--older-than", "1s")
+        done = tidings(shop.cloud.directory, "sweep", "--older-than", "1s", "--yes")
         assert done.returncode == 0, done.stderr
         return done.stdout if not done.stdout.startswith("0 cancelled") else None
 

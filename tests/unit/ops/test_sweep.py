@@ -1,14 +1,39 @@
 import pytest
+from typer.testing import CliRunner
 
-from ops.sweep import seconds_of
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("1s", 1), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400)])
-def test_a_time_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    assert seconds_of(text) == seconds
+from ops.cli import app
+from ops.sweep import Swept
 
 
-@pytest.mark.parametrize("text", ["", "30", "m", "0s", "-1s", "1.5h", "1 h", "30min", "٣s"])
-def test_anything_else_is_refused_so_that_no_slip_cancels_every_order(text: str) -> None:
-    with pytest.raises(ValueError, match="no time like"):
-        seconds_of(text)
+@pytest.fixture
+def swept(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """The limits that sweeps were begun with."""
+    limits: list[int | None] = []
+
+    def sweep(_stage: object, older_than: int | None) -> Swept:
+        limits.append(older_than)
+        return Swept(cancelled=1, failed=0, finished=True)
+
+    monkeypatch.setattr("ops.cli.stage_named", lambda *_: type("Stage", (), {"name": "prod"}))
+    monkeypatch.setattr("ops.cli.run_sweep", sweep)
+    return limits
+
+
+def test_a_sweep_by_the_stages_own_limit_asks_nothing(swept: list[int | None]) -> None:
+    assert CliRunner().invoke(app, ["sweep"]).stdout == "1 cancelled, 0 failed\n"
+    assert swept == [None]
+
+
+@pytest.mark.parametrize(("said", "limits"), [("n\n", []), ("", []), ("y\n", [90])])
+def test_a_sweep_by_another_limit_is_asked_for_twice(
+    swept: list[int | None], said: str, limits: list[int | None]
+) -> None:
+    answer = CliRunner().invoke(app, ["sweep", "--older-than", "90s"], input=said)
+    assert "Every order of prod that has been pending for 90 s will be cancelled. Go on?" in answer.stderr
+    assert answer.exit_code == (0 if limits else 1)
+    assert swept == limits
+
+
+def test_a_script_says_yes_beforehand(swept: list[int | None]) -> None:
+    assert CliRunner().invoke(app, ["sweep", "--older-than", "90s", "--yes"]).exit_code == 0
+    assert swept == [90]
