@@ -6,7 +6,6 @@ and rights. In the bare one each handler puts one item for what it is given, and
 
 import json
 import random
-import socket
 import sys
 import tempfile
 import time
@@ -28,8 +27,9 @@ from bench.figures import Figure, Limit, Table, paired
 from ops.api import Shop, order_of
 from ops.deploy import deploy
 from ops.failure import Failure
-from ops.local import HOST, LocalCloud
+from ops.local import LocalCloud, free_port
 from ops.outputs import Outputs, outputs_of
+from ops.quiet import LOCALLY, Quiet
 from ops.stage import Stage, local_stage
 from ops.users import OPERATOR, token_for
 from ops.waiting import wait_until
@@ -50,8 +50,6 @@ LINES = 3
 
 EVENTS = 6
 """Of a happy order that is not dispatched yet: placed, captured, reserved, confirmed, receipt sent, points awarded."""
-
-COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
 LIMIT_SECONDS = 180
 """In which all consumers must be done, on the slowest machine."""
@@ -134,8 +132,8 @@ class Topology:
 
     def _held(self, queue: str) -> int:
         """The messages in a queue, in flight or not."""
-        counts = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=COUNTS)["Attributes"]
-        return sum(int(count) for count in counts.values())
+        held = Quiet(self._sqs, LOCALLY).held(queue)
+        return held.waiting + held.hidden
 
     @cached_property
     def _dynamodb(self) -> Any:
@@ -218,7 +216,7 @@ def deployed() -> Iterator[tuple[Topology, Topology]]:
     with tempfile.TemporaryDirectory() as scratch:
         cloud = LocalCloud(Path(scratch))
         try:
-            shop = local_stage(cloud.start(_free_port()).endpoint)
+            shop = local_stage(cloud.start(free_port()).endpoint)
             bare = replace(shop, name=BARE.name)
             deploy(shop, cloud.directory)
             deploy(bare, cloud.directory, [sys.executable, "-m", "bench.bare_shop.app"])
@@ -271,9 +269,3 @@ def _waits(ours: Runs, theirs: Runs) -> Table:
 
 def _p99(seconds: Sequence[float]) -> float:
     return quantiles(seconds, n=100, method="inclusive")[98]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

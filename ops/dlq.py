@@ -210,7 +210,8 @@ def advice(summaries: Sequence[Summary]) -> Iterator[str]:
         if not each.waiting:
             continue
         if each.queue == "relay":
-            since = f" --since {each.since}" if each.since else " --since TIME"
+            # Letters come in no order: an earlier one may be among those that were not looked at.
+            since = f" --since {each.since}" if each.since and each.examined >= each.waiting else " --since TIME"
             yield f"tidings relay --service {each.service}{since}; then tidings dlq drop {each.service} --relay"
         else:
             flag = " --undelivered" if each.queue == "undelivered" else ""

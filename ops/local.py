@@ -160,6 +160,13 @@ def is_taken(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
+def free_port() -> int:
+    """A port that nobody listens on, right now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 def _another(port: int) -> int:
     return next(other for other in range(4600, 65536) if other != port and not is_taken(other))
 

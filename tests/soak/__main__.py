@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ops.local import LocalCloud
+from ops.local import LocalCloud, free_port
 from ops.outputs import outputs_of
 from ops.stage import ROOT, local_stage
 from tests.soak.plan import planned
 from tests.soak.soak import soak
-from tests.system.deployed import Deployed, free_port, tidings
+from tests.system.deployed import Deployed, tidings
 
 FILES = ROOT / ".local" / "soak"
 

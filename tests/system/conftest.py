@@ -2,10 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.local import LocalCloud
+from ops.local import LocalCloud, free_port
 from ops.outputs import outputs_of
 from ops.stage import local_stage
-from tests.system.deployed import Deployed, User, free_port, tidings
+from tests.system.deployed import Deployed, User, tidings
 
 
 @pytest.fixture(scope="session")

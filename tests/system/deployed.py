@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import uuid
@@ -169,13 +168,6 @@ class Deployed:
 def types_of(events: Iterable[Mapping[str, Any]]) -> list[str]:
     """The events' types, in their order."""
     return [event["type"] for event in events]
-
-
-def free_port() -> int:
-    """A port that nobody listens on, right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def problem_of(response: httpx.Response) -> dict[str, Any]:

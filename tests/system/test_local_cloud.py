@@ -12,10 +12,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from ops.local import LocalCloud, Running, is_taken
+from ops.local import LocalCloud, Running, free_port, is_taken
 from ops.stage import local_stage
 from ops.waiting import wait_until
-from tests.system.deployed import SECONDS, free_port, tidings
+from tests.system.deployed import SECONDS, tidings
 
 
 @pytest.fixture

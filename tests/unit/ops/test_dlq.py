@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from ops.cli import app
@@ -86,3 +87,7 @@ def test_what_a_relay_gave_up_without_a_time_is_relayed_since_one_that_the_opera
     assert list(advice([summary])) == [
         "tidings relay --service orders --since TIME; then tidings dlq drop orders --relay"
     ]
+    seen = replace(summary, since="2026-01-31T12:00:00.000Z")
+    assert "--since 2026-01-31T12:00:00.000Z;" in next(advice([seen]))
+    # Of more than were looked at, an earlier one may be among the others.
+    assert "--since TIME;" in next(advice([replace(seen, waiting=seen.examined + 1)]))
