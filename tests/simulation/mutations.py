@@ -95,6 +95,9 @@ TRUTH = "people are told the truth"
 CANCELS = "a cancellation that is accepted cancels"
 CAUSES = "effects are later than their causes"
 
+LOST = (STATUSES, RECORDED, PAID, HELD, MAILS, POINTS, SALES, PAIRS, IMPLIED, FLAGS)
+"""What finds out that a message was lost, whichever it was."""
+
 MUTATIONS = [
     _mutation(
         "a duplicate is handled again",
@@ -190,32 +193,14 @@ MUTATIONS = [
         Consumer._try,
         'logger.warning("message failed", extra=_about(parsed, text))',
         "return None",
-        STATUSES,
-        RECORDED,
-        PAID,
-        HELD,
-        MAILS,
-        POINTS,
-        SALES,
-        PAIRS,
-        IMPLIED,
-        FLAGS,
+        *LOST,
     ),
     _mutation(
         "messages are acknowledged before what they bring about is written",
         Shop._consume,
         "to.running += 1\n",
         "to.running += 1\n    [to.queue.delete(record['receiptHandle']) for record in records]\n",
-        STATUSES,
-        RECORDED,
-        PAID,
-        HELD,
-        MAILS,
-        POINTS,
-        SALES,
-        PAIRS,
-        IMPLIED,
-        FLAGS,
+        *LOST,
     ),
     _mutation(
         "followers are dead-lettered with their neighbour",
@@ -273,16 +258,7 @@ MUTATIONS = [
         Box.redrive,
         "send([entry_of(letter) for letter, _ in chosen])",
         "self.letters.delete([letter for letter, _ in chosen]); send([entry_of(letter) for letter, _ in chosen])",
-        STATUSES,
-        RECORDED,
-        PAID,
-        HELD,
-        MAILS,
-        POINTS,
-        SALES,
-        PAIRS,
-        IMPLIED,
-        FLAGS,
+        *LOST,
         seed=7_000_284,
     ),
     _mutation(

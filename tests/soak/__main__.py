@@ -5,36 +5,15 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from ops.local import LocalCloud, free_port
-from ops.outputs import outputs_of
-from ops.stage import ROOT, local_stage
+from ops.local import LocalCloud
+from ops.stage import ROOT
 from tests.soak.plan import planned
 from tests.soak.soak import soak
-from tests.system.deployed import Deployed, tidings
+from tests.system.deployed import deployed
 
 FILES = ROOT / ".local" / "soak"
-
-
-@contextmanager
-def deployed() -> Iterator[Deployed]:
-    """The shop on a local cloud that is there for this alone, and ends afterwards, whatever happens; its log stays."""
-    FILES.mkdir(parents=True, exist_ok=True)
-    cloud = LocalCloud(FILES)
-    if cloud.running():
-        sys.exit(f"Another soak is under way; its cloud's log is in {cloud.log}.")
-    try:
-        up = tidings(cloud.directory, "up", "--port", str(free_port()))
-        if up.returncode != 0:
-            sys.exit(up.stderr)
-        running = cloud.running()
-        assert running is not None
-        stage = local_stage(running.endpoint)
-        yield Deployed(cloud, stage, outputs_of(stage))
-    finally:
-        cloud.stop()
+"""Where its cloud keeps its files, of which the log stays."""
 
 
 def main() -> int:
@@ -51,7 +30,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     say(f"SEED={options.seed} ORDERS={options.orders} CLIENTS={options.clients}; deploying on a cloud of its own …")
     violated = False
-    with deployed() as shop:
+    FILES.mkdir(parents=True, exist_ok=True)
+    cloud = LocalCloud(FILES)
+    if cloud.running():
+        sys.exit(f"Another soak is under way; its cloud's log is in {cloud.log}.")
+    with deployed(cloud) as shop:
         operator = shop.user("operator", operator=True)
         kills = max(1, options.orders // 25) if options.kills is None else options.kills
         for title, few in (("undisturbed", 0), (f"with {kills} functions killed", kills)):
@@ -59,7 +42,7 @@ def main() -> int:
             report = soak(shop, operator, planned(options.seed, options.orders, options.clients), kills=few)
             say(str(report))
             violated |= bool(report.violated)
-        say(f"\nWhat the cloud said of it is in {shop.cloud.log}")
+        say(f"\nWhat the cloud said of it is in {cloud.log}")
     return int(violated)
 
 

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from typing import Any
 import httpx
 
 from ops.api import order_of
-from ops.local import LocalCloud
-from ops.outputs import Outputs
-from ops.stage import ROOT, Stage
+from ops.local import LocalCloud, free_port
+from ops.outputs import Outputs, outputs_of
+from ops.stage import ROOT, Stage, local_stage
 from ops.users import token_for
 from ops.waiting import wait_until
 
@@ -163,6 +164,20 @@ class Deployed:
             )
             .get("Messages", [])
         )
+
+
+@contextmanager
+def deployed(cloud: LocalCloud) -> Iterator[Deployed]:
+    """The shop on a local cloud that is there for this alone, and ends afterwards, whatever happens."""
+    try:
+        up = tidings(cloud.directory, "up", "--port", str(free_port()))
+        assert up.returncode == 0, up.stderr
+        running = cloud.running()
+        assert running is not None
+        stage = local_stage(running.endpoint)
+        yield Deployed(cloud, stage, outputs_of(stage))
+    finally:
+        cloud.stop()
 
 
 def types_of(events: Iterable[Mapping[str, Any]]) -> list[str]:
