@@ -21,7 +21,9 @@ from tidings.clock import millis, now
 
 
 @pytest.fixture
-def desk(cloud: Cloud, tmp_path: Path) -> Desk:
+def desk(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Calls go one by one here: else the batches of different orders reach a queue in any order."""
+    monkeypatch.setattr("ops.replaying.WORKERS", 1)
     return Desk(cloud, tmp_path)
 
 
