@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from botocore.exceptions import ClientError
-
 from tidings.item import Attributes
-from tidings.table import ConflictError, Write, cancelled, conditional_put, read_all
+from tidings.table import Write, conditional_put, read_all, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -71,15 +69,7 @@ class DynamoLedger:
         """One TransactWriteItems."""
         puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(write)} for write in writes]
         updates: list[TransactWriteItemTypeDef] = [{"Update": self._update(tally)} for tally in tallies]
-        try:
-            self._client.transact_write_items(TransactItems=[*puts, *updates])
-        except ClientError as error:
-            match error.response["Error"]["Code"]:
-                case "TransactionCanceledException":
-                    raise cancelled(error, writes) from error
-                case "TransactionInProgressException":
-                    raise ConflictError("the same transaction is under way") from error
-            raise
+        transact(self._client, [*puts, *updates], writes)
 
     def _put(self, write: Write) -> "PutTypeDef":
         return conditional_put(self._table, {**write.item, **_key(write.order, ORDER_ROW)}, write.expected)

@@ -95,22 +95,11 @@ class DynamoTable:
         """One TransactWriteItems, or one PutItem where there is one order and nothing else."""
         if len(writes) == 1 and not adjusts:
             self._put(writes[0])
-        else:
-            self._transact(writes, adjusts)
-
-    def _transact(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
+            return
         puts: list[TransactWriteItemTypeDef] = [
             {"Put": conditional_put(self._name, write.item, write.expected)} for write in writes
         ]
-        try:
-            self._client.transact_write_items(TransactItems=[*puts, *self._updates(adjusts)])
-        except ClientError as error:
-            match _code(error):
-                case "TransactionCanceledException":
-                    raise cancelled(error, writes, adjusts) from error
-                case "TransactionInProgressException":
-                    raise ConflictError("the same transaction is under way") from error
-            raise
+        transact(self._client, [*puts, *self._updates(adjusts)], writes, adjusts)
 
     def _put(self, write: Write) -> None:
         try:
@@ -142,6 +131,27 @@ class DynamoTable:
         if adjust.at_least:
             update["ConditionExpression"] = " AND ".join(f"{alias[name]} >= :min_{name}" for name in adjust.at_least)
         return update
+
+
+def transact(
+    client: "DynamoDBClient",
+    items: "Sequence[TransactWriteItemTypeDef]",
+    writes: Sequence[Write],
+    adjusts: Sequence[Adjust] = (),
+) -> None:
+    """One TransactWriteItems of these items: those of `writes` first, then those of `adjusts`, then any others.
+
+    LostError, RefusedError or ConflictError, and then nothing was written.
+    """
+    try:
+        client.transact_write_items(TransactItems=items)
+    except ClientError as error:
+        match _code(error):
+            case "TransactionCanceledException":
+                raise _cancelled(error, writes, adjusts) from error
+            case "TransactionInProgressException":
+                raise ConflictError("the same transaction is under way") from error
+        raise
 
 
 def read_all(client: "DynamoDBClient", table: str, keys: "Sequence[Attributes]") -> list[Attributes]:
@@ -189,7 +199,7 @@ def _answer(error: ClientError) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", error.response)
 
 
-def cancelled(error: ClientError, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> Exception:
+def _cancelled(error: ClientError, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> Exception:
     """What it means that a transaction was cancelled; its reasons stand in the order of its items, the orders first."""
     reasons = _answer(error)["CancellationReasons"]
     failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
