@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,18 @@ SECONDS = 60
 
 def tidings(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the `tidings` command as a user would, on the local cloud of this directory."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))}
-    return subprocess.run(  # noqa: S603 - our own command, with the tests' arguments
-        [sys.executable, "-m", "ops", "--local", str(directory), *arguments],
+    return run([sys.executable, "-m", "ops", "--local", str(directory), *arguments], own_environment())
+
+
+def own_environment() -> dict[str, str]:
+    """This process's own, without what is said there to AWS's tools and to the command."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))}
+
+
+def run(command: Sequence[str], settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs a program in the project's folder, to its end."""
+    return subprocess.run(  # noqa: S603 - our own commands, with the tests' arguments
+        command,
         cwd=ROOT,
         env=settings,
         capture_output=True,

@@ -1,7 +1,6 @@
 """Replays on a real deploy: through real queues, with SQS's own deduplication, to consumers that Lambda runs."""
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -25,7 +24,7 @@ from ops.stage import ROOT
 from ops.waiting import wait_until
 from tests.integration.batches import DAY, confirmed
 from tests.integration.facts import fact, placed
-from tests.system.deployed import SECONDS, Deployed, User, order_id, tidings
+from tests.system.deployed import SECONDS, Deployed, User, order_id, own_environment, tidings
 from tidings.contracts import CancellationReason, OrderCancelled
 
 ORDERS = 2_000
@@ -167,7 +166,7 @@ def test_a_view_of_two_thousand_orders_is_right_when_it_was_rebuilt_interrupted_
     assert told(operator) == figures_by_product(early)
 
     command = [sys.executable, "-m", "ops", "--local", str(shop.cloud.directory), "replay", "analytics", "--rebuild"]
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))}
+    settings = own_environment()
     with subprocess.Popen(command, cwd=ROOT, env=settings, stderr=subprocess.DEVNULL) as first:  # noqa: S603 - our own
         wait_until(lambda: held(shop, "analytics") > 500, SECONDS, "the first messages of the replay")
         first.send_signal(signal.SIGKILL)
@@ -230,7 +229,7 @@ def tidings_in(copy: Path, shop: Deployed, *arguments: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "ops", "--local", str(shop.cloud.directory), *arguments],
         cwd=copy,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))},
+        env=own_environment(),
         capture_output=True,
         text=True,
         check=False,

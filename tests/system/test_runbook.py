@@ -1,7 +1,6 @@
 """Every command of the runbook does what it is there for, on a shop that has something to show."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from infra.alarms import RUNBOOK
 from ops.stage import ROOT
 from ops.waiting import wait_until
-from tests.system.deployed import SECONDS, Deployed, User, order_id, tidings
+from tests.system.deployed import SECONDS, Deployed, User, order_id, own_environment, run, tidings
 from tests.system.test_replay import stopped
 
 # Of FIFO queues, whose messages are of an order whatever is in them; it has a relay and routes.
@@ -81,21 +80,13 @@ def commands(text: str) -> list[str]:
 
 def shell(script: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs a script as a reader would, in the project's folder; a variable that is not set ends it."""
-    return subprocess.run(  # noqa: S603 - the runbook's own commands
-        ["/bin/sh", "-eu", "-c", script],
-        cwd=ROOT,
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run(["/bin/sh", "-eu", "-c", script], settings)
 
 
 @pytest.fixture(scope="module")
 def preamble() -> dict[str, str]:
     """What the runbook has one set first, before anything happens here."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))}
+    own = own_environment()
     own["PATH"] = f"{Path(sys.executable).parent}:{own['PATH']}"
     done = shell(f"{blocks(PREAMBLE)}env -0", own)
     assert done.returncode == 0, done.stderr
