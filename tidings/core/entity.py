@@ -1,0 +1,277 @@
+"""An entity as one service stores it: state, inbox and outbox in one item."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from tidings.core.clock import to_rfc3339
+from tidings.core.contract import Contract
+from tidings.core.event import Event, decode, encode, event_id, with_data
+
+RESERVED = "#"
+"""The first character of keys that are not entities' keys. No event's subject begins with it."""
+
+S = TypeVar("S")
+C = TypeVar("C", bound=Contract)
+
+
+def reserved_key(*parts: str) -> str:
+    """Return the key of an item that is not an entity: `#shelf#a1`. No event can name it as its subject."""
+    return RESERVED + RESERVED.join(parts)
+
+
+class EventHead(Struct, frozen=True):
+    """The attributes of an event that the topic needs."""
+
+    id: str
+    type: str
+    subject: str
+
+
+_head_decoder = msgspec.json.Decoder(EventHead)
+
+
+@dataclass(frozen=True)
+class OutboxEvent:
+    """An announced event as its outbox stores it, parsed on demand and at most once.
+
+    Attributes:
+        body: The event's JSON text, exactly as it is published.
+    """
+
+    body: str
+
+    @classmethod
+    def of(cls, event: Event[Contract]) -> "OutboxEvent":
+        """Encode an event, and keep it so that reading it again parses nothing."""
+        made = cls(encode(event))
+        vars(made)["_typed"] = event
+        return made
+
+    @cached_property
+    def head(self) -> EventHead:
+        """The id, type and subject."""
+        return _head_decoder.decode(self.body)
+
+    @cached_property
+    def envelope(self) -> Event[Raw]:
+        """The event with its data as raw JSON."""
+        return decode(self.body)
+
+    @property
+    def millis(self) -> int:
+        """The event's time in milliseconds since 1970."""
+        typed: Event[Any] = vars(self).get("_typed") or self.envelope
+        return typed.millis
+
+    def read(self, contract: type[C]) -> Event[C]:
+        """Return the event with its data as this contract.
+
+        Raises:
+            TypeError: If the event is of another type.
+        """
+        typed: Event[Any] | None = vars(self).get("_typed")
+        event = typed or self.envelope
+        if event.type != contract.__name__:
+            raise TypeError(f"{event.id} is {event.type}, not {contract.__name__}")
+        if typed is None:
+            typed = with_data(event, msgspec.json.decode(event.data, type=contract))
+            vars(self)["_typed"] = typed
+        return typed
+
+
+@dataclass(frozen=True)
+class InProgress:
+    """The record of a delivery that performs an effect now.
+
+    Attributes:
+        token: Identifies the delivery.
+        expires: When another delivery may take over, in milliseconds since 1970.
+    """
+
+    token: str
+    expires: int
+
+
+@dataclass(frozen=True)
+class Entity(Generic[S]):
+    """One entity in one service's table.
+
+    Attributes:
+        key: The entity's key, which is the `subject` of its events.
+        version: The number of writes; 0 if it is not stored yet.
+        state: The service's state of the entity; None if it is not stored yet.
+        inbox: The inbox keys of the handled events.
+        outbox: The events that the service announced about the entity, oldest first. They stay as its log.
+        in_progress: The deliveries that perform an effect now, by the inbox key of their event.
+    """
+
+    key: str
+    version: int = 0
+    state: S | None = None
+    inbox: tuple[str, ...] = ()
+    outbox: tuple[OutboxEvent, ...] = ()
+    in_progress: Mapping[str, InProgress] = field(default_factory=dict)
+
+    def first_event(self, contract: type[C]) -> Event[C]:
+        """Return the first announced event.
+
+        Raises:
+            LookupError: If nothing has been announced.
+            TypeError: If the first event is of another type.
+        """
+        if not self.outbox:
+            raise LookupError(f"{self.key} has announced nothing")
+        return self.outbox[0].read(contract)
+
+
+@dataclass(frozen=True)
+class MessageMetadata:
+    """The metadata of the event or command that changes an entity.
+
+    Attributes:
+        correlation_id: Identifies the request at the beginning.
+        traceparent: The W3C trace context.
+        time: The cause's time in milliseconds since 1970. An effect's time is always later.
+        inbox_key: The key under which the entity remembers the event; None for a command.
+        causation_id: The id of the handled event; unset for a command.
+    """
+
+    correlation_id: str
+    traceparent: str
+    time: int
+    inbox_key: str | None = None
+    causation_id: str | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, event: Event[Any]) -> "MessageMetadata":
+        """Return the metadata of an event."""
+        return cls(event.correlationid, event.traceparent, event.millis, inbox_key(event), event.id)
+
+
+def inbox_key(event: Event[Any]) -> str:
+    """Return an event's id without the entity's key: `billing/1`."""
+    return f"{event.source}/{event.id.rpartition('/')[2]}"
+
+
+def advance(
+    entity: Entity[S], source: str, state: S, announce: Sequence[Contract], metadata: MessageMetadata, now: int
+) -> Entity[S]:
+    """Return the entity's next version with a new state and with announced events in its outbox.
+
+    Args:
+        entity: The entity as found.
+        source: The service's name, which becomes the events' `source`.
+        state: The new state.
+        announce: The data of the events to announce.
+        metadata: The metadata of the cause.
+        now: The current time in milliseconds since 1970.
+    """
+    time = max(now, metadata.time + 1)
+    if announce and entity.outbox:
+        time = max(time, entity.outbox[-1].millis + 1)
+    first = len(entity.outbox) + 1
+    announced = tuple(
+        OutboxEvent.of(
+            Event(
+                id=event_id(source, entity.key, first + n),
+                source=source,
+                type=type(data).__name__,
+                dataschema=data.schema(),
+                subject=entity.key,
+                time=to_rfc3339(time + n),
+                correlationid=metadata.correlation_id,
+                causationid=metadata.causation_id,
+                traceparent=metadata.traceparent,
+                data=data,
+            )
+        )
+        for n, data in enumerate(announce)
+    )
+    return replace(entity, version=entity.version + 1, state=state, outbox=entity.outbox + announced)
+
+
+def mark_handled(entity: Entity[S], metadata: MessageMetadata) -> Entity[S]:
+    """Return the entity with the event in its inbox. A command is not remembered."""
+    key = metadata.inbox_key
+    if key is None:
+        return entity
+    in_progress = {other: record for other, record in entity.in_progress.items() if other != key}
+    return replace(entity, inbox=(*entity.inbox, key), in_progress=in_progress)
+
+
+def mark_in_progress(entity: Entity[S], metadata: MessageMetadata, record: InProgress) -> Entity[S]:
+    """Return the entity with an in-progress record for the event.
+
+    Raises:
+        ValueError: If the cause is a command, which nothing would deliver again after a crash.
+    """
+    if metadata.inbox_key is None:
+        raise ValueError("only an event can reserve an effect: a command is not delivered again after a crash")
+    return replace(entity, in_progress={**entity.in_progress, metadata.inbox_key: record})
+
+
+@dataclass(frozen=True)
+class StoredEntity:
+    """An entity in the form that a table stores.
+
+    Attributes:
+        key: The entity's key.
+        version: The number of writes, from 1.
+        state: The state as JSON.
+        inbox: The inbox keys of the handled events.
+        outbox: The announced events as JSON, oldest first.
+        in_progress: The deliveries that perform an effect now, by the inbox key of their event.
+        announces: Whether this write added to the outbox. The stream's filter skips all other writes.
+        attributes: Further text attributes, such as the keys of indexes.
+    """
+
+    key: str
+    version: int
+    state: str
+    inbox: tuple[str, ...] = ()
+    outbox: tuple[str, ...] = ()
+    in_progress: Mapping[str, InProgress] = field(default_factory=dict)
+    announces: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class EntityCodec(Generic[S]):
+    """The codec of one service's entities."""
+
+    def __init__(self, state: type[S]) -> None:
+        self._state = msgspec.json.Decoder(state)
+
+    def encode(self, entity: Entity[S], *, announces: bool, attributes: Mapping[str, str]) -> StoredEntity:
+        """Encode an entity.
+
+        Args:
+            entity: The entity to store.
+            announces: Whether this write adds to the outbox.
+            attributes: Further text attributes, such as the keys of indexes.
+        """
+        return StoredEntity(
+            key=entity.key,
+            version=entity.version,
+            state=msgspec.json.encode(entity.state).decode(),
+            inbox=entity.inbox,
+            outbox=tuple(event.body for event in entity.outbox),
+            in_progress=entity.in_progress,
+            announces=announces,
+            attributes=attributes,
+        )
+
+    def decode(self, stored: StoredEntity) -> Entity[S]:
+        """Decode what `encode` returned."""
+        return Entity(
+            key=stored.key,
+            version=stored.version,
+            state=self._state.decode(stored.state),
+            inbox=stored.inbox,
+            outbox=tuple(OutboxEvent(body) for body in stored.outbox),
+            in_progress=stored.in_progress,
+        )

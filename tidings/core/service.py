@@ -1,0 +1,152 @@
+"""A service's declaration: its code runs by it and its infrastructure is derived from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+
+from tidings.core.contract import Contract
+from tidings.core.decisions import Decision
+from tidings.core.entity import Entity, EntityCodec
+from tidings.core.event import Event
+from tidings.core.strategy import Log, OneByOne, Strategy
+
+S = TypeVar("S")
+C = TypeVar("C", bound=Contract)
+QueueKind = Literal["standard", "fifo"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventHandler(Generic[S]):
+    """The handler of one event type; see `on`."""
+
+    contract: type[Contract]
+    decide: Callable[[Entity[S], Event[Any]], Decision[S]]
+    creates: bool = False
+
+
+def on(
+    contract: type[C], handler: Callable[[Entity[S], Event[C]], Decision[S]], *, creates: bool = False
+) -> EventHandler[S]:
+    """Declare the handler of an event type.
+
+    Args:
+        contract: The event's contract.
+        handler: A pure function of the entity and the event. A type checker compares both with the contract and
+            with the service's state.
+        creates: Whether the entity is most likely new here. Then the first write is made without reading the entity
+            first (an optimistic create), so the handler must begin with a `Save`, or with an effect that does no
+            harm if the entity exists after all.
+
+    Example:
+        ```python
+        service = Service(
+            name="assignment",
+            state=Assignment,
+            handlers=(on(TicketOpened, handlers.on_ticket_opened, creates=True),),
+        )
+        ```
+    """
+    return EventHandler(contract=contract, decide=handler, creates=creates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """A secondary index of the service's table.
+
+    Attributes:
+        name: The index's name.
+        partition: The attribute that is its partition key.
+        sort: The attribute that is its sort key.
+        projects: The attributes that it contains besides the keys.
+        of: Returns the text attributes by which an entity is in the index; none leaves the entity out.
+        numeric: Whether the sort key is a number.
+    """
+
+    name: str = "index"
+    partition: str
+    sort: str
+    projects: tuple[str, ...] = ()
+    of: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    numeric: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable with its name: `INDEX`, or `PENDING_INDEX` for the index `pending`."""
+        return "INDEX" if self.name == "index" else f"{self.name.upper()}_INDEX"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Generic[S]):
+    """A service: a part of the system that handles events at its own pace.
+
+    Attributes:
+        name: The name of its folder, and the `source` of its events.
+        state: The struct of its state of an entity.
+        announces: The contracts of the events that it announces.
+        handlers: Its event handlers. It subscribes to these event types.
+        external_handlers: The handlers of messages that reach its queue from elsewhere than the topic.
+        strategy: How it handles its events.
+        queue: The kind of its queue.
+        concurrency: Maximum number of its consumers at a time; None leaves it to the stage.
+        has_side_effects: Whether its effects reach beyond its table and its events.
+        rebuildable: Whether its state may be deleted and rebuilt from the event log.
+        indexes: The indexes of its table.
+
+    Raises:
+        ValueError: If it is declared rebuildable although it announces events or has side effects.
+    """
+
+    name: str
+    state: type[S]
+    announces: tuple[type[Contract], ...] = ()
+    handlers: tuple[EventHandler[S], ...] = ()
+    external_handlers: tuple[EventHandler[S], ...] = ()
+    strategy: Strategy[S] = OneByOne()  # noqa: RUF009 - it is frozen
+    queue: QueueKind = "standard"
+    concurrency: int | None = None
+    has_side_effects: bool = False
+    rebuildable: bool = False
+    indexes: tuple[Index, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
+            raise ValueError(f"{self.name} cannot be rebuilt: it announces events, or its effects reach outside")
+        if isinstance(self.strategy, Log) and self.handlers:
+            raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
+
+    @cached_property
+    def codec(self) -> EntityCodec[S]:
+        """Encodes and decodes its entities."""
+        return EntityCodec(self.state)
+
+    @cached_property
+    def contracts(self) -> tuple[type[Contract], ...]:
+        """The contracts of the events that it subscribes to."""
+        return tuple(handler.contract for handler in self.handlers)
+
+    @property
+    def subscribes_to_all(self) -> bool:
+        """True if it receives every event of the topic."""
+        return isinstance(self.strategy, Log)
+
+    @property
+    def consumes(self) -> bool:
+        """True if it has a queue."""
+        return self.subscribes_to_all or bool(self.handlers)
+
+    def handler_of(self, event_type: str) -> EventHandler[S]:
+        """Return the handler of an event type.
+
+        Raises:
+            KeyError: If the service has none.
+        """
+        return self._by_type[event_type]
+
+    def index_attributes(self, entity: Entity[S]) -> dict[str, str]:
+        """Return the attributes by which an entity is in the indexes."""
+        return {name: value for index in self.indexes for name, value in index.of(entity).items()}
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, EventHandler[S]]:
+        return {handler.contract.__name__: handler for handler in (*self.handlers, *self.external_handlers)}

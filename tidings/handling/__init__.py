@@ -1,0 +1,1 @@
+"""Handling: executes the decisions of handlers and commands on entities."""

@@ -1,0 +1,361 @@
+"""The executor of event handlers and commands: one conditional write commits state, inbox and outbox.
+
+A duplicate finds its event in the inbox and changes nothing. Of two concurrent writes one wins, and the other decides
+again on the entity that it then finds. A crash before the write leaves nothing, and a crash after it everything.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from tidings.core.clock import Clock, now
+from tidings.core.decisions import (
+    ConditionFailed,
+    Decision,
+    Increment,
+    Perform,
+    Reject,
+    Reserve,
+    Save,
+    Skip,
+    sum_increments,
+)
+from tidings.core.entity import (
+    Entity,
+    InProgress,
+    MessageMetadata,
+    StoredEntity,
+    advance,
+    mark_handled,
+    mark_in_progress,
+)
+from tidings.core.errors import ContentionError, PermanentError, RetryableError
+from tidings.core.event import Event
+from tidings.core.ports import (
+    MAX_ACTIONS,
+    ConditionFailedError,
+    EntityWrite,
+    Table,
+    TransactionConflictError,
+    VersionConflictError,
+)
+from tidings.core.service import Service
+from tidings.core.strategy import Projection
+from tidings.handling.projection import projection_increments
+from tidings.handling.retries import MAX_ATTEMPTS, jittered_pause
+
+S = TypeVar("S")
+Command = Callable[[Entity[S]], Decision[S]]
+"""Decides on an entity: a command, or an event handler with its event."""
+
+Handle = Callable[[Event[Any], int], object]
+"""Handles one event; the second argument is the deadline in milliseconds since 1970."""
+
+
+class EventExecutor(Protocol):
+    """The executor of one strategy, for the events of a batch."""
+
+    def prepare(self, events: Sequence[Event[Any]]) -> None:
+        """Take a batch's events before the first of them is handled."""
+
+    def open_entity(self, key: str) -> Handle:
+        """Return the function that handles one entity's events, one after another."""
+
+
+@dataclass(frozen=True)
+class Execution(Generic[S]):
+    """The outcome of an execution.
+
+    Attributes:
+        entity: The entity as it is now.
+        changed: Whether this execution wrote it.
+        rejection: Why a command was refused, if it was.
+    """
+
+    entity: Entity[S]
+    changed: bool
+    rejection: Reject | None = None
+
+
+@dataclass(frozen=True)
+class HandlerExecutor(Generic[S]):
+    """The executor of a service's handlers and commands, each entity by itself.
+
+    Attributes:
+        service: The service.
+        table: Its table.
+        port: The port through which its effects are performed.
+        clock: The current time.
+        pause: Waits before a failed write is repeated, given the number of attempts.
+        new_token: Returns the token of an in-progress record.
+        choose: Chooses a projection's shard, from 0 up to a number.
+    """
+
+    service: Service[S]
+    table: Table
+    port: Any = None
+    clock: Clock = now
+    pause: Callable[[int], None] = jittered_pause
+    new_token: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
+    choose: Callable[[int], int] = random.randrange
+
+    def entity(self, key: str, shard: int | None = None) -> "UnitOfWork[S]":
+        """Return the unit of work for one entity.
+
+        Args:
+            key: The entity's key.
+            shard: The shard in which a projection counts the entity's changes; a random one by default.
+        """
+        return UnitOfWork(self, key, self.choose_shard() if shard is None else shard)
+
+    def choose_shard(self) -> int:
+        """Choose a shard at random, so that concurrent consumers seldom increment the same rows."""
+        strategy = self.service.strategy
+        return self.choose(strategy.shards) if isinstance(strategy, Projection) and strategy.shards > 1 else 0
+
+    def prepare(self, events: Sequence[Event[Any]]) -> None:
+        """Do nothing: each event is committed by itself."""
+
+    def open_entity(self, key: str) -> Handle:
+        """Return the function that handles one entity's events, one after another."""
+        return self.entity(key).handle
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal(Generic[S]):
+    """One write for the next events of an entity. It has not been committed yet."""
+
+    unit: "UnitOfWork[S]"
+    events: Sequence[Event[Any]]
+    entity: Entity[S]
+    write: EntityWrite
+    increments: tuple[Increment, ...]
+
+
+class UnitOfWork(Generic[S]):
+    """One entity, kept between events so that only the first of a batch reads it."""
+
+    def __init__(self, executor: HandlerExecutor[S], key: str, shard: int) -> None:
+        self._executor = executor
+        self._service = executor.service
+        self._key = key
+        self._shard = shard
+        self._entity: Entity[S] | None = None
+        self._condition_failed: ConditionFailed | None = None
+
+    def read(self) -> Entity[S]:
+        """Return the entity as it is; version 0 if it is not stored."""
+        if self._entity is None:
+            self._entity = self._decode(self._executor.table.read([self._key]).get(self._key))
+        return self._entity
+
+    def handle(self, event: Event[Any], deadline: int) -> Execution[S]:
+        """Execute the service's handler of an event.
+
+        Args:
+            event: The event. Its subject is this entity's key.
+            deadline: When this process must have ended, in milliseconds since 1970. Until then no other delivery
+                performs an effect that this one reserved.
+
+        Raises:
+            RetryableError: If the event must be delivered again. Any error of a port means the same.
+            PermanentError: If the event can never be handled.
+        """
+        handler = self._service.handler_of(event.type)
+        command = self._with_known_failure(lambda entity: handler.decide(entity, event))
+        return self._execute(command, MessageMetadata.of(event), handler.creates, deadline)
+
+    def execute(self, command: Command[S], metadata: MessageMetadata, *, creates: bool = False) -> Execution[S]:
+        """Execute a command.
+
+        Args:
+            command: Decides on the entity. It is called again if another writer was first.
+            metadata: The command's metadata.
+            creates: Whether the entity is most likely new, so that it is not read first.
+
+        Raises:
+            ContentionError: If other writers were first on every attempt.
+        """
+        return self._execute(command, metadata, creates, deadline=0)
+
+    # Proposals, which a batch executor commits together
+
+    def propose(self, events: Sequence[Event[Any]]) -> Proposal[S] | None:
+        """Return one write for the entity's next events, if it increments other items. Write nothing.
+
+        It covers the events up to the first that is not decided by a `Save`. A save that can be decided otherwise is
+        the only one of its proposal.
+        """
+        found = self._known(events[0])
+        if found is None or found.in_progress:
+            return None
+        entity, increments, announces = found, list[Increment](), False
+        for event in events:
+            metadata = MessageMetadata.of(event)
+            if metadata.inbox_key in entity.inbox:
+                continue
+            decision = self._service.handler_of(event.type).decide(entity, event)
+            if not isinstance(decision, Save) or (decision.otherwise and entity is not found):
+                break
+            entity = self._saved(entity, decision, metadata)
+            increments += decision.increments
+            announces = announces or bool(decision.announce)
+            if decision.otherwise:
+                break
+        entity = replace(entity, version=found.version + 1)
+        summed = self._increments(found, entity, increments)
+        if not 0 < len(summed) < MAX_ACTIONS:
+            return None
+        return Proposal(self, events, entity, EntityWrite(self._encode(entity, announces), found.version), summed)
+
+    def _known(self, event: Event[Any]) -> Entity[S] | None:
+        """Return the entity if it was read before, or if the event creates it."""
+        creates = self._service.handler_of(event.type).creates
+        return self._entity or (Entity(self._key) if creates else None)
+
+    def accept(self, entity: Entity[S]) -> None:
+        """Take note that the proposal was written."""
+        self._entity = entity
+
+    def load(self, stored: StoredEntity | None) -> None:
+        """Take note of the entity that was found in the table."""
+        self._entity = self._decode(stored)
+
+    def fail_condition(self, failed: ConditionFailed) -> None:
+        """Take note that the proposal's condition failed. The next event is decided on that."""
+        self._condition_failed = failed
+
+    def _with_known_failure(self, command: Command[S]) -> Command[S]:
+        failed, self._condition_failed = self._condition_failed, None
+        if failed is None:
+            return command
+
+        def decide(entity: Entity[S]) -> Decision[S]:
+            decision = command(entity)
+            if isinstance(decision, Save) and decision.increments and decision.otherwise:
+                return decision.otherwise(entity, failed)
+            return decision
+
+        return decide
+
+    # The loop
+
+    def _execute(self, command: Command[S], metadata: MessageMetadata, creates: bool, deadline: int) -> Execution[S]:
+        if self._entity is None:
+            self._entity = Entity(self._key) if creates else self.read()
+        # It is forgotten if this fails, because then it is unknown what was written.
+        entity, self._entity = self._entity, None
+        execution = self._run(entity, command, metadata, deadline)
+        self._entity = execution.entity
+        return execution
+
+    def _run(self, entity: Entity[S], command: Command[S], metadata: MessageMetadata, deadline: int) -> Execution[S]:
+        own = InProgress("", deadline)
+        changed = performed = False
+        for attempt in range(MAX_ATTEMPTS):
+            self._yield_to_other_delivery(entity, metadata, own)
+            decision = Skip() if metadata.inbox_key in entity.inbox else command(entity)
+            if isinstance(decision, Skip | Reject):
+                return Execution(entity, changed, decision if isinstance(decision, Reject) else None)
+            if isinstance(decision, Perform):
+                command = _continued(decision, decision.effect.perform(self._executor.port))
+                continue
+            if isinstance(decision, Reserve) and not own.token:
+                own = InProgress(self._executor.new_token(), deadline)
+            try:
+                entity = self._write(entity, decision, metadata, own)
+            except VersionConflictError as conflict:
+                entity = self._decode(conflict.found[self._key])
+                continue
+            except ConditionFailedError as error:
+                command = self._otherwise(decision, error)
+                continue
+            except Exception as error:  # noqa: BLE001 - it is raised again unless the write may be repeated
+                self._pause_or_raise(error, attempt, performed)
+                continue
+            changed = True
+            if isinstance(decision, Save):
+                return Execution(entity, changed)
+            command = _continued(decision, self._perform_reserved(decision, own))
+            performed = not decision.repeatable
+        raise ContentionError(f"{self._key} kept changing through {MAX_ATTEMPTS} attempts")
+
+    def _pause_or_raise(self, error: Exception, attempt: int, performed: bool) -> None:
+        # If an effect that cannot be repeated was performed, it must be recorded in spite of a failed write.
+        if not (performed or isinstance(error, TransactionConflictError)):
+            raise error
+        self._executor.pause(attempt)
+
+    def _perform_reserved(self, reserved: Reserve[S], own: InProgress) -> Any:
+        try:
+            return reserved.effect.perform(self._executor.port)
+        except Exception as error:
+            if reserved.repeatable:
+                raise
+            # No other delivery may begin before the record expires: an earlier retry would waste an attempt.
+            remaining = (own.expires - self._executor.clock()) / 1000
+            after = max(remaining, error.after if isinstance(error, RetryableError) else 0)
+            raise RetryableError(f"{type(error).__name__}: {error}", after=after) from error
+
+    def _yield_to_other_delivery(self, entity: Entity[S], metadata: MessageMetadata, own: InProgress) -> None:
+        """Raise `RetryableError` while another delivery of the same event holds an unexpired in-progress record."""
+        record = entity.in_progress.get(metadata.inbox_key or "")
+        remaining = record.expires - self._executor.clock() if record and record.token != own.token else 0
+        if remaining > 0:
+            raise RetryableError(f"another delivery of {metadata.inbox_key} is in progress", after=remaining / 1000)
+
+    def _otherwise(self, decision: Save[S] | Reserve[S], error: ConditionFailedError) -> Command[S]:
+        otherwise = decision.otherwise if isinstance(decision, Save) else None
+        if otherwise is None:
+            raise RetryableError(f"{self._key}: {error}") from error
+        return lambda entity: otherwise(entity, error.failed)
+
+    def _write(
+        self, entity: Entity[S], decision: Save[S] | Reserve[S], metadata: MessageMetadata, own: InProgress
+    ) -> Entity[S]:
+        if isinstance(decision, Save):
+            new, increments = self._saved(entity, decision, metadata), decision.increments
+        else:
+            new, increments = self._advanced(entity, decision, metadata), ()
+            if not decision.repeatable:
+                new = mark_in_progress(new, metadata, own)
+        stored = self._encode(new, announces=bool(decision.announce))
+        summed = self._increments(entity, new, increments)
+        if len(summed) >= MAX_ACTIONS:
+            raise PermanentError("too-large", f"{self._key}: {len(summed)} increments do not fit into a transaction")
+        try:
+            self._executor.table.commit([EntityWrite(stored, entity.version)], summed)
+        except VersionConflictError as conflict:
+            # The client's own retry may find the first request's write, whose answer was lost.
+            if conflict.found[self._key] != stored:
+                raise
+        return new
+
+    def _saved(self, entity: Entity[S], decision: Save[S], metadata: MessageMetadata) -> Entity[S]:
+        return mark_handled(self._advanced(entity, decision, metadata), metadata)
+
+    def _advanced(self, entity: Entity[S], decision: Save[S] | Reserve[S], metadata: MessageMetadata) -> Entity[S]:
+        now = self._executor.clock()
+        return advance(entity, self._service.name, decision.state, decision.announce, metadata, now)
+
+    def _increments(
+        self, before: Entity[S], after: Entity[S], increments: Sequence[Increment]
+    ) -> tuple[Increment, ...]:
+        strategy = self._service.strategy
+        projected: tuple[Increment, ...] = ()
+        if isinstance(strategy, Projection):
+            projected = projection_increments(strategy, before.state, after.state, self._shard)
+        return sum_increments((*increments, *projected))
+
+    def _encode(self, entity: Entity[S], announces: bool) -> StoredEntity:
+        attributes = self._service.index_attributes(entity)
+        return self._service.codec.encode(entity, announces=announces, attributes=attributes)
+
+    def _decode(self, stored: StoredEntity | None) -> Entity[S]:
+        return self._service.codec.decode(stored) if stored else Entity(self._key)
+
+
+def _continued(decision: Perform[S] | Reserve[S], result: Any) -> Command[S]:
+    return lambda entity: decision.then(entity, result)

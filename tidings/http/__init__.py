@@ -1,0 +1,1 @@
+"""HTTP: routes, problems and pagination behind Amazon API Gateway."""

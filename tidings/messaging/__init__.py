@@ -1,0 +1,1 @@
+"""Messaging: the consumer of a queue and the relay of an outbox."""

@@ -1,0 +1,199 @@
+"""The consumer: hands a batch of messages to a service's executor, and loses none.
+
+A message that fails is retried by itself, after a growing delay. A message that can never be handled, or that failed on
+its last attempt, goes to the dead-letter queue with its reason, and the batch goes on.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from tidings.core.clock import Clock, now
+from tidings.core.contract import Contract, ContractRegistry
+from tidings.core.errors import PermanentError, RetryableError
+from tidings.core.event import Event, decode, with_data
+from tidings.core.ports import DeadLetter, Message, Queue
+from tidings.core.service import QueueKind
+from tidings.handling.executor import EventExecutor, Handle
+from tidings.handling.retries import retry_delay
+from tidings.observability.log import logger
+
+MAX_DETAIL = 512
+"""Maximum number of characters of an error's text that a dead letter carries."""
+
+Parse = Callable[[str], Event[Any]]
+"""Parses a message's body; raises PermanentError if it is not an event."""
+
+
+def parse_typed(contracts: Iterable[type[Contract]]) -> Parse:
+    """Return the parser of events with these contracts."""
+    registry = ContractRegistry(contracts)
+    return lambda body: registry.decode(decode(body))
+
+
+def parse_any(body: str) -> Event[str]:
+    """Parse an event of any contract. Its data is the whole message, word for word."""
+    return with_data(decode(body), body)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """A message with its event, or with the error that parsing it raised."""
+
+    message: Message
+    event: Event[Any] | None
+    error: PermanentError | None = None
+
+    @property
+    def key(self) -> str:
+        return self.event.subject if self.event else self.message.group
+
+    def require_event(self) -> Event[Any]:
+        if self.error:
+            raise self.error
+        if self.event is None:
+            raise PermanentError("not-an-event", "the message holds no event")
+        return self.event
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """The consumer of a service's queue: entities in parallel, the messages of one entity one after another.
+
+    Attributes:
+        queue: The queue.
+        kind: The queue's kind. On a FIFO queue the later messages of a failed message's entity are not tried.
+        parse: Parses a message's body.
+        executor: Executes the events.
+        threads: Runs the entities' messages in parallel.
+        max_receives: Number of attempts after which a message is dead-lettered.
+        backoff: The first retry delay in seconds; see `retry_delay`.
+        randomness: Returns a random number from 0 to 1.
+        clock: The current time.
+    """
+
+    queue: Queue
+    kind: QueueKind
+    parse: Parse
+    executor: EventExecutor
+    threads: Executor
+    max_receives: int
+    backoff: float
+    randomness: Callable[[], float] = random.random
+    clock: Clock = now
+
+    def handle(self, records: Sequence[Mapping[str, Any]], deadline: int) -> dict[str, list[dict[str, str]]]:
+        """Handle the records of Lambda's SQS event.
+
+        Once half of the time is over, no message is begun except on its last attempt; the others are retried at once.
+        A function that runs out of time would return its whole batch, including what is done.
+
+        Args:
+            records: The records.
+            deadline: When the function's time ends, in milliseconds since 1970.
+
+        Returns:
+            The failed messages, in the form of Lambda's `ReportBatchItemFailures`.
+        """
+        begun = self.clock()
+        # With a deadline in the past nothing would ever be tried.
+        latest = (begun + deadline) / 2 if deadline > begun else math.inf
+        groups: dict[str, list[_Parsed]] = {}
+        for record in records:
+            parsed = self._parse(Message.of(record))
+            groups.setdefault(parsed.key, []).append(parsed)
+        every = [parsed for group in groups.values() for parsed in group]
+        self._prepare([parsed.event for parsed in every if parsed.event and not parsed.error])
+        failed: dict[Message, int] = {}
+        # One entity needs no other thread.
+        spread = self.threads.map if len(groups) > 1 else map
+        for some in spread(lambda group: self._handle_group(group, latest, deadline), groups.values()):
+            failed.update(some)
+        if failed:
+            self._retry_later(failed)
+        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
+
+    def _parse(self, message: Message) -> _Parsed:
+        try:
+            return _Parsed(message, self.parse(message.body))
+        except PermanentError as error:
+            return _Parsed(message, error.event, error)
+        except Exception as error:  # noqa: BLE001 - no message may fail its batch
+            return _Parsed(message, None, PermanentError("undecodable", f"{type(error).__name__}: {error}"))
+
+    def _prepare(self, events: Sequence[Event[Any]]) -> None:
+        try:
+            self.executor.prepare(events)
+        except Exception:
+            # Events that are not prepared are handled one by one, or fail by themselves.
+            logger.exception("could not prepare the batch")
+
+    def _handle_group(self, group: Sequence[_Parsed], latest: float, deadline: int) -> dict[Message, int]:
+        """Handle one entity's messages. Return those to retry, each with its delay in seconds.
+
+        None is begun after `latest` except on its last attempt.
+        """
+        handle = self.executor.open_entity(group[0].key)
+        failed: dict[Message, int] = {}
+        for n, parsed in enumerate(group):
+            late = self.clock() > latest and parsed.message.attempts < self.max_receives
+            delay = 0 if late else self._try(handle, parsed, deadline)
+            if delay is None:
+                continue
+            failed[parsed.message] = delay
+            if self.kind == "fifo":
+                # The entity's later messages must not overtake this one: they are retried with it, untried.
+                return failed | {later.message: delay for later in group[n + 1 :]}
+        return failed
+
+    def _try(self, handle: Handle, parsed: _Parsed, deadline: int) -> int | None:
+        """Handle one message. Return None if it is handled or dead-lettered, else its retry delay in seconds."""
+        message = parsed.message
+        try:
+            handle(parsed.require_event(), deadline)
+        except PermanentError as error:
+            return self._dead_letter(parsed, error.reason, str(error))
+        except Exception as error:  # noqa: BLE001 - only this message fails, and it is not lost
+            text = f"{type(error).__name__}: {error}"
+            if message.attempts >= self.max_receives:
+                return self._dead_letter(parsed, "gave-up", text)
+            logger.warning("message failed", extra=_log_fields(parsed, text))
+            return self._delay(message, error.after if isinstance(error, RetryableError) else 0)
+        return None
+
+    def _dead_letter(self, parsed: _Parsed, reason: str, detail: str) -> int | None:
+        event = parsed.event
+        letter = DeadLetter(parsed.message, reason, detail[:MAX_DETAIL], event.type if event else None)
+        logger.error("message goes to the dead-letter queue", extra=_log_fields(parsed, detail) | {"reason": reason})
+        try:
+            self.queue.dead_letter(letter)
+        except Exception:
+            # It is retried instead; past the last attempt the queue's own redrive policy takes it.
+            logger.exception("the dead-letter queue did not take it", extra=_log_fields(parsed, detail))
+            return self._delay(parsed.message, 0)
+        return None
+
+    def _delay(self, message: Message, at_least: float) -> int:
+        return retry_delay(self.backoff, message.attempts, at_least, self.randomness())
+
+    def _retry_later(self, failed: Mapping[Message, int]) -> None:
+        try:
+            self.queue.retry_later({message.receipt_handle: delay for message, delay in failed.items()})
+        except Exception:
+            # They return in any case, when the queue's own visibility timeout ends.
+            logger.exception("could not set the retry delay of the failed messages")
+
+
+def _log_fields(parsed: _Parsed, error: str) -> dict[str, Any]:
+    event = parsed.event
+    return {
+        "message_id": parsed.message.id,
+        "attempts": parsed.message.attempts,
+        "entity": parsed.key,
+        "event_id": event.id if event else None,
+        "correlation_id": event.correlationid if event else None,
+        "error": error[:MAX_DETAIL],
+    }

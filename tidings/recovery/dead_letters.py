@@ -1,0 +1,136 @@
+"""Dead letters: what a message in a dead-letter queue tells about its failure, and the message that failed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.core.entity import EventHead
+from tidings.core.errors import PermanentError
+from tidings.core.event import Event, decode
+from tidings.recovery.ports import DeadLetterMessage, OutgoingMessage
+
+FailureKind = Literal["dlq", "undelivered", "relay"]
+"""The kind of a dead-letter queue: a consumer's, a subscription's (`undelivered`), or a relay's."""
+
+DEFAULT_REASONS: Mapping[FailureKind, str] = {
+    "dlq": "received-too-often",
+    "undelivered": "undelivered",
+    "relay": "not-relayed",
+}
+"""The reason of a message that names none. SQS's own redrive policy moves messages to a DLQ without a reason."""
+
+DELIVERY_ERRORS = ("ErrorCode", "ErrorMessage", "ERROR_CODE", "ERROR_MESSAGE")
+"""The message attributes in which SNS and EventBridge describe a failed delivery."""
+
+MAX_WRITE_SECONDS = 60
+"""Maximum time between an event's time and its write: a function's timeout and the difference of two clocks."""
+
+PLAIN = re.compile(r"[!-~]{1,100}")
+"""The characters that SQS accepts in every id and attribute, with room for the suffix of a deduplication id."""
+
+
+class DeadLetterDetails(Struct, frozen=True):
+    """The description of a dead letter for an operator.
+
+    Attributes:
+        message: The queue's id of the message.
+        subject: The entity's key, or the message group if the message holds no event.
+        event: The event's id.
+        type: The event's type.
+        reason: A fixed word to select by.
+        detail: The error's text.
+        attempts: Number of attempts to handle it.
+        first_seen: When it was first sent (RFC 3339).
+        since: For a relay's dead letter, a time that none of its events precedes (RFC 3339).
+    """
+
+    message: str
+    subject: str | None
+    event: str | None
+    type: str | None
+    reason: str
+    detail: str
+    attempts: int | None
+    first_seen: str
+    since: str | None = None
+
+
+def describe(message: DeadLetterMessage, kind: FailureKind) -> DeadLetterDetails:
+    """Describe a dead letter, whatever its body holds."""
+    if kind == "relay":
+        return _describe_relay_failure(message)
+    event = event_of(message)
+    attributes = message.attributes
+    event_type = event.type if event else attributes.get("type", "-")
+    attempts, first_seen = (_number(attributes.get(name)) for name in ("attempts", "first_seen"))
+    delivery_error = " ".join(attributes[name] for name in DELIVERY_ERRORS if name in attributes)
+    return DeadLetterDetails(
+        message=message.id,
+        subject=event.subject if event else message.group,
+        event=event.id if event else None,
+        type=None if event_type == "-" else event_type,
+        reason=attributes.get("reason", DEFAULT_REASONS[kind]),
+        detail=attributes.get("detail", delivery_error),
+        attempts=attempts,
+        first_seen=to_rfc3339(message.sent if first_seen is None else first_seen),
+    )
+
+
+def event_of(message: DeadLetterMessage) -> Event[Raw] | None:
+    """Return the event that a dead letter holds, or None."""
+    try:
+        return decode(message.body)
+    except PermanentError:
+        return None
+
+
+def original_of(message: DeadLetterMessage) -> OutgoingMessage:
+    """Return the message as it was first sent to its queue, without the attributes that describe its failure.
+
+    A message without an event is identified by its own id. A message of a FIFO queue keeps its group.
+    """
+    event = event_of(message)
+    identity = event.id if event and PLAIN.fullmatch(event.id) else message.id
+    event_type = event.type if event and PLAIN.fullmatch(event.type) else ""
+    group = message.group or (event.subject if event else message.id)
+    return OutgoingMessage(EventHead(identity, event_type, group), message.body)
+
+
+def _describe_relay_failure(message: DeadLetterMessage) -> DeadLetterDetails:
+    """Describe stream records that Lambda gave up (AWS Lambda Developer Guide, "Retain discarded records")."""
+    condition = DEFAULT_REASONS["relay"]
+    try:
+        record = msgspec.json.decode(message.body, type=dict[str, Any])
+        batch = dict(record.get("DDBStreamBatchInfo", {}))
+        condition = str(dict(record.get("requestContext", {})).get("condition", condition))
+    except (ValueError, TypeError):
+        batch = {}
+    numbers = (batch.get(name) for name in ("startSequenceNumber", "endSequenceNumber"))
+    arrived = batch.get("approximateArrivalOfFirstRecord")
+    return DeadLetterDetails(
+        message=message.id,
+        subject=None,
+        event=None,
+        type=None,
+        reason=condition,
+        detail=f"{batch.get('batchSize', '?')} records, {' to '.join(map(str, numbers))}",
+        attempts=None,
+        first_seen=to_rfc3339(message.sent),
+        since=_before_write(arrived) if isinstance(arrived, str) else None,
+    )
+
+
+def _before_write(arrived: str) -> str | None:
+    """Return a time that no event of a write precedes. An event's time is that of the decision, before the write."""
+    try:
+        return to_rfc3339(from_rfc3339(arrived) - MAX_WRITE_SECONDS * 1000)
+    except ValueError:
+        return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"\d{1,15}", text) else None

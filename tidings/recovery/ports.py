@@ -1,0 +1,190 @@
+"""The ports of recovery: the event log, queues, destinations and tables. `tidings.aws.recovery` adapts them.
+
+Their methods raise `RecoveryError` if a call is refused.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from msgspec import Raw
+
+from tidings.core.clock import from_rfc3339
+from tidings.core.entity import EventHead, OutboxEvent
+from tidings.core.event import Event
+
+# The event log
+
+
+@dataclass(frozen=True)
+class LoggedEvent:
+    """An event as the event log recorded it.
+
+    Attributes:
+        position: Its position in the log: the time recorded (RFC 3339), `/`, and its id. Positions sort as text.
+        body: The event's JSON text as it was published.
+        event: The event with its data as raw JSON.
+    """
+
+    position: str
+    body: str
+    event: Event[Raw]
+
+    @property
+    def recorded(self) -> int:
+        """The time recorded, in milliseconds since 1970."""
+        return from_rfc3339(self.position.partition("/")[0])
+
+
+class EventLog(Protocol):
+    """The log of all events of all services."""
+
+    def read(self, start: str, end: str) -> Iterator[LoggedEvent]:
+        """Iterate over the events recorded from `start` on and before `end`, sorted by position.
+
+        Args:
+            start: A time (RFC 3339) or a position.
+            end: A time (RFC 3339) or a position.
+        """
+
+    def read_entity(self, subject: str) -> Sequence[LoggedEvent]:
+        """Return all events of an entity, sorted by (time, id), so that each cause precedes its effects."""
+
+    def beginning(self) -> str | None:
+        """Return a time before which nothing was recorded; None if the log is empty."""
+
+
+# Queues
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """The number of messages in a queue.
+
+    Attributes:
+        waiting: Messages that can be received now or later.
+        in_flight: Messages that were received and are hidden until they are deleted or released.
+    """
+
+    waiting: int
+    in_flight: int
+
+    @property
+    def total(self) -> int:
+        """The number of all messages."""
+        return self.waiting + self.in_flight
+
+
+class QueueGauge(Protocol):
+    """The readings of one queue."""
+
+    name: str
+
+    def depth(self) -> QueueDepth:
+        """Return the approximate number of messages."""
+
+    def visibility_timeout(self) -> int:
+        """Return the number of seconds that a received message stays hidden."""
+
+
+@dataclass(frozen=True)
+class DeadLetterMessage:
+    """A message as a dead-letter queue delivered it.
+
+    Attributes:
+        id: The queue's id of the message.
+        receipt_handle: The handle of this delivery.
+        body: The message's text.
+        sent: When the message reached the dead-letter queue, in milliseconds since 1970.
+        group: The message group; None on a standard queue.
+        attributes: Its message attributes as text.
+    """
+
+    id: str
+    receipt_handle: str
+    body: str
+    sent: int
+    group: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class DeadLetterQueue(Protocol):
+    """A dead-letter queue."""
+
+    def receive(self) -> Sequence[DeadLetterMessage]:
+        """Return at most ten messages, hidden for a short time from now; none if all others are hidden."""
+
+    def delete(self, messages: Sequence[DeadLetterMessage]) -> None:
+        """Delete received messages.
+
+        Raises:
+            RecoveryError: If a message was not deleted.
+        """
+
+    def release(self, messages: Sequence[DeadLetterMessage]) -> None:
+        """Make received messages visible again. A message that cannot be released becomes visible a little later."""
+
+    def depth(self) -> QueueDepth:
+        """Return the approximate number of messages."""
+
+
+@dataclass(frozen=True)
+class OutgoingMessage:
+    """A message to send to a consumer's queue or to the topic.
+
+    Attributes:
+        head: Its id, its event type (empty if unknown) and its subject, which is the message group.
+        body: The message's text.
+    """
+
+    head: EventHead
+    body: str
+
+
+class Destination(Protocol):
+    """A consumer's queue or the topic."""
+
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
+        """Send a batch by one request, and return the messages that were refused, each with the reason.
+
+        Args:
+            batch: As many messages as one request takes.
+            attempt: A text that no earlier attempt had. It makes deduplication ids new, because a FIFO queue drops
+                an id that it has seen within five minutes, and with it the message.
+        """
+
+
+class ConsumerSwitch(Protocol):
+    """The connection from a queue to its consumer."""
+
+    def stop(self) -> None:
+        """Stop the consumer, and wait until it receives no more messages."""
+
+    def start(self) -> None:
+        """Start the consumer, and wait until it receives messages."""
+
+
+# Tables
+
+
+class OutboxTable(Protocol):
+    """A service's table, as the source of the events that the service announced."""
+
+    def entity_outbox(self, key: str) -> Sequence[OutboxEvent]:
+        """Return an entity's announced events, oldest first."""
+
+    def outboxes(self) -> Iterator[Sequence[OutboxEvent]]:
+        """Iterate over all announced events, a page of entities at a time; each entity's oldest first."""
+
+
+class ProjectionTable(Protocol):
+    """A projection's table, as it is rebuilt."""
+
+    def mark_rebuilding(self) -> None:
+        """Mark the projection as incomplete, for its readers."""
+
+    def clear(self) -> None:
+        """Delete every item except the mark."""
+
+    def unmark_rebuilding(self) -> None:
+        """Delete the mark."""

@@ -1,0 +1,150 @@
+"""Redrive: sends the dead letters of a queue back, or drops them, and loses none on the way.
+
+A dead letter is deleted only after it was sent or recorded. If the process ends between the two, the message is sent
+again by the next run: a duplicate, which consumers ignore.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, describe, original_of
+from tidings.recovery.ports import DeadLetterMessage, DeadLetterQueue, OutgoingMessage
+
+Selects = Callable[[DeadLetterDetails], bool]
+"""Returns whether a dead letter is selected."""
+
+Send = Callable[[Sequence[OutgoingMessage]], None]
+"""Sends messages to a consumer's queue, those of a group in sequence; raises `RecoveryError` if one is refused."""
+
+Record = Callable[[Sequence[DeadLetterMessage]], None]
+"""Records dead letters durably."""
+
+Take = Callable[[Sequence[DeadLetterMessage]], Sequence[DeadLetterMessage]]
+"""Receives dead letters, each once, and returns those that are to be deleted."""
+
+
+def every_dead_letter(_details: DeadLetterDetails) -> bool:
+    """Select every dead letter."""
+    return True
+
+
+@dataclass(frozen=True)
+class RedriveResult:
+    """The outcome of a redrive.
+
+    Attributes:
+        sent: Number of messages sent, by reason.
+        repeated: Number of messages left because an equal one had been sent before, by reason. They failed again at
+            once, or were in the queue twice.
+    """
+
+    sent: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """The dead letters of one queue.
+
+    Attributes:
+        queue: The queue.
+        kind: The kind of the queue.
+    """
+
+    queue: DeadLetterQueue
+    kind: FailureKind
+
+    def find(
+        self, selects: Selects = every_dead_letter, limit: int | None = None
+    ) -> list[tuple[DeadLetterMessage, DeadLetterDetails]]:
+        """Return the selected dead letters, at most `limit`. All remain in the queue."""
+        found: list[tuple[DeadLetterMessage, DeadLetterDetails]] = []
+
+        def take(messages: Sequence[DeadLetterMessage]) -> Sequence[DeadLetterMessage]:
+            found.extend(self._selected(messages, selects))
+            return ()
+
+        visit(self.queue, take, enough=lambda: limit is not None and len(found) >= limit)
+        return found[:limit]
+
+    def redrive(self, send: Send, selects: Selects = every_dead_letter) -> RedriveResult:
+        """Send the selected dead letters back to their queue, and delete them here.
+
+        A message that fails again at once returns while the redrive is under way. It is sent once only.
+        """
+        result = RedriveResult()
+        sent: set[str] = set()
+
+        def take(messages: Sequence[DeadLetterMessage]) -> Sequence[DeadLetterMessage]:
+            chosen = []
+            for message, details in self._selected(messages, selects):
+                if message.body in sent:
+                    result.repeated[details.reason] += 1
+                    continue
+                sent.add(message.body)
+                chosen.append((message, details))
+            send([original_of(message) for message, _ in chosen])
+            result.sent.update(details.reason for _, details in chosen)
+            return [message for message, _ in chosen]
+
+        visit(self.queue, take)
+        return result
+
+    def drop(self, record: Record, selects: Selects = every_dead_letter) -> Counter[str]:
+        """Record and then delete the selected dead letters. Return their number by reason."""
+        dropped: Counter[str] = Counter()
+
+        def take(messages: Sequence[DeadLetterMessage]) -> Sequence[DeadLetterMessage]:
+            chosen = self._selected(messages, selects)
+            record([message for message, _ in chosen])
+            dropped.update(details.reason for _, details in chosen)
+            return [message for message, _ in chosen]
+
+        visit(self.queue, take)
+        return dropped
+
+    def _selected(
+        self, messages: Sequence[DeadLetterMessage], selects: Selects
+    ) -> list[tuple[DeadLetterMessage, DeadLetterDetails]]:
+        described = [(message, describe(message, self.kind)) for message in messages]
+        return [(message, details) for message, details in described if selects(details)]
+
+
+def visit(queue: DeadLetterQueue, take: Take, enough: Callable[[], bool] = lambda: False) -> None:
+    """Hand each dead letter once to `take`, those of a group in sequence, and release the others at the end.
+
+    Received messages stay hidden until the end, so that the queue returns others. A FIFO queue returns no more
+    messages of a group while some are hidden. Therefore, if messages remain, each group is released and received again
+    as a whole, which returns its first ten: a message behind ten others that remain cannot be seen (Amazon SQS
+    Developer Guide, "FIFO queue delivery logic").
+    """
+    held: dict[str, DeadLetterMessage] = {}
+
+    def receive() -> tuple[int, int]:
+        """Receive a batch, and return the number of messages and of new messages."""
+        batch = queue.receive()
+        new = [message for message in batch if message.id not in held]
+        # A message that was hidden for too long is received again, with another handle.
+        held.update((message.id, message) for message in batch)
+        done = take(new) if new else ()
+        if done:
+            queue.delete(done)
+        for message in done:
+            del held[message.id]
+        return len(batch), len(new)
+
+    try:
+        again = 0
+        while not enough() and again <= len(held):
+            received, new = receive()
+            if not received:
+                break
+            again = 0 if new else again + received
+        for group in dict.fromkeys(message.group for message in held.values() if message.group):
+            while not enough() and queue.depth().waiting:
+                queue.release([message for message in held.values() if message.group == group])
+                if not receive()[1]:
+                    break
+    finally:
+        queue.release(list(held.values()))

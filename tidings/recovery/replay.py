@@ -1,0 +1,120 @@
+"""The replay of recorded events to one consumer: reads the log, resequences it, sends, and keeps a checkpoint."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tidings.core.entity import EventHead
+from tidings.recovery.checkpoint import Checkpoint, Phase, ReplayProgress
+from tidings.recovery.ports import EventLog, LoggedEvent, OutgoingMessage
+from tidings.recovery.resequencer import Resequencer, Watermark, sort_causally
+from tidings.recovery.sender import Sender
+
+SEND_CHUNK = 200
+"""Messages sent between two checkpoints. After a break these, and the resequencer's window, may be sent again."""
+
+READ_CHUNK = 10_000
+"""Events read between two checkpoints, however few of them are sent."""
+
+
+@dataclass(frozen=True)
+class ReplaySelection:
+    """The events to replay.
+
+    Attributes:
+        start: The time (RFC 3339) or position of the first.
+        end: The time (RFC 3339) or position before which they were recorded.
+        types: Their types; None for all.
+        subject: The only entity; None for all.
+    """
+
+    start: str
+    end: str
+    types: frozenset[str] | None = None
+    subject: str | None = None
+
+    def includes(self, logged: LoggedEvent) -> bool:
+        """Return whether an event that was read is to be sent."""
+        return self.types is None or logged.event.type in self.types
+
+
+def ignore_progress(_logged: LoggedEvent, _sent: int) -> None:
+    """Ignore the progress of a replay."""
+
+
+@dataclass
+class Replay:
+    """One replay.
+
+    Attributes:
+        log: The event log.
+        selection: The events to replay.
+        sender: Sends the messages; None only counts them.
+        checkpoint: Keeps the progress; None begins at the beginning on each run.
+        watch: Receives each event in its turn, and the number of messages sent so far.
+    """
+
+    log: EventLog
+    selection: ReplaySelection
+    sender: Sender | None = None
+    checkpoint: Checkpoint | None = None
+    watch: Callable[[LoggedEvent, int], None] = ignore_progress
+    _sent: Counter[str] = field(default_factory=Counter, init=False)
+
+    def run(self, then: Phase | None = None) -> ReplayProgress:
+        """Send all selected events. Repeat those sent after the last checkpoint, and omit none.
+
+        Args:
+            then: The phase of a rebuild that follows. Without one, the checkpoint is removed at the end.
+
+        Returns:
+            The number of messages sent, and the gaps found in the log.
+        """
+        before = (self.checkpoint and self.checkpoint.load()) or ReplayProgress()
+        self._sent = Counter(before.sent)
+        watermark = Watermark(before.position)
+        resequencer = Resequencer(self.log.read_entity, self.selection.end, set(before.gaps))
+        chunk: list[OutgoingMessage] = []
+
+        def flush(phase: Phase = "send") -> ReplayProgress:
+            self._send(chunk)
+            chunk.clear()
+            gaps = tuple(sorted(resequencer.gaps))
+            progress = ReplayProgress(watermark.position, dict(self._sent), gaps, phase)
+            if self.checkpoint:
+                self.checkpoint.save(progress)
+            return progress
+
+        events = (watermark.begin(logged) for logged in self._events(before.position))
+        for read, logged in enumerate(sort_causally(events), start=1):
+            chunk += (message_of(event) for event in resequencer.follow(logged) if self.selection.includes(event))
+            watermark.finish(logged.event.id)
+            self.watch(logged, self._sent.total() + len(chunk))
+            if len(chunk) >= SEND_CHUNK or read % READ_CHUNK == 0:
+                flush()
+        progress = flush(then or "send")
+        if self.checkpoint and not then:
+            self.checkpoint.remove()
+        return progress
+
+    def _events(self, after: str) -> Iterator[LoggedEvent]:
+        """Iterate over the events to read, by position, after the position of the last checkpoint."""
+        selection = self.selection
+        events: Iterable[LoggedEvent]
+        if selection.subject is None:
+            events = self.log.read(max(selection.start, after), selection.end)
+        else:
+            found = self.log.read_entity(selection.subject)
+            events = (logged for logged in found if selection.start <= logged.position < selection.end)
+        return (logged for logged in events if logged.position > after)
+
+    def _send(self, messages: list[OutgoingMessage]) -> None:
+        if self.sender:
+            self.sender.send(messages)
+        self._sent.update(message.head.type for message in messages)
+
+
+def message_of(logged: LoggedEvent) -> OutgoingMessage:
+    """Return the message that the topic would deliver."""
+    event = logged.event
+    return OutgoingMessage(EventHead(event.id, event.type, event.subject), logged.body)

@@ -1,0 +1,74 @@
+"""The sender of past messages: to a consumer's queue like the topic, or to the topic like a relay."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from tidings.messaging.relay import batches
+from tidings.recovery.errors import RecoveryError
+from tidings.recovery.ports import Destination, OutgoingMessage
+
+MAX_SEND_ATTEMPTS = 6
+"""Number of attempts to send a message. The pauses between them sum up to about six seconds."""
+
+
+@dataclass
+class Sender:
+    """A sender in rounds: each contains the next message of every group, so no retry lets a later one overtake.
+
+    Attributes:
+        destination: Where the messages go.
+        run: A text that no earlier run had, for the deduplication ids.
+        threads: Sends the batches of a round in parallel.
+        rate: Maximum number of messages a second; None for no limit.
+        clock: Returns a time in seconds.
+        pause: Waits for a number of seconds.
+    """
+
+    destination: Destination
+    run: str
+    threads: Executor
+    rate: float | None = None
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+    _due: float = field(default=0, init=False)
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Send messages, those of each group in sequence.
+
+        Raises:
+            RecoveryError: If a message was refused on every attempt. Later messages of its group were not sent.
+        """
+        waiting: dict[str, deque[OutgoingMessage]] = {}
+        for message in messages:
+            waiting.setdefault(message.head.subject, deque()).append(message)
+        while waiting:
+            self._send_round([queue.popleft() for queue in waiting.values()])
+            waiting = {group: queue for group, queue in waiting.items() if queue}
+
+    def _send_round(self, messages: Sequence[OutgoingMessage]) -> None:
+        pending = messages
+        for attempt in range(1, MAX_SEND_ATTEMPTS + 1):
+            if attempt > 1:
+                self.pause(0.2 * 2 ** (attempt - 2))
+            requests = []
+            for batch in batches(pending):
+                self._keep_rate(len(batch))
+                requests.append(self.threads.submit(self.destination.send, batch, f"{self.run}#{attempt}"))
+            refused = {message: reason for request in requests for message, reason in request.result().items()}
+            if not refused:
+                return
+            pending = list(refused)
+        reason = next(iter(refused.values()))
+        text = f"{len(refused)} messages were refused {MAX_SEND_ATTEMPTS} times ({reason})"
+        raise RecoveryError(f"{text}; run the command again to continue")
+
+    def _keep_rate(self, messages: int) -> None:
+        if self.rate is None:
+            return
+        now = self.clock()
+        if now < self._due:
+            self.pause(self._due - now)
+        self._due = max(now, self._due) + messages / self.rate
