@@ -1,0 +1,15 @@
+"""The contract of `OrderCancelled`."""
+
+from typing import Literal
+
+from contracts.values.order import OrderEvent
+from contracts.values.text import Text
+
+CancellationReason = Literal["payment_failed", "out_of_stock", "fraud", "customer", "timeout"]
+
+
+class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
+    """The order is cancelled. `detail` adds to the reason."""
+
+    reason: CancellationReason
+    detail: Text = ""

@@ -1,0 +1,17 @@
+"""The contract of `OrderConfirmed`."""
+
+from contracts.values.address import Address
+from contracts.values.goods import Lines
+from contracts.values.money import Money
+from contracts.values.order import OrderEvent
+from contracts.values.text import Email, Id
+
+
+class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
+    """The order is paid and its goods are reserved. The event carries the order, so consumers need not ask for it."""
+
+    customer: Id
+    lines: Lines
+    total: Money
+    email: Email
+    address: Address

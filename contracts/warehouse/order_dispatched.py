@@ -1,0 +1,10 @@
+"""The contract of `OrderDispatched`."""
+
+from contracts.values.order import OrderEvent
+from contracts.values.text import Text
+
+
+class OrderDispatched(OrderEvent, frozen=True, kw_only=True):
+    """The goods left the warehouse."""
+
+    tracking: Text = ""
