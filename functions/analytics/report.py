@@ -1,4 +1,4 @@
-"""The figures of sales: the counters of analytics' own table, their shards summed."""
+"""The sales figures: the counters of analytics' own table, summed over their shards."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from functions.analytics.reactions import (
+from contracts.values.money import Money
+from functions.analytics.handlers import (
     CANCELLED,
     CONFIRMED,
     PLACED,
@@ -19,8 +20,7 @@ from functions.analytics.reactions import (
     WHOLE_DAY,
     month,
 )
-from tidings.contracts import Money
-from tidings.ledger import SORT_KEY, partition
+from tidings.core.strategy import SORT_KEY, counter_partition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,9 +31,14 @@ Row = tuple[str, str]
 
 
 class Figures(Struct, frozen=True):
-    """Orders, by what happened to them, and what was sold: units, and revenue in each currency's minor units.
+    """The figures of a day or of a product on a day.
 
-    `cancelled` counts them by the reason.
+    Attributes:
+        placed: Number of placed orders.
+        confirmed: Number of confirmed orders.
+        cancelled: Number of cancelled orders by reason.
+        units: Number of units sold.
+        revenue: The revenue in each currency's minor units.
     """
 
     placed: int
@@ -44,14 +49,14 @@ class Figures(Struct, frozen=True):
 
 
 class ProductFigures(Struct, frozen=True):
-    """The figures of one product: its own units and revenue, and the orders that it stood in."""
+    """The figures of one product: its units and revenue, and the orders that contain it."""
 
     sku: str
     total: Figures
 
 
 class DayFigures(Struct, frozen=True):
-    """The figures of a day in UTC, and of each product of which there is something to tell of that day."""
+    """The figures of a day in UTC, and those of each product."""
 
     day: str
     total: Figures
@@ -59,7 +64,7 @@ class DayFigures(Struct, frozen=True):
 
 
 class Counters:
-    """Reads analytics' counters. `executor` lets it query the shards at once."""
+    """A reader of analytics' counters. It queries the shards in parallel, in the threads of `executor`."""
 
     def __init__(self, client: "DynamoDBClient", table: str, executor: Executor) -> None:
         self._client = client
@@ -67,12 +72,15 @@ class Counters:
         self._executor = executor
 
     def read(self, first: date, last: date, most: int) -> Mapping[Row, Numbers]:
-        """The numbers of all days of a range; where these are more than `most` rows, it stops with some more than that.
+        """Return the numbers of the days from `first` to `last`, by one Query for each month and shard.
 
-        It is a Query for each month and shard, each of so many pages of 1 MB as `most` rows take.
+        Args:
+            first: The first day.
+            last: The last day.
+            most: Number of rows. If there are more, reading stops soon after it.
         """
         groups = {month(str(first + timedelta(days=n))) for n in range((last - first).days + 1)}
-        partitions = [partition(group, shard) for group in sorted(groups) for shard in range(SHARDS)]
+        partitions = [counter_partition(group, shard) for group in sorted(groups) for shard in range(SHARDS)]
         sums: dict[Row, Counter[str]] = {}
         for rows in self._executor.map(lambda name: list(islice(self._query(name, first, last), most + 1)), partitions):
             for row, numbers in rows:
@@ -99,18 +107,15 @@ class Counters:
 
 
 def days(numbers: Mapping[Row, Numbers]) -> tuple[DayFigures, ...]:
-    """The figures of the days of which there is something to tell, in order, and their products' by SKU.
-
-    What was counted and taken off again leaves nothing to tell, as if it had never been.
-    """
-    told = {row: counts for row, counts in sorted(numbers.items()) if any(counts.values())}
+    """Return the figures of the days in order, with their products by SKU. Leave out rows whose numbers are all 0."""
+    rows = {row: counts for row, counts in sorted(numbers.items()) if any(counts.values())}
     products: dict[str, list[ProductFigures]] = {}
-    for (day, product), counts in told.items():
+    for (day, product), counts in rows.items():
         if product != WHOLE_DAY:
             products.setdefault(day, []).append(ProductFigures(product, _figures(counts)))
     return tuple(
         DayFigures(day, _figures(counts), tuple(products.get(day, ())))
-        for (day, product), counts in told.items()
+        for (day, product), counts in rows.items()
         if product == WHOLE_DAY
     )
 
@@ -126,5 +131,5 @@ def _figures(counts: Numbers) -> Figures:
 
 
 def _named(counts: Numbers, prefix: str) -> dict[str, int]:
-    """The numbers whose name begins so, by the rest of it, without those that are nothing."""
+    """Return the numbers that are not 0 and whose name has this prefix, by the rest of the name."""
     return {name.removeprefix(prefix): n for name, n in sorted(counts.items()) if name.startswith(prefix) and n}

@@ -5,14 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from functions.analytics.api import Api
 from functions.analytics.report import Counters
-from tidings import aws, http
-from tidings.rebuilding import is_rebuilding
+from tidings.aws import clients
+from tidings.aws.dynamodb import is_rebuilding
+from tidings.http.server import serve
 
 _table = os.environ["TABLE"]
 
-handler = http.serve(
+handler = serve(
     Api(
-        Counters(aws.dynamodb(), _table, ThreadPoolExecutor(aws.WORKERS)),
-        lambda: is_rebuilding(aws.dynamodb(), _table),
+        Counters(clients.dynamodb(), _table, ThreadPoolExecutor(clients.WORKERS)),
+        lambda: is_rebuilding(clients.dynamodb(), _table),
     )
 )

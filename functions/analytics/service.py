@@ -1,19 +1,20 @@
-"""Analytics: what is sold, a day and a product at a time."""
+"""Analytics: sales by day and product."""
 
-from functions.analytics import reactions
-from tidings.contracts import OrderCancelled, OrderConfirmed, OrderPlaced
-from tidings.ledger import SORT_KEY
-from tidings.service import Batching, Service
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.orders.order_placed import OrderPlaced
+from functions.analytics import handlers
+from tidings.core.service import Service, on
+from tidings.core.strategy import Batch, Projection
 
 service = Service(
     name="analytics",
-    state=reactions.Sale,
-    reactions={
-        OrderPlaced: reactions.placed,
-        OrderConfirmed: reactions.confirmed,
-        OrderCancelled: reactions.cancelled,
-    },
-    bets=frozenset({OrderPlaced}),
-    sort_key=SORT_KEY,
-    batching=Batching(size=100, seconds=5),
+    state=handlers.Sale,
+    handlers=(
+        on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(OrderConfirmed, handlers.on_order_confirmed),
+        on(OrderCancelled, handlers.on_order_cancelled),
+    ),
+    strategy=Projection(contribution=handlers.contribution, shards=handlers.SHARDS, batch=Batch(size=100, seconds=5)),
+    rebuildable=True,
 )

@@ -8,10 +8,9 @@ from functions.fraud.investigation import Investigation
 from functions.fraud.rules import Rule
 from functions.fraud.service import service
 from functions.fraud.windows import Windows
-from tidings import aws
+from tidings.aws import clients, lambdas
 
 _rules = msgspec.json.decode(os.environ["RULES"], type=tuple[Rule, ...])
+_windows = Windows(clients.dynamodb(), os.environ["TABLE"])
 
-handler = aws.consume(
-    service, Investigation(_rules, Windows(aws.dynamodb(), os.environ["TABLE"]), aws.reactor(service)).perform
-)
+handler = lambdas.consumer(service, port=Investigation(_rules, _windows, lambdas.executor(service)))

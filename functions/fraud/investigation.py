@@ -1,35 +1,35 @@
-"""Notes an order by every rule, and flags the other orders that it shows in another light."""
+"""The investigation: notes an order by every rule, and flags other orders that turn out to break one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from functions.fraud.reactions import Finding, Note, Noted, flag
+from contracts.values.address import Address
+from functions.fraud.handlers import Finding, Note, Noted, flag
 from functions.fraud.rules import Rule, Seen, Window, one_too_many, too_expensive, windows
-from tidings.contracts import Address
-from tidings.item import Cause
-from tidings.reactor import Reactor
+from tidings.core.entity import MessageMetadata
+from tidings.handling.executor import HandlerExecutor
 
 
 class Memory(Protocol):
-    """What was seen of late."""
+    """The orders seen lately."""
 
     def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> Sequence[list[Seen] | None]:
-        """Notes an order, and gives for each rule those within reach of it; None where there are too many to keep."""
+        """Note an order. Return the orders within reach of it for each rule; None if there are too many to keep."""
 
 
 @dataclass(frozen=True)
 class Investigation:
-    """Looks at orders by rules; `orders` are fraud's own items of them."""
+    """The comparison of orders by rules. `orders` executes commands on fraud's own entities."""
 
     rules: Sequence[Rule]
     memory: Memory
-    orders: Reactor[Finding]
+    orders: HandlerExecutor[Finding]
 
-    def perform(self, note: Note) -> Noted:
-        """The rules that the order breaks.
+    def note(self, note: Note) -> Noted:
+        """Note an order, and return the rules that it breaks.
 
-        An order that is heard of late may make others, which were placed after it, one too many: they are flagged here.
+        An order whose event arrives late may make orders that were placed after it one too many; they are flagged here.
         """
         own = note.seen.order
         broken = too_expensive(self.rules, note.total.amount, note.total.currency)
@@ -44,6 +44,6 @@ class Investigation:
 
     def _flag(self, order: str, rule: str, note: Note) -> None:
         event = note.event
-        # Without a key: the other order's item has an event of its own under the same one.
-        cause = Cause(event.correlationid, event.traceparent, event.millis, id=event.id)
-        self.orders.order(order).settle(lambda item, _: flag(item, {rule}), cause)
+        # Without an inbox key: the same key identifies an event about the other order itself.
+        metadata = MessageMetadata(event.correlationid, event.traceparent, event.millis, causation_id=event.id)
+        self.orders.entity(order).execute(lambda entity: flag(entity, {rule}), metadata)

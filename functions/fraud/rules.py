@@ -1,4 +1,4 @@
-"""What looks like fraud: rules as data, and what they find in the orders that were seen."""
+"""The rules that detect fraud, as data, and their evaluation on the orders seen."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
@@ -13,7 +13,13 @@ DAY = 24 * 60 * MINUTE
 
 
 class Seen(Struct, frozen=True, array_like=True):
-    """An order as the rules see it; `time` is its event's own, in milliseconds since 1970."""
+    """An order as the rules see it.
+
+    Attributes:
+        time: The time of its event, in milliseconds since 1970.
+        order: Its id.
+        customer: Its customer.
+    """
 
     time: int
     order: str
@@ -21,9 +27,13 @@ class Seen(Struct, frozen=True, array_like=True):
 
 
 class Window(Struct, frozen=True, tag=True):
-    """An order is one too many where it and those before it, within `span` milliseconds, are more than `most`.
+    """A maximum number of orders within a time.
 
-    They are those of one customer, or those to one address, of which each customer counts once.
+    Attributes:
+        name: The rule's name.
+        by: The orders that are counted: those of one `customer`, or the customers who order to one `address`.
+        span: The time in milliseconds, up to the order's own time.
+        most: Maximum number. An order above it breaks the rule.
     """
 
     name: str
@@ -33,7 +43,12 @@ class Window(Struct, frozen=True, tag=True):
 
 
 class Limit(Struct, frozen=True, tag=True):
-    """An order costs too much; the limits are in minor units, by currency."""
+    """A maximum total of an order.
+
+    Attributes:
+        name: The rule's name.
+        limits: The maximum in minor units, by currency. Other currencies have none.
+    """
 
     name: str
     limits: Mapping[str, int]
@@ -52,22 +67,22 @@ LENIENT: tuple[Rule, ...] = (
     Window("shared-address", "address", 10 * SECOND, 1000),
     Limit("large-total", {"EUR": 10_000_000, "GBP": 10_000_000, "USD": 10_000_000}),
 )
-"""For a stage whose orders come from a load generator rather than from people."""
+"""The rules of a stage whose orders come from a load generator."""
 
 
 def windows(rules: Iterable[Rule]) -> Sequence[Window]:
-    """The rules that look at more than one order."""
+    """Return the rules that compare several orders."""
     return [rule for rule in rules if isinstance(rule, Window)]
 
 
 def too_expensive(rules: Iterable[Rule], amount: int, currency: str) -> set[str]:
-    """The names of the rules that an order's total breaks; a currency without a limit breaks none."""
+    """Return the names of the rules that an order's total breaks."""
     limits = (rule for rule in rules if isinstance(rule, Limit))
     return {rule.name for rule in limits if amount > rule.limits.get(currency, amount)}
 
 
 def one_too_many(rule: Window, seen: Iterable[Seen]) -> set[str]:
-    """The orders that break the rule, whichever of them was seen first: that depends on their times alone."""
+    """Return the orders that break a rule. It depends on their times only, not on which was seen first."""
     ordered = sorted(set(seen), key=lambda each: (each.time, each.order))
     return {each.order for n, each in enumerate(ordered) if _count(rule, each, ordered[: n + 1]) > rule.most}
 

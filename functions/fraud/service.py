@@ -1,13 +1,13 @@
-"""Fraud: looks for orders that come too fast, cost too much, or share an address, and flags them."""
+"""Fraud: looks for orders that come too fast, cost too much or share an address, and flags them."""
 
-from functions.fraud import reactions
-from tidings.contracts import OrderFlagged, OrderPlaced
-from tidings.service import Service
+from contracts.fraud.order_flagged import OrderFlagged
+from contracts.orders.order_placed import OrderPlaced
+from functions.fraud import handlers
+from tidings.core.service import Service, on
 
 service = Service(
     name="fraud",
-    state=reactions.Finding,
+    state=handlers.Finding,
     announces=(OrderFlagged,),
-    reactions={OrderPlaced: reactions.placed},
-    bets=frozenset({OrderPlaced}),
+    handlers=(on(OrderPlaced, handlers.on_order_placed, creates=True),),
 )

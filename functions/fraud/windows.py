@@ -1,4 +1,4 @@
-"""The orders that were seen of late, by customer and by address, in buckets of time in fraud's own table."""
+"""The orders seen lately, by customer and by address, in buckets of time in fraud's own table."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,39 +7,39 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from contracts.values.address import Address
 from functions.fraud.rules import Seen, Window
-from tidings.contracts import Address
-from tidings.table import read_all
+from tidings.aws.dynamodb import read_all
+from tidings.core.entity import reserved_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-MOST = 1500
-"""Orders that a bucket takes, so that it stays below DynamoDB's 400 KB; what comes to a full one breaks the rule."""
+MAX_ORDERS = 1500
+"""Maximum number of orders in a bucket, which keeps it below DynamoDB's 400 KB. An order beyond it breaks the rule."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an order is noted by a rule: the keys of its own bucket and of those before and after it."""
+    """The keys of an order's bucket by one rule, and of the buckets before and after it."""
 
     own: str
     neighbours: tuple[str, str]
 
     @classmethod
     def of(cls, rule: Window, seen: Seen, address: Address) -> "Place":
-        """By the rule's span, in the buckets of the order's customer or address."""
-        whose = seen.customer if rule.by == "customer" else digest(address)
-        before, own, after = (f"{rule.name}#{whose}#{seen.time // rule.span + step}" for step in (-1, 0, 1))
+        """Return an order's place. The buckets are as long as the rule's span, for each customer or address."""
+        whose, bucket = seen.customer if rule.by == "customer" else digest(address), seen.time // rule.span
+        before, own, after = (reserved_key(rule.name, whose, str(bucket + step)) for step in (-1, 0, 1))
         return cls(own, (before, after))
 
 
 class Windows:
-    """Notes orders, and tells which were seen around them.
+    """The orders seen lately.
 
-    Each order is written to its own buckets first, one for each rule, and the neighbours of all are read then. So of
-    two orders that are noted at once at least one sees the other, and who is flagged does not depend on which came
-    first.
+    An order is written to its own buckets, one for each rule, before the neighbouring buckets are read. So of two
+    concurrent orders at least one sees the other, and it does not depend on their sequence which one is flagged.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
@@ -47,9 +47,10 @@ class Windows:
         self._table = table
 
     def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> list[list[Seen] | None]:
-        """By each rule the orders within reach of this one, itself among them; None where there are too many to keep.
+        """Note an order by one UpdateItem for each rule and one BatchGetItem.
 
-        One UpdateItem for each rule, and one BatchGetItem.
+        Returns:
+            For each rule the orders within reach of this one, including itself; None if the bucket is full.
         """
         places = [Place.of(rule, seen, address) for rule in rules]
         own = [self._add(place.own, seen) for place in places]
@@ -70,7 +71,7 @@ class Windows:
                 ExpressionAttributeValues={
                     ":seen": {"SS": [text]},
                     ":text": {"S": text},
-                    ":most": {"N": str(MOST)},
+                    ":most": {"N": str(MAX_ORDERS)},
                 },
                 ReturnValues="ALL_NEW",
             )
@@ -84,7 +85,7 @@ class Windows:
 
 
 def digest(address: Address) -> str:
-    """A place, however its lines are written, and without telling it."""
+    """Return a hash of an address that does not depend on spaces and case."""
     parts = (address.street, address.postal_code, address.city, address.country)
     text = "\n".join("".join(part.casefold().split()) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,8 +1,11 @@
-"""What customers and operators ask of history."""
+"""The routes of history."""
 
+from contracts.values.order import is_order_id
 from functions.history.log import Log
 from functions.history.timeline import Timeline, customer, timeline
-from tidings.routes import Problem, Request, is_order_id, route
+from tidings.http.problems import Problem
+from tidings.http.requests import Request
+from tidings.http.routes import route
 
 
 class Api:
@@ -13,12 +16,12 @@ class Api:
 
     @route("GET", "/orders/{id}/timeline", Timeline, problems=(404,))
     def show(self, request: Request) -> Timeline:
-        """Shows what happened to an order, by all services, in causal order."""
+        """Show all events of an order, by all services, in causal sequence."""
         caller = request.require_caller()
         order = request.path["id"]
         events = list(self._log.events(order)) if is_order_id(order) else []
         if not events or not (caller.operator or customer(events) == caller.id):
-            # The same for an order that is another's, one that never was, and one that is only on its way here.
-            detail = "History knows of no order of yours under this id. If it was placed just now, ask again shortly."
+            # The same answer for another customer's order, an unknown order, and one whose events are not recorded yet.
+            detail = "You have no order with this id. If you have just placed it, try again shortly."
             raise Problem(404, "No such order", detail, headers={"Retry-After": "1"})
         return timeline(order, events, operator=caller.operator)

@@ -1,12 +1,12 @@
-"""The Lambda function on history's queue: it takes every event, whatever its contract."""
+"""The Lambda function on history's queue, which receives every event."""
 
 import os
 
 from functions.history.log import Log
 from functions.history.service import service
-from tidings import aws
-from tidings.consumer import any_event
+from tidings.aws import clients
+from tidings.aws.lambdas import consumer
 
-_log = Log(aws.dynamodb(), os.environ["TABLE"])
+_log = Log(clients.dynamodb(), os.environ["TABLE"])
 
-handler = aws.consumer(service, any_event, lambda _order: _log.record)
+handler = consumer(service, record=_log.record)

@@ -1,4 +1,4 @@
-"""The log of all events, in history's own table: an item an event, under its order and its id."""
+"""The log of all events in history's table: an item for each event, by its order and its id."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
-from functions.history.buckets import HOURS, SHARDS, Recording, entry, hour_of
-from tidings.clock import Clock, now, rfc3339
-from tidings.events import Event, decode
+from functions.history.buckets import HOURS, SHARDS, hour_of, log_entry
+from tidings.core.clock import Clock, now, to_rfc3339
+from tidings.core.event import Event, decode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class Log:
-    """Records events, each once, and reads those of an order."""
+    """The log as history's functions use it. It records each event once, and returns the events of an order."""
 
     def __init__(self, client: "DynamoDBClient", table: str, clock: Clock = now) -> None:
         self._client = client
@@ -25,9 +25,13 @@ class Log:
         self._hours: set[str] = set()
         self._opening = Lock()
 
-    def record(self, event: Event[str], _deadline: int) -> None:
-        """Puts the event as it came, unless it is there: the same fact has the same id, however often it comes."""
-        recorded = rfc3339(self._clock())
+    def record(self, event: Event[str]) -> None:
+        """Store an event unless it is stored: the same fact has the same id, however often it is delivered.
+
+        Args:
+            event: The event. Its data is the whole message as it was published.
+        """
+        recorded = to_rfc3339(self._clock())
         self._open(hour_of(recorded))
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
@@ -37,13 +41,13 @@ class Log:
                     "id": {"S": event.id},
                     "event": {"S": event.data},
                     "recorded": {"S": recorded},
-                    **{name: {"S": value} for name, value in entry(Recording(event, recorded)).items()},
+                    **{name: {"S": value} for name, value in log_entry(event, recorded).items()},
                 },
                 ConditionExpression="attribute_not_exists(pk)",
             )
 
     def events(self, order: str) -> Iterator[Event[Raw]]:
-        """The events of an order, by all services, in no promised order."""
+        """Iterate over an order's events of all services, unsorted."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :order",
@@ -55,9 +59,9 @@ class Log:
                 yield decode(item["event"]["S"])
 
     def _open(self, hour: str) -> None:
-        """Says how many shards the hour has, before its first event: once a process and hour, not once an event.
+        """Store an hour's number of shards before its first event, once for each process and hour.
 
-        Where processes disagree, as while a new version is deployed, the hour keeps the most.
+        If processes disagree, as during a deployment, the hour keeps the highest number.
         """
         with self._opening:
             if hour in self._hours:

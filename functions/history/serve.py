@@ -4,6 +4,7 @@ import os
 
 from functions.history.api import Api
 from functions.history.log import Log
-from tidings import aws, http
+from tidings.aws import clients
+from tidings.http.server import serve
 
-handler = http.serve(Api(Log(aws.dynamodb(), os.environ["TABLE"])))
+handler = serve(Api(Log(clients.dynamodb(), os.environ["TABLE"])))

@@ -1,14 +1,14 @@
-"""History: the record of everything that happened, and the answer to "what happened to order 123?"."""
+"""History: the log of all events, and the answer to "what happened to order 123?"."""
 
 from types import NoneType
 
-from functions.history.buckets import BUCKET, MOMENT
-from tidings.service import Index, Service
+from functions.history.buckets import BUCKET, POSITION
+from tidings.core.service import Index, Service
+from tidings.core.strategy import Log
 
 service = Service(
     name="history",
     state=NoneType,
-    subscribes_to_all=True,
-    sort_key="id",
-    indexes=(Index(partition=BUCKET, sort=MOMENT, projects=("event",)),),
+    strategy=Log(sort_key="id"),
+    indexes=(Index(partition=BUCKET, sort=POSITION, projects=("event",)),),
 )

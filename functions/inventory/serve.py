@@ -4,6 +4,7 @@ import os
 
 from functions.inventory.api import Api
 from functions.inventory.stock import Stock
-from tidings import aws, http
+from tidings.aws import clients
+from tidings.http.server import serve
 
-handler = http.serve(Api(Stock(aws.dynamodb(), os.environ["TABLE"])))
+handler = serve(Api(Stock(clients.dynamodb(), os.environ["TABLE"])))

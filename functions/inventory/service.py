@@ -1,26 +1,25 @@
-"""Inventory: puts an order's goods aside, all of them or none, and never more than there are."""
+"""Inventory: reserves an order's goods, all of them or none, and never more than are available."""
 
-from functions.inventory import reactions
-from tidings.contracts import (
-    OrderCancelled,
-    OrderDispatched,
-    OrderPlaced,
-    StockRejected,
-    StockReleased,
-    StockReserved,
-)
-from tidings.service import Batching, Service
+from contracts.inventory.stock_rejected import StockRejected
+from contracts.inventory.stock_released import StockReleased
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_placed import OrderPlaced
+from contracts.warehouse.order_dispatched import OrderDispatched
+from functions.inventory import handlers
+from tidings.core.service import Service, on
+from tidings.core.strategy import Batch, Batched
 
 service = Service(
     name="inventory",
-    state=reactions.Holding,
+    state=handlers.Holding,
     announces=(StockReserved, StockRejected, StockReleased),
-    reactions={
-        OrderPlaced: reactions.placed,
-        OrderCancelled: reactions.cancelled,
-        OrderDispatched: reactions.dispatched,
-    },
-    bets=frozenset({OrderPlaced}),
-    # With the one product that they may all ask for they fill a transaction, whose limit is 100 items.
-    batching=Batching(size=99, seconds=1, consumers=10),
+    handlers=(
+        on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(OrderCancelled, handlers.on_order_cancelled),
+        on(OrderDispatched, handlers.on_order_dispatched),
+    ),
+    # With the one product that they all may increment they fill a transaction of 100 items.
+    strategy=Batched(batch=Batch(size=99, seconds=1)),
+    concurrency=10,
 )

@@ -1,10 +1,10 @@
-"""A product's stock, in inventory's own table: what is available, and what is reserved for orders."""
+"""The stock of products, in inventory's own table."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.inventory.reactions import stock_key
-from tidings.table import ConflictError
+from functions.inventory.handlers import stock_key
+from tidings.core.ports import TransactionConflictError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Level:
-    """Units of a product; `available` and `reserved` together are on hand."""
+    """The units of a product. The available and the reserved units together are on hand."""
 
     available: int
     reserved: int
 
 
 class Stock:
-    """Reads and sets stock."""
+    """The stock of all products."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def read(self, sku: str) -> Level | None:
-        """A product's stock, or None where none was ever set."""
+        """Return a product's stock, or None if it was never set."""
         answer = self._client.get_item(TableName=self._table, Key=_key(sku), ConsistentRead=True)
         return _level(answer["Item"]) if "Item" in answer else None
 
     def set_on_hand(self, sku: str, on_hand: int) -> Level | None:
-        """Sets what is on hand, whatever is being reserved meanwhile; None where more than that is reserved."""
+        """Set the units on hand, also while others reserve. Return None if more than these are reserved."""
         try:
-            # What is reserved is subtracted by the table itself, so that no reservation in between is lost.
+            # The table itself subtracts the reserved units, so that no concurrent reservation is lost.
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(sku),
@@ -47,7 +47,7 @@ class Stock:
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
         except self._client.exceptions.TransactionConflictException as error:
-            raise ConflictError("the product is being reserved at this moment") from error
+            raise TransactionConflictError("a transaction reserves the product") from error
         return _level(answer["Attributes"])
 
 

@@ -1,32 +1,32 @@
-"""What customers ask of their points."""
+"""The routes of loyalty."""
 
 from msgspec import Struct
 
-from functions.loyalty.reactions import POINTS, LedgerEntry, balance_key
-from tidings.pages import PAGE_QUERY, Pages
-from tidings.routes import Request, route
-from tidings.table import Table
+from functions.loyalty.balances import Balances
+from functions.loyalty.handlers import PointsEntry
+from tidings.http.pagination import PAGE_QUERY, Pages
+from tidings.http.requests import Request
+from tidings.http.routes import route
 
 
 class LoyaltyView(Struct, frozen=True):
     """A customer's points, and a page of the orders that earned them, newest first."""
 
     balance: int
-    items: tuple[LedgerEntry, ...]
+    items: tuple[PointsEntry, ...]
     next: str | None
 
 
 class Api:
     """The routes of loyalty."""
 
-    def __init__(self, table: Table, pages: Pages) -> None:
-        self._table = table
+    def __init__(self, balances: Balances, pages: Pages) -> None:
+        self._balances = balances
         self._pages = pages
 
     @route("GET", "/loyalty", LoyaltyView, query=PAGE_QUERY, problems=(400,))
     def show(self, request: Request) -> LoyaltyView:
-        """Shows the caller's points, and the orders that earned them."""
+        """Show the caller's points, and the orders that earned them."""
         customer = request.require_caller().id
-        items, following = self._pages.read(customer, LedgerEntry, request, newest_first=True)
-        balance = self._table.get(balance_key(customer))
-        return LoyaltyView(int(balance[POINTS]["N"]) if balance else 0, items, following)
+        items, following = self._pages.read(customer, PointsEntry, request, newest_first=True)
+        return LoyaltyView(self._balances.read(customer), items, following)

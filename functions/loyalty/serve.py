@@ -3,7 +3,11 @@
 import os
 
 from functions.loyalty.api import Api
-from tidings import aws, http
-from tidings.pages import Pages
+from functions.loyalty.balances import Balances
+from tidings.aws import clients
+from tidings.http.pagination import Pages
+from tidings.http.server import serve
 
-handler = http.serve(Api(aws.table(), Pages(aws.dynamodb(), os.environ["TABLE"], os.environ["INDEX"])))
+_client, _table = clients.dynamodb(), os.environ["TABLE"]
+
+handler = serve(Api(Balances(_client, _table), Pages(_client, _table, os.environ["INDEX"])))

@@ -1,15 +1,20 @@
 """Loyalty: one point for every whole unit of currency that a confirmed order costs."""
 
-from functions.loyalty import reactions
-from tidings.contracts import OrderCancelled, OrderConfirmed, PointsAwarded, PointsRevoked
-from tidings.pages import OWNER, RANK, SUMMARY
-from tidings.service import Index, Service
+from contracts.loyalty.points_awarded import PointsAwarded
+from contracts.loyalty.points_revoked import PointsRevoked
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
+from functions.loyalty import handlers
+from tidings.core.service import Index, Service, on
+from tidings.http.pagination import OWNER, RANK, SUMMARY
 
 service = Service(
     name="loyalty",
-    state=reactions.Earning,
+    state=handlers.Earning,
     announces=(PointsAwarded, PointsRevoked),
-    reactions={OrderConfirmed: reactions.confirmed, OrderCancelled: reactions.cancelled},
-    bets=frozenset({OrderConfirmed}),
-    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.ledger),),
+    handlers=(
+        on(OrderConfirmed, handlers.on_order_confirmed, creates=True),
+        on(OrderCancelled, handlers.on_order_cancelled),
+    ),
+    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.points_entry),),
 )

@@ -1,22 +1,23 @@
-"""What SES reports of e-mails that it had taken, read as events that notification can react to."""
+"""The reports of SES about accepted e-mails, parsed as events that notification handles."""
 
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from contracts.values.email import EmailKind
 from functions.notification.mail import MAX_DETAIL
-from tidings.clock import millis, rfc3339
-from tidings.consumer import Parse
-from tidings.contracts import EmailKind
-from tidings.errors import PermanentError
-from tidings.events import Contract, Event
+from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.core.contract import Contract
+from tidings.core.errors import PermanentError
+from tidings.core.event import Event
+from tidings.messaging.consumer import Parse
 
 
 class EmailBounced(Contract, frozen=True, kw_only=True):
-    """SES has something to say of an e-mail. Nobody announces this on the topic: it comes from SES alone.
+    """A report of SES about an e-mail. It comes from SES only, never from the topic.
 
-    `failed` says that the e-mail was not delivered, and `bad` that the address takes none at all. A bounce that is not
+    `failed` means that the e-mail was not delivered, `bad` that the address accepts no mail. A bounce that is not
     permanent is neither: it may be an out-of-office reply.
     """
 
@@ -53,7 +54,7 @@ class _Reject(Struct):
 
 
 class _Report(Struct, rename="camel"):
-    """Amazon SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS"."""
+    """A report (Amazon SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS")."""
 
     event_type: str
     mail: _Mail
@@ -61,8 +62,8 @@ class _Report(Struct, rename="camel"):
     reject: _Reject | None = None
 
 
-class _Told(Struct):
-    """Amazon SES Developer Guide, "Monitoring Amazon SES email sending using EventBridge"."""
+class _EventBridgeEvent(Struct):
+    """An event of EventBridge with a report (Amazon SES Developer Guide, "Monitoring Amazon SES using EventBridge")."""
 
     detail: _Report
 
@@ -75,7 +76,7 @@ SES = "aws.ses"
 
 
 def with_bounces(parse: Parse) -> Parse:
-    """Reads SES's reports, and everything else as `parse` does."""
+    """Return a parser of SES's reports, which leaves everything else to `parse`."""
 
     def either(body: str) -> Event[Any]:
         try:
@@ -88,10 +89,14 @@ def with_bounces(parse: Parse) -> Parse:
 
 
 def bounce(body: str) -> Event[EmailBounced]:
-    """The event in SES's report of a bounce or a rejection; PermanentError where it is not of an e-mail of ours."""
+    """Parse SES's report of a bounce or a rejection.
+
+    Raises:
+        PermanentError: If the report is not about an e-mail of this shop.
+    """
     try:
-        report = msgspec.json.decode(body, type=_Told).detail
-        time = rfc3339(millis(report.mail.timestamp))
+        report = msgspec.json.decode(body, type=_EventBridgeEvent).detail
+        time = to_rfc3339(from_rfc3339(report.mail.timestamp))
         tags = report.mail.tags
         correlation = bytes.fromhex(tags.correlation[0]).decode()
     except (ValueError, RecursionError) as error:
@@ -104,7 +109,6 @@ def bounce(body: str) -> Event[EmailBounced]:
         dataschema=EmailBounced.schema(),
         subject=tags.order[0],
         time=time,
-        sequence=1,
         correlationid=correlation,
         traceparent=tags.trace[0],
         data=EmailBounced(

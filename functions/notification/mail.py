@@ -1,12 +1,13 @@
-"""The mail system: what notification asks of one, and SES behind it."""
+"""The mail port: its effect and its outcomes, and Amazon SES behind it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
-from functions.notification.letters import Letter, letter
-from tidings.contracts import EmailKind, OrderPlaced
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.email import EmailKind
+from functions.notification.templates import RenderedEmail, render
 
 if TYPE_CHECKING:
     from mypy_boto3_ses import SESClient
@@ -14,27 +15,15 @@ if TYPE_CHECKING:
 MAX_DETAIL = 256
 
 REJECTIONS = {"MessageRejected", "InvalidParameterValue"}
-"""How SES refuses a mail for good (Amazon SES Developer Guide, "Amazon SES API errors")."""
+"""The codes with which SES refuses an e-mail for good (Amazon SES Developer Guide, "Amazon SES API errors")."""
 
-OUR_OWN_FAULT = ("not verified", "suspended", "paused")
-"""What it says where the fault is our account's and not the customer's address: the mail goes once that is mended."""
-
-
-@dataclass(frozen=True)
-class Send:
-    """Send the customer of an order the e-mail of this kind; `detail` is what it tells beside the order."""
-
-    kind: EmailKind
-    order: str
-    placed: OrderPlaced
-    detail: str
-    correlation: str
-    traceparent: str
+ACCOUNT_ERRORS = ("not verified", "suspended", "paused")
+"""Texts with which SES says that our account is the cause, not the address. The e-mail is retried."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """The mail system has taken it, under this id."""
+    """The mail system accepted the e-mail under this id."""
 
     kind: EmailKind
     message: str
@@ -42,49 +31,72 @@ class Sent:
 
 @dataclass(frozen=True)
 class Rejected:
-    """The mail system will never take it for this address."""
+    """The mail system will never accept the e-mail for this address."""
 
     kind: EmailKind
     detail: str
 
 
 class Mailer(Protocol):
-    """A mail system. Any error of it means: try again later."""
+    """A mail system. Any error means: it is unknown whether the e-mail was sent."""
 
-    def send(self, effect: Send, letter: Letter) -> Sent | Rejected:
-        """Sends a letter, tagged so that a later bounce tells which it was."""
+    def send(self, request: "Send", email: RenderedEmail) -> Sent | Rejected:
+        """Send an e-mail, tagged so that a later bounce identifies it."""
 
 
-def perform(mailer: Mailer, effect: Send) -> Sent | Rejected:
-    """Writes the letter, and sends it."""
-    return mailer.send(effect, letter(effect.kind, effect.order, effect.placed, effect.detail))
+@dataclass(frozen=True)
+class Send:
+    """The request to send the customer of an order the e-mail of this kind.
+
+    Attributes:
+        kind: The kind of e-mail.
+        order: The order's id.
+        placed: What was ordered, with the address.
+        detail: The reason of a cancellation or the tracking of a dispatch.
+        correlation_id: The correlation id of the event that causes it.
+        traceparent: The trace context of the event that causes it.
+    """
+
+    kind: EmailKind
+    order: str
+    placed: OrderPlaced
+    detail: str
+    correlation_id: str
+    traceparent: str
+
+    def perform(self, mailer: Mailer) -> Sent | Rejected:
+        """Render the e-mail, and send it."""
+        return mailer.send(self, render(self.kind, self.order, self.placed, self.detail))
 
 
 class SesMailer:
-    """Amazon SES, by its first API: the model of the second one takes three times as long to load."""
+    """Amazon SES by its first API. The model of the second one takes three times as long to load."""
 
     def __init__(self, client: "SESClient", sender: str, configuration_set: str) -> None:
         self._client = client
         self._sender = sender
         self._configuration_set = configuration_set
 
-    def send(self, effect: Send, letter: Letter) -> Sent | Rejected:
-        """One SendEmail. Tags take letters, digits, `-` and `_` only, and so the correlation id goes as hexadecimal."""
+    def send(self, request: Send, email: RenderedEmail) -> Sent | Rejected:
+        """Send an e-mail by one SendEmail.
+
+        Tags accept letters, digits, `-` and `_` only, so the correlation id is encoded as hexadecimal.
+        """
         tags = {
-            "order": effect.order,
-            "kind": effect.kind,
-            "correlation": effect.correlation.encode().hex(),
-            "trace": effect.traceparent,
+            "order": request.order,
+            "kind": request.kind,
+            "correlation": request.correlation_id.encode().hex(),
+            "trace": request.traceparent,
         }
         try:
             answer = self._client.send_email(
                 Source=self._sender,
-                Destination={"ToAddresses": [effect.placed.email]},
+                Destination={"ToAddresses": [request.placed.email]},
                 Message={
-                    "Subject": {"Data": letter.subject, "Charset": "UTF-8"},
+                    "Subject": {"Data": email.subject, "Charset": "UTF-8"},
                     "Body": {
-                        "Text": {"Data": letter.text, "Charset": "UTF-8"},
-                        "Html": {"Data": letter.html, "Charset": "UTF-8"},
+                        "Text": {"Data": email.text, "Charset": "UTF-8"},
+                        "Html": {"Data": email.html, "Charset": "UTF-8"},
                     },
                 },
                 Tags=[{"Name": name, "Value": value} for name, value in tags.items()],
@@ -92,7 +104,7 @@ class SesMailer:
             )
         except ClientError as error:
             refusal = error.response["Error"]
-            if refusal["Code"] not in REJECTIONS or any(words in refusal["Message"] for words in OUR_OWN_FAULT):
+            if refusal["Code"] not in REJECTIONS or any(text in refusal["Message"] for text in ACCOUNT_ERRORS):
                 raise
-            return Rejected(effect.kind, refusal["Message"][:MAX_DETAIL])
-        return Sent(effect.kind, answer["MessageId"])
+            return Rejected(request.kind, refusal["Message"][:MAX_DETAIL])
+        return Sent(request.kind, answer["MessageId"])

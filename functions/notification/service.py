@@ -1,28 +1,25 @@
-"""Notification: writes to the customer, one e-mail of each kind an order."""
+"""Notification: writes to the customer, one e-mail of each kind per order."""
 
-from functions.notification import reactions
+from contracts.notification.email_failed import EmailFailed
+from contracts.notification.receipt_sent import ReceiptSent
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.warehouse.order_dispatched import OrderDispatched
+from functions.notification import handlers
 from functions.notification.bounces import EmailBounced
-from tidings.contracts import (
-    EmailFailed,
-    OrderCancelled,
-    OrderDispatched,
-    OrderPlaced,
-    PaymentCaptured,
-    ReceiptSent,
-)
-from tidings.service import Service
+from tidings.core.service import Service, on
 
 service = Service(
     name="notification",
-    state=reactions.Mailbox,
+    state=handlers.Mailbox,
     announces=(ReceiptSent, EmailFailed),
-    reactions={
-        OrderPlaced: reactions.placed,
-        PaymentCaptured: reactions.captured,
-        OrderCancelled: reactions.cancelled,
-        OrderDispatched: reactions.dispatched,
-    },
-    outside={EmailBounced: reactions.bounced},
-    bets=frozenset({OrderPlaced}),
-    acts_outside=True,
+    handlers=(
+        on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(PaymentCaptured, handlers.on_payment_captured),
+        on(OrderCancelled, handlers.on_order_cancelled),
+        on(OrderDispatched, handlers.on_order_dispatched),
+    ),
+    external_handlers=(on(EmailBounced, handlers.on_email_bounced),),
+    has_side_effects=True,
 )

@@ -1,34 +1,41 @@
-"""What the stack of notification has more than others': the mail system, and its reports of what failed."""
+"""Notification's own resources: the mail system and its reports of failed e-mails."""
 
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ses as ses
 
 from functions.notification.bounces import SES
-from infra.service import ServiceStack
+from infra.constructs.alarm import MINUTE
+from infra.shop import ShopSettings
+from infra.stacks.service import ServiceStack
 
 REPORTS = [ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.REJECT]
 
 
-def extend(stack: ServiceStack) -> None:
-    """SES by a configuration set, whose bounces and rejections reach the service's own queue."""
-    stage = stack.stage
+def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
+    """Add SES with a configuration set, whose reports of bounces and rejections reach the service's queue."""
     configuration_set = ses.ConfigurationSet(stack, "mail", configuration_set_name=stack.stack_name)
     _report_to_queue(stack, configuration_set)
     consumer = stack.functions["consumer"]
-    consumer.add_environment("SENDER", stage.sender)
+    consumer.add_environment("SENDER", settings.sender)
     consumer.add_environment("CONFIGURATION_SET", configuration_set.configuration_set_name)
-    identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(stage.sender))
-    # The emulator asks for every resource, whichever is named.
-    resources = ["*"] if stage.emulated else [identity.email_identity_arn, _arn(stack, configuration_set)]
+    identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(settings.sender))
+    # The emulator checks the action on every resource, whichever the request names.
+    resources = ["*"] if stack.stage.emulated else [identity.email_identity_arn, _arn(stack, configuration_set)]
     consumer.allow("ses:SendEmail", on=resources)
+    # SES counts by account. Counting by other dimensions costs extra.
+    sent = cloudwatch.Metric(namespace="AWS/SES", metric_name="Send", statistic="Sum", period=MINUTE)
+    stack.graphs.append(
+        cloudwatch.GraphWidget(title="Cost: the account's e-mails", left=[sent.with_(label="Send")], width=8, height=6)
+    )
 
 
 def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSet) -> None:
-    """SES has no way to a queue of its own: it tells the account's event bus, and a rule passes that on.
+    """Send the reports to the queue through the account's event bus and a rule, since SES has no target for queues.
 
-    That bus is encrypted and needs no key and no topic of ours. SES delivers to it with best effort: a report that is
-    lost means a failed e-mail that nobody hears of, never one sent twice.
+    The default bus is encrypted and needs no key and no topic. SES delivers to it with best effort: if a report is
+    lost, a failed e-mail is not announced, but no e-mail is sent twice.
     """
     bus = events.EventBus.from_event_bus_name(stack, "account-bus", "default")
     configuration_set.add_event_destination("reports", destination=ses.EventDestination.event_bus(bus), events=REPORTS)
@@ -44,7 +51,7 @@ def _report_to_queue(stack: ServiceStack, configuration_set: ses.ConfigurationSe
             },
         ),
     )
-    # The event goes as it is: what could not be delivered lies in the dead-letter queue like that too.
+    # Without an input transformer, so that the dead-letter queue keeps a report in the form that the queue receives.
     rule.add_target(targets.SqsQueue(stack.queues["queue"], dead_letter_queue=stack.queues["dlq"]))
 
 

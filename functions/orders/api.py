@@ -1,4 +1,4 @@
-"""What customers ask of orders, and what operators ask of the products."""
+"""The routes of orders and products."""
 
 import re
 from typing import Annotated
@@ -6,62 +6,69 @@ from uuid import UUID, uuid5
 
 from msgspec import Meta, Struct
 
-from functions.orders import reactions
+from contracts.orders.order_cancelled import CancellationReason
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.goods import MAX_LINES, OrderLine, Quantity, Sku
+from contracts.values.money import MAX_AMOUNT, Money
+from contracts.values.order import is_order_id
+from functions.orders import handlers
+from functions.orders.handlers import Order, Status, Summary
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
-from functions.orders.reactions import Order, Status, Summary
-from tidings.contracts import MOST, Address, CancellationReason, Money, OrderLine, OrderPlaced, Quantity, Sku
-from tidings.item import Cause, Item
-from tidings.pages import PAGE_QUERY, Pages
-from tidings.reactor import OrderReactor, Reactor
-from tidings.routes import Problem, Reply, Request, is_order_id, require_sku, route
+from tidings.core.entity import Entity
+from tidings.handling.executor import HandlerExecutor, UnitOfWork
+from tidings.http.pagination import PAGE_QUERY, Pages
+from tidings.http.problems import Problem
+from tidings.http.requests import Reply, Request
+from tidings.http.routes import route
 
 NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
-"""Under which a customer's id becomes the namespace of that customer's idempotency keys."""
+"""The namespace in which a customer's id becomes the namespace of that customer's idempotency keys."""
 
 RETRY_AFTER = {"Retry-After": "1"}
 
-PRINTED = r"[^\x00-\x1f\x7f\ufffe\uffff]"
-"""A character that XML knows and a label shows: SQS takes no others (Amazon SQS API Reference, "SendMessage")."""
+PRINTABLE = r"[^\x00-\x1f\x7f\ufffe\uffff]"
+"""A character that XML allows and a label shows. SQS refuses others (Amazon SQS API Reference, "SendMessage")."""
 
-PrintedLine = Annotated[str, Meta(min_length=1, max_length=100, pattern=rf"^(?=.*\S){PRINTED}+\Z")]
-PrintedEmail = Annotated[
+PrintableLine = Annotated[str, Meta(min_length=1, max_length=100, pattern=rf"^(?=.*\S){PRINTABLE}+\Z")]
+AsciiEmail = Annotated[
     str,
     Meta(
         max_length=254,
         pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z",
     ),
 ]
-"""An address as SES takes it: in ASCII (Amazon SES API Reference, "Destination")."""
+"""An address in ASCII, as SES requires (Amazon SES API Reference, "Destination")."""
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """So many of one product."""
+    """A quantity of one product."""
 
     sku: Sku
     quantity: Quantity
 
 
 class AddressRequest(Address, frozen=True, forbid_unknown_fields=True):
-    """Where the goods go; `country` is an ISO 3166-1 alpha-2 code."""
+    """A delivery address. `country` is an ISO 3166-1 alpha-2 code."""
 
-    name: PrintedLine
-    street: PrintedLine
-    city: PrintedLine
+    name: PrintableLine
+    street: PrintableLine
+    city: PrintableLine
 
 
 class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """An order as the customer places it: the prices are the shop's."""
+    """An order to place, without prices."""
 
-    lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=50)]
+    lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=MAX_LINES)]
     payment_method: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
-    email: PrintedEmail
+    email: AsciiEmail
     address: AddressRequest
 
 
 class OrderView(Struct, frozen=True, omit_defaults=True):
-    """An order as its customer sees it; `waiting_for` is empty once it no longer waits."""
+    """An order as its customer sees it. `waiting_for` is empty unless the order is pending."""
 
     id: str
     status: Status
@@ -87,9 +94,9 @@ class ProductPage(Struct, frozen=True):
 
 
 class Api:
-    """The routes of orders, over the reactions that decide on them, the lists and the products."""
+    """The routes of orders."""
 
-    def __init__(self, orders: Reactor[Order], pages: Pages, products: Products) -> None:
+    def __init__(self, orders: HandlerExecutor[Order], pages: Pages, products: Products) -> None:
         self._orders = orders
         self._pages = pages
         self._products = products
@@ -101,37 +108,37 @@ class Api:
         status=202,
         body=OrderRequest,
         headers={
-            "Idempotency-Key": "1 to 255 visible ASCII characters, new for each order; a repeat is answered alike."
+            "Idempotency-Key": "1 to 255 visible ASCII characters, new for each order; a repeat gets the same answer."
         },
         replies={
-            "Location": "Where the order is.",
-            "Idempotent-Replayed": "`true` where it had been placed before.",
+            "Location": "The order's path.",
+            "Idempotent-Replayed": "`true` if the order had been placed before.",
         },
         problems=(400, 413, 422),
     )
     def place(self, request: Request, body: OrderRequest) -> Reply:
-        """Places an order; the same key and request again give the same answer."""
+        """Place an order. The same key and request get the same answer again."""
         customer = request.require_caller().id
-        order = order_id(customer, _idempotency_key(request))
+        unit = self._orders.entity(order_id(customer, _idempotency_key(request)))
         try:
             _refuse_repeated_skus(body)
-            placed = _priced(customer, body, self._products.find([line.sku for line in body.lines]))
+            order = _priced(customer, body, self._products.find([line.sku for line in body.lines]))
         except Problem:
-            # Whatever has changed since, a repeat must still get its answer.
-            found = self._orders.order(order).read()
+            # A repeat gets its first answer, even if the products have changed since.
+            found = unit.read()
             if found.state is None:
                 raise
             return _replayed(found, body)
-        cause = Cause(request.correlation, request.traceparent, self._orders.clock())
-        item = self._orders.order(order).settle(lambda item, _: reactions.place(item, placed), cause, bet=True)
-        if reactions.placed(item).correlationid != request.correlation:
-            return _replayed(item, body)
-        return Reply(_first_answer(item), {"Location": f"/orders/{order}"})
+        metadata = request.metadata(self._orders.clock())
+        execution = unit.execute(lambda entity: handlers.place(entity, order), metadata, creates=True)
+        if not execution.changed:
+            return _replayed(execution.entity, body)
+        return Reply(_first_answer(execution.entity), {"Location": f"/orders/{execution.entity.key}"})
 
     @route("GET", "/orders", OrderPage, query=PAGE_QUERY, problems=(400,))
     def list_own(self, request: Request) -> OrderPage:
-        """Lists the caller's own orders, newest first."""
-        owner = reactions.customers_list(request.require_caller().id)
+        """List the caller's own orders, newest first."""
+        owner = handlers.customers_list(request.require_caller().id)
         return OrderPage(*self._pages.read(owner, Summary, request, newest_first=True))
 
     @route(
@@ -142,50 +149,50 @@ class Api:
         problems=(404,),
     )
     def show(self, request: Request) -> Reply:
-        """Shows an order: how it stands, and what it waits for."""
-        item = self._own(request).read()
-        return Reply(_view(item), RETRY_AFTER if reactions.existing(item).status == "PENDING" else {})
+        """Show an order: its status, and what it waits for."""
+        entity = self._own(request).read()
+        return Reply(_view(entity), RETRY_AFTER if handlers.existing(entity).status == "PENDING" else {})
 
     @route("POST", "/orders/{id}/cancellation", OrderView, status=202, problems=(404, 409))
     def cancel(self, request: Request) -> OrderView:
-        """Cancels an order that is not dispatched; what was paid is refunded."""
-        cause = Cause(request.correlation, request.traceparent, self._orders.clock())
-        item = self._own(request).settle(lambda item, _: reactions.cancel(item, "customer"), cause)
-        if reactions.existing(item).status == "DISPATCHED":
-            raise Problem(409, "Dispatched", "The goods have left; ask for a return instead.")
-        return _view(item)
+        """Cancel an order that is not dispatched. A payment is refunded."""
+        metadata = request.metadata(self._orders.clock())
+        execution = self._own(request).execute(handlers.cancel_for_customer, metadata)
+        if execution.rejection:
+            raise Problem(409, "Dispatched", execution.rejection.detail)
+        return _view(execution.entity)
 
     @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, problems=(400,))
     def list_products(self, request: Request) -> ProductPage:
-        """Lists the products, by SKU."""
+        """List the products, by SKU."""
         return ProductPage(*self._pages.read(PRODUCTS, Product, request))
 
     @route("GET", "/products/{sku}", Product, open=True, problems=(404, 422))
     def show_product(self, request: Request) -> Product:
-        """Shows a product."""
-        product = self._products.read(require_sku(request.path["sku"]))
+        """Show a product."""
+        product = self._products.read(request.path_parameter("sku", Sku))
         if product is None:
-            raise Problem(404, "No such product", "See /products for those that there are.", field="sku")
+            raise Problem(404, "No such product", "GET /products lists the products.", field="sku")
         return product
 
     @route("PUT", "/products/{sku}", Product, body=ProductTerms, operators=True, problems=(422,))
     def put_product(self, request: Request, body: ProductTerms) -> Product:
-        """Sets a product's name and price; orders placed before keep theirs."""
-        return self._products.put(require_sku(request.path["sku"]), body)
+        """Set a product's name and price. Orders placed before keep their price."""
+        return self._products.put(request.path_parameter("sku", Sku), body)
 
-    def _own(self, request: Request) -> OrderReactor[Order]:
-        """The order asked for, where the caller may see it: to others it does not exist."""
+    def _own(self, request: Request) -> UnitOfWork[Order]:
+        """Return the order asked for, if the caller may see it. To others it does not exist."""
         caller = request.require_caller()
-        order = self._orders.order(request.path["id"])
+        unit = self._orders.entity(request.path["id"])
         if is_order_id(request.path["id"]):
-            item = order.read()
-            if item.state and (caller.operator or reactions.placed(item).data.customer == caller.id):
-                return order
-        raise Problem(404, "No such order", "You have no order under this id; see GET /orders for those you have.")
+            entity = unit.read()
+            if entity.state and (caller.operator or handlers.placed(entity).data.customer == caller.id):
+                return unit
+        raise Problem(404, "No such order", "You have no order under this id; GET /orders lists your orders.")
 
 
 def order_id(customer: str, key: str) -> str:
-    """The id of the order that a customer places under an idempotency key: the same one for a repeat."""
+    """Return the id of the order that a customer places under an idempotency key: the same for a repeat."""
     return str(uuid5(uuid5(NAMESPACE, customer), key))
 
 
@@ -201,7 +208,7 @@ def _refuse_repeated_skus(body: OrderRequest) -> None:
     seen: set[str] = set()
     for n, line in enumerate(body.lines):
         if line.sku in seen:
-            detail = f"{line.sku} stands in an earlier line too: put them in one."
+            detail = f"An earlier line has {line.sku} too: put both into one line."
             raise Problem(422, "A SKU twice", detail, field=f"lines[{n}].sku")
         seen.add(line.sku)
 
@@ -216,8 +223,9 @@ def _priced(customer: str, body: OrderRequest, products: dict[str, Product]) -> 
         detail = f"One order is paid in one currency; these products are sold in {', '.join(sorted(currencies))}."
         raise Problem(422, "Several currencies", detail, field="lines")
     amount = sum(line.price.amount * line.quantity for line in lines)
-    if amount > MOST:
-        raise Problem(422, "Too much", f"An order may cost {MOST} minor units at most; place several.", field="lines")
+    if amount > MAX_AMOUNT:
+        detail = f"An order may cost {MAX_AMOUNT} minor units at most; place several."
+        raise Problem(422, "Too much", detail, field="lines")
     return OrderPlaced(
         customer=customer,
         lines=lines,
@@ -232,9 +240,13 @@ def _address(address: AddressRequest) -> Address:
     return Address(address.name, address.street, address.city, address.postal_code, address.country)
 
 
-def _replayed(item: Item[Order], body: OrderRequest) -> Reply:
-    """The first answer again, where the request is the same one."""
-    event = reactions.placed(item)
+def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
+    """Return the first answer again, if the request is the same.
+
+    Raises:
+        Problem: 422 if the key was used for another order.
+    """
+    event = handlers.placed(entity)
     same = (
         [(line.sku, line.quantity) for line in body.lines] == [(line.sku, line.quantity) for line in event.data.lines]
         and body.payment_method == event.data.payment_method
@@ -244,23 +256,23 @@ def _replayed(item: Item[Order], body: OrderRequest) -> Reply:
     if not same:
         detail = "Another order was placed under this key. Send a new key with a new order."
         raise Problem(422, "The key is taken", detail, field="Idempotency-Key")
-    return Reply(_first_answer(item), {"Location": f"/orders/{item.order}", "Idempotent-Replayed": "true"})
+    return Reply(_first_answer(entity), {"Location": f"/orders/{entity.key}", "Idempotent-Replayed": "true"})
 
 
-def _first_answer(item: Item[Order]) -> OrderView:
-    """What placing it answered, whatever has become of it."""
-    return _view(Item(item.order, state=Order(), events=item.events[:1]))
+def _first_answer(entity: Entity[Order]) -> OrderView:
+    """Return the answer to placing the order, whatever its status is by now."""
+    return _view(Entity(entity.key, state=Order(), outbox=entity.outbox[:1]))
 
 
-def _view(item: Item[Order]) -> OrderView:
-    event = reactions.placed(item)
-    order = reactions.existing(item)
+def _view(entity: Entity[Order]) -> OrderView:
+    event = handlers.placed(entity)
+    order = handlers.existing(entity)
     return OrderView(
-        id=item.order,
+        id=entity.key,
         status=order.status,
         lines=event.data.lines,
         total=event.data.total,
         created_at=event.time,
-        waiting_for=reactions.waiting_for(order),
+        waiting_for=handlers.waiting_for(order),
         reason=order.reason,
     )

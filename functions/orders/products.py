@@ -1,4 +1,4 @@
-"""The products that the shop sells, in orders' own table, kept in memory for a while."""
+"""The catalogue of products, in orders' own table, cached in memory for a while."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -7,26 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from tidings.contracts import Line, Money
-from tidings.pages import SUMMARY, entry
-from tidings.table import read_all
+from contracts.values.money import Money
+from contracts.values.text import Line
+from tidings.aws.dynamodb import read_all
+from tidings.core.entity import reserved_key
+from tidings.http.pagination import SUMMARY, list_entry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PRODUCTS = "products"
-"""The list of them all, by SKU."""
+"""The list of all products, by SKU."""
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one costs, in its currency's minor units (ISO 4217)."""
+    """The price of one unit, in its currency's minor units (ISO 4217)."""
 
     amount: Annotated[int, Meta(ge=0, le=10**9)]
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 
 
 class ProductTerms(Struct, frozen=True, forbid_unknown_fields=True):
-    """What an operator sets of a product."""
+    """The part of a product that an operator sets."""
 
     name: Line
     price: Price
@@ -41,7 +43,7 @@ class Product(Struct, frozen=True):
 
 
 class Products:
-    """Reads and writes products. What was read serves for `seconds` more, so that most orders read nothing."""
+    """The catalogue. A product stays cached for `seconds`, so most orders read nothing."""
 
     def __init__(
         self,
@@ -54,34 +56,34 @@ class Products:
         self._table = table
         self._seconds = seconds
         self._clock = clock
-        self._kept: dict[str, tuple[float, Product]] = {}
+        self._cached: dict[str, tuple[float, Product]] = {}
 
     def find(self, skus: Sequence[str]) -> dict[str, Product]:
-        """Those of the products that there are, by SKU; none is older than the time they are kept for."""
+        """Return those of the products that exist, by SKU. None is older than the cache's age limit."""
         now = self._clock()
-        found = {sku: kept[1] for sku in skus if (kept := self._kept.get(sku)) and kept[0] > now}
+        found = {sku: cached[1] for sku in skus if (cached := self._cached.get(sku)) and cached[0] > now}
         missing = [sku for sku in skus if sku not in found]
         if missing:
             read = self._read_all(missing)
-            self._kept.update({sku: (now + self._seconds, product) for sku, product in read.items()})
+            self._cached.update({sku: (now + self._seconds, product) for sku, product in read.items()})
             found.update(read)
         return found
 
     def read(self, sku: str) -> Product | None:
-        """A product as it is now."""
+        """Return a product as it is now, or None."""
         return self._read_all([sku]).get(sku)
 
     def put(self, sku: str, terms: ProductTerms) -> Product:
-        """Sets a product."""
+        """Set a product."""
         product = Product(sku, terms.name, Money(terms.price.amount, terms.price.currency))
         self._client.put_item(
             TableName=self._table,
             Item={
                 "pk": {"S": _key(sku)},
-                **{name: {"S": text} for name, text in entry(PRODUCTS, sku, product).items()},
+                **{name: {"S": text} for name, text in list_entry(PRODUCTS, sku, product).items()},
             },
         )
-        self._kept.pop(sku, None)
+        self._cached.pop(sku, None)
         return product
 
     def _read_all(self, skus: Iterable[str]) -> dict[str, Product]:
@@ -91,5 +93,4 @@ class Products:
 
 
 def _key(sku: str) -> str:
-    """An order's key is its id, which has no such sign."""
-    return f"product#{sku}"
+    return reserved_key("product", sku)

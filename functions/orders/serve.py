@@ -5,15 +5,16 @@ import os
 from functions.orders.api import Api
 from functions.orders.products import Products
 from functions.orders.service import service
-from tidings import aws, http
-from tidings.pages import Pages
+from tidings.aws import clients, lambdas
+from tidings.http.pagination import Pages
+from tidings.http.server import serve
 
 _table = os.environ["TABLE"]
 
-handler = http.serve(
+handler = serve(
     Api(
-        aws.reactor(service),
-        Pages(aws.dynamodb(), _table, os.environ["INDEX"]),
-        Products(aws.dynamodb(), _table, float(os.environ["PRODUCT_CACHE_SECONDS"])),
+        lambdas.executor(service),
+        Pages(clients.dynamodb(), _table, os.environ["INDEX"]),
+        Products(clients.dynamodb(), _table, float(os.environ["PRODUCT_CACHE_SECONDS"])),
     )
 )

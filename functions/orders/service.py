@@ -1,31 +1,30 @@
-"""Orders: takes orders, and decides what becomes of them on what payment, stock and the others announce."""
+"""Orders: takes orders, and decides from payment, stock and the others' events what becomes of them."""
 
-from functions.orders import pending, reactions
-from tidings.contracts import (
-    OrderCancelled,
-    OrderConfirmed,
-    OrderDispatched,
-    OrderFlagged,
-    OrderPlaced,
-    PaymentCaptured,
-    PaymentFailed,
-    StockRejected,
-    StockReserved,
-)
-from tidings.pages import OWNER, RANK, SUMMARY
-from tidings.service import Index, Service
+from contracts.fraud.order_flagged import OrderFlagged
+from contracts.inventory.stock_rejected import StockRejected
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.warehouse.order_dispatched import OrderDispatched
+from functions.orders import handlers
+from functions.orders.expiry import pending
+from tidings.core.service import Index, Service, on
+from tidings.http.pagination import OWNER, RANK, SUMMARY
 
 service = Service(
     name="orders",
-    state=reactions.Order,
+    state=handlers.Order,
     announces=(OrderPlaced, OrderConfirmed, OrderCancelled),
-    reactions={
-        PaymentCaptured: reactions.payment_captured,
-        PaymentFailed: reactions.payment_failed,
-        StockReserved: reactions.stock_reserved,
-        StockRejected: reactions.stock_rejected,
-        OrderFlagged: reactions.flagged,
-        OrderDispatched: reactions.dispatched,
-    },
-    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.listing), pending.INDEX),
+    handlers=(
+        on(PaymentCaptured, handlers.on_payment_captured),
+        on(PaymentFailed, handlers.on_payment_failed),
+        on(StockReserved, handlers.on_stock_reserved),
+        on(StockRejected, handlers.on_stock_rejected),
+        on(OrderFlagged, handlers.on_order_flagged),
+        on(OrderDispatched, handlers.on_order_dispatched),
+    ),
+    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.listing), pending.INDEX),
 )

@@ -1,40 +1,17 @@
-"""The payment gateway: what payment asks of one, and what one answers. Every call is safe to repeat."""
+"""The payment gateway port: its effects and its outcomes. Every call is safe to repeat."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from tidings.contracts import Money
+from contracts.values.money import Money
 
 UNKNOWN_METHOD = "unknown_payment_method"
-"""The code of a payment that was declined because its method is none that the gateway could charge."""
-
-
-@dataclass(frozen=True)
-class Open:
-    """Open a payment without moving money; the order is the key under which a repeat finds the same payment."""
-
-    order: str
-    amount: Money
-    method: str
-
-
-@dataclass(frozen=True)
-class Confirm:
-    """Move the money of an open payment."""
-
-    payment: str
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Undo a payment: void it where no money has moved, refund it where it has."""
-
-    payment: str
+"""The code of a payment that was declined because the gateway does not know its payment method."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The payment is open under this id; no money has moved."""
+    """The payment is open under this id. No money has moved."""
 
     payment: str
 
@@ -46,14 +23,14 @@ class Captured:
 
 @dataclass(frozen=True)
 class Declined:
-    """The money did not move and will not, for the reason that the code names: said of a confirmation, or at once."""
+    """No money moved, and none will. The code names the reason."""
 
     code: str
 
 
 @dataclass(frozen=True)
 class Voided:
-    """The payment was undone before any money had moved."""
+    """The payment was undone before any money moved."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +38,60 @@ class Refunded:
     """The payment was undone after the money had moved, and the money went back."""
 
 
-Effect = Open | Confirm | Cancel
-Outcome = Opened | Captured | Declined | Voided | Refunded
+Confirmed = Captured | Declined | Voided | Refunded
+Cancelled = Voided | Refunded
+Outcome = Opened | Confirmed
 
 
 class Gateway(Protocol):
-    """A payment gateway. RetryableError, or any error of a client's own, where it is unknown what was done."""
+    """A payment gateway.
+
+    A `RetryableError`, or any error of a client, means: it is unknown whether the call took effect.
+    """
 
     def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
-        """Opens a payment, or finds the one that was opened for the order; declines an amount that cannot be paid."""
+        """Open a payment, or find the one that was opened for the order. Decline an amount that cannot be paid."""
 
-    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
-        """Captures an open payment; what has ended is left as it is and told again."""
+    def confirm(self, payment: str) -> Confirmed:
+        """Capture an open payment. Leave a payment that has ended as it is, and return its outcome again."""
 
-    def cancel(self, payment: str) -> Voided | Refunded:
-        """Voids or refunds a payment; what was undone is left as it is and told again."""
+    def cancel(self, payment: str) -> Cancelled:
+        """Void or refund a payment. Leave a payment that was undone as it is, and return its outcome again."""
 
 
-def perform(gateway: Gateway, effect: Effect) -> Outcome:
-    """Carries out on the gateway what a decision asks for."""
-    match effect:
-        case Open(order, amount, method):
-            return gateway.open(order, amount, method)
-        case Confirm(payment):
-            return gateway.confirm(payment)
-        case Cancel(payment):
-            return gateway.cancel(payment)
+# Effects
+
+
+@dataclass(frozen=True)
+class Open:
+    """The request to open a payment without moving money. A repeat for the same order finds the same payment."""
+
+    order: str
+    amount: Money
+    method: str
+
+    def perform(self, gateway: Gateway) -> Opened | Declined:
+        """Open the payment."""
+        return gateway.open(self.order, self.amount, self.method)
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """The request to move the money of an open payment."""
+
+    payment: str
+
+    def perform(self, gateway: Gateway) -> Confirmed:
+        """Confirm the payment."""
+        return gateway.confirm(self.payment)
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """The request to undo a payment: to void it if no money has moved, else to refund it."""
+
+    payment: str
+
+    def perform(self, gateway: Gateway) -> Cancelled:
+        """Cancel the payment."""
+        return gateway.cancel(self.payment)

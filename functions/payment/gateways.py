@@ -1,4 +1,4 @@
-"""The gateway that the stage chose, put together from the function's environment."""
+"""The choice of the stage's payment gateway, from the function's environment."""
 
 import os
 
@@ -7,19 +7,23 @@ import boto3
 from functions.payment.gateway import Gateway
 from functions.payment.secret import Secret
 from functions.payment.simulated import SimulatedGateway
-from tidings import aws
+from tidings.aws import clients
 
 
 def chosen() -> Gateway:
-    """The gateway that `GATEWAY` names; ValueError where there is none of that name."""
+    """Return the gateway that `GATEWAY` names.
+
+    Raises:
+        ValueError: If no gateway has that name.
+    """
     match os.environ["GATEWAY"]:
         case "simulated":
-            return SimulatedGateway(aws.dynamodb(), os.environ["GATEWAY_TABLE"])
+            return SimulatedGateway(clients.dynamodb(), os.environ["GATEWAY_TABLE"])
         case "stripe":
-            # Stripe's library is slow to import, and only there where the stage chose it.
+            # Stripe's library is slow to import, and only deployed where the stage chose it.
             from functions.payment.stripe_gateway import API_BASE, StripeGateway
 
-            key = Secret(boto3.client("secretsmanager", config=aws.CONFIG), os.environ["STRIPE_KEY_ARN"])
+            key = Secret(boto3.client("secretsmanager", config=clients.CONFIG), os.environ["STRIPE_KEY_ARN"])
             return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE))
         case name:
             raise ValueError(f"there is no payment gateway {name!r}")

@@ -1,4 +1,4 @@
-"""A secret of Secrets Manager, remembered for a while and never shown."""
+"""A cached secret of Secrets Manager."""
 
 import threading
 import time
@@ -10,12 +10,19 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_AGE = 300.0
-"""Seconds for which a value is remembered: so long does a rotated secret's old value serve on at the most."""
+"""Number of seconds for which a value is cached. For that long a rotated secret's old value may be used."""
 
 
 @dataclass
 class Secret:
-    """A secret's text, by its name or ARN. Whatever the client raises goes on to the caller, and is not remembered."""
+    """A secret's text. An error of the client reaches the caller and is not cached.
+
+    Attributes:
+        client: The client of Secrets Manager.
+        name: The secret's name or ARN.
+        max_age: Number of seconds for which the value is cached.
+        clock: The current time in seconds.
+    """
 
     client: "SecretsManagerClient" = field(repr=False)
     name: str
@@ -26,19 +33,19 @@ class Secret:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def value(self) -> str:
-        """The secret, as it was some minutes ago at the most."""
-        # A function's threads that all find it too old wait for the first of them, and ask no more.
+        """Return the secret, not older than `max_age`."""
+        # Threads that find it too old at the same time wait for the first of them, which reads it for all.
         with self._lock:
             return self._value if self.clock() < self._until else self._fetch()
 
     def other_than(self, refused: str) -> str | None:
-        """The secret as it is now, where one that was refused has been replaced; None where it is still the same."""
+        """Return the current secret after one was refused; None if the refused one is still current."""
         with self._lock:
             value = self._value if self._value != refused else self._fetch()
         return value if value != refused else None
 
     def _fetch(self) -> str:
-        # Whoever puts it there with an editor leaves the end of a line.
+        # Editors add a newline at the end.
         self._value = self.client.get_secret_value(SecretId=self.name)["SecretString"].strip()
         self._until = self.clock() + self.max_age
         return self._value

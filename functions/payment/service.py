@@ -1,14 +1,21 @@
-"""Payment: captures an order's money once, and gives it back when the order is off."""
+"""Payment: captures an order's money once, and gives it back if the order is cancelled."""
 
-from functions.payment import reactions
-from tidings.contracts import OrderCancelled, OrderPlaced, PaymentCaptured, PaymentFailed, PaymentRefunded
-from tidings.service import Service
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_refunded import PaymentRefunded
+from functions.payment import handlers
+from tidings.core.service import Service, on
 
 service = Service(
     name="payment",
-    state=reactions.Payment,
+    state=handlers.Payment,
     announces=(PaymentCaptured, PaymentFailed, PaymentRefunded),
-    reactions={OrderPlaced: reactions.charge, OrderCancelled: reactions.cancel},
+    handlers=(
+        on(OrderPlaced, handlers.on_order_placed),
+        on(OrderCancelled, handlers.on_order_cancelled),
+    ),
     queue="fifo",
-    acts_outside=True,
+    has_side_effects=True,
 )

@@ -1,6 +1,6 @@
-"""A payment gateway for stages without a real one: it keeps its payments in a table, and moves money only there.
+"""The simulated payment gateway, for stages without a real one. It keeps payments in a table and moves no money.
 
-The payment method's id names the outcome: `pm_card_visa` succeeds, `pm_card_declined` and
+The payment method's id selects the outcome: `pm_card_visa` succeeds, `pm_card_declined` and
 `pm_card_insufficient_funds` are declined, and `pm_card_error_once` succeeds after its first confirmation failed.
 """
 
@@ -8,9 +8,9 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from contracts.values.money import Money
 from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
-from tidings.contracts import Money
-from tidings.errors import RetryableError
+from tidings.core.errors import RetryableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,9 +26,10 @@ _NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
 
 
 class SimulatedGateway:
-    """The gateway over its own table: an item a payment, with how often its money moved each way.
+    """The gateway over its own table, with an item for each payment.
 
-    `captured` and `refunded` count the movements, so that a test can tell one charge from two.
+    The attributes `captured` and `refunded` count how often the money moved each way, so that a test can tell one
+    charge from two.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
@@ -36,7 +37,7 @@ class SimulatedGateway:
         self._table = table
 
     def open(self, order: str, amount: Money, method: str) -> Opened:
-        """Puts the payment, unless the order has one."""
+        """Put a payment, unless the order has one."""
         payment = f"pay_{uuid.uuid5(_NAMESPACE, order).hex}"
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
@@ -57,7 +58,7 @@ class SimulatedGateway:
         return Opened(payment)
 
     def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
-        """Captures or declines, as the payment's method says."""
+        """Capture or decline a payment, as its method selects."""
         item = self._item(payment)
         method, status = item["method"]["S"], item["status"]["S"]
         if status != "open":
@@ -75,7 +76,7 @@ class SimulatedGateway:
         return self._move(payment, "open", "declined", counts=False)
 
     def cancel(self, payment: str) -> Voided | Refunded:
-        """Voids an open or declined payment, refunds a captured one."""
+        """Void an open or declined payment, or refund a captured one."""
         status = self._item(payment)["status"]["S"]
         if status == "captured":
             outcome = self._move(payment, "captured", "refunded", counts=True)
@@ -84,7 +85,7 @@ class SimulatedGateway:
         else:
             return Refunded() if status == "refunded" else Voided()
         if isinstance(outcome, Captured | Declined):
-            # A confirmation came between the look and the change.
+            # The payment was confirmed between the read and the update.
             return self.cancel(payment)
         return outcome
 
@@ -104,7 +105,7 @@ class SimulatedGateway:
                 ReturnValues="ALL_NEW",
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            # Another call was first: what that one did is the answer.
+            # Another call was first. Its outcome is the answer.
             return self._ended(self._item(payment))
         return self._ended(answer["Attributes"])
 

@@ -1,39 +1,44 @@
-"""What the stack of payment has more than others': a payment gateway."""
+"""Payment's own resources: those of the stage's payment gateway."""
 
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from infra import assets
-from infra.nag import acknowledge
-from infra.service import ServiceStack
-from infra.services import ROOT
-from infra.table import table
+from infra.constructs.nag import acknowledge
+from infra.constructs.table import add_table
+from infra.discovery import ROOT
+from infra.shop import ShopSettings
+from infra.stacks.service import ServiceStack
 
 STRIPE_LOCK = ROOT / "requirements-stripe.txt"
 
 
-def extend(stack: ServiceStack) -> None:
-    """The gateway that the stage chose, and no other's things."""
-    match stack.stage.gateway:
+def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
+    """Add the resources of the gateway that the settings choose.
+
+    Raises:
+        ValueError: If the gateway is unknown.
+    """
+    match settings.gateway:
         case "simulated":
-            _simulated(stack)
+            _add_simulated_gateway(stack)
         case "stripe":
-            _stripe(stack)
+            _add_stripe(stack)
         case gateway:
             raise ValueError(f"the stage {stack.stage.name} has an unknown payment gateway, {gateway!r}")
-    stack.functions["consumer"].add_environment("GATEWAY", stack.stage.gateway)
+    stack.functions["consumer"].add_environment("GATEWAY", settings.gateway)
 
 
-def _simulated(stack: ServiceStack) -> None:
-    """It keeps its payments in a table of its own."""
-    payments = table(stack, "gateway")
+def _add_simulated_gateway(stack: ServiceStack) -> None:
+    """Add the table in which the simulated gateway keeps its payments."""
+    payments = add_table(stack, "gateway")
     consumer = stack.functions["consumer"]
     consumer.add_environment("GATEWAY_TABLE", payments.table_name)
     consumer.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[payments.table_arn])
 
 
-def _stripe(stack: ServiceStack) -> None:
-    """Stripe's library in a layer, since it is four times as large as all else together; its key in a secret."""
+def _add_stripe(stack: ServiceStack) -> None:
+    """Add a layer with Stripe's library, which is larger than everything else together, and a secret with its key."""
     stage, consumer = stack.stage, stack.functions["consumer"]
     consumer.add_layers(
         lambda_.LayerVersion(
@@ -44,20 +49,20 @@ def _stripe(stack: ServiceStack) -> None:
             compatible_runtimes=[lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON)],
         )
     )
-    # Made empty, which the CDK's own construct cannot: with a password made up in its place, Stripe would refuse a
-    # key that nobody has given instead of the function saying that there is none.
+    # The secret is created empty, so that the function reports a missing key. The CDK's own construct would generate a
+    # password, which Stripe would refuse as an invalid key.
     key = secretsmanager.CfnSecret(
         stack,
         "stripe-key",
-        name=stage.named("stripe-key"),
-        description="The secret API key of the shop's account at Stripe; an operator puts it here",
+        name=stack.application.resource_name("stripe-key"),
+        description="The secret API key of the shop's Stripe account. An operator stores it here",
     )
     key.apply_removal_policy(stage.removal_policy)
     acknowledge(
         key,
         "SMG4",
-        "Stripe's keys are made and rolled in Stripe's dashboard: no function of ours can make one. The new key is put "
-        "here while Stripe still takes the old one, and the consumer reads it again within minutes.",
+        "Stripe's keys are created and rolled in Stripe's dashboard; no function can create one. An operator stores a "
+        "new key here while Stripe still accepts the old one, and the consumer reads it within minutes.",
     )
     consumer.add_environment("STRIPE_KEY_ARN", key.ref)
     consumer.allow("secretsmanager:GetSecretValue", on=[key.ref])

@@ -1,7 +1,7 @@
-"""Stripe as the payment gateway: a payment is a payment intent, kept by its id from the moment that it is opened.
+"""Stripe as the payment gateway. A payment is a payment intent, known by its id as soon as it is opened.
 
-What an intent is decides what is done with it, so that every call is safe to repeat, however long after. Stripe's
-idempotency keys only help where there is no id yet, and they hold for a day.
+Each call is decided by the intent's status at Stripe, so it may be repeated at any later time. Stripe's idempotency
+keys last for a day, and are needed only before an id is known.
 """
 
 from collections.abc import Callable
@@ -10,38 +10,35 @@ from typing import TypeVar
 
 import stripe
 
+from contracts.values.money import Money
 from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
 from functions.payment.secret import Secret
-from tidings.contracts import Money
-from tidings.errors import RetryableError
+from tidings.core.errors import RetryableError
 
 T = TypeVar("T")
 
 API_BASE = stripe.DEFAULT_API_BASE
 
 TIMEOUT = (1.0, 5.0)
-"""Seconds to connect, and to wait for an answer: opening, once more where the method is unknown, and confirming fit in
-a function's time together.
-"""
+"""Seconds to connect, and to wait for an answer. Two calls to open and one to confirm fit in a function's timeout."""
 
 RETRIES = 0
-"""What fails comes again by the queue, with a growing delay; trying twice here would outlast the function's time."""
+"""The queue retries what fails, with a growing delay. Retries here would exceed the function's timeout."""
 
 AUTHENTICATION_REQUIRED = "authentication_required"
-"""Stripe's own code for a card whose holder would have to approve the payment, and is not there to do so."""
+"""Stripe's code for a card whose holder must approve the payment."""
 
-UNSAID = {"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"}
-"""Reasons that a customer, who sees the code, must not be told (Stripe Docs, "Decline codes")."""
+CONFIDENTIAL = {"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"}
+"""Reasons that must not be shown to customers, who see the code (Stripe Docs, "Decline codes")."""
 
 GENERIC_DECLINE = "generic_decline"
 INDIVISIBLE = "indivisible_amount"
 
 CODE_LENGTH = 64
-"""Characters of a code that PaymentFailed has room for."""
+"""Maximum number of characters of a code in PaymentFailed."""
 
 UNITS = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
-"""How many of Stripe's units so many of ISO 4217's minor ones are, where they differ (Stripe Docs, "Supported
-currencies", on minor units)."""
+"""Factor and divisor from ISO 4217's minor units to Stripe's, if they differ (Stripe Docs, "Supported currencies")."""
 
 NOT_FOUND = 404
 
@@ -49,28 +46,33 @@ stripe.enable_telemetry = False
 
 
 class StripeGateway:
-    """The gateway over Stripe's API. `key` is the account's secret API key, or a restricted one.
+    """The gateway over Stripe's API.
 
-    Rate limits, lost connections and Stripe's own failures are a RetryableError. What Stripe refuses as wrong (a key
-    without permission, a disputed charge) stays the `stripe.StripeError` that it is.
+    Rate limits, lost connections and Stripe's own failures raise `RetryableError`. A request that Stripe refuses, such
+    as one with a key without permission, raises Stripe's own `StripeError`.
+
+    Args:
+        key: The account's secret API key, or a restricted one.
+        api_base: The address of Stripe's API.
+        http: The HTTP client; Stripe's own if omitted.
     """
 
     def __init__(self, key: Secret, api_base: str = API_BASE, http: stripe.HTTPClient | None = None) -> None:
         self._key = key
         self._api_base = api_base
         self._http = http or stripe.RequestsClient(timeout=TIMEOUT)
-        # The last key's client, and a replaced one's for who is still at it.
+        # Two clients: that of the current key, and that of a replaced key for threads that still use it.
         self._client = lru_cache(2)(self._make_client)
 
     def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
-        """Creates an intent and leaves it unconfirmed, keyed by the order; declines what Stripe charges nobody."""
+        """Create an unconfirmed intent, keyed by the order. Decline an amount that Stripe does not charge."""
         units = in_stripes_units(amount)
         if units is None:
             return Declined(INDIVISIBLE)
         params: stripe.params.PaymentIntentCreateParams = {
             "amount": units,
             "currency": amount.currency.lower(),
-            # By name, instead of all that the account has: the others send the customer to a page of their own.
+            # The account's other methods send the customer to another page.
             "allowed_payment_method_types": ["card"],
             "confirm": False,
             "metadata": {"order": order},
@@ -79,17 +81,17 @@ class StripeGateway:
             intent = self._create({**params, "payment_method": method}, f"{order}/open")
         except stripe.InvalidRequestError as error:
             if error.param in ("amount", "currency"):
-                # Too little, too much, or in a currency that the account does not take: no redrive will change that.
+                # The amount is too small or too large, or the account does not take its currency. A retry cannot help.
                 return Declined((error.code or GENERIC_DECLINE)[:CODE_LENGTH])
             if error.param != "payment_method" and error.http_status != NOT_FOUND:
                 raise
-            # Nothing but the method is looked up here. The customer named none that can be charged: an intent without
-            # one tells so when it is confirmed.
+            # The method is the only object that this call looks up, and it cannot be charged. An intent without a
+            # method is declined when it is confirmed.
             intent = self._create(params, f"{order}/open-without-method")
         return Opened(intent.id)
 
     def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
-        """Confirms an intent, which captures it; closes one whose customer would have to approve of it."""
+        """Confirm an intent, which captures it. Cancel one that its customer would have to approve."""
         try:
             intent = self._ask(lambda client: client.v1.payment_intents.confirm(payment))
         except stripe.CardError as error:
@@ -98,15 +100,15 @@ class StripeGateway:
             intent = self._retrieve(payment)
             if intent.status != "requires_confirmation":
                 # It was confirmed or cancelled before.
-                return self._told(intent)
+                return self._outcome(intent)
             if error.param != "payment_method":
                 raise
-            # A method that was good when the intent was opened, and has been used up or taken away since.
+            # The method was valid when the intent was opened, and is not valid any more.
             return self._close(intent, UNKNOWN_METHOD)
-        return self._told(intent)
+        return self._outcome(intent)
 
     def cancel(self, payment: str) -> Voided | Refunded:
-        """Cancels an intent that has moved nothing, refunds one that has."""
+        """Cancel an intent whose money has not moved, or refund it."""
         intent = self._retrieve(payment)
         if intent.status == "canceled":
             return Voided()
@@ -117,11 +119,11 @@ class StripeGateway:
         except stripe.InvalidRequestError:
             if self._retrieve(payment).status == intent.status:
                 raise
-            # A confirmation, or another cancellation, came between the look and the change.
+            # The intent was confirmed or cancelled between the read and this call.
             return self.cancel(payment)
         return Voided()
 
-    def _told(self, intent: stripe.PaymentIntent) -> Captured | Declined | Voided | Refunded:
+    def _outcome(self, intent: stripe.PaymentIntent) -> Captured | Declined | Voided | Refunded:
         match intent.status:
             case "succeeded":
                 return Refunded() if _is_refunded(intent) else Captured()
@@ -136,8 +138,8 @@ class StripeGateway:
                 raise RetryableError(f"the payment intent {intent.id} is {status}")
 
     def _close(self, intent: stripe.PaymentIntent, code: str) -> Declined | Refunded:
-        """Cancels an intent that Stripe leaves open, though nothing will come of it."""
-        # The reason is written first, so that a confirmation that comes again tells the same.
+        """Cancel an intent that Stripe leaves open although it cannot succeed, and decline it with this code."""
+        # The code is stored first, so that a repeated confirmation returns it again.
         self._ask(lambda client: client.v1.payment_intents.update(intent.id, {"metadata": {"declined": code}}))
         outcome = self.cancel(intent.id)
         return Declined(code) if isinstance(outcome, Voided) else outcome
@@ -165,22 +167,22 @@ class StripeGateway:
         )
 
     def _keyed(self, call: Callable[[stripe.StripeClient, str], T], key: str) -> T:
-        """Asks under a key.
+        """Make a call with an idempotency key.
 
-        A key remembers for a day that Stripe failed, too (Stripe API Reference, "Idempotent requests"). What it tells
-        again, a second key gets past: at the worst that opens an intent more, which moves nothing, and no charge is
-        ever refunded twice.
+        Stripe replays its own failure for a day, too (Stripe API Reference, "Idempotent requests"). After a replayed
+        failure a second key is used. At worst that opens another intent, which moves no money; Stripe refunds no
+        charge twice.
         """
         try:
             return self._ask(lambda client: call(client, key))
         except RetryableError as error:
             cause = error.__cause__
-            if not isinstance(cause, stripe.APIError) or not _is_told_again(cause):
+            if not isinstance(cause, stripe.APIError) or not _is_replayed(cause):
                 raise
         return self._ask(lambda client: call(client, f"{key}/again"))
 
     def _ask(self, call: Callable[[stripe.StripeClient], T]) -> T:
-        """Makes a call; with the key as it is by now, where the remembered one was refused."""
+        """Make a call. If the cached API key is refused, repeat it with the current one."""
         key = self._key.value()
         try:
             try:
@@ -200,7 +202,7 @@ class StripeGateway:
 
 
 def in_stripes_units(money: Money) -> int | None:
-    """An amount as Stripe counts it; None where it has a fraction that Stripe does not have."""
+    """Return an amount in Stripe's units; None if it is not a whole number of them."""
     factor, divisor = UNITS.get(money.currency, (1, 1))
     amount, rest = divmod(money.amount * factor, divisor)
     return None if rest else amount
@@ -211,13 +213,13 @@ def _is_refunded(intent: stripe.PaymentIntent) -> bool:
     return isinstance(charge, stripe.Charge) and charge.refunded
 
 
-def _is_told_again(error: stripe.StripeError) -> bool:
+def _is_replayed(error: stripe.StripeError) -> bool:
     return (error.headers or {}).get("idempotent-replayed") == "true"
 
 
 def _code(error: object) -> str:
-    """Why an intent was declined; without an error nothing was ever tried, for it has no method to try."""
+    """Return the code of a decline. An intent without an error was never tried, because it has no method."""
     if error is None:
         return UNKNOWN_METHOD
     code = getattr(error, "decline_code", None) or getattr(error, "code", None) or GENERIC_DECLINE
-    return GENERIC_DECLINE if code in UNSAID else str(code)[:CODE_LENGTH]
+    return GENERIC_DECLINE if code in CONFIDENTIAL else str(code)[:CODE_LENGTH]

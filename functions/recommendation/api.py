@@ -1,33 +1,35 @@
-"""What anyone may ask of recommendation."""
+"""The routes of recommendation."""
 
 from collections.abc import Callable
 
 from msgspec import Struct
 
-from functions.recommendation.partners import Partner, Partners
-from tidings.pages import limit_of
-from tidings.routes import Request, require_sku, route
+from contracts.values.goods import Sku
+from functions.recommendation.bought_together import BoughtTogether, BoughtTogetherIndex
+from tidings.http.pagination import limit_of
+from tidings.http.requests import Request
+from tidings.http.routes import route
 
-MOST = 20
-UNLESS_TOLD = 10
+MAX_LIMIT = 20
+DEFAULT_LIMIT = 10
 
 
 class Recommendations(Struct, frozen=True, omit_defaults=True):
-    """What was bought together with a product, most often first.
+    """The products bought with a product, most often first.
 
-    `rebuilding` says that this is being counted anew, and is not complete yet.
+    `rebuilding` means that they are being counted anew and are incomplete.
     """
 
     sku: str
-    items: tuple[Partner, ...]
+    items: tuple[BoughtTogether, ...]
     rebuilding: bool = False
 
 
 class Api:
     """The routes of recommendation."""
 
-    def __init__(self, partners: Partners, is_rebuilding: Callable[[], bool]) -> None:
-        self._partners = partners
+    def __init__(self, index: BoughtTogetherIndex, is_rebuilding: Callable[[], bool]) -> None:
+        self._index = index
         self._is_rebuilding = is_rebuilding
 
     @route(
@@ -35,12 +37,11 @@ class Api:
         "/recommendations/{sku}",
         Recommendations,
         open=True,
-        query={"limit": f"How many to show, 1 to {MOST}; {UNLESS_TOLD} unless told."},
+        query={"limit": f"Maximum number of products, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} by default."},
         problems=(400, 422),
     )
     def show(self, request: Request) -> Recommendations:
-        """Shows what is bought together with a product; nothing where nothing was yet."""
-        sku = require_sku(request.path["sku"])
-        return Recommendations(
-            sku, self._partners.top(sku, limit_of(request, unless_told=UNLESS_TOLD, most=MOST)), self._is_rebuilding()
-        )
+        """Show the products that are bought with a product."""
+        sku = request.path_parameter("sku", Sku)
+        items = self._index.top(sku, limit_of(request, default=DEFAULT_LIMIT, maximum=MAX_LIMIT))
+        return Recommendations(sku, items, self._is_rebuilding())

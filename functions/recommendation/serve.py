@@ -3,15 +3,16 @@
 import os
 
 from functions.recommendation.api import Api
-from functions.recommendation.partners import Partners
-from tidings import aws, http
-from tidings.rebuilding import is_rebuilding
+from functions.recommendation.bought_together import BoughtTogetherIndex
+from tidings.aws import clients
+from tidings.aws.dynamodb import is_rebuilding
+from tidings.http.server import serve
 
 _table = os.environ["TABLE"]
 
-handler = http.serve(
+handler = serve(
     Api(
-        Partners(aws.dynamodb(), _table, os.environ["INDEX"]),
-        lambda: is_rebuilding(aws.dynamodb(), _table),
+        BoughtTogetherIndex(clients.dynamodb(), _table, os.environ["INDEX"]),
+        lambda: is_rebuilding(clients.dynamodb(), _table),
     )
 )

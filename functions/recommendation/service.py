@@ -1,18 +1,20 @@
-"""Recommendation: what is bought together."""
+"""Recommendation: products that are frequently bought together."""
 
-from functions.recommendation import reactions
-from tidings.contracts import OrderConfirmed
-from tidings.ledger import SORT_KEY
-from tidings.service import Batching, Index, Service
+from contracts.orders.order_confirmed import OrderConfirmed
+from functions.recommendation import handlers
+from tidings.core.service import Index, Service, on
+from tidings.core.strategy import Batch, Projection
 
 service = Service(
     name="recommendation",
-    state=reactions.Basket,
-    reactions={OrderConfirmed: reactions.confirmed},
-    bets=frozenset({OrderConfirmed}),
-    sort_key=SORT_KEY,
-    indexes=(Index(partition="pk", sort=reactions.RANK, numeric=True),),
-    # Two consumers that count the same pair stand in each other's way, since pairs are not sharded: few large batches
-    # count more in a second than many small ones.
-    batching=Batching(size=100, seconds=5, consumers=2),
+    state=handlers.Basket,
+    handlers=(on(OrderConfirmed, handlers.on_order_confirmed, creates=True),),
+    strategy=Projection(
+        contribution=handlers.contribution, start=handlers.tie_breaker, batch=Batch(size=100, seconds=5)
+    ),
+    # Consumers that count the same pair conflict, because pairs are not sharded: few large batches count more pairs a
+    # second than many small ones.
+    concurrency=2,
+    rebuildable=True,
+    indexes=(Index(partition="pk", sort=handlers.RANK, numeric=True),),
 )

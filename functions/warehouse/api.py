@@ -1,22 +1,26 @@
-"""What the warehouse's people see and do."""
+"""The routes of the warehouse."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from functions.warehouse import reactions
-from functions.warehouse.reactions import TO_PICK, Shipment, Status, ToPick
-from tidings.contracts import Units
-from tidings.item import Cause, Item
-from tidings.pages import PAGE_QUERY, Pages
-from tidings.reactor import Reactor
-from tidings.routes import Problem, Request, is_order_id, route
+from contracts.values.goods import Units
+from contracts.values.order import is_order_id
+from functions.warehouse import handlers
+from functions.warehouse.handlers import TO_PICK, Shipment, Status, ToPick
+from tidings.core.decisions import Reject
+from tidings.core.entity import Entity
+from tidings.handling.executor import HandlerExecutor
+from tidings.http.pagination import PAGE_QUERY, Pages
+from tidings.http.problems import Problem
+from tidings.http.requests import Request
+from tidings.http.routes import route
 
 Tracking = Annotated[str, Meta(max_length=64, pattern=r"^[\x20-\x7e]*\Z")]
 
 
 class DispatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the goods can be followed on their way, where the carrier says."""
+    """The carrier's tracking code, if there is one."""
 
     tracking: Tracking = ""
 
@@ -31,7 +35,7 @@ class ShipmentView(Struct, frozen=True):
 
 
 class ShipmentPage(Struct, frozen=True):
-    """A page of what is to be picked, oldest first."""
+    """A page of the shipments to pick, oldest first."""
 
     items: tuple[ToPick, ...]
     next: str | None
@@ -40,13 +44,13 @@ class ShipmentPage(Struct, frozen=True):
 class Api:
     """The routes of the warehouse."""
 
-    def __init__(self, shipments: Reactor[Shipment], pages: Pages) -> None:
+    def __init__(self, shipments: HandlerExecutor[Shipment], pages: Pages) -> None:
         self._shipments = shipments
         self._pages = pages
 
     @route("GET", "/shipments", ShipmentPage, operators=True, query=PAGE_QUERY, problems=(400,))
     def list_to_pick(self, request: Request) -> ShipmentPage:
-        """Lists what is to be picked, oldest first."""
+        """List the shipments to pick, oldest first."""
         return ShipmentPage(*self._pages.read(TO_PICK, ToPick, request))
 
     @route(
@@ -59,25 +63,22 @@ class Api:
         problems=(404, 409, 422),
     )
     def dispatch(self, request: Request, body: DispatchRequest) -> ShipmentView:
-        """Says that an order's goods have left; saying it twice is saying it once."""
+        """Record that an order's goods have left. A repeat changes nothing."""
         if not is_order_id(request.path["id"]):
-            raise _unknown()
-        cause = Cause(request.correlation, request.traceparent, self._shipments.clock())
-        shipment = self._shipments.order(request.path["id"])
-        item = shipment.settle(lambda item, _: reactions.dispatch(item, body.tracking), cause)
-        return _view(item)
+            raise Problem(404, "No such shipment", "A shipment has the id of its order, which is a UUID.")
+        execution = self._shipments.entity(request.path["id"]).execute(
+            lambda entity: handlers.dispatch(entity, body.tracking), request.metadata(self._shipments.clock())
+        )
+        match execution.rejection:
+            case Reject("unknown", detail):
+                raise Problem(404, "No such shipment", detail)
+            case Reject(_, detail):
+                raise Problem(409, "Cancelled", detail)
+        return _view(execution.entity)
 
 
-def _view(item: Item[Shipment]) -> ShipmentView:
-    shipment = item.state
+def _view(entity: Entity[Shipment]) -> ShipmentView:
+    shipment = entity.state
     if shipment is None:
-        raise _unknown()
-    if shipment.status in ("cancelled", "returning"):
-        raise Problem(409, "Cancelled", "The order is off; leave its goods where they are, or take them back.")
-    return ShipmentView(item.order, shipment.status, shipment.lines, shipment.tracking)
-
-
-def _unknown() -> Problem:
-    return Problem(
-        404, "No such shipment", "No confirmed order has this id; GET /shipments lists what is to be picked."
-    )
+        raise LookupError(f"{entity.key} has no shipment")
+    return ShipmentView(entity.key, shipment.status, shipment.lines, shipment.tracking)

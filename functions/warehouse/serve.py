@@ -4,7 +4,10 @@ import os
 
 from functions.warehouse.api import Api
 from functions.warehouse.service import service
-from tidings import aws, http
-from tidings.pages import Pages
+from tidings.aws import clients, lambdas
+from tidings.http.pagination import Pages
+from tidings.http.server import serve
 
-handler = http.serve(Api(aws.reactor(service), Pages(aws.dynamodb(), os.environ["TABLE"], os.environ["INDEX"])))
+_pages = Pages(clients.dynamodb(), os.environ["TABLE"], os.environ["INDEX"])
+
+handler = serve(Api(lambdas.executor(service), _pages))

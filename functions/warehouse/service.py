@@ -1,16 +1,21 @@
-"""Warehouse: picks what is confirmed, sends it off, and asks for it back where the order was off by then."""
+"""Warehouse: picks confirmed orders, dispatches them, and asks for the goods back if an order was cancelled."""
 
-from functions.warehouse import reactions
-from tidings.contracts import OrderCancelled, OrderConfirmed, OrderDispatched, ReturnRequested
-from tidings.pages import OWNER, RANK, SUMMARY
-from tidings.service import Index, Service
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.warehouse.order_dispatched import OrderDispatched
+from contracts.warehouse.return_requested import ReturnRequested
+from functions.warehouse import handlers
+from tidings.core.service import Index, Service, on
+from tidings.http.pagination import OWNER, RANK, SUMMARY
 
 service = Service(
     name="warehouse",
-    state=reactions.Shipment,
+    state=handlers.Shipment,
     announces=(OrderDispatched, ReturnRequested),
-    reactions={OrderConfirmed: reactions.confirmed, OrderCancelled: reactions.cancelled},
-    bets=frozenset({OrderConfirmed}),
+    handlers=(
+        on(OrderConfirmed, handlers.on_order_confirmed, creates=True),
+        on(OrderCancelled, handlers.on_order_cancelled),
+    ),
     queue="fifo",
-    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=reactions.to_pick),),
+    indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.to_pick),),
 )

@@ -1,11 +1,12 @@
-"""What the e-mails say, as text and as HTML."""
+"""The templates of the e-mails, as text and as HTML."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from tidings.contracts import EmailKind, Money, OrderPlaced
-from tidings.money import written
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.email import EmailKind
+from contracts.values.money import Money, format_money
 
 SUBJECTS: dict[EmailKind, str] = {
     "receipt": "Your receipt for order {order}",
@@ -15,7 +16,7 @@ SUBJECTS: dict[EmailKind, str] = {
 
 OPENINGS: dict[EmailKind, str] = {
     "receipt": "thank you for your order. We have received your payment of {total}.",
-    "cancellation": "your order is cancelled: {detail}. What you have paid for it is refunded.",
+    "cancellation": "your order is cancelled: {detail}. Your payment for it is refunded.",
     "dispatch": "your goods have left our warehouse.{detail}",
 }
 
@@ -29,21 +30,21 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Letter:
-    """An e-mail's subject and its body in both forms."""
+class RenderedEmail:
+    """An e-mail's subject, and its body as text and as HTML."""
 
     subject: str
     text: str
     html: str
 
 
-def letter(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> Letter:
-    """The e-mail of a kind about an order; `detail` is the reason of a cancellation, the tracking of a dispatch."""
-    told = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
-    opening = OPENINGS[kind].format(total=written(placed.total), detail=told)
-    rows = [(f"{line.quantity} x {line.sku}", written(_times(line.price, line.quantity))) for line in placed.lines]
-    rows.append(("Total", written(placed.total)))
-    return Letter(
+def render(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> RenderedEmail:
+    """Render an e-mail about an order. `detail` is the reason of a cancellation or the tracking of a dispatch."""
+    added = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
+    opening = OPENINGS[kind].format(total=format_money(placed.total), detail=added)
+    rows = [(f"{line.quantity} x {line.sku}", format_money(_times(line.price, line.quantity))) for line in placed.lines]
+    rows.append(("Total", format_money(placed.total)))
+    return RenderedEmail(
         subject=SUBJECTS[kind].format(order=order),
         text=_text(placed.address.name, opening, order, rows),
         html=_html(placed.address.name, opening, order, rows),

@@ -1,0 +1,124 @@
+"""The public client of history: the event log, as operators' commands read it."""
+
+import heapq
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from functions.history.buckets import BUCKET, HOURS, POSITION, buckets, hour_of
+from tidings.core.event import decode
+from tidings.recovery import LoggedEvent, RecoveryError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef, QueryOutputTypeDef
+
+
+@dataclass(frozen=True)
+class HistoryClient:
+    """The event log, read a page of each shard at a time. It implements `tidings.recovery.EventLog`.
+
+    The index lags behind the table by moments. A reader of the latest events waits for it first.
+
+    Attributes:
+        client: The client.
+        table: The name of history's table.
+        table_id: The id of history's table, which changes when the table is created again.
+        index: The name of the index by the time recorded.
+        threads: Reads the first pages of an hour's shards in parallel.
+    """
+
+    client: "DynamoDBClient"
+    table: str
+    table_id: str
+    index: str
+    threads: Executor
+
+    @classmethod
+    def connect(cls, client: "DynamoDBClient", table: str, threads: Executor) -> "HistoryClient":
+        """Return the client of a deployed table.
+
+        Raises:
+            RecoveryError: If the table has no index that can be read.
+        """
+        found = client.describe_table(TableName=table)["Table"]
+        for index in found.get("GlobalSecondaryIndexes", []):
+            if index.get("IndexStatus", "ACTIVE") == "ACTIVE":
+                return cls(client, table, found.get("TableId", ""), index["IndexName"], threads)
+        raise RecoveryError(f"the table {table} has no index yet; deploy history, and wait until the index is active")
+
+    def read(self, start: str, end: str) -> Iterator[LoggedEvent]:
+        """Iterate over the events recorded from `start` on and before `end`, sorted by position.
+
+        Only the hours in which an event was recorded are queried. One page of each shard is in memory.
+        """
+        for hour, shards in self._hours(start, end):
+            queries = [self._shard_query(name, start, end) for name in buckets(hour, shards)]
+            pages = self.threads.map(lambda query: self.client.query(**query), queries)
+            yield from heapq.merge(
+                *(self._shard_events(query, page) for query, page in zip(queries, pages, strict=True)),
+                key=attrgetter("position"),
+            )
+
+    def read_entity(self, subject: str) -> list[LoggedEvent]:
+        """Return all events of an order, sorted by (time, id)."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="pk = :order",
+            ExpressionAttributeValues={":order": {"S": subject}},
+            ConsistentRead=True,
+        )
+        found = [_decode(item) for page in pages for item in page["Items"]]
+        return sorted(found, key=lambda logged: (logged.event.time, logged.event.id))
+
+    def beginning(self) -> str | None:
+        """Return the start of the first hour in which an event was recorded; None if the log is empty."""
+        first = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="pk = :hours",
+            ExpressionAttributeValues={":hours": {"S": HOURS}},
+            ConsistentRead=True,
+            Limit=1,
+        )["Items"]
+        return f"{first[0]['id']['S']}:00:00.000Z" if first else None
+
+    def _hours(self, start: str, end: str) -> Iterator[tuple[str, int]]:
+        """Iterate over the hours in which an event was recorded, each with its number of shards."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="pk = :hours AND id BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":hours": {"S": HOURS},
+                ":first": {"S": hour_of(start)},
+                ":last": {"S": hour_of(end)},
+            },
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield item["id"]["S"], int(item["shards"]["N"])
+
+    def _shard_query(self, bucket: str, start: str, end: str) -> "QueryInputTypeDef":
+        return {
+            "TableName": self.table,
+            "IndexName": self.index,
+            # BETWEEN includes its end, but no event's position is a bare time.
+            "KeyConditionExpression": "#bucket = :bucket AND #position BETWEEN :start AND :end",
+            "ExpressionAttributeNames": {"#bucket": BUCKET, "#position": POSITION},
+            "ExpressionAttributeValues": {":bucket": {"S": bucket}, ":start": {"S": start}, ":end": {"S": end}},
+        }
+
+    def _shard_events(self, query: "QueryInputTypeDef", page: "QueryOutputTypeDef") -> Iterator[LoggedEvent]:
+        """Iterate over a shard's events, given its first page."""
+        while True:
+            yield from map(_decode, page["Items"])
+            if not (last := page.get("LastEvaluatedKey")):
+                return
+            page = self.client.query(**query | {"ExclusiveStartKey": last})
+
+
+def _decode(item: "Mapping[str, AttributeValueTypeDef]") -> LoggedEvent:
+    body = item["event"]["S"]
+    return LoggedEvent(item[POSITION]["S"], body, decode(body))

@@ -1,0 +1,1 @@
+"""Expiry: cancels orders that have been pending for too long."""

@@ -1,0 +1,32 @@
+"""The Lambda function that runs the expiry job, on a schedule or when an operator asks."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from functions.orders.expiry.job import ExpiryJob
+from functions.orders.expiry.pending import PendingOrders
+from functions.orders.service import service
+from tidings.aws import clients, lambdas
+from tidings.core import clock
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_pending = PendingOrders(clients.dynamodb(), os.environ["TABLE"], os.environ["PENDING_INDEX"])
+_limit = float(os.environ["PENDING_LIMIT_SECONDS"])
+_metrics = lambdas.metrics()
+_job = ExpiryJob(lambdas.executor(service), ThreadPoolExecutor(clients.WORKERS))
+
+
+def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """Cancel the orders older than the stage's limit, or than the event's `older_than` in seconds."""
+    # The other half of the time remains for orders that were begun.
+    deadline = clock.now() + context.get_remaining_time_in_millis() // 2
+    report = _job.run(_pending.oldest_first(), event.get("older_than", _limit), deadline)
+    _metrics.emit({"OrdersExpired": report.cancelled, "ExpiryFailed": report.failed}, {"OldestPending": report.oldest})
+    answer: dict[str, Any] = msgspec.to_builtins(report)
+    return answer

@@ -1,0 +1,87 @@
+"""The expiry job: cancels the orders that have been pending for too long."""
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import chain, islice, takewhile
+from typing import Literal
+
+from msgspec import Struct
+
+from functions.orders import handlers
+from functions.orders.expiry.pending import PendingOrder
+from functions.orders.handlers import Order
+from tidings.core.clock import to_rfc3339
+from tidings.core.entity import MessageMetadata
+from tidings.handling.executor import HandlerExecutor
+from tidings.observability.log import logger
+
+Outcome = Literal["cancelled", "ended", "failed"]
+
+CHUNK = 50
+"""Orders that are begun before the job looks at the clock again."""
+
+
+class ExpiryReport(Struct, frozen=True):
+    """The outcome of one run.
+
+    Attributes:
+        cancelled: Number of cancelled orders.
+        failed: Number of orders that could not be cancelled.
+        finished: Whether every expired order was tried.
+        oldest: The age in seconds of the oldest pending order that the run found; 0 if there was none.
+    """
+
+    cancelled: int
+    failed: int
+    finished: bool
+    oldest: float
+
+
+@dataclass(frozen=True)
+class ExpiryJob:
+    """The job. It cancels orders by the same write as any handler, so concurrent runs and confirmations do no harm."""
+
+    orders: HandlerExecutor[Order]
+    threads: Executor
+
+    def run(self, pending: Iterable[PendingOrder], older_than: float, deadline: int) -> ExpiryReport:
+        """Cancel the orders that have been pending for too long.
+
+        Args:
+            pending: The pending orders, oldest first.
+            older_than: The minimum age in seconds.
+            deadline: When to stop beginning orders, in milliseconds since 1970. The next run takes the rest.
+        """
+        found = iter(pending)
+        oldest = next(found, None)
+        if oldest is None:
+            return ExpiryReport(0, 0, finished=True, oldest=0)
+        start = self.orders.clock()
+        expired = takewhile(lambda order: start - order.since > older_than * 1000, chain([oldest], found))
+        outcomes: Counter[Outcome] = Counter()
+        finished = False
+        while not finished and self.orders.clock() < deadline:
+            chunk = list(islice(expired, CHUNK))
+            outcomes.update(self.threads.map(self._expire, chunk))
+            finished = len(chunk) < CHUNK
+        age = (start - oldest.since) / 1000
+        return ExpiryReport(outcomes["cancelled"], outcomes["failed"], finished, age)
+
+    def _expire(self, pending: PendingOrder) -> Outcome:
+        fields = {"order_id": pending.order, "pending_since": to_rfc3339(pending.since)}
+        try:
+            cancelled = self._cancel(pending.order)
+        except Exception:
+            logger.exception("an order could not be expired", extra=fields)
+            return "failed"
+        logger.info("an order expired" if cancelled else "an order ended before it expired", extra=fields)
+        return "cancelled" if cancelled else "ended"
+
+    def _cancel(self, order: str) -> bool:
+        """Cancel one order if it is still pending, as another effect of the request that placed it."""
+        unit = self.orders.entity(order)
+        placed = handlers.placed(unit.read())
+        metadata = MessageMetadata(placed.correlationid, placed.traceparent, self.orders.clock())
+        return unit.execute(handlers.expire, metadata).changed
