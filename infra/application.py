@@ -1,29 +1,42 @@
-"""The whole of Tidings in one stage: the bus, the API, and a stack for each service."""
+"""An application: what its folders, its stage and its texts make of the shared constructs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from aws_cdk import App, Tags
-
-from infra import nag
-from infra.alarms import AlarmStack, watch
-from infra.api import ApiStack
-from infra.bus import BusStack
-from infra.dashboard import MonitoringStack
-from infra.service import ServiceStack
-from infra.services import Found
+from infra.discovery import ServiceFolder
 from infra.stages import Stage
+from tidings.core.contract import Contract
 
 
-def build(app: App, stage: Stage, services: Sequence[Found]) -> None:
-    """Puts the stage's stacks into the app; real stages must pass cdk-nag at synthesis."""
-    told = AlarmStack(app, stage)
-    bus = BusStack(app, stage)
-    api = ApiStack(app, stage, services)
-    stacks = [ServiceStack(app, stage, found, bus, api) for found in services]
-    for stack in (bus, api, *stacks):
-        watch(stack, told)
-    MonitoringStack(app, stage, told, api, stacks)
-    Tags.of(app).add("application", "tidings")
-    Tags.of(app).add("stage", stage.name)
-    if not stage.emulated:
-        nag.check(app)
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """Services that share a topic and an HTTP API, in one stage.
+
+    Attributes:
+        name: The first part of the names of all its resources: `helpdesk-dev-desk`.
+        title: Its name for readers.
+        description: What it is, in one sentence.
+        stage: The stage.
+        services: Its services; see `discover_services`.
+        contracts: The contracts of all its events; see `discover_contracts`.
+        operators: What the members of the group `operators` may do.
+        highlights: The event types that the dashboard shows first.
+        alarm_addresses: The e-mail addresses that are notified of alarms, once each has confirmed.
+        settings: The application's own settings in this stage. Each service's `add_resources` receives them.
+    """
+
+    name: str = "tidings"
+    title: str
+    description: str
+    stage: Stage
+    services: Sequence[ServiceFolder]
+    contracts: Sequence[type[Contract]]
+    operators: str = "May use the operators' routes"
+    highlights: tuple[str, ...] = ()
+    alarm_addresses: tuple[str, ...] = ()
+    settings: Any = None
+
+    def resource_name(self, *parts: str) -> str:
+        """Return the name of a resource in this stage: `helpdesk-dev-desk`."""
+        return "-".join((self.name, self.stage.name, *parts))

@@ -1,64 +1,76 @@
-"""What Lambda is given: folders under `.build`, named for what they are made of, made once and without Docker."""
+"""The code of Lambda functions and layers, as folders below `.build`.
+
+A folder's name is the digest of its contents, and a folder is built once. Docker is not needed.
+"""
 
 import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from uv import find_uv_bin
 
-from infra.services import ROOT
+from infra.contract_imports import imported_contracts
+from infra.discovery import ROOT, ServiceFolder
 from infra.stages import Stage
 
 BUILD = ROOT / ".build"
-RUNTIME = ROOT / "tidings"
+LIBRARY = ROOT / "tidings"
 LOCK = ROOT / "requirements-layer.txt"
-DOCUMENT_HANDLER = ROOT / "infra" / "document" / "handler.py"
-NOT_DEPLOYED = ("__pycache__", "stack.py")
+OPENAPI_FUNCTION = ROOT / "infra" / "openapi" / "function.py"
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+
+Files = Mapping[str, bytes]
+"""Contents of files, by their path in the asset."""
 
 
 def layer(stage: Stage) -> Path:
-    """The runtime `tidings` and the packages that it needs, for the stage's Python and processor."""
-    return _layer("layer", stage, LOCK, RUNTIME)
+    """Return the folder of the layer with the library and its packages, for the stage's Python and processor."""
+    return _layer("layer", stage, LOCK, _read(LIBRARY, _files(LIBRARY, "testing"), prefix="python/tidings/"))
 
 
 def packages(stage: Stage, lock: Path) -> Path:
-    """The packages that a lock pins, for one service's own layer."""
-    return _layer(lock.stem, stage, lock)
+    """Return the folder of a layer with the packages that a lock pins."""
+    return _layer(lock.stem, stage, lock, {})
 
 
-def code(service: Path) -> Path:
-    """A service's folder, under the same importable name as here: `functions.<name>`."""
-    place = service.relative_to(ROOT)
-    return _made_once(str(place), _files(service), lambda folder: _copy(service, folder / place))
+def service_code(service: ServiceFolder) -> Path:
+    """Return the folder of a service's code: its own folder, and the contracts that it imports.
+
+    Both are importable under the same names as in the project.
+    """
+    sources = _files(service.folder, "stack.py")
+    contracts = imported_contracts(sources, service.contracts)
+    return _build_once(service.package, _read(ROOT, [*sources, *contracts]))
 
 
-def document(text: str) -> Path:
-    """The API's document, and the handler that serves it."""
-
-    def fill(folder: Path) -> None:
-        shutil.copy(DOCUMENT_HANDLER, folder)
-        (folder / "openapi.json").write_text(text)
-
-    return _made_once("document", [DOCUMENT_HANDLER], fill, text)
+def openapi_function(document: str) -> Path:
+    """Return the folder of the function that returns the OpenAPI document."""
+    files = {OPENAPI_FUNCTION.name: OPENAPI_FUNCTION.read_bytes(), "openapi.json": document.encode()}
+    return _build_once("openapi", files)
 
 
-def _layer(kind: str, stage: Stage, lock: Path, *modules: Path) -> Path:
-    """The packages that a lock pins and some of our own, as Lambda wants a layer of Python."""
-    # The emulator's machine may be no Linux: uv then takes the wheels of the machine that it runs on itself.
+def _files(folder: Path, *excluded: str) -> list[Path]:
+    """Return a folder's files, without bytecode and without what is excluded at its top level."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and path.relative_to(folder).parts[0] not in excluded
+    ]
+
+
+def _read(root: Path, files: Iterable[Path], prefix: str = "") -> Files:
+    return {f"{prefix}{file.relative_to(root).as_posix()}": file.read_bytes() for file in files}
+
+
+def _layer(name: str, stage: Stage, lock: Path, files: Files) -> Path:
+    # The emulator's machine may not run Linux. Without a platform uv chooses the wheels of the machine that it runs on.
     platform = [] if stage.emulated else ["--python-platform", PLATFORMS[stage.machine]]
     options = [*platform, "--python-version", stage.python]
-
-    def fill(folder: Path) -> None:
-        for module in modules:
-            _copy(module, folder / "python" / module.name)
-        _install(folder / "python", lock, options)
-
-    sources = [file for module in modules for file in _files(module)]
-    return _made_once(kind, [*sources, lock], fill, *options, stage.machine)
+    described = (*options, stage.machine, lock.read_text())
+    return _build_once(name, files, lambda folder: _install(folder / "python", lock, options), described)
 
 
 def _install(target: Path, lock: Path, options: Iterable[str]) -> None:
@@ -67,45 +79,50 @@ def _install(target: Path, lock: Path, options: Iterable[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no input of others
     if done.returncode:
         raise RuntimeError(f"the layer of {lock.name} could not be built: {done.stderr.strip()}")
-    # Commands for a shell name this machine's interpreter, and the records hold their digests: with them the same
-    # layer would be another one on every machine. The lock is uv's own.
+    # Scripts contain this machine's interpreter, and the records contain the scripts' digests. With them the same layer
+    # would differ between machines. The file `.lock` is uv's own.
     shutil.rmtree(target / "bin", ignore_errors=True)
     for file in (*target.glob("*.dist-info/RECORD"), target / ".lock"):
         file.unlink(missing_ok=True)
 
 
-def _copy(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_DEPLOYED))
+def _build_once(
+    name: str,
+    files: Files,
+    finish: Callable[[Path], None] = lambda _: None,
+    options: Iterable[str] = (),
+) -> Path:
+    """Return the folder with these files, and build it if it does not exist.
 
+    It is built elsewhere and then renamed, so that no other process finds it incomplete.
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and not {*path.parts} & {*NOT_DEPLOYED}]
-
-
-def _made_once(kind: str, sources: Iterable[Path], fill: Callable[[Path], None], *options: str) -> Path:
-    """Fills a folder elsewhere and renames it, so that nobody ever finds it half made."""
-    folder = BUILD / kind / _digest(sources, options)
+    Args:
+        name: The name of the folder's parent.
+        files: The files.
+        finish: Adds to the folder what depends on `options` only.
+        options: What the folder depends on besides its files.
+    """
+    folder = BUILD / name / _digest(files, options)
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        fill(made)
+        built = Path(scratch) / "built"
+        for path, content in files.items():
+            (built / path).parent.mkdir(parents=True, exist_ok=True)
+            (built / path).write_bytes(content)
+        finish(built)
         try:
-            made.rename(folder)
+            built.rename(folder)
         except OSError:
-            # Another synthesis was quicker, and has made the same.
+            # Another synthesis was faster and built the same folder.
             if not folder.exists():
                 raise
     return folder
 
 
-def _digest(sources: Iterable[Path], options: Iterable[str]) -> str:
+def _digest(files: Files, options: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for option in options:
-        digest.update(hashlib.sha256(option.encode()).digest())
-    for path in sorted(sources):
-        digest.update(hashlib.sha256(str(path.relative_to(ROOT)).encode()).digest())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for part in (*options, *(part for path in sorted(files) for part in (path, files[path]))):
+        digest.update(hashlib.sha256(part.encode() if isinstance(part, str) else part).digest())
     return digest.hexdigest()[:16]

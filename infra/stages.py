@@ -1,4 +1,4 @@
-"""The stages: what a deployment of the shop is like, as data."""
+"""The stages: kinds of deployment, as data."""
 
 import platform
 import sys
@@ -7,20 +7,38 @@ from dataclasses import dataclass
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 
+from tidings.core.strategy import Batch
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One kind of deployment; times are in seconds, where their name says nothing else.
+    """One kind of deployment.
 
-    `emulated` says that it runs on an emulator of AWS, with its limits. `machine` and `python` are what Lambda
-    runs on. `max_concurrency` caps each queue's consumer; `batch_window` is how long a standard queue's consumer
-    waits for a batch to fill. `backoff` is the first delay of a message that failed. `relay_parallelism` is the
-    number of batches of one shard relayed at once; what cannot be relayed is tried again until it is
-    `relay_record_age_hours` old. `protected` guards what cannot be had again from being deleted. `throttle_rate` is
-    the API's requests a second. `product_cache` is how long a price may be remembered, `pending_limit` how long an
-    order may be pending before it is cancelled. `sender` is the address that e-mails come from, `gateway` the payment
-    gateway: `simulated` moves no money, `stripe` does. `alarm_addresses` are told of alarms by e-mail, once each has
-    confirmed that it wants to.
+    Attributes:
+        name: The second part of the names of all its resources: `dev`.
+        emulated: Whether it runs on an emulator of AWS, with the emulator's limits.
+        machine: Lambda's processor.
+        python: Lambda's version of Python.
+        memory_mb: The memory of every function.
+        timeout: The timeout of every function in seconds.
+        max_receives: Number of deliveries after which a message is dead-lettered.
+        message_retention_days: Number of days for which queues keep messages.
+        batch_size: Maximum number of messages in a batch, if the service declares no batch.
+        batch_window: Seconds that a standard queue's consumer waits for a batch to fill. 0 means that it never waits,
+            whatever the service declares.
+        max_concurrency: Maximum number of each service's consumers at a time.
+        backoff: Seconds before a failed message is first retried.
+        relay_batch_size: Maximum number of records that a relay receives at once.
+        relay_parallelism: Number of batches of one shard that are relayed at once.
+        relay_record_age_hours: The age in hours at which a relay gives up a record.
+        log_retention: How long logs are kept.
+        removal_policy: What happens to tables, keys and logs when their stack is deleted.
+        protected: Whether stacks and tables are protected from deletion.
+        point_in_time_recovery: Whether tables can be restored to an earlier time.
+        self_sign_up: Whether users can create accounts themselves.
+        threat_protection: Whether Cognito blocks suspicious sign-ins, which costs a price per user.
+        throttle_rate: Maximum number of API requests a second.
+        throttle_burst: Maximum number of API requests at once.
     """
 
     name: str
@@ -46,20 +64,29 @@ class Stage:
     threat_protection: bool = False
     throttle_rate: int = 50
     throttle_burst: int = 100
-    product_cache: int = 60
-    pending_limit: int = 15 * 60
-    sender: str
-    gateway: str = "simulated"
-    alarm_addresses: tuple[str, ...] = ()
 
-    @property
-    def visibility(self) -> int:
-        """The queues' visibility timeout (AWS Lambda Developer Guide, "Configuring an SQS queue for Lambda")."""
-        return 6 * self.timeout + self.batch_window
+    def batch(self, declared: Batch | None) -> Batch:
+        """Return the batches that a service's consumer receives here.
 
-    def named(self, *parts: str) -> str:
-        """The name of something in this stage: `tidings-dev-orders`."""
-        return "-".join(("tidings", self.name, *parts))
+        Without a window Lambda delivers ten messages at most (AWS Lambda API Reference, "CreateEventSourceMapping").
+        """
+        if declared and self.batch_window:
+            return declared
+        return Batch(size=self.batch_size, seconds=self.batch_window)
+
+    def concurrency(self, declared: int | None) -> int:
+        """Return the maximum number of a service's consumers at a time."""
+        return min(declared or self.max_concurrency, self.max_concurrency)
+
+    def visibility_timeout(self, window: int = 0) -> int:
+        """Return the number of seconds for which a queue hides a message that it delivered.
+
+        The rule is AWS's (AWS Lambda Developer Guide, "Configuring an SQS queue for Lambda").
+
+        Args:
+            window: Number of seconds that the queue's consumer waits for a batch to fill.
+        """
+        return 6 * self.timeout + max(window, self.batch_window)
 
 
 STAGES = {
@@ -68,7 +95,7 @@ STAGES = {
         Stage(
             name="local",
             emulated=True,
-            # The emulator runs handlers under its own interpreter, on this very machine.
+            # The emulator runs functions on this machine, with the interpreter that runs the emulator.
             machine="arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
             memory_mb=256,
@@ -80,20 +107,13 @@ STAGES = {
             self_sign_up=False,
             throttle_rate=1000,
             throttle_burst=1000,
-            product_cache=1,
-            pending_limit=10 * 60,
-            sender="orders@tidings.example",
         ),
-        Stage(
-            name="dev",
-            sender="orders@dev.tidings.example",
-            alarm_addresses=("developers@tidings.example",),
-        ),
+        Stage(name="dev"),
         Stage(
             name="prod",
             memory_mb=1024,
             max_concurrency=50,
-            # Five attempts then outlast a gateway or a neighbour that is down for some minutes.
+            # Five attempts then outlast a few minutes' outage of a provider.
             backoff=30,
             relay_parallelism=10,
             log_retention=RetentionDays.THREE_MONTHS,
@@ -103,11 +123,7 @@ STAGES = {
             threat_protection=True,
             throttle_rate=500,
             throttle_burst=1000,
-            # Longer than an operator takes to mend what is down, and to redrive what it failed.
-            pending_limit=60 * 60,
-            sender="orders@tidings.example",
-            gateway="stripe",
-            alarm_addresses=("operators@tidings.example",),
         ),
     )
 }
+"""The stages of every application, by name. An application may replace values, or add a stage."""

@@ -1,33 +1,33 @@
-"""The API's document: OpenAPI 3.1, generated from what the services declare of their routes."""
+"""The OpenAPI 3.1 document, generated from the routes that services declare."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from infra.contracts.schemas import Json, portable
-from infra.services import Found
-from tidings.routes import Route
+from infra.application import Application
+from infra.published_language.schemas import Json, portable
+from tidings.http.routes import OPERATORS, Route
 
 FAILED = {500, 503}
-"""What every route may answer: it failed, or others kept it busy."""
+"""The statuses of an internal error and of contention, on every route."""
 
 BAD_BODY = {400, 413, 422}
-"""What every route that takes a body may answer: it is no JSON, too large, or not valid."""
+"""The statuses of a body that is not JSON, too large or invalid, on every route with a body."""
 
 OPERATORS_ONLY = {403}
 
 PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""RFC 9110's own words, where Python has them from 3.13 on only: the document must not depend on who generates it."""
+"""Phrases of RFC 9110 that Python knows only from 3.13 on. The document must not depend on Python's version."""
 
 TEXT: Json = {"type": "string"}
 IDEMPOTENCY_KEY: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
 
 
 class Problem(msgspec.Struct):
-    """Why a request was refused, and what to do (RFC 9457); `field` names what was wrong."""
+    """A problem (RFC 9457): why a request was refused, and what the caller can do. `field` names the invalid field."""
 
     title: str
     status: int
@@ -37,27 +37,27 @@ class Problem(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
-    """What the gateway says where no service was asked: without a valid token, or too often."""
+    """The gateway's answer to a request without a valid token, or to one too many."""
 
     message: str
 
 
-def document(services: Sequence[Found]) -> Json:
-    """The document of all routes of these services."""
-    routes = [(found.name, route) for found in services for route in found.routes]
+def openapi_document(application: Application) -> Json:
+    """Return the document of an application's routes."""
+    routes = [(service.name, route) for service in application.services for route in service.routes]
     schemas, components = _schemas(routes)
     paths: Json = {}
-    for service, route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(service, route, schemas)
+    for name, route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(name, route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Tidings",
+            "title": application.title,
             "version": "1",
-            "description": "Orders, and what became of them. Errors are problem+json (RFC 9457).",
+            "description": f"{application.description} Errors are problem+json (RFC 9457).",
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": found.name} for found in services if found.routes],
+        "tags": [{"name": service.name} for service in application.services if service.routes],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -81,7 +81,7 @@ def _operation(service: str, route: Route, schemas: Mapping[Any, Json]) -> Json:
         "security": [] if route.open else [{"token": []}],
     }
     if route.operators:
-        operation["description"] = "For members of the group `operators` only."
+        operation["description"] = f"For members of the group `{OPERATORS}` only."
     if parameters := _parameters(route):
         operation["parameters"] = parameters
     if route.body is not None:

@@ -1,8 +1,6 @@
-"""The API: the one HTTP entrance, its users, and the document that describes it."""
+"""The API: the application's HTTP API, its users, and its OpenAPI document."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -13,13 +11,12 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from infra import assets
-from infra.function import Function
-from infra.nag import acknowledge
-from infra.openapi import document
-from infra.services import Found
-from infra.stack import StageStack
-from infra.stages import Stage
-from tidings.routes import OPERATORS
+from infra.application import Application
+from infra.constructs.function import Function
+from infra.constructs.nag import acknowledge
+from infra.openapi.document import openapi_document
+from infra.stacks.base import ApplicationStack
+from tidings.http.routes import OPERATORS
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -36,33 +33,43 @@ ACCESS_LOG = {
     "authorizerError": "$context.authorizer.error",
     "integrationError": "$context.integrationErrorMessage",
 }
+"""A line of the access log."""
 
 
-class ApiStack(StageStack):
-    """The HTTP API that services add their routes to. `authorizer` lets in who has a token of its users."""
+class ApiStack(ApplicationStack):
+    """The HTTP API, to which services add their routes.
 
-    def __init__(self, scope: Construct, stage: Stage, services: Sequence[Found]) -> None:
-        super().__init__(scope, "api", stage, "Tidings: the HTTP API and its users")
+    Attributes:
+        http_api: The API.
+        authorizer: Accepts requests with a token of the API's users.
+    """
+
+    def __init__(self, scope: Construct, application: Application) -> None:
+        super().__init__(scope, "api", application, "the HTTP API and its users")
         self.http_api = apigateway.HttpApi(
-            self, "api", api_name=stage.named(), description="The shop's orders", create_default_stage=False
+            self,
+            "api",
+            api_name=application.resource_name(),
+            description=application.description,
+            create_default_stage=False,
         )
-        self._deploy()
-        users = self._users()
-        client = self._client(users)
-        self.authorizer = self._authorizer(users, client)
-        self._publish(document(services))
-        self.output("ApiId", self.http_api.api_id)
-        self.output("ApiUrl", self.http_api.api_endpoint)
-        self.output("UserPool", users.user_pool_id)
-        self.output("Client", client.user_pool_client_id)
+        self._add_default_stage()
+        users = self._add_users()
+        client = self._add_client(users)
+        self.authorizer = self._add_authorizer(users, client)
+        self._add_document()
+        self.add_output("ApiId", self.http_api.api_id)
+        self.add_output("ApiUrl", self.http_api.api_endpoint)
+        self.add_output("UserPool", users.user_pool_id)
+        self.add_output("Client", client.user_pool_client_id)
 
-    def _deploy(self) -> None:
+    def _add_default_stage(self) -> None:
         stage = self.stage
         log = logs.LogGroup(
             self,
             "access-logs",
-            # The prefix keeps the API from outgrowing CloudWatch Logs' resource policy (Amazon CloudWatch Logs
-            # User Guide, "Log group resource policy size limit considerations").
+            # Under this prefix, log groups do not count against the size of the resource policy (Amazon CloudWatch
+            # Logs User Guide, "Log group resource policy size limit considerations").
             log_group_name=f"/aws/vendedlogs/{self.stack_name}",
             retention=stage.log_retention,
             removal_policy=stage.removal_policy,
@@ -83,12 +90,12 @@ class ApiStack(StageStack):
             ),
         )
 
-    def _users(self) -> cognito.UserPool:
+    def _add_users(self) -> cognito.UserPool:
         stage = self.stage
         users = cognito.UserPool(
             self,
             "users",
-            user_pool_name=stage.named(),
+            user_pool_name=self.application.resource_name(),
             sign_in_aliases=cognito.SignInAliases(email=True),
             sign_in_case_sensitive=False,
             self_sign_up_enabled=stage.self_sign_up,
@@ -113,31 +120,31 @@ class ApiStack(StageStack):
         acknowledge(
             users,
             "COG2",
-            "The pool holds the shop's customers: each may turn a second factor on (TOTP), and is not made to, "
-            "since a shop that asks for an authenticator app at its door sells little.",
+            "Every user can enable a second factor (TOTP). It is not required, because the users are the public, and "
+            "most people have no authenticator app.",
         )
         if not stage.threat_protection:
             acknowledge(
                 users,
                 "COG8",
-                f"The Plus plan is paid for by the user, and {stage.name} has made-up ones only; prod has it.",
+                f"The Plus plan has a price per user, and the stage {stage.name} contains test users only.",
             )
         cognito.UserPoolGroup(
             self,
             OPERATORS,
             user_pool=users,
             group_name=OPERATORS,
-            description="May see all orders, set products and stock, and dispatch",
+            description=self.application.operators,
         )
         return users
 
-    def _client(self, users: cognito.UserPool) -> cognito.UserPoolClient:
+    def _add_client(self, users: cognito.UserPool) -> cognito.UserPoolClient:
         return users.add_client(
             "client",
             generate_secret=False,
             disable_o_auth=True,
-            # Shops sign in by SRP. The admin's way needs AWS credentials, and is how the command line gets a
-            # token: no bare password is ever taken at the public endpoint.
+            # Clients sign in by SRP. The command line uses the admin flow, which needs AWS credentials. The public
+            # endpoint never accepts a plain password.
             auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=True),
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
@@ -145,7 +152,9 @@ class ApiStack(StageStack):
             access_token_validity=Duration.hours(1),
         )
 
-    def _authorizer(self, users: cognito.UserPool, client: cognito.UserPoolClient) -> apigateway.IHttpRouteAuthorizer:
+    def _add_authorizer(
+        self, users: cognito.UserPool, client: cognito.UserPoolClient
+    ) -> apigateway.IHttpRouteAuthorizer:
         authorizer = apigateway.HttpAuthorizer(
             self,
             "authorizer",
@@ -155,19 +164,20 @@ class ApiStack(StageStack):
             jwt_issuer=f"https://cognito-idp.{self.region}.{self.url_suffix}/{users.user_pool_id}",
             jwt_audience=[client.user_pool_client_id],
         )
-        # By its id, since the services' stacks share it: bound by the CDK it would move into the first one.
+        # The services' stacks share it, so they refer to its id. The CDK would move the construct into the first stack.
         return apigateway.HttpAuthorizer.from_http_authorizer_attributes(
             self, "by-id", authorizer_id=authorizer.authorizer_id, authorizer_type="JWT"
         )
 
-    def _publish(self, openapi: Mapping[str, Any]) -> None:
+    def _add_document(self) -> None:
+        document = json.dumps(openapi_document(self.application), indent=2)
         function = Function(
             self,
             "document",
             stage=self.stage,
-            description="Answers GET /openapi.json",
-            handler="handler.handler",
-            code=lambda_.Code.from_asset(str(assets.document(json.dumps(openapi, indent=2)))),
+            description="Serves GET /openapi.json",
+            handler="function.handler",
+            code=lambda_.Code.from_asset(str(assets.openapi_function(document))),
         )
         route = apigateway.HttpRoute(
             self,
@@ -176,8 +186,4 @@ class ApiStack(StageStack):
             route_key=apigateway.HttpRouteKey.with_("/openapi.json", apigateway.HttpMethod.GET),
             integration=HttpLambdaIntegration("document", function),
         )
-        acknowledge(
-            route,
-            "APIG4",
-            "What the API is like is no secret; who would call it must be able to read it first.",
-        )
+        acknowledge(route, "APIG4", "The document is public. Clients read it before they have a token.")

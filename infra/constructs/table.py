@@ -1,28 +1,36 @@
-"""The tables: what a service knows, one item an order."""
+"""The tables of services."""
 
 from collections.abc import Sequence
 
 from aws_cdk import aws_dynamodb as dynamodb
 
-from infra.nag import acknowledge
-from infra.stack import StageStack
-from tidings.service import Index
+from infra.constructs.nag import acknowledge
+from infra.stacks.base import ApplicationStack
+from tidings.core.service import Index
 
 
-def table(
-    stack: StageStack,
+def add_table(
+    stack: ApplicationStack,
     name: str,
     *,
     sort_key: str | None = None,
     indexes: Sequence[Index] = (),
     stream: bool = False,
 ) -> dynamodb.Table:
-    """A table with the key `pk`, paid for by the request."""
+    """Add an on-demand table with the partition key `pk`.
+
+    Args:
+        stack: The stack.
+        name: The last part of the table's name.
+        sort_key: The sort key, if the table has one.
+        indexes: The indexes.
+        stream: Whether a relay reads the table's stream.
+    """
     stage = stack.stage
-    made = dynamodb.Table(
+    table = dynamodb.Table(
         stack,
         f"{name}-table",
-        table_name=stage.named(name),
+        table_name=stack.application.resource_name(name),
         partition_key=_text("pk"),
         sort_key=_text(sort_key) if sort_key else None,
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
@@ -34,7 +42,7 @@ def table(
         removal_policy=stage.removal_policy,
     )
     for index in indexes:
-        made.add_global_secondary_index(
+        table.add_global_secondary_index(
             index_name=index.name,
             partition_key=_text(index.partition),
             sort_key=_number(index.sort) if index.numeric else _text(index.sort),
@@ -43,11 +51,9 @@ def table(
         )
     if not stage.point_in_time_recovery:
         acknowledge(
-            made,
-            "DDB3",
-            f"{stage.name} holds made-up orders, and its tables go with its stacks: nothing is to be recovered.",
+            table, "DDB3", f"The stage {stage.name} contains test data only. Its tables are deleted with its stacks."
         )
-    return made
+    return table
 
 
 def _text(name: str) -> dynamodb.Attribute:

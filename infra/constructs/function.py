@@ -1,4 +1,4 @@
-"""A Lambda function with its own role and its own log group, as every function of the shop is made."""
+"""A Lambda function with its own role and log group."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,17 +8,28 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.nag import acknowledge
+from infra.constructs.nag import acknowledge
 from infra.stages import Stage
 
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
-BATCHED = {"sns:Publish", "sqs:ChangeMessageVisibility"}
-"""Actions that cover an operation and its batch on AWS; the emulator asks for the batch by its own name."""
+BATCH_ACTIONS = {"sns:Publish", "sqs:ChangeMessageVisibility"}
+"""Actions that on AWS also cover the batch operation. The emulator checks a separate action for the batch."""
 
 
 class Function(lambda_.Function):
-    """A function whose role may write its own log and traces, and nothing else until `allow` says so."""
+    """A function whose role can write its own log and traces, and what `allow` adds.
+
+    Args:
+        scope: The stack.
+        name: The last part of the function's name.
+        stage: The stage.
+        description: The description on the console.
+        handler: The handler: `examples.helpdesk.services.desk.serve.handler`.
+        code: The code.
+        layers: The layers.
+        environment: The environment variables.
+    """
 
     def __init__(
         self,
@@ -62,24 +73,29 @@ class Function(lambda_.Function):
         )
         self.stage = stage
         self.execution_role = role
-        # The CDK has the function wait for its role's policy, and for the role itself once more than is needed.
+        # The CDK makes the function depend on its role's policy and, redundantly, on the role.
         cfn_function = self.node.default_child
         if isinstance(cfn_function, CfnResource):
             cfn_function.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
         acknowledge(
             role,
             "IAM5[Resource::*]",
-            "xray:PutTraceSegments and xray:PutTelemetryRecords know no resource (Service Authorization "
-            "Reference, AWS X-Ray); a test shows that nothing else is allowed on every resource.",
+            "xray:PutTraceSegments and xray:PutTelemetryRecords support no resource (Service Authorization "
+            "Reference, AWS X-Ray). A test shows that no other action is allowed on every resource.",
         )
         acknowledge(
             self,
             "L1",
-            "Python 3.13 is what the layer's compiled packages are built and the tests are run for; a newer "
-            "runtime is a change of the stage's data, made on purpose.",
+            "The layer's compiled packages are built for Python 3.13, and the tests run on it. A newer runtime is a "
+            "deliberate change of the stage.",
         )
 
     def allow(self, *actions: str, on: Sequence[str]) -> None:
-        """Lets the function do this on these resources."""
-        batches = [f"{action}Batch" for action in actions if action in BATCHED] if self.stage.emulated else []
+        """Allow the function these actions on these resources.
+
+        Args:
+            actions: The actions: `dynamodb:GetItem`.
+            on: The ARNs of the resources.
+        """
+        batches = [f"{action}Batch" for action in actions if action in BATCH_ACTIONS] if self.stage.emulated else []
         self.add_to_role_policy(iam.PolicyStatement(actions=[*actions, *batches], resources=list(on)))

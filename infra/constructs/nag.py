@@ -1,4 +1,4 @@
-"""cdk-nag's AwsSolutions rules: run at synthesis, acknowledged with a reason beside what they find."""
+"""cdk-nag's AwsSolutions rules, checked at synthesis. Acknowledged findings give a reason."""
 
 from aws_cdk import Acknowledgment, App, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -6,10 +6,16 @@ from constructs import IConstruct
 
 
 def check(app: App) -> None:
-    """Lets the synthesis fail on every finding that nobody has acknowledged."""
+    """Make the synthesis fail on every finding that is not acknowledged."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
-    """Accepts one finding on a construct and what is in it: `IAM5[Resource::*]`."""
+    """Accept one finding on a construct and its children.
+
+    Args:
+        construct: The construct.
+        finding: The finding: `IAM5[Resource::*]`.
+        reason: Why it is accepted.
+    """
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason))

@@ -1,0 +1,1 @@
+"""The infrastructure: CDK stacks that are derived from what the services declare."""

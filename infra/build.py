@@ -1,0 +1,29 @@
+"""Building an application's stacks in a CDK app."""
+
+from aws_cdk import App, Tags
+
+from infra.application import Application
+from infra.constructs import nag
+from infra.stacks.alarms import AlarmStack, add_alarms
+from infra.stacks.api import ApiStack
+from infra.stacks.bus import BusStack
+from infra.stacks.monitoring import MonitoringStack
+from infra.stacks.service import ServiceStack
+
+
+def build(app: App, application: Application) -> None:
+    """Add the application's stacks to a CDK app.
+
+    Every stage but an emulated one must pass cdk-nag at synthesis.
+    """
+    alarms = AlarmStack(app, application)
+    bus = BusStack(app, application)
+    api = ApiStack(app, application)
+    services = [ServiceStack(app, application, service, bus, api) for service in application.services]
+    for stack in (bus, api, *services):
+        add_alarms(stack, alarms)
+    MonitoringStack(app, application, alarms, api, services)
+    Tags.of(app).add("application", application.name)
+    Tags.of(app).add("stage", application.stage.name)
+    if not application.stage.emulated:
+        nag.check(app)

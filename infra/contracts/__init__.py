@@ -1,1 +1,0 @@
-"""The contracts as they are published in `docs/contracts/`: what the events say, and who announces and reads them."""

@@ -1,0 +1,78 @@
+"""JSON Schema (2020-12) of the events, from the structs that encode and decode them."""
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from tidings.core.contract import Contract
+from tidings.core.event import Event
+
+Json = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DEFINITIONS = "#/$defs/"
+SCHEMAS = "schemas"
+"""The folder of the events' schemas, beside the other documents."""
+
+
+def schema_path(contract: type[Contract]) -> str:
+    """Return the path of an event's schema in the folder of documents: `schemas/desk/TicketOpened.1.json`."""
+    producer = contract.__module__.split(".")[-2]
+    return f"{SCHEMAS}/{producer}/{contract.__name__}.{contract.major}.json"
+
+
+def event_schema(contract: type[Contract]) -> Json:
+    """Return the schema of a whole event with this contract: the envelope, and its data."""
+    envelope: Any = Event
+    (root,), definitions = msgspec.json.schema_components([envelope[contract]], ref_template=f"{DEFINITIONS}{{name}}")
+    schema: Json = portable(definitions.pop(root["$ref"].removeprefix(DEFINITIONS)))
+    properties = schema["properties"]
+    properties |= {
+        "type": {"type": "string", "const": contract.__name__},
+        "dataschema": {"type": "string", "const": contract.schema()},
+        "subject": {**properties["subject"], "pattern": f"^(?:{contract.subject_pattern})$"},
+        "time": {**properties["time"], "format": "date-time"},
+    }
+    # CloudEvents 1.0 requires it and every event has it, although the decoder accepts an event without it.
+    schema["required"] = ["specversion", *schema["required"]]
+    return {
+        "$schema": DIALECT,
+        "$id": contract.schema(),
+        **schema,
+        "title": contract.__name__,
+        "description": f"{inspect.getdoc(contract)}\n\n{schema['description']}",
+        "$defs": {name: portable(definitions[name]) for name in sorted(definitions)},
+    }
+
+
+def portable(schema: Any) -> Any:
+    r"""Return a schema without what is specific to Python.
+
+    JSON Schema has no escape `\Z`; its `$` matches the end of the text only. Some versions of Python indent the
+    lines of docstrings, which become descriptions, and others do not.
+    """
+    if isinstance(schema, dict):
+        return {key: _portable_text(key, value) or portable(value) for key, value in schema.items()}
+    return [portable(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def _portable_text(key: str, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if key == "pattern":
+        return value.replace(r"\Z", "$")
+    return inspect.cleandoc(value) if key == "description" else None
+
+
+def describe_type(schema: Json) -> str:
+    """Return a schema's type in a few words: `string`, `Ticket[]`, `"open" or "closed"`."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).removeprefix(DEFINITIONS)
+    if "enum" in schema:
+        return " or ".join(f'"{value}"' for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(describe_type(option) for option in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"{describe_type(schema.get('items', {}))}[]"
+    return str(schema.get("title") or schema.get("type", "anything"))

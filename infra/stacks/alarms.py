@@ -1,0 +1,210 @@
+"""The alarms that every resource gets, and the topic that notifies operators.
+
+Alarms are derived from the resources in each stack, so a new resource is covered automatically.
+"""
+
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.application import Application
+from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.stacks.base import ApplicationStack
+
+MAX_QUEUE_AGE = 15 * 60
+"""Seconds. All attempts at a message and the delays between them take less."""
+
+MAX_RELAY_LAG = 60
+"""Seconds that a relay may be behind its table. It is usually less than one second behind."""
+
+MAX_FAILED = 0.05
+"""The part of the requests that may fail with 5xx (Amazon CloudWatch User Guide, "Recommended alarms")."""
+
+MAX_LATENCY = 3
+"""Seconds that one request in a hundred may take, including a cold start."""
+
+MAX_REFUSED = 25
+"""Percent of the requests that may fail with 4xx."""
+
+DEAD_LETTERS = {
+    "dlq": "{service} has dead letters: messages that it could not handle.",
+    "undelivered": "The topic could not deliver messages to {service}.",
+    "relay-dlq": "The relay of {service} gave up writes. Their events are not published.",
+}
+"""The problem of each role of dead-letter queue."""
+
+
+class AlarmStack(ApplicationStack):
+    """The topic that notifies the stage's operators when an alarm begins and ends.
+
+    Attributes:
+        topic: The topic.
+    """
+
+    def __init__(self, scope: Construct, application: Application) -> None:
+        super().__init__(scope, "alarms", application, "the topic of all alarms")
+        # CloudWatch cannot use the key that SNS provides.
+        key = self.add_key("the alarms on their topic")
+        self.topic = sns.Topic(
+            self, "topic", topic_name=self.stack_name, master_key=key, enforce_ssl=not self.stage.emulated
+        )
+        cloudwatch_service = iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+        )
+        key.grant(cloudwatch_service, "kms:Decrypt", "kms:GenerateDataKey*")
+        # This replaces the default policy of SNS, which lets the whole account publish.
+        self.topic.grant_publish(cloudwatch_service)
+        for address in application.alarm_addresses:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+        self.add_output("AlarmTopic", self.topic.topic_arn)
+
+
+def add_alarms(stack: ApplicationStack, alarms: AlarmStack) -> None:
+    """Add alarms to all resources of a stack, and notify the operators of all the stack's alarms."""
+    for construct in stack.node.find_all():
+        if isinstance(construct, sqs.Queue):
+            _add_queue_alarm(stack, construct)
+        elif isinstance(construct, lambda_.Function):
+            _add_function_alarms(stack, construct)
+        elif isinstance(construct, lambda_.CfnEventSourceMapping):
+            _add_relay_alarm(stack, construct)
+        elif isinstance(construct, apigateway.HttpApi):
+            _add_api_alarms(stack, construct)
+    action = actions.SnsAction(alarms.topic)
+    for alarm in stack.alarms:
+        alarm.add_alarm_action(action)
+        alarm.add_ok_action(action)
+
+
+def _add_queue_alarm(stack: ApplicationStack, queue: sqs.Queue) -> None:
+    role = queue.node.id
+    if queue.dead_letter_queue:
+        Alarm(
+            stack,
+            f"{role}-age",
+            kind="queue-age",
+            problem=f"{stack.name} does not keep up with its queue, or does not run.",
+            metric=queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE),
+            threshold=MAX_QUEUE_AGE,
+            missing=MISSING_KEEPS_STATE,
+            periods=(3, 3),
+            critical=True,
+        )
+        return
+    Alarm(
+        stack,
+        f"{role}-depth",
+        kind=f"{role if role in DEAD_LETTERS else 'dlq'}-depth",
+        problem=DEAD_LETTERS.get(role, DEAD_LETTERS["dlq"]).format(service=stack.name),
+        # SQS does not count a message that a redrive policy moves as sent, so the depth is watched.
+        metric=queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE),
+        threshold=0,
+        missing=MISSING_KEEPS_STATE,
+        critical=True,
+    )
+
+
+def _add_function_alarms(stack: ApplicationStack, function: lambda_.Function) -> None:
+    role, name = function.node.id, f"The function {function.node.id} of {stack.name}"
+    timeout = function.timeout
+    if timeout is None:
+        raise ValueError(f"{name} has no timeout")
+    for kind, problem, metric, threshold in (
+        ("errors", "fails.", function.metric_errors(statistic="Sum", period=FIVE_MINUTES), 0.0),
+        (
+            "throttles",
+            "is throttled: the account's concurrency is used up.",
+            function.metric_throttles(statistic="Sum", period=FIVE_MINUTES),
+            0.0,
+        ),
+        (
+            "duration",
+            f"almost reaches its timeout of {timeout.to_seconds()} seconds.",
+            function.metric_duration(statistic="Maximum", period=FIVE_MINUTES),
+            0.8 * timeout.to_milliseconds(),
+        ),
+    ):
+        Alarm(
+            stack,
+            f"{role}-{kind}",
+            kind=kind,
+            problem=f"{name} {problem}",
+            metric=metric,
+            threshold=threshold,
+            missing=MISSING_IS_GOOD,
+            # A single failure is retried and needs no operator.
+            periods=(2, 3),
+        )
+
+
+def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
+    if mapping.starting_position is None:
+        return  # It is a queue's mapping. The queue has an alarm on its age.
+    role = (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
+    Alarm(
+        stack,
+        f"{role}-lag",
+        kind="relay-lag",
+        problem=f"The events of {stack.name} are published late, or not at all.",
+        metric=cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="IteratorAge",
+            dimensions_map={"FunctionName": mapping.function_name},
+            statistic="Maximum",
+            period=MINUTE,
+        ),
+        threshold=1000 * MAX_RELAY_LAG,
+        missing=MISSING_IS_GOOD,
+        periods=(3, 3),
+        critical=True,
+    )
+
+
+def _add_api_alarms(stack: ApplicationStack, api: apigateway.HttpApi) -> None:
+    Alarm(
+        stack,
+        "5xx",
+        kind="api-5xx",
+        problem=f"The API answers more than {MAX_FAILED:.0%} of the requests with 5xx.",
+        # Each request counts as 0 or 1, so the average is the part that failed.
+        metric=api.metric_server_error(statistic="Average", period=MINUTE),
+        threshold=MAX_FAILED,
+        missing=MISSING_IS_GOOD,
+        # Three minutes of an outage, among them some without a request. Single failures are no outage.
+        periods=(3, 5),
+        critical=True,
+    )
+    Alarm(
+        stack,
+        "latency",
+        kind="api-latency",
+        problem=f"One request in a hundred takes longer than {MAX_LATENCY} seconds.",
+        metric=api.metric_latency(statistic="p99", period=FIVE_MINUTES),
+        threshold=1000 * MAX_LATENCY,
+        missing=MISSING_IS_GOOD,
+        periods=(3, 3),
+    )
+    refused = api.metric_client_error(statistic="Sum", period=FIVE_MINUTES)
+    share = cloudwatch.MathExpression(
+        expression="IF(requests > 50, 100 * refused / requests, 0)",
+        label="refused requests in percent",
+        using_metrics={"requests": api.metric_count(statistic="Sum", period=FIVE_MINUTES), "refused": refused},
+        period=FIVE_MINUTES,
+    )
+    Alarm(
+        stack,
+        "4xx",
+        kind="api-4xx",
+        problem=f"The API answers more than {MAX_REFUSED} % of the requests with 4xx.",
+        # The emulator does not evaluate expressions.
+        metric=refused if stack.stage.emulated else share,
+        threshold=MAX_REFUSED,
+        missing=MISSING_IS_GOOD,
+        periods=(3, 3),
+    )

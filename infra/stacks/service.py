@@ -1,0 +1,271 @@
+"""The stack of one service: its table, its queues and its functions. It depends on bus and API, on no other service."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from infra import assets
+from infra.application import Application
+from infra.constructs.function import Function
+from infra.constructs.nag import acknowledge
+from infra.constructs.queue import add_queue
+from infra.constructs.table import add_table
+from infra.discovery import ServiceFolder
+from infra.stacks.api import ApiStack
+from infra.stacks.base import ApplicationStack
+from infra.stacks.bus import BusStack
+from tidings.core.strategy import Batched, Log, Projection, Strategy
+from tidings.http.routes import Route
+from tidings.observability.metrics import NAMESPACE
+
+QueueRole = Literal["queue", "dlq"]
+
+READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+WRITE_ACTIONS = ("dynamodb:PutItem", "dynamodb:UpdateItem")
+
+
+class ServiceStack(ApplicationStack):
+    """Everything that belongs to one service, so that it can be deployed alone.
+
+    The function `add_resources` in the service's `stack.py` adds what other services do not have.
+
+    Attributes:
+        service: The service's declaration.
+        table: Its table.
+        functions: Its functions by role: `consumer`, `relay`, `api`, and those that `add_resources` adds.
+        queues: The queues that its consumer uses.
+        graphs: The service's graphs for the dashboard.
+    """
+
+    def __init__(
+        self, scope: Construct, application: Application, folder: ServiceFolder, bus: BusStack, api: ApiStack
+    ) -> None:
+        super().__init__(scope, folder.name, application, f"the service {folder.name}")
+        self.service = folder.service
+        self.functions: dict[str, Function] = {}
+        self.queues: dict[QueueRole, sqs.Queue] = {}
+        self.graphs: list[cloudwatch.GraphWidget] = []
+        self._folder = folder
+        self._code = lambda_.Code.from_asset(str(assets.service_code(folder)))
+        # Each stack has its own version of the layer: a shared one could not be replaced while other stacks import it.
+        self._layer = lambda_.LayerVersion(
+            self,
+            "layer",
+            description="The library tidings and the packages that it needs",
+            code=lambda_.Code.from_asset(str(assets.layer(self.stage))),
+            compatible_runtimes=[lambda_.Runtime(f"python{self.stage.python}", lambda_.RuntimeFamily.PYTHON)],
+        )
+        self.table = add_table(
+            self,
+            folder.name,
+            sort_key=self.service.strategy.sort_key,
+            indexes=self.service.indexes,
+            stream=bool(self.service.announces),
+        )
+        self.add_output("Table", self.table.table_name)
+        if self.service.consumes:
+            self._add_consumer(bus)
+        if self.service.announces:
+            self._add_relay(bus)
+        if folder.routes:
+            self._add_api(folder.routes, api)
+        if folder.add_resources:
+            folder.add_resources(self, application.settings)
+
+    def add_function(self, role: str, handler: str, description: str, environment: Mapping[str, str]) -> Function:
+        """Add a function with the service's code. It has no rights yet.
+
+        Args:
+            role: The last part of the function's name.
+            handler: The handler: `examples.helpdesk.services.desk.serve.handler`.
+            description: The description on the console.
+            environment: Its environment variables, besides those of every function.
+        """
+        function = Function(
+            self,
+            role,
+            stage=self.stage,
+            description=description,
+            handler=handler,
+            code=self._code,
+            layers=[self._layer],
+            environment={
+                "STAGE": self.stage.name,
+                "SERVICE": self.name,
+                "POWERTOOLS_SERVICE_NAME": self.name,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                **environment,
+            },
+        )
+        self.functions[role] = function
+        return function
+
+    def metric(self, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+        """Return a metric that the service's functions emit."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"Stage": self.stage.name, "Service": self.name},
+            statistic=statistic,
+            period=period,
+        )
+
+    def _add_consumer(self, bus: BusStack) -> None:
+        stage, service = self.stage, self.service
+        batch = stage.batch(service.strategy.batch)
+        dlq = add_queue(self, "dlq", service.queue)
+        queue = add_queue(self, "queue", service.queue, dlq=dlq, window=batch.seconds)
+        self.queues = {"queue": queue, "dlq": dlq}
+        self._subscribe(bus.topic, queue)
+        environment = {
+            "TABLE": self.table.table_name,
+            "QUEUE": queue.queue_url,
+            "DLQ": dlq.queue_url,
+            "MAX_RECEIVES": str(stage.max_receives),
+            "BACKOFF_SECONDS": str(stage.backoff),
+        }
+        handler = f"{self._folder.package}.consume.handler"
+        if not (self._folder.folder / "consume.py").exists():
+            handler = "tidings.aws.consume.handler"
+            environment["SERVICE_MODULE"] = f"{self._folder.package}.service"
+        consumer = self.add_function(
+            "consumer", handler, f"Handles the events in the queue of {self.name}", environment
+        )
+        consumer.allow(*_consumer_actions(service.strategy), on=[self.table.table_arn])
+        consumer.allow(
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:GetQueueAttributes",
+            on=[queue.queue_arn],
+        )
+        consumer.allow("sqs:SendMessage", on=[dlq.queue_arn])
+        lambda_.EventSourceMapping(
+            self,
+            "consumer-mapping",
+            target=consumer,
+            event_source_arn=queue.queue_arn,
+            batch_size=batch.size,
+            # Lambda supports no window for FIFO queues (AWS Lambda API Reference, "CreateEventSourceMapping").
+            max_batching_window=Duration.seconds(batch.seconds) if service.queue == "standard" else None,
+            max_concurrency=stage.concurrency(service.concurrency),
+            report_batch_item_failures=True,
+        )
+        self.add_output("Queue", queue.queue_url)
+        self.add_output("Dlq", dlq.queue_url)
+        self.add_output("Function", consumer.function_name)
+
+    def _subscribe(self, topic: sns.ITopic, queue: sqs.Queue) -> None:
+        """Subscribe the queue to the service's event types, and keep the events that the topic cannot deliver."""
+        undelivered = add_queue(self, "undelivered", "fifo")
+        acknowledge(undelivered, "SQS3", "It is the dead-letter queue of the subscription.")
+        self.add_output("Undelivered", undelivered.queue_url)
+        types = sorted(contract.__name__ for contract in self.service.contracts)
+        topic.add_subscription(
+            subscriptions.SqsSubscription(
+                queue,
+                raw_message_delivery=True,
+                filter_policy=(
+                    None
+                    if self.service.subscribes_to_all
+                    else {"type": sns.SubscriptionFilter.string_filter(allowlist=types)}
+                ),
+                dead_letter_queue=undelivered,
+            )
+        )
+
+    def _add_relay(self, bus: BusStack) -> None:
+        stage = self.stage
+        relay = self.add_function(
+            "relay",
+            "tidings.aws.relay.handler",
+            f"Publishes the outbox of {self.name}",
+            {"TOPIC": bus.topic.topic_arn},
+        )
+        stream = self.table.table_stream_arn
+        if stream is None:
+            raise ValueError(f"{self.name} announces events, and its table has no stream")
+        relay.allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=[stream])
+        self._allow_list_streams(relay)
+        relay.allow("sns:Publish", on=[bus.topic.topic_arn])
+        relay.allow("kms:GenerateDataKey", "kms:Decrypt", on=[bus.key.key_arn])
+        dlq = add_queue(self, "relay-dlq", "standard")
+        acknowledge(dlq, "SQS3", "It is the dead-letter queue of the relay's stream mapping.")
+        self.add_output("RelayDlq", dlq.queue_url)
+        lambda_.EventSourceMapping(
+            self,
+            "relay-mapping",
+            target=relay,
+            event_source_arn=stream,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            filters=[
+                lambda_.FilterCriteria.filter(
+                    {
+                        "eventName": ["INSERT", "MODIFY"],
+                        "dynamodb": {"NewImage": {"announces": {"BOOL": [True]}}},
+                    }
+                )
+            ],
+            batch_size=stage.relay_batch_size,
+            parallelization_factor=stage.relay_parallelism,
+            bisect_batch_on_error=True,
+            max_record_age=Duration.hours(stage.relay_record_age_hours),
+            on_failure=event_sources.SqsDlq(dlq),
+            report_batch_item_failures=True,
+        )
+
+    def _allow_list_streams(self, relay: Function) -> None:
+        relay.allow("dynamodb:ListStreams", on=[f"{self.table.table_arn}/stream/*"])
+        table_id, _ = self.resolve(self.table.table_arn)["Fn::GetAtt"]
+        acknowledge(
+            relay.execution_role,
+            f"IAM5[Resource::<{table_id}.Arn>/stream/*]",
+            "Lambda lists the table's streams, and this action supports no single stream (Amazon DynamoDB Developer "
+            "Guide, Using IAM, policy to access stream records). It returns the streams' names only.",
+        )
+
+    def _add_api(self, routes: Sequence[Route], api: ApiStack) -> None:
+        indexes = {index.variable: index.name for index in self.service.indexes}
+        function = self.add_function(
+            "api",
+            f"{self._folder.package}.serve.handler",
+            f"Serves the routes of {self.name}",
+            {"TABLE": self.table.table_name, **indexes},
+        )
+        arns = [f"{self.table.table_arn}/index/{name}" for name in indexes.values()]
+        function.allow(*READ_ACTIONS, on=[self.table.table_arn, *arns])
+        if any(route.method != "GET" for route in routes):
+            function.allow(*WRITE_ACTIONS, on=[self.table.table_arn])
+        integration = HttpLambdaIntegration("integration", function)
+        for route in routes:
+            added = apigateway.HttpRoute(
+                self,
+                route.key,
+                http_api=api.http_api,
+                route_key=apigateway.HttpRouteKey.with_(route.path, apigateway.HttpMethod[route.method]),
+                integration=integration,
+                authorizer=None if route.open else api.authorizer,
+            )
+            if route.open:
+                acknowledge(added, "APIG4", f"{route.key} is declared open in the service's Api: it needs no token.")
+
+
+def _consumer_actions(strategy: Strategy[object]) -> tuple[str, ...]:
+    """Return the actions on the service's table that the strategy's executor needs."""
+    match strategy:
+        case Log():
+            return ("dynamodb:PutItem",)
+        case Batched() | Projection():
+            return ("dynamodb:GetItem", "dynamodb:BatchGetItem", *WRITE_ACTIONS)
+        case _:
+            return ("dynamodb:GetItem", *WRITE_ACTIONS)
