@@ -1,1 +1,1 @@
-"""The operator's side of Tidings: the local cloud, its deployment, and the `tidings` command."""
+"""The command `tidings`, which operates the shop on the local cloud and on AWS: a folder for each command family."""

@@ -1,4 +1,4 @@
-"""The `tidings` command where it is not installed: `python -m ops`."""
+"""The command `tidings` if it is not installed: `python -m ops`."""
 
 from ops.cli import app
 

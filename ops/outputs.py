@@ -1,21 +1,27 @@
-"""What a deployed stage is made of, by the names and addresses that its stacks give out."""
+"""The outputs of a deployed stage: the names and addresses of its resources."""
 
 from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from ops.failure import Failure
-from ops.stage import Stage
+from ops.errors import CommandError
+from ops.stage import DeployedStage
 
 SHARED = ("bus", "api")
-"""The stacks that are no service's."""
+"""The stacks that belong to no service."""
 
 
-class Service(Struct, frozen=True):
-    """A service's own resources: the addresses of its queues, the names of its table and function.
+class ServiceOutputs(Struct, frozen=True):
+    """The resources of one service.
 
-    `undelivered` keeps what the topic could not deliver to its queue, `relay_dlq` tells what its relay gave up.
+    Attributes:
+        queue: The URL of its queue.
+        dlq: The URL of its dead-letter queue.
+        table: The name of its table.
+        function: The name of its consumer's function.
+        undelivered: The URL of the queue with the messages that the topic could not deliver to its queue.
+        relay_dlq: The URL of the queue with the batches that its relay gave up.
     """
 
     queue: str | None
@@ -27,7 +33,7 @@ class Service(Struct, frozen=True):
 
 
 class Outputs(Struct, frozen=True):
-    """Where everything of a stage is; `endpoint` is the local cloud's address, None on AWS."""
+    """The resources of a stage. `endpoint` is the local cloud's address; None on AWS."""
 
     api: str
     endpoint: str | None
@@ -35,15 +41,52 @@ class Outputs(Struct, frozen=True):
     topic: str
     user_pool: str
     client: str
-    services: Mapping[str, Service]
+    services: Mapping[str, ServiceOutputs]
+
+    def service(self, name: str) -> ServiceOutputs:
+        """Return the resources of a service.
+
+        Raises:
+            CommandError: If the service is not deployed.
+        """
+        if name not in self.services:
+            names = ", ".join(self.services)
+            raise CommandError(f"the service {name!r} is not deployed on this stage; these services are: {names}")
+        return self.services[name]
+
+    def queue(self, name: str) -> str:
+        """Return the URL of a service's queue.
+
+        Raises:
+            CommandError: If the service is not deployed, or has no queue.
+        """
+        if not (queue := self.service(name).queue):
+            raise CommandError(f"{name} has no queue")
+        return queue
+
+    def table(self, name: str) -> str:
+        """Return the name of a service's table.
+
+        Raises:
+            CommandError: If the service is not deployed, or has no table.
+        """
+        if not (table := self.service(name).table):
+            raise CommandError(f"{name} has no table")
+        return table
 
 
-def outputs_of(stage: Stage) -> Outputs:
-    """Reads the outputs of the stage's stacks; Failure where it is not deployed."""
+def outputs_of(stage: DeployedStage) -> Outputs:
+    """Read the outputs of the stage's stacks.
+
+    Raises:
+        CommandError: If the stage is not deployed.
+    """
     stacks = _stacks(stage)
     missing = [name for name in SHARED if name not in stacks]
     if missing:
-        raise Failure(f"the stage {stage.name} is not deployed: {stage.region} has no stack {stage.prefix}{missing[0]}")
+        raise CommandError(
+            f"the stage {stage.name} is not deployed: {stage.region} has no stack {stage.prefix}{missing[0]}"
+        )
     bus, api = (stacks[name] for name in SHARED)
     return Outputs(
         api=_base_url(stage, api),
@@ -53,33 +96,32 @@ def outputs_of(stage: Stage) -> Outputs:
         user_pool=api["UserPool"],
         client=api["Client"],
         services={
-            name: Service(
-                queue=found.get("Queue"),
-                dlq=found.get("Dlq"),
-                table=found.get("Table"),
-                function=found.get("Function"),
-                undelivered=found.get("Undelivered"),
-                relay_dlq=found.get("RelayDlq"),
+            name: ServiceOutputs(
+                queue=outputs.get("Queue"),
+                dlq=outputs.get("Dlq"),
+                table=outputs.get("Table"),
+                function=outputs.get("Function"),
+                undelivered=outputs.get("Undelivered"),
+                relay_dlq=outputs.get("RelayDlq"),
             )
-            for name, found in sorted(stacks.items())
-            if "Table" in found and name not in SHARED
+            for name, outputs in sorted(stacks.items())
+            if "Table" in outputs and name not in SHARED
         },
     )
 
 
-def _base_url(stage: Stage, api: Mapping[str, str]) -> str:
+def _base_url(stage: DeployedStage, api: Mapping[str, str]) -> str:
     if stage.endpoint is None:
         return api["ApiUrl"].rstrip("/")
     # Not every machine resolves the name under `localhost` that the local cloud gives its APIs.
     return f"{stage.endpoint}/_aws/execute-api/{api['ApiId']}"
 
 
-def _stacks(stage: Stage) -> dict[str, dict[str, str]]:
-    client = stage.session.client("cloudformation", endpoint_url=stage.endpoint)
+def _stacks(stage: DeployedStage) -> dict[str, dict[str, str]]:
     try:
-        pages = list(client.get_paginator("describe_stacks").paginate())
+        pages = list(stage.client("cloudformation").get_paginator("describe_stacks").paginate())
     except (BotoCoreError, ClientError) as error:
-        raise Failure(f"the stacks of stage {stage.name} cannot be read: {error}") from error
+        raise CommandError(f"the stacks of the stage {stage.name} cannot be read: {error}") from error
     return {
         stack["StackName"].removeprefix(stage.prefix): {
             output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])

@@ -1,4 +1,4 @@
-"""A stage as the commands reach it: the local cloud by its address, any other as AWS's own tools would."""
+"""The stage that commands work on: the local cloud by its address, or AWS by the settings of AWS's own tools."""
 
 import os
 from dataclasses import dataclass
@@ -9,19 +9,26 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from ops.failure import Failure
-from ops.local import CREDENTIALS, REGION, LocalCloud
+from ops.errors import CommandError
+from ops.local.cloud import CREDENTIALS, REGION, LocalCloud
 
 LOCAL = "local"
 WORKERS = 8
-"""Calls that a command makes at once."""
+"""Number of parallel calls of a command."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One deployment of the shop; `endpoint` is the local cloud's address, None on AWS."""
+class DeployedStage:
+    """One deployment of the shop, as commands reach it.
+
+    Attributes:
+        name: The stage's name.
+        region: Its region.
+        session: The session with the user's rights.
+        endpoint: The local cloud's address; None on AWS.
+    """
 
     name: str
     region: str
@@ -30,45 +37,49 @@ class Stage:
 
     @property
     def prefix(self) -> str:
-        """How the names of all its stacks begin."""
+        """The beginning of the names of all its stacks."""
         return f"tidings-{self.name}-"
 
-    def client(self, name: Any) -> Any:
-        """A client of one of AWS's services."""
-        config = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
-        return self.session.client(name, endpoint_url=self.endpoint, config=config)
+    def client(self, service: Any, config: Config | None = None) -> Any:
+        """Return a client of an AWS service."""
+        default = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
+        return self.session.client(service, endpoint_url=self.endpoint, config=config or default)
 
 
-def local_stage(endpoint: str) -> Stage:
-    """The stage `local` on the cloud at this address."""
-    return Stage(LOCAL, REGION, _isolated_session(), endpoint)
+def local_stage(endpoint: str) -> DeployedStage:
+    """Return the stage `local` on the local cloud at this address."""
+    return DeployedStage(LOCAL, REGION, _isolated_session(), endpoint)
 
 
-def stage_named(name: str, cloud: LocalCloud) -> Stage:
-    """The stage of this name; Failure where it cannot be reached."""
+def stage_named(name: str, cloud: LocalCloud) -> DeployedStage:
+    """Return the stage with this name.
+
+    Raises:
+        CommandError: If the local cloud does not run, or no region is set for AWS.
+    """
     if name == LOCAL:
         running = cloud.running()
         if running is None:
-            raise Failure("the local cloud does not run; start it with make run")
+            raise CommandError("the local cloud does not run; start it with make run")
         return local_stage(running.endpoint)
     session = boto3.Session()
     if session.region_name is None:
-        raise Failure("no region is set; say which one with AWS_DEFAULT_REGION, or AWS_PROFILE")
-    return Stage(name, session.region_name, session)
+        raise CommandError("no region is set; set AWS_DEFAULT_REGION or AWS_PROFILE")
+    return DeployedStage(name, session.region_name, session)
 
 
 def _isolated_session() -> boto3.Session:
-    """A session for which the user's own profile, endpoints and keys do not exist."""
-    nothing = {
+    """Return a session that ignores the user's profiles, endpoints and keys."""
+    ignored = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
     }
-    own = botocore.session.Session(session_vars=nothing)
-    return boto3.Session(botocore_session=own, region_name=REGION, **CREDENTIALS)
+    session = botocore.session.Session(session_vars=ignored)
+    return boto3.Session(botocore_session=session, region_name=REGION, **CREDENTIALS)
 
 
 def state_directory() -> Path:
-    """Where a user's programs keep their state (XDG Base Directory Specification)."""
+    """Return the folder for the user's state (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "tidings"

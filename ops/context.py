@@ -1,0 +1,60 @@
+"""The context of a command: its stage, and the options that all commands share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.errors import CommandError
+from ops.local.cloud import LocalCloud
+from ops.outputs import Outputs, outputs_of
+from ops.stage import LOCAL, DeployedStage, stage_named, state_directory
+
+USER = "TIDINGS_USER"
+"""The environment variable with the user's name."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Rate = Annotated[float | None, typer.Option(min=0.1, help="Maximum number of messages a second.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count the messages, and send none.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
+
+@dataclass
+class CommandContext:
+    """The stage that a command works on, read when it is first needed.
+
+    Attributes:
+        stage_name: The stage's name.
+        cloud: The local cloud.
+    """
+
+    stage_name: str
+    cloud: LocalCloud
+
+    @cached_property
+    def stage(self) -> DeployedStage:
+        """The stage."""
+        return stage_named(self.stage_name, self.cloud)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The stage's resources."""
+        return outputs_of(self.stage)
+
+    @property
+    def is_local(self) -> bool:
+        """True if the stage is the local cloud's."""
+        return self.stage_name == LOCAL
+
+    @property
+    def directory(self) -> Path:
+        """The folder for files that outlast a command."""
+        return self.cloud.directory if self.is_local else state_directory()
+
+    def require_local(self) -> None:
+        """Raise `CommandError` unless the stage is the local cloud's."""
+        if not self.is_local:
+            name = self.stage_name
+            raise CommandError(f"this command is for the local cloud; make deploy STAGE={name} deploys {name}")

@@ -1,0 +1,1 @@
+"""Dead letters: listing, showing, redriving and dropping them. Commands `dlq …`."""

@@ -1,0 +1,138 @@
+"""The commands `tidings dlq …`."""
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from ops.console import print_answer, print_note, print_result, progress, results
+from ops.context import CommandContext, DryRun, Json, Rate, Yes
+from ops.dlq.drop import drop as drop_dead_letters
+from ops.dlq.drop import record_path
+from ops.dlq.queues import DeadLetterQueues, DeadLetterSelection
+from ops.dlq.report import advice, format_counts, format_depth, listing, listing_json, status_table
+from ops.errors import CommandError
+from tidings.core.clock import now
+from tidings.recovery import FailureKind
+
+app = typer.Typer(no_args_is_help=True, help="List, show, redrive and drop dead letters.")
+
+ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose messages failed.")]
+Order = Annotated[str | None, typer.Option("--order", help="Only messages about this order.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Only messages that failed for this reason.")]
+Undelivered = Annotated[
+    bool, typer.Option("--undelivered", help="The messages that the topic could not deliver to the service's queue.")
+]
+OfRelay = Annotated[bool, typer.Option("--relay", help="The batches that the service's relay gave up.")]
+
+
+def _queues(context: typer.Context) -> DeadLetterQueues:
+    work: CommandContext = context.obj
+    return DeadLetterQueues(work.stage, work.outputs)
+
+
+def _selection(
+    service: str, order: str | None, reason: str | None, *, undelivered: bool, of_relay: bool
+) -> DeadLetterSelection:
+    if undelivered and of_relay:
+        raise CommandError("--undelivered and --relay name two different queues: use one of them")
+    kind: FailureKind = "undelivered" if undelivered else "relay" if of_relay else "dlq"
+    return DeadLetterSelection(service=service, kind=kind, order=order, reason=reason)
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List how many messages failed, since when and why."""
+    statuses = _queues(context).statuses()
+
+    def print_text() -> None:
+        results.print(status_table(statuses, now()))
+        for text in advice(statuses):
+            print_result(text)
+
+    print_answer(statuses, as_json, print_text)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    service: ServiceName,
+    order: Order = None,
+    reason: Reason = None,
+    undelivered: Undelivered = False,
+    of_relay: OfRelay = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of messages.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show each failed message. All remain in their queue."""
+    selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
+    dead_letters = _queues(context).dead_letters(selection)
+    found = [details for _, details in dead_letters.find(selection.selects, limit)]
+
+    def print_text() -> None:
+        for text in listing(found):
+            print_result(text)
+        print_result(f"{service}: {len(found):,} shown, {format_depth(dead_letters)}")
+
+    print_answer(listing_json(found), as_json, print_text)
+
+
+@app.command()
+def redrive(
+    context: typer.Context,
+    service: ServiceName,
+    order: Order = None,
+    reason: Reason = None,
+    undelivered: Undelivered = False,
+    of_relay: OfRelay = False,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Send failed messages to their consumer again.
+
+    Each order's messages stay in sequence. A message is deleted from the dead-letter queue once it is sent. If the
+    command breaks off, run it again.
+    """
+    selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
+    if of_relay:
+        raise CommandError(
+            f"{service}'s relay gave up stream records, not messages: tidings relay publishes their events again; "
+            f"then run tidings dlq drop {service} --relay"
+        )
+    queues = _queues(context)
+    dead_letters = queues.dead_letters(selection)
+    if dry_run:
+        reasons = Counter(details.reason for _, details in dead_letters.find(selection.selects))
+        text = format_counts(reasons, "would be sent back")
+    else:
+        result = queues.redrive(selection, rate)
+        text = format_counts(result.sent, "sent back")
+        if result.repeated:
+            repeated = format_counts(result.repeated, "failed again at once, or were in the queue twice")
+            print_note(f"{repeated}; tidings dlq show {service} shows why.")
+    print_result(f"{service}: {text}, {format_depth(dead_letters)}")
+
+
+@app.command()
+def drop(
+    context: typer.Context,
+    service: ServiceName,
+    order: Order = None,
+    reason: Reason = None,
+    undelivered: Undelivered = False,
+    of_relay: OfRelay = False,
+    yes: Yes = False,
+) -> None:
+    """Record failed messages in a local file, and delete them."""
+    work: CommandContext = context.obj
+    selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
+    dead_letters = _queues(context).dead_letters(selection)
+    path = record_path(work.directory, work.stage_name, selection)
+    dropped = drop_dead_letters(
+        dead_letters, selection, path, lambda text: yes or typer.confirm(f"{text}. Continue?", err=True)
+    )
+    if dropped is None:
+        progress.print("Nothing was dropped.")
+        return
+    recorded = f"; recorded in {path}" if dropped else ""
+    print_result(f"{service}: {format_counts(dropped, 'dropped')}, {format_depth(dead_letters)}{recorded}")

@@ -1,0 +1,65 @@
+"""The commands `tidings up`, `tidings down` and `tidings demo`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ops.console import print_result, progress, step
+from ops.context import CommandContext
+from ops.errors import CommandError
+from ops.local.demo import run_demo
+from ops.local.deploy import deploy
+from ops.stage import local_stage
+
+app = typer.Typer()
+
+Port = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, help="The local cloud's port; default: 4566, or that of the running one."),
+]
+App = Annotated[
+    str | None,
+    typer.Option(metavar="MODULE", help="The module of another CDK app to deploy, like examples.helpdesk.app."),
+]
+
+
+@app.command()
+def up(context: typer.Context, port: Port = None, app: App = None) -> None:
+    """Start the local cloud if necessary, deploy the shop on it, and print the cloud's address."""
+    work: CommandContext = context.obj
+    work.require_local()
+    work.cloud.directory.mkdir(parents=True, exist_ok=True)
+    with step("Starting the local cloud"):
+        running = work.cloud.start(port)
+    deploy(local_stage(running.endpoint), work.cloud.directory, [sys.executable, "-m", app] if app else ())
+    print_result(running.endpoint)
+
+
+@app.command()
+def down(context: typer.Context) -> None:
+    """Stop the local cloud and delete its contents."""
+    work: CommandContext = context.obj
+    work.require_local()
+    stopped = work.cloud.stop()
+    progress.print("The local cloud is stopped." if stopped else "No local cloud was running.")
+
+
+@app.command()
+def demo(context: typer.Context) -> None:
+    """Load a catalogue, place some orders and show their outcomes."""
+    work: CommandContext = context.obj
+    work.require_local()
+    try:
+        run_demo(work.stage, work.outputs)
+    except TimeoutError as error:
+        raise CommandError(f"{error}; the log of the functions is {work.cloud.log}") from error
+    print_result(
+        f"""
+The shop's API is {work.outputs.api}
+  .venv/bin/tidings orders place --sku mug-blue:2    then orders show, orders cancel, timeline
+  .venv/bin/tidings outputs                          the addresses of all resources
+  curl -H "Authorization: Bearer $(.venv/bin/tidings token)" {work.outputs.api}/orders
+  {work.outputs.endpoint}/_ministack/ses/messages      the e-mails that were sent
+  make stop                                          stops the local cloud"""
+    )

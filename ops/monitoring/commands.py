@@ -1,0 +1,69 @@
+"""The commands `tidings alarms` and `tidings logs`."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from ops.console import progress
+from ops.context import CommandContext
+from ops.errors import CommandError
+from ops.monitoring.alarms import active_alarms
+from ops.monitoring.logs import ACCESS_LOG, PROBLEMS, RUNS, log_lines, with_status
+from ops.times import parse_duration
+
+app = typer.Typer()
+
+
+@app.command()
+def alarms(context: typer.Context) -> None:
+    """List the active alarms, latest first.
+
+    The description of an alarm names its entry in the runbook.
+    """
+    found = active_alarms(context.obj.stage)
+    for alarm in found:
+        typer.echo(f"{alarm.since} {alarm.name}: {alarm.description}")
+    if not found:
+        progress.print("No alarm is active.")
+
+
+def _parse_status(text: str) -> str:
+    if not re.fullmatch(r"[1-5][0-9]{0,2}", text):
+        raise typer.BadParameter(f"{text!r} is not a status like 503, or 5 for every status that begins with 5")
+    return text
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    log: Annotated[str, typer.Argument(help="A function, like orders-consumer; or api, the API's access log.")],
+    since: Annotated[
+        int | None,
+        typer.Option(metavar="DURATION", parser=parse_duration, help="The maximum age of a line; default: 1h."),
+    ] = None,
+    containing: Annotated[str, typer.Option(metavar="TEXT", help="Only lines that contain this text.")] = "",
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Only warnings, errors, crashes, and runs out of time or memory.")
+    ] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Only Lambda's report of each run: duration, memory.")] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS", parser=_parse_status, help="Access log: only answers with this status; 5 means 5xx."
+        ),
+    ] = None,
+) -> None:
+    """Print a function's log or the API's access log, oldest first."""
+    work: CommandContext = context.obj
+    if (log == ACCESS_LOG and (problems or runs)) or (log != ACCESS_LOG and status):
+        raise CommandError("--status is for the access log (api), --problems and --runs are for the logs of functions")
+    filters = [lines for lines, wanted in ((PROBLEMS, problems), (RUNS, runs)) if wanted]
+    filters += [with_status(status)] if status else []
+    line = None
+    for line in log_lines(work.stage, log, since or 3600, filters=filters, containing=containing):
+        typer.echo(line)
+    if line is None and log == ACCESS_LOG and work.stage.endpoint:
+        progress.print("The local cloud writes no access log; AWS does.")
+    elif line is None:
+        progress.print("No such line was logged.")

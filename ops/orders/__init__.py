@@ -1,0 +1,6 @@
+"""Orders: placing, showing, cancelling and expiring them. Commands `orders …` and `timeline`."""
+
+from ops.orders.client import RefusedError, ShopClient, order_request
+from ops.orders.timeline import timeline_table
+
+__all__ = ["RefusedError", "ShopClient", "order_request", "timeline_table"]

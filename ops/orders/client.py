@@ -1,0 +1,126 @@
+"""The client of the shop's HTTP API."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ops.errors import CommandError
+
+TIMEOUT_SECONDS = 30
+
+
+class RefusedError(CommandError):
+    """A request that the API refused. Its text is the problem's detail."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_describe(response))
+        self.status = response.status_code
+
+
+class ShopClient:
+    """The API as one user calls it. Its methods raise `CommandError` if the API refuses or does not answer."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        """Create a client.
+
+        Args:
+            url: The API's base URL.
+            token: The user's ID token; None to call the API as nobody.
+        """
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    def products(self) -> list[dict[str, Any]]:
+        """Return the first page of the catalogue."""
+        items: list[dict[str, Any]] = self._send("GET", "/products").json()["items"]
+        return items
+
+    def put_product(self, sku: str, product: Mapping[str, Any]) -> None:
+        """Add a product to the catalogue, or replace it, as an operator."""
+        self._send("PUT", f"/products/{quote(sku, safe='')}", body=product)
+
+    def put_stock(self, sku: str, on_hand: int) -> None:
+        """Set the number of units on hand, as an operator."""
+        self._send("PUT", f"/stock/{quote(sku, safe='')}", body={"on_hand": on_hand})
+
+    def place(self, order: Mapping[str, Any], key: str | None = None) -> httpx.Response:
+        """Place an order. A repeated idempotency key returns the first answer.
+
+        Args:
+            order: The order; see `order_request`.
+            key: The idempotency key; None for a new one.
+        """
+        return self._send("POST", "/orders", body=order, headers={"Idempotency-Key": key or str(uuid.uuid4())})
+
+    def order(self, order_id: str) -> dict[str, Any]:
+        """Return an order."""
+        found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}").json()
+        return found
+
+    def cancel(self, order_id: str) -> dict[str, Any]:
+        """Cancel an order, and return it."""
+        cancelled: dict[str, Any] = self._send("POST", f"/orders/{quote(order_id, safe='')}/cancellation").json()
+        return cancelled
+
+    def dispatch(self, order_id: str) -> None:
+        """Record that an order's goods were dispatched, as an operator."""
+        self._send("POST", f"/shipments/{quote(order_id, safe='')}/dispatch", body={})
+
+    def sales(self, first: str, last: str) -> list[dict[str, Any]]:
+        """Return the figures of the days from one to another, each written `2026-01-31`, as an operator."""
+        days: list[dict[str, Any]] = self._send("GET", f"/analytics/sales?from={first}&to={last}").json()["days"]
+        return days
+
+    def timeline(self, order_id: str) -> dict[str, Any]:
+        """Return an order's timeline."""
+        found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}/timeline").json()
+        return found
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            raise CommandError(f"{self._http.base_url} does not answer: {error}") from error
+        if response.is_success:
+            return response
+        raise RefusedError(response)
+
+
+def _describe(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    detail = problem.get("detail") or problem.get("message") or response.text or response.reason_phrase
+    field = f" [{problem['field']}]" if problem.get("field") else ""
+    return f"{response.status_code} {problem.get('title', response.reason_phrase)}: {detail}{field}"
+
+
+def order_request(
+    lines: Iterable[tuple[str, int]],
+    payment_method: str = "pm_card_visa",
+    email: str = "customer@example.com",
+) -> dict[str, Any]:
+    """Return the request for an order of these SKUs and quantities, sent to an example address."""
+    return {
+        "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
+        "payment_method": payment_method,
+        "email": email,
+        "address": {
+            "name": "A. Customer",
+            "street": "1 Harbour Street",
+            "city": "Ghent",
+            "postal_code": "9000",
+            "country": "BE",
+        },
+    }

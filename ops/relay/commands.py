@@ -1,0 +1,32 @@
+"""The command `tidings relay`."""
+
+from typing import Annotated
+
+import typer
+
+from ops.context import CommandContext, DryRun, Rate
+from ops.relay.republish import RepublishOptions, republish
+
+app = typer.Typer()
+
+
+@app.command()
+def relay(
+    context: typer.Context,
+    order: Annotated[str | None, typer.Option(help="Only the events of this order.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="All events since this time; reads each table as a whole.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="Only the events of this service.")] = None,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish announced events again, after a relay gave some up.
+
+    The events are read from the services' tables and keep their ids, so consumers ignore those that they have handled.
+    The topic drops an event that it published within the last five minutes. If the command breaks off, run it again.
+    """
+    work: CommandContext = context.obj
+    options = RepublishOptions(order=order, since=since, service=service, rate=rate, dry_run=dry_run)
+    options.check()
+    republish(work.stage, work.outputs, options)

@@ -1,0 +1,1 @@
+"""Replay: sends recorded events to one consumer again, or rebuilds a projection. Command `replay`."""
