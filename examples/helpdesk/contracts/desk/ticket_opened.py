@@ -1,0 +1,16 @@
+"""The contract of `TicketOpened`."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from examples.helpdesk.contracts.ticket import TicketEvent
+
+Team = Annotated[str, Meta(pattern=r"^[a-z]{1,20}\Z")]
+
+
+class TicketOpened(TicketEvent, frozen=True, kw_only=True):
+    """Somebody asked a team for help."""
+
+    team: Team
+    question: Annotated[str, Meta(min_length=1, max_length=500)]
