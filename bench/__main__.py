@@ -1,4 +1,4 @@
-"""`python -m bench` measures all, `python -m bench KEY …` those figures alone."""
+"""The command `python -m bench`: measures all figures, or those named by the arguments."""
 
 import io
 import signal
@@ -10,22 +10,30 @@ from bench.report import HERE, Group, Report, groups, write
 
 
 def main(wanted: list[str], folder: Path = HERE) -> int:
-    """Measures, reports; 1 where a limit does not hold, 2 where there is no such figure."""
+    """Measure figures and write the report.
+
+    Args:
+        wanted: The keys of the figures to measure; all if it is empty.
+        folder: The folder of the report.
+
+    Returns:
+        The exit status: 1 if a limit does not hold, 2 if a key is unknown.
+    """
     known = {key: group for group in groups() for key in group.KEYS}
     if unknown := [key for key in wanted if key not in known]:
-        print(f"There is no {', '.join(unknown)}; there are: {' '.join(known)}", file=sys.stderr)  # noqa: T201
+        print(f"Unknown figures: {', '.join(unknown)}. Known: {' '.join(known)}", file=sys.stderr)  # noqa: T201
         return 2
     keys = wanted or list(known)
     report = Report.read(folder)
     for group in dict.fromkeys(known[key] for key in keys):
         for key in _measure(group, keys, report):
-            print(report.line(key), flush=True)  # noqa: T201 - what it was called for
+            print(report.line(key), flush=True)  # noqa: T201 - the command's output
         write(report, folder)
     return 0 if all(report.ok(key) for key in keys) else 1
 
 
 def _measure(group: Group, keys: list[str], report: Report) -> list[str]:
-    """Measures a group's figures and reports those that were asked for; what the shop itself logs is not shown."""
+    """Measure a group, and add the figures that were asked for to the report. The shop's own logs are not shown."""
     with redirect_stdout(io.StringIO()):
         figures = [figure for figure in group.measure() if figure.key in keys]
     for figure in figures:
@@ -34,6 +42,6 @@ def _measure(group: Group, keys: list[str], report: Report) -> list[str]:
 
 
 if __name__ == "__main__":
-    # What ends a program politely must end the local cloud that it measures too.
+    # SIGTERM must end the local cloud, too, which the interpreter's normal exit does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

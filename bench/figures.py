@@ -1,4 +1,4 @@
-"""What a measurement tells: figures with their limits, and tables of what stands behind them."""
+"""The results of measurements: figures with their limits, and tables with their parts."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Limit:
-    """What a figure must be: at most, at least or exactly so much."""
+    """A figure's limit: a maximum, a minimum or an exact value."""
 
     sign: Literal["≤", "≥", "="]
     value: float
 
     def holds(self, value: float) -> bool:
-        """Whether a figure is within the limit."""
+        """Return whether a figure is within the limit."""
         match self.sign:
             case "≤":
                 return value <= self.value
@@ -30,9 +30,15 @@ class Limit:
 
 @dataclass(frozen=True)
 class Table:
-    """What stands behind a figure: a row of numbers for each name; `chart` says how it is drawn, where it is.
+    """The parts of a figure: a row of numbers for each name.
 
-    `bars` draws the first column, `grouped` all of them side by side, `stacked` all of them on top of each other.
+    Attributes:
+        title: The title.
+        columns: The names of the columns.
+        rows: The numbers of each row, by its name.
+        unit: The unit of the numbers.
+        chart: The chart of the report: `bars` draws the first column, `grouped` all columns side by side, `stacked` all
+            columns on top of each other. None draws no chart.
     """
 
     title: str
@@ -44,10 +50,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """One key of the report. `baseline` is what it was compared with, in its own unit, where there is such a thing.
+    """One measured figure of the report.
 
-    `how` says in a sentence or two how it was measured, and what both sides took for themselves; `measured` when and
-    on what.
+    Attributes:
+        key: Its key in the report.
+        value: The value.
+        unit: The value's unit.
+        baseline: The value that it is compared with, in a unit that `how` names; None without a comparison.
+        how: How it was measured, in a few sentences.
+        limit: Its limit, if it has one.
+        tables: Its parts.
+        measured: The date and the machine.
     """
 
     key: str
@@ -61,13 +74,13 @@ class Figure:
 
     @property
     def ok(self) -> bool:
-        """Whether its limit holds; so it does where there is none."""
+        """True unless the figure is beyond its limit."""
         return self.limit is None or self.limit.holds(self.value)
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Two sides measured in turn: the median of the pairs' ratios, and each side's own median."""
+    """Two sides that were measured in turn: the median of the pairs' ratios, and the median of each side."""
 
     ratio: float
     ours: float
@@ -75,10 +88,12 @@ class Paired:
 
 
 def paired(ours: Callable[[], float], baseline: Callable[[], float], pairs: int) -> Paired:
-    """Measures both sides alternately, so that whatever else the machine does befalls both alike.
+    """Measure two sides in turn, so that other work of the machine affects both.
 
-    Each gives its own measure, in the same unit. The first pair warms up and does not count; in every second pair
-    the baseline is the later one.
+    Args:
+        ours: Measures one side. Returns any unit.
+        baseline: Measures the other side, in the same unit. It goes first in every second pair.
+        pairs: Number of pairs that count. One more pair is the warm-up.
     """
     measured: list[tuple[float, float]] = []
     for n in range(pairs + 1):
@@ -96,14 +111,14 @@ def paired(ours: Callable[[], float], baseline: Callable[[], float], pairs: int)
 
 
 def wall_time(run: Callable[[], object]) -> float:
-    """The seconds that it takes."""
+    """Return the seconds that a call takes."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def processor_time(run: Callable[[], object]) -> float:
-    """The seconds of all threads of this process that it takes."""
+    """Return the processor seconds of all threads of this process that a call takes."""
     start = time.process_time()
     run()
     return time.process_time() - start

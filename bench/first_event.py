@@ -1,6 +1,6 @@
-"""Runs in an interpreter of its own: imports a handler, hands it one event, and ends. AWS answers from a recording.
+"""A cold start: this program imports a handler, invokes it with one event, and ends. AWS answers from a recording.
 
-The network is stubbed where botocore and Stripe's library hand a request to urllib3, on both sides of a comparison.
+The network is stubbed where botocore and Stripe's library pass a request to urllib3, on both sides of a comparison.
 """
 
 import importlib
@@ -12,15 +12,20 @@ from typing import Any
 
 
 class Context:
-    """As much of Lambda's context as the handlers look at."""
+    """The part of Lambda's context that the handlers use."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function is ended."""
+        """Return the milliseconds until the function's timeout."""
         return 20_000
 
 
 def stub(answers: dict[str, list[Any]], others: dict[str, Any]) -> None:
-    """Answers botocore from `answers`, in turn by operation, and any other client by the path of its URL."""
+    """Answer all requests of this process.
+
+    Args:
+        answers: The answers to botocore's requests, in their order by operation.
+        others: The JSON answers to any other client's requests, by method and path.
+    """
     from botocore.awsrequest import AWSResponse
     from botocore.httpsession import URLLib3Session
     from urllib3 import HTTPResponse
@@ -47,7 +52,7 @@ def stub(answers: dict[str, list[Any]], others: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Reads what to do from standard input; ends the process at once when the handler has answered."""
+    """Read the task from standard input, run it, and end the process as soon as the handler has returned."""
     task = json.load(sys.stdin)
     stub(task["answers"], task["others"])
     module, _, name = task["handler"].rpartition(".")

@@ -1,7 +1,7 @@
-"""How many orders a second go all the way, and how soon one is confirmed: beside the same topology with bare handlers.
+"""The flow of orders on the local cloud: throughput and time to confirmation, compared with bare handlers.
 
-Both are deployed on one local cloud, from the same stacks: the same functions, tables, streams, queues, subscriptions
-and rights. In the bare one each handler puts one item for what it is given, and its relay publishes on.
+The shop and the bare topology are deployed on one local cloud from the same stacks, with the same functions, tables,
+streams, queues, subscriptions and permissions. A bare handler puts one item for each message, and a relay publishes it.
 """
 
 import json
@@ -24,15 +24,14 @@ import httpx
 
 from bench.bare_shop.app import STAGE as BARE
 from bench.figures import Figure, Limit, Table, paired
-from ops.api import Shop, order_of
-from ops.deploy import deploy
-from ops.failure import Failure
-from ops.local import LocalCloud, free_port
+from ops.local.cloud import LocalCloud, free_port
+from ops.local.deploy import deploy
+from ops.orders.client import ShopClient, order_request
 from ops.outputs import Outputs, outputs_of
-from ops.quiet import LOCALLY, Quiet
-from ops.stage import Stage, local_stage
+from ops.stage import DeployedStage, local_stage
 from ops.users import OPERATOR, token_for
-from ops.waiting import wait_until
+from tidings.aws.recovery import SqsQueueGauge
+from tidings.recovery import wait_until
 
 KEYS = ("flow.throughput", "flow.confirm")
 
@@ -40,39 +39,50 @@ ORDERS = 200
 CLIENTS = 8
 CUSTOMERS = 40
 PAIRS = 3
-WARMING_ORDERS = 20
-CALM_ORDERS = 120
-CALM_SECONDS = 0.25
-"""Between the orders that come one by one: a pace that both keep up with, on two cores."""
+WARM_UP_ORDERS = 20
+SINGLE_ORDERS = 120
+SINGLE_SECONDS = 0.25
+"""Seconds between orders that are placed one by one. Both topologies keep up with this on two cores."""
 
 PRODUCTS = tuple(f"product-{n}" for n in range(30))
 LINES = 3
 
 EVENTS = 6
-"""Of a happy order that is not dispatched yet: placed, captured, reserved, confirmed, receipt sent, points awarded."""
+"""Number of events of a confirmed order: placed, captured, reserved, confirmed, receipt sent, points awarded."""
 
 LIMIT_SECONDS = 180
-"""In which all consumers must be done, on the slowest machine."""
+"""Maximum time for all consumers, on the slowest machine."""
 
 HOW_SAME = (
     "Both are the stacks of infra/ on one local cloud with IAM enforced: the same functions, tables, streams, queues, "
-    "subscriptions and settings. A bare handler is boto3 and json: the API's puts the order, a consumer puts one item "
-    f"a message, a relay publishes each item's event with PublishBatch; so {EVENTS} events an order on both sides. "
+    "subscriptions and settings. Bare handlers use boto3 and json: the API puts the order, a consumer puts one item a "
+    f"message, and a relay publishes each item's event with PublishBatch. Both sides have {EVENTS} events an order. "
 )
 
 
 @dataclass(frozen=True)
 class Topology:
-    """A deployed one: places orders, and tells when all of its consumers are done with them."""
+    """A deployed topology.
 
-    stage: Stage
+    Attributes:
+        stage: Its stage.
+        outputs: The outputs of its stacks.
+        tokens: The tokens of its customers.
+    """
+
+    stage: DeployedStage
     outputs: Outputs
     tokens: Sequence[str]
 
     def place(self, orders: int, every: float = 0) -> Mapping[str, float]:
-        """Places orders by several clients, each its next at once or so many seconds after the one before.
+        """Place orders by several clients.
 
-        Gives the time (seconds since 1970) of each order's 202, by its id.
+        Args:
+            orders: Number of orders.
+            every: Seconds between two orders; 0 places each as soon as a client is free.
+
+        Returns:
+            The time of each order's 202 in seconds since 1970, by its id.
         """
         begun = time.monotonic()
         limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
@@ -92,23 +102,27 @@ class Topology:
             return dict(clients.map(send, range(orders)))
 
     def recorded(self) -> int:
-        """The items in history's table; the local cloud counts them at once."""
+        """Return the number of items in history's table. The local cloud counts them without delay."""
         found = self._dynamodb.describe_table(TableName=self.outputs.services["history"].table)
         return int(found["Table"]["ItemCount"])
 
     def await_end(self, recorded: int) -> None:
-        """Waits until history has recorded so many events, and no queue holds a message any more."""
+        """Wait until history has recorded a number of events and all queues are empty.
+
+        Raises:
+            TimeoutError: If the consumers take too long.
+        """
         try:
-            wait_until(lambda: self.recorded() >= recorded and self._at_rest(), LIMIT_SECONDS, "the consumers' end")
+            wait_until(lambda: self.recorded() >= recorded and self._is_idle(), LIMIT_SECONDS, "the consumers' end")
         except TimeoutError as error:
-            held = {url.rpartition("/")[2]: count for url in self._queues() if (count := self._held(url))}
-            raise Failure(
-                f"the consumers of {self.stage.name} were not done within {LIMIT_SECONDS} seconds: history has "
-                f"{self.recorded()} of {recorded} events, and there are left {held or 'no messages'}"
+            left = {url.rpartition("/")[2]: count for url in self._queues() if (count := self._depth(url))}
+            raise TimeoutError(
+                f"the consumers of {self.stage.name} took more than {LIMIT_SECONDS} seconds: history has "
+                f"{self.recorded()} of {recorded} events, and the queues contain {left or 'no messages'}"
             ) from error
 
     def confirmations(self) -> Mapping[str, float]:
-        """The time (seconds since 1970) of each order's OrderConfirmed, by its id."""
+        """Return the time of each order's OrderConfirmed in seconds since 1970, by its id."""
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self.outputs.services["history"].table,
             FilterExpression="contains(#event, :type)",
@@ -122,97 +136,102 @@ class Topology:
             if event["type"] == "OrderConfirmed"
         }
 
-    def _at_rest(self) -> bool:
-        return not any(self._held(str(service.queue)) for service in self.outputs.services.values())
+    def _is_idle(self) -> bool:
+        return not any(self._depth(str(service.queue)) for service in self.outputs.services.values())
 
     def _queues(self) -> Iterator[str]:
-        """Every queue's address, also those of the dead letters."""
+        """Yield the addresses of all queues and dead-letter queues."""
         for service in self.outputs.services.values():
             yield from (str(service.queue), str(service.dlq))
 
-    def _held(self, queue: str) -> int:
-        """The messages in a queue, in flight or not."""
-        held = Quiet(self._sqs, LOCALLY).held(queue)
-        return held.waiting + held.hidden
+    def _depth(self, queue: str) -> int:
+        """Return the number of messages in a queue, including those in flight."""
+        return SqsQueueGauge(self._sqs, queue).depth().total
 
     @cached_property
     def _dynamodb(self) -> Any:
-        return self.stage.session.client("dynamodb", endpoint_url=self.stage.endpoint)
+        return self.stage.client("dynamodb")
 
     @cached_property
     def _sqs(self) -> Any:
-        return self.stage.session.client("sqs", endpoint_url=self.stage.endpoint)
+        return self.stage.client("sqs")
 
 
 @dataclass
 class Runs:
-    """What the runs of a topology have told: orders a second, and the seconds from 202 to CONFIRMED."""
+    """The measurements of a topology.
+
+    Attributes:
+        topology: The topology.
+        rates: Orders a second in each run with all orders at once.
+        loaded: Seconds from 202 to CONFIRMED in the last such run.
+        single: Seconds from 202 to CONFIRMED of orders that are placed one by one.
+    """
 
     topology: Topology
     rates: list[float] = field(default_factory=list)
     loaded: list[float] = field(default_factory=list)
-    calm: list[float] = field(default_factory=list)
+    single: list[float] = field(default_factory=list)
 
     def rate(self) -> float:
-        """Places the orders at once, and gives the orders a second until all consumers were done."""
+        """Place all orders at once, and return the orders a second until all consumers are done."""
         recorded = self.topology.recorded() + EVENTS * ORDERS
         begun = time.monotonic()
         accepted = self.topology.place(ORDERS)
         self.topology.await_end(recorded)
         self.rates.append(ORDERS / (time.monotonic() - begun))
-        self.loaded = self._waits(accepted)
+        self.loaded = self._durations(accepted)
         return self.rates[-1]
 
-    def at_ease(self, orders: int) -> None:
-        """Places orders one by one."""
+    def place_singly(self, orders: int) -> None:
+        """Place orders one by one."""
         recorded = self.topology.recorded() + EVENTS * orders
-        accepted = self.topology.place(orders, every=CALM_SECONDS)
+        accepted = self.topology.place(orders, every=SINGLE_SECONDS)
         self.topology.await_end(recorded)
-        self.calm = self._waits(accepted)
+        self.single = self._durations(accepted)
 
-    def _waits(self, accepted: Mapping[str, float]) -> list[float]:
+    def _durations(self, accepted: Mapping[str, float]) -> list[float]:
         confirmed = self.topology.confirmations()
-        return [confirmed[order] - moment for order, moment in accepted.items()]
+        return [confirmed[order] - time for order, time in accepted.items()]
 
 
 def measure() -> Iterator[Figure]:
-    """Deploys both, and measures them in turn."""
+    """Deploy both topologies, and measure them in turn."""
     with deployed() as (shop, bare):
         ours, theirs = Runs(shop), Runs(bare)
-        # One by one first: a crowd of processes that all start at once may take longer than Lambda gives them.
+        # One by one first: many processes that start at the same time may exceed the functions' timeout.
         for runs in (ours, theirs):
-            runs.at_ease(WARMING_ORDERS)
+            runs.place_singly(WARM_UP_ORDERS)
         rates = paired(ours.rate, theirs.rate, PAIRS)
         for runs in (ours, theirs):
-            runs.at_ease(CALM_ORDERS)
+            runs.place_singly(SINGLE_ORDERS)
     yield Figure(
         "flow.throughput",
         rates.ratio,
         "of bare",
         rates.baseline,
         HOW_SAME + f"{ORDERS} orders of {LINES} lines by {CLIENTS} clients for {CUSTOMERS} customers, from the first "
-        "request until history holds all their events and no queue holds a message; the median of "
-        f"{PAIRS} pairs, each side first in turn. The shop took {rates.ours:.1f} orders/s, the bare topology "
-        f"{rates.baseline:.1f}.",
+        f"request until history has all their events and all queues are empty. Medians of {PAIRS} pairs, each side "
+        f"first in turn: {rates.ours:.1f} orders a second in the shop, {rates.baseline:.1f} in the bare topology.",
         Limit("≥", 0.7),
         (_rates(ours, theirs),),
     )
     yield Figure(
         "flow.confirm",
-        1000 * median(ours.calm),
+        1000 * median(ours.single),
         "ms",
-        1000 * median(theirs.calm),
-        HOW_SAME + f"From the 202 at the client to the time of OrderConfirmed, {CALM_ORDERS} orders, one each "
-        f"{1000 * CALM_SECONDS:.0f} ms; p50 here, p99 in the table, also for the last run of {ORDERS} orders at once, "
-        "where they mostly wait for each other. The bare one confirms as soon as it is paid, without awaiting stock.",
+        1000 * median(theirs.single),
+        HOW_SAME + f"From the 202 at the client to the time of OrderConfirmed, for {SINGLE_ORDERS} orders, one every "
+        f"{1000 * SINGLE_SECONDS:.0f} ms. This is p50; the table has p99, too, and the last run of {ORDERS} orders at "
+        "once, which mostly wait for each other. The bare topology confirms an order as soon as it is paid.",
         None,
-        (_waits(ours, theirs),),
+        (_confirmation_times(ours, theirs),),
     )
 
 
 @contextmanager
 def deployed() -> Iterator[tuple[Topology, Topology]]:
-    """The shop and the bare topology on a local cloud of their own, which ends with this."""
+    """Deploy the shop and the bare topology on a new local cloud, and stop it afterwards."""
     with tempfile.TemporaryDirectory() as scratch:
         cloud = LocalCloud(Path(scratch))
         try:
@@ -220,20 +239,20 @@ def deployed() -> Iterator[tuple[Topology, Topology]]:
             bare = replace(shop, name=BARE.name)
             deploy(shop, cloud.directory)
             deploy(bare, cloud.directory, [sys.executable, "-m", "bench.bare_shop.app"])
-            yield _stocked(shop), _opened(bare)
+            yield _with_products(shop), _topology(bare)
         finally:
             cloud.stop()
 
 
-def _opened(stage: Stage) -> Topology:
+def _topology(stage: DeployedStage) -> Topology:
     outputs = outputs_of(stage)
     return Topology(stage, outputs, [token_for(stage, outputs, f"customer-{n}") for n in range(CUSTOMERS)])
 
 
-def _stocked(stage: Stage) -> Topology:
-    """The shop with products, and plenty of each."""
-    topology = _opened(stage)
-    operator = Shop(topology.outputs.api, token_for(stage, topology.outputs, OPERATOR, operator=True))
+def _with_products(stage: DeployedStage) -> Topology:
+    """Return the shop after putting products on sale."""
+    topology = _topology(stage)
+    operator = ShopClient(topology.outputs.api, token_for(stage, topology.outputs, OPERATOR, operator=True))
     for sku in PRODUCTS:
         operator.put_product(sku, {"name": "Thing", "price": {"amount": 1000, "currency": "EUR"}})
         operator.put_stock(sku, 1_000_000)
@@ -241,14 +260,14 @@ def _stocked(stage: Stage) -> Topology:
 
 
 def _order(number: int, customer: int) -> dict[str, Any]:
-    """The body of an order: always the same for the same number, and to an address of the customer's own."""
-    chance = random.Random(number)  # noqa: S311 - not for secrecy
-    body = order_of((sku, 1) for sku in chance.sample(PRODUCTS, LINES))
+    """Return the body of an order, which depends on its number only, with an address for each customer."""
+    rng = random.Random(number)  # noqa: S311 - not for secrecy
+    body = order_request((sku, 1) for sku in rng.sample(PRODUCTS, LINES))
     return body | {"address": body["address"] | {"street": f"{customer} Harbour Street"}}
 
 
 def _rates(ours: Runs, theirs: Runs) -> Table:
-    """The counted pairs, side by side."""
+    """Return the rates of the pairs that count."""
     rows = {
         f"pair {n}": (mine, other)
         for n, (mine, other) in enumerate(zip(ours.rates[1:], theirs.rates[1:], strict=True), start=1)
@@ -256,14 +275,14 @@ def _rates(ours: Runs, theirs: Runs) -> Table:
     return Table("Orders a second until all consumers were done", ("shop", "bare"), rows, "orders/s", "grouped")
 
 
-def _waits(ours: Runs, theirs: Runs) -> Table:
-    waits = {
-        "shop, one by one": ours.calm,
-        "bare, one by one": theirs.calm,
+def _confirmation_times(ours: Runs, theirs: Runs) -> Table:
+    times = {
+        "shop, one by one": ours.single,
+        "bare, one by one": theirs.single,
         f"shop, {ORDERS} at once": ours.loaded,
         f"bare, {ORDERS} at once": theirs.loaded,
     }
-    rows = {name: (1000 * median(seconds), 1000 * _p99(seconds)) for name, seconds in waits.items()}
+    rows = {name: (1000 * median(seconds), 1000 * _p99(seconds)) for name, seconds in times.items()}
     return Table("From 202 to CONFIRMED", ("p50", "p99"), rows, "ms", "grouped")
 
 

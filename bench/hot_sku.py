@@ -1,34 +1,33 @@
-"""A flash sale: how many orders a second of one product get their stock, through a model of DynamoDB's partitions.
+"""A flash sale: reservations of one product a second, in a model of DynamoDB's partitions.
 
-The model is of what limits it. An item is on one partition, which takes 1,000 write units a second; a transactional
-write of it costs two, done or cancelled. A transaction holds its items for as long as it takes, and cancels every
-other one that comes meanwhile (Amazon DynamoDB Developer Guide, "DynamoDB Transactions: How it works"). The code on top
-is the shop's own: inventory's decisions, and the reactors.
+An item is on one partition, which takes 1,000 write units a second. A transactional write of the item costs two units,
+committed or canceled. A transaction holds its items while it lasts, and cancels every other transaction on them (Amazon
+DynamoDB Developer Guide, "DynamoDB Transactions: How it works"). The code on top of the model is the shop's own:
+inventory's handlers and the library's executors.
 """
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ParamSpec, TypeVar
 
 from bench.figures import Figure, Limit, Table
 from bench.virtual_time import VirtualTime
-from functions.inventory.reactions import Holding, stock_key
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.goods import OrderLine
+from contracts.values.money import Money
+from functions.inventory.handlers import Holding, stock_key
 from functions.inventory.service import service
-from tidings.batch_reactor import BatchReactor
-from tidings.contracts import Address, Money, OrderLine, OrderPlaced
-from tidings.decisions import Adjust, Commit, Decision, Refused
-from tidings.errors import RetryableError
-from tidings.events import Event, event_id
-from tidings.item import Attributes, Item
-from tidings.reactor import Reactor
-from tidings.service import Service
-from tidings.table import ConflictError, LostError, RefusedError, Write
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from tidings.core.decisions import ConditionFailed, Decision, Increment, Numbers, Save
+from tidings.core.entity import Entity, StoredEntity
+from tidings.core.errors import RetryableError
+from tidings.core.event import Event
+from tidings.core.ports import ConditionFailedError, EntityWrite, TransactionConflictError, VersionConflictError
+from tidings.core.service import Service, on
+from tidings.handling.batch import BatchExecutor
+from tidings.handling.executor import HandlerExecutor
+from tidings.testing import InlineExecutor, make_event
 
 KEYS = ("hot.sku",)
 WORKERS = 100
@@ -38,105 +37,126 @@ UNITS_A_WRITE = 2
 SECONDS = 10
 SEED = 7
 SKU = "hot"
-PLENTY = 10**9
+ON_HAND = 10**9
 
 
 @dataclass
 class Partitions:
-    """A table whose items are each on a partition of their own, in virtual time."""
+    """A table in virtual time. Each item has a partition to itself.
+
+    StoredEntity:
+        time: The virtual time.
+        items: The available units of each stock item, by its key.
+        orders: The items of the orders, by their key.
+        committed: Number of committed transactions.
+        canceled: Number of canceled transactions.
+    """
 
     time: VirtualTime
     items: dict[str, int] = field(default_factory=dict)
-    orders: dict[str, Attributes] = field(default_factory=dict)
-    done: int = 0
-    cancelled: int = 0
+    orders: dict[str, StoredEntity] = field(default_factory=dict)
+    committed: int = 0
+    canceled: int = 0
     _held_until: dict[str, float] = field(default_factory=dict)
     _spent: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def get(self, key: str) -> Attributes | None:
-        """The item as last written."""
+    def read(self, keys: Sequence[str]) -> Mapping[str, StoredEntity]:
+        """Return those of the orders that exist, as last written."""
         self.time.sleep(LATENCY)
-        return self.orders.get(key)
+        return {key: self.orders[key] for key in keys if key in self.orders}
 
-    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
-        """Holds what is adjusted for as long as it takes."""
-        granted = all(self._takes(adjust.key) for adjust in adjusts)
+    def commit(self, writes: Sequence[EntityWrite], increments: Sequence[Increment] = ()) -> None:
+        """Commit a transaction. It holds the incremented items while it lasts."""
+        granted = all(self._take(increment.key) for increment in increments)
         if granted:
-            self._held_until |= {adjust.key: self.time.now + LATENCY for adjust in adjusts}
+            self._held_until |= {increment.key: self.time.now + LATENCY for increment in increments}
         self.time.sleep(LATENCY)
         if not granted:
-            self.cancelled += 1
-            raise ConflictError("another transaction holds the item, or its partition has no more units")
-        self._write(writes, adjusts)
+            self.canceled += 1
+            raise TransactionConflictError("another transaction holds the item, or its partition has no more units")
+        self._write(writes, increments)
 
-    def _takes(self, key: str) -> bool:
-        return self._has_units(key) and self._held_until.get(key, 0) <= self.time.now
+    def _take(self, key: str) -> bool:
+        return self._spend_units(key) and self._held_until.get(key, 0) <= self.time.now
 
-    def _has_units(self, key: str) -> bool:
+    def _spend_units(self, key: str) -> bool:
         second = (key, int(self.time.now))
         if self._spent.get(second, 0) + UNITS_A_WRITE > UNITS_A_SECOND:
             return False
         self._spent[second] = self._spent.get(second, 0) + UNITS_A_WRITE
         return True
 
-    def _write(self, writes: Sequence[Write], adjusts: Sequence[Adjust]) -> None:
-        if lost := {write.order: self.orders[write.order] for write in writes if write.order in self.orders}:
-            raise LostError(lost)
-        if short := [adjust for adjust in adjusts if self.items.get(adjust.key, 0) < adjust.at_least["available"]]:
-            raise RefusedError(Refused(tuple((adjust, self._stock(adjust.key)) for adjust in short)))
-        for adjust in adjusts:
-            self.items[adjust.key] += adjust.add["available"]
-        self.orders |= {write.order: write.item for write in writes}
-        self.done += bool(adjusts)
+    def _write(self, writes: Sequence[EntityWrite], increments: Sequence[Increment]) -> None:
+        if lost := {write.key: self.orders[write.key] for write in writes if write.key in self.orders}:
+            raise VersionConflictError(lost)
+        if short := [each for each in increments if self.items.get(each.key, 0) < each.at_least["available"]]:
+            raise ConditionFailedError(ConditionFailed(tuple((each, self._stock(each.key)) for each in short)))
+        for increment in increments:
+            self.items[increment.key] += increment.add["available"]
+        self.orders |= {write.key: write.entity for write in writes}
+        self.committed += bool(increments)
 
-    def _stock(self, key: str) -> Attributes:
-        return {"pk": {"S": key}, "available": {"N": str(self.items.get(key, 0))}}
+    def _stock(self, key: str) -> Numbers:
+        return {"available": self.items.get(key, 0)}
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way of reserving: how many orders a worker takes at once, on how many shards the stock lies."""
+    """A way of reserving.
+
+    StoredEntity:
+        batch: Number of orders that a worker takes at once.
+        shards: Number of items among which the product's stock is spread.
+        workers: Number of workers.
+    """
 
     batch: int
     shards: int = 1
     workers: int = WORKERS
 
 
-class _AtOnce(Executor):
-    """Does what is submitted in the worker's own thread."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: reservations a second, the transactions cancelled for each that was done, the stock left."""
+    """The outcome of a run.
+
+    StoredEntity:
+        rate: Reservations a second.
+        canceled: Canceled transactions for each committed one.
+        left: The remaining stock.
+    """
 
     rate: float
-    cancelled: float
+    canceled: float
     left: int
 
 
-def reserve(way: Way, seed: int = SEED, stock: int = PLENTY, seconds: int = SECONDS) -> Outcome:
-    """Lets the workers reserve for so long; RuntimeError where the stock and the orders do not agree."""
+def reserve(way: Way, seed: int = SEED, stock: int = ON_HAND, seconds: int = SECONDS) -> Outcome:
+    """Run the workers.
+
+    Args:
+        way: How they reserve.
+        seed: The seed of their pauses.
+        stock: The units on hand at the beginning.
+        seconds: How long they run, in virtual time.
+
+    Raises:
+        RuntimeError: If the remaining stock and the orders' reservations do not add up to the stock.
+    """
     time = VirtualTime(seconds)
     table = Partitions(time, {f"{stock_key(SKU)}#{n}": stock // way.shards for n in range(way.shards)})
-    chance = random.Random(seed)  # noqa: S311 - not for secrecy
+    rng = random.Random(seed)  # noqa: S311 - not for secrecy
     orders = _orders()
 
-    def pause(tries: int) -> None:
-        time.sleep(chance.uniform(0, min(0.2, 0.005 * 2**tries)))
+    def pause(attempt: int) -> None:
+        time.sleep(rng.uniform(0, min(0.2, 0.005 * 2**attempt)))
 
-    reactor = Reactor(_on_shards(way.shards), table, clock=lambda: int(time.now * 1000), pause=pause)
+    executor = HandlerExecutor(_on_shards(way.shards), table, clock=lambda: int(time.now * 1000), pause=pause)
 
     def work() -> None:
         waiting: list[Event[OrderPlaced]] = []
         while True:
             waiting += itertools.islice(orders, way.batch - len(waiting))
-            batch = BatchReactor(reactor, _AtOnce())
+            batch = BatchExecutor(executor, InlineExecutor())
             batch.prepare(waiting)
             waiting = [event for event in waiting if not _handled(batch, event)]
 
@@ -144,42 +164,44 @@ def reserve(way: Way, seed: int = SEED, stock: int = PLENTY, seconds: int = SECO
     reserved = sum(_holds(order) for order in table.orders.values())
     left = sum(table.items.values())
     if left != stock // way.shards * way.shards - reserved:
-        raise RuntimeError(f"{reserved} orders hold stock, and {left} is left of {stock}")
-    return Outcome(reserved / seconds, table.cancelled / max(1, table.done), left)
+        raise RuntimeError(f"{reserved} units are reserved and {left} are left of {stock}")
+    return Outcome(reserved / seconds, table.canceled / max(1, table.committed), left)
 
 
 def measure() -> Iterator[Figure]:
-    """The way that inventory goes, against a transaction an order; and what else was thought of."""
-    batching = service.batching
-    if batching is None or batching.consumers is None:
-        raise RuntimeError("inventory takes no batches of its own")
+    """Compare inventory's way with a transaction for each order, and with alternatives.
+
+    Raises:
+        RuntimeError: If inventory declares no batch or no concurrency.
+    """
+    batch, consumers = service.strategy.batch, service.concurrency
+    if batch is None or consumers is None:
+        raise RuntimeError("inventory must declare a batch and a concurrency")
     one_by_one = reserve(Way(batch=1))
-    ours = reserve(Way(batch=batching.size))
+    ours = reserve(Way(batch=batch.size))
     ways = {
         "1 order a transaction": one_by_one,
         "1 order, stock on 8 shards": reserve(Way(batch=1, shards=8)),
         "1 order, stock on 64 shards": reserve(Way(batch=1, shards=64)),
         "10 orders a transaction": reserve(Way(batch=10)),
-        f"{batching.size} orders a transaction": ours,
-        f"the same, {batching.consumers} workers (as deployed)": reserve(
-            Way(batch=batching.size, workers=batching.consumers)
-        ),
+        f"{batch.size} orders a transaction": ours,
+        f"the same, {consumers} workers (as deployed)": reserve(Way(batch=batch.size, workers=consumers)),
     }
     yield Figure(
         key="hot.sku",
         value=ours.rate / one_by_one.rate,
         unit="×",
         baseline=one_by_one.rate,
-        how=f"Reservations a second of one product, {WORKERS} workers for {SECONDS} seconds of virtual time, through a "
+        how=f"Reservations a second of one product by {WORKERS} workers in {SECONDS} seconds of virtual time, in a "
         f"model of its partition ({UNITS_A_SECOND} write units a second, {LATENCY * 1000:.0f} ms a call, conflicts "
-        f"cancel, seed {SEED}): a batch of {batching.size} in one transaction ({ours.rate:.0f}/s) ÷ a transaction an "
+        f"cancel, seed {SEED}): a batch of {batch.size} in one transaction ({ours.rate:.0f}/s) ÷ a transaction an "
         f"order on one stock item ({one_by_one.rate:.0f}/s).",
         limit=Limit("≥", 20),
         tables=(
             Table(
                 "One product in a flash sale",
-                ("reservations a second", "cancelled for each transaction done"),
-                {name: (outcome.rate, outcome.cancelled) for name, outcome in ways.items()},
+                ("reservations a second", "canceled per committed transaction"),
+                {name: (outcome.rate, outcome.canceled) for name, outcome in ways.items()},
                 "reservations/s",
                 "bars",
             ),
@@ -187,14 +209,14 @@ def measure() -> Iterator[Figure]:
     )
 
 
-def _holds(order: Attributes) -> bool:
+def _holds(order: StoredEntity) -> bool:
     state = service.codec.decode(order).state
     return state is not None and state.hold == "reserved"
 
 
-def _handled(batch: BatchReactor[Holding], event: Event[OrderPlaced]) -> bool:
+def _handled(batch: BatchExecutor[Holding], event: Event[OrderPlaced]) -> bool:
     try:
-        batch.open_order(event.subject)(event, 0)
+        batch.open_entity(event.subject)(event, 0)
     except RetryableError:
         return False
     return True
@@ -210,31 +232,19 @@ def _orders() -> Iterator[Event[OrderPlaced]]:
         payment_method="pm_card_visa",
     )
     for n in itertools.count():
-        order = f"order-{n}"
-        yield Event(
-            id=event_id("orders", order, 1),
-            source="orders",
-            type="OrderPlaced",
-            dataschema=OrderPlaced.schema(),
-            subject=order,
-            time="2026-01-31T12:00:00.000Z",
-            sequence=1,
-            correlationid="request",
-            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            data=data,
-        )
+        yield make_event(data, source="orders", subject=f"order-{n}")
 
 
 def _on_shards(shards: int) -> Service[Holding]:
-    """Inventory, with each product's stock on so many items, of which an order asks one."""
-    placed = service.reactions[OrderPlaced]
+    """Return inventory with each product's stock spread over items, of which an order asks one."""
+    place = service.handler_of(OrderPlaced.__name__).decide
 
-    def sharded(item: Item[Holding], event: Event[Any], result: Any) -> Decision[Holding]:
-        decision: Decision[Holding] = placed(item, event, result)
-        if not isinstance(decision, Commit):
+    def sharded(entity: Entity[Holding], event: Event[OrderPlaced]) -> Decision[Holding]:
+        decision = place(entity, event)
+        if not isinstance(decision, Save):
             return decision
-        shard = int(item.order.rpartition("-")[2]) * 2654435761 % 2**32 % shards
-        adjusts = tuple(replace(adjust, key=f"{adjust.key}#{shard}") for adjust in decision.adjust)
-        return replace(decision, adjust=adjusts)
+        shard = int(entity.key.rpartition("-")[2]) * 2654435761 % 2**32 % shards
+        increments = tuple(replace(each, key=f"{each.key}#{shard}") for each in decision.increments)
+        return replace(decision, increments=increments)
 
-    return replace(service, reactions={OrderPlaced: sharded}, indexes=())
+    return replace(service, handlers=(on(OrderPlaced, sharded, creates=True),), indexes=())

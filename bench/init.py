@@ -1,4 +1,4 @@
-"""The cold start: a fresh interpreter, from its beginning to the end of its first event."""
+"""Cold starts: the time from the start of a fresh interpreter to the end of its first event."""
 
 import compileall
 import json
@@ -17,27 +17,28 @@ from typing import Any
 import boto3
 
 from bench.figures import Figure, Limit, Paired, Table, paired, wall_time
-from bench.shop import ENVIRONMENT, Invocation, recording
+from bench.shop import Invocation, recording
 from infra import assets
-from infra.services import discover
+from infra.shop import shop_services
 from infra.stages import STAGES
+from tests.integration.cloud import CREDENTIALS
 
 KEYS = ("init.consumer", "init.api", "init.stripe")
 PAIRS = 9
-PAIRS_OF_ALL = 2
+PAIRS_OF_EACH = 2
 CANDIDATES = 3
 HERE = Path(__file__).parent
 INSTALLED = Path(boto3.__file__).parent.parent
-OF_LAMBDA = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
-"""What Lambda's Python brings: boto3, and what it needs."""
-OF_STRIPE = ("stripe", "requests", "certifi", "charset_normalizer", "idna")
-"""What payment's own layer carries, beside that."""
+LAMBDA_PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
+"""The packages of Lambda's Python runtime: boto3 and its dependencies."""
+STRIPE_PACKAGES = ("stripe", "requests", "certifi", "charset_normalizer", "idna")
+"""The packages of payment's own layer."""
 
 HOW = (
-    "Wall time of a fresh interpreter, from before it is started to the end of its first event, which is the event "
-    "of the happy order for which the function makes the most requests. The code is what is deployed, boto3 the pinned "
-    "one, everything compiled on both sides; AWS's answers are those recorded on moto, given below botocore. The bare "
-    f"handler: boto3 client, json, one put. Medians of {PAIRS} pairs."
+    "Wall time from before a fresh interpreter starts to the end of its first event: the event of a happy order for "
+    "which the function makes the most requests. It runs the deployed code in the deployed environment, with the "
+    "pinned boto3, all compiled on both sides. AWS's answers are those recorded on moto, given below botocore. The "
+    f"bare handler has a boto3 client and json, and puts one item. Medians of {PAIRS} pairs."
 )
 
 EMPTY_PUT: Mapping[str, Any] = {"PutItem": [(200, {}, "{}")]}
@@ -50,7 +51,15 @@ STRIPE: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Task:
-    """What a fresh interpreter is to do, and in which environment."""
+    """The task of a fresh interpreter.
+
+    Attributes:
+        handler: The handler's name.
+        event: The event.
+        answers: AWS's answers by operation.
+        environment: The function's environment.
+        others: The answers of other services than AWS.
+    """
 
     handler: str
     event: Mapping[str, Any]
@@ -60,17 +69,17 @@ class Task:
 
     @classmethod
     def of(cls, invocation: Invocation) -> "Task":
-        """A recorded invocation, once more."""
+        """Return the task of repeating a recorded invocation."""
         answers: dict[str, list[tuple[int, dict[str, str], str]]] = {}
         for call in invocation.calls:
             if call.answer:
-                told = (call.answer.status, dict(call.answer.headers), call.answer.body.decode())
-                answers.setdefault(call.operation, []).append(told)
-        return cls(_handler(invocation), invocation.event, answers, invocation.environment, {})
+                answer = (call.answer.status, dict(call.answer.headers), call.answer.body.decode())
+                answers.setdefault(call.operation, []).append(answer)
+        return cls(invocation.handler, invocation.event, answers, invocation.environment, {})
 
 
 def measure() -> Iterator[Figure]:
-    """Measures every consumer, the relay, placing an order, and payment with Stripe."""
+    """Measure every consumer, the relay, placing an order, and payment with Stripe."""
     invocations, _ = recording(warm=False)
     relay = next(each for each in invocations if each.function == "relay")
     placing = next(each for each in invocations if each.function == "api")
@@ -79,7 +88,7 @@ def measure() -> Iterator[Figure]:
     tasks["relay"] = Task.of(relay)
     bare = Task("bench_bare.handler", next(iter(tasks.values())).event, EMPTY_PUT, {}, {})
     with _deployed() as path:
-        consumers = {name: _compare(task, bare, path, PAIRS_OF_ALL) for name, task in tasks.items()}
+        consumers = {name: _compare(task, bare, path, PAIRS_OF_EACH) for name, task in tasks.items()}
         slow = sorted(consumers, key=lambda name: consumers[name].ratio)[-CANDIDATES:]
         consumers |= {name: _compare(tasks[name], bare, path, PAIRS) for name in slow}
         api = _compare(Task.of(placing), bare, path, PAIRS)
@@ -99,8 +108,8 @@ def measure() -> Iterator[Figure]:
         worst.ratio,
         "×",
         worst.baseline * 1000,
-        f"{HOW} The slowest ({slowest}) of all consumers and the relay: {PAIRS_OF_ALL} pairs of each tell which "
-        f"{CANDIDATES} are measured on; the baseline is in milliseconds.",
+        f"{HOW} This is the slowest ({slowest}) of all consumers and the relay. {PAIRS_OF_EACH} pairs of each select "
+        f"the {CANDIDATES} that are measured in full. The baseline is in milliseconds.",
         Limit("≤", 1.25),
         (table,),
     )
@@ -110,25 +119,19 @@ def measure() -> Iterator[Figure]:
         stripe.ratio,
         "×",
         stripe.baseline * 1000,
-        f"{HOW} Payment, over Stripe's library, itself stubbed.",
+        f"{HOW} Payment with Stripe's library, whose requests are answered as well.",
     )
 
 
 def _heaviest(invocations: Sequence[Invocation]) -> Iterator[Invocation]:
-    """Of each consumer the invocation with the most calls."""
+    """Yield the invocation with the most calls of each consumer."""
     for service in sorted({each.service for each in invocations if each.function == "consumer"}):
         own = [each for each in invocations if (each.service, each.function) == (service, "consumer")]
         yield max(own, key=lambda each: len(each.calls) / len(each.types))
 
 
-def _handler(invocation: Invocation) -> str:
-    if invocation.function == "relay":
-        return "tidings.relaying.handler"
-    return f"functions.{invocation.service}.{'serve' if invocation.function == 'api' else 'consume'}.handler"
-
-
 def _with_stripe(simulated: Task) -> Task:
-    """The same charge over Stripe's API, which keeps no table of ours."""
+    """Return the task of the same charge through Stripe's API."""
     environment = {**simulated.environment, "GATEWAY": "stripe", "STRIPE_KEY_ARN": "stripe-key"}
     answers: Mapping[str, Any] = {
         "GetItem": [(200, {}, "{}")],
@@ -143,14 +146,17 @@ def _compare(task: Task, bare: Task, path: str, pairs: int) -> Paired:
 
 
 def _run(task: Task, path: str) -> float:
-    """The seconds that it takes; the interpreter is started without the virtual environment's own start-up files."""
-    told = {"handler": task.handler, "event": task.event, "answers": task.answers, "others": task.others}
+    """Return the seconds that a task takes.
+
+    `-S` starts the interpreter without the virtual environment's own start-up files, which Lambda does not have.
+    """
+    request = {"handler": task.handler, "event": task.event, "answers": task.answers, "others": task.others}
     command = [sys.executable, "-S", "-m", "bench_first_event"]
     folder = path.partition(os.pathsep)[0]
-    environment = {**ENVIRONMENT, **task.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**CREDENTIALS, **task.environment, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run() -> None:
-        text = json.dumps(told, default=datetime.timestamp)
+        text = json.dumps(request, default=datetime.timestamp)
         done = subprocess.run(  # noqa: S603 - no input of others
             command, input=text, env=environment, cwd=folder, text=True, capture_output=True, check=False
         )
@@ -162,16 +168,16 @@ def _run(task: Task, path: str) -> float:
 
 @contextmanager
 def _deployed() -> Iterator[str]:
-    """A path as a function finds it: its layer and its code, and behind them what Lambda brings, as installed here."""
+    """Yield a function's import path: its layer and its code, then Lambda's own packages, as installed here."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, runtime = Path(scratch, "deployed"), Path(scratch, "runtime")
         shutil.copytree(assets.layer(STAGES["local"]) / "python", folder)
-        for found in discover():
-            shutil.copytree(assets.code(found.folder), folder, dirs_exist_ok=True)
+        for service in shop_services():
+            shutil.copytree(assets.service_code(service), folder, dirs_exist_ok=True)
         for module in ("bare", "first_event"):
             shutil.copy(HERE / f"{module}.py", folder / f"bench_{module}.py")
         runtime.mkdir()
-        for name in (*OF_LAMBDA, *OF_STRIPE):
+        for name in (*LAMBDA_PACKAGES, *STRIPE_PACKAGES):
             (runtime / name).symlink_to(INSTALLED / name)
             compiled = compileall.compile_dir if (INSTALLED / name).is_dir() else compileall.compile_file
             compiled(INSTALLED / name, quiet=2)

@@ -1,4 +1,4 @@
-"""Draws a table as bars, in SVG: plain text, the same on every machine, readable on a light and on a dark page."""
+"""Bar charts of tables as SVG text: the same on every machine, and readable on light and dark pages."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -11,7 +11,7 @@ COLOURS = ("#2f6f9f", "#d9822b", "#4c9f70", "#a24b8e", "#c0504d", "#7a7a7a", "#8
 
 
 def svg(table: Table) -> str:
-    """The chart that the table asks for."""
+    """Draw a table's chart."""
     columns = range(1 if table.chart == "bars" else len(table.columns))
     stacked = table.chart == "stacked"
     rows = {name: [values[n] for n in columns] for name, values in table.rows.items()}
@@ -41,12 +41,12 @@ def svg(table: Table) -> str:
 
 
 def number(value: float) -> str:
-    """As many digits as tell something: four of a small number, all before the point of a great one."""
+    """Format a number with four significant digits, or with all digits before the point."""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
 def _legend(columns: Sequence[str], y: int, parts: list[str]) -> int:
-    """A line, or some, that say which colour is which; gives where it ends."""
+    """Draw the legend of the columns' colours. Return the y coordinate below it."""
     x = 12
     for n, column in enumerate(columns):
         width = 30 + 7 * len(column)

@@ -1,4 +1,4 @@
-"""The bill: what recorded invocations would cost on AWS, by a list of prices and some assumptions, both data."""
+"""The bill of recorded invocations on AWS, from a list of prices and assumptions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from bench.shop import Invocation, Schema
-from bench.traffic import GATEWAY, SNS, kind_of, outside, own_calls, reading
+from bench.traffic import GATEWAY, SNS, is_gateway_call, kind_of, own_calls, read_items
 from bench.units import read_units, write_units
 from infra.stages import STAGES
-from tidings.service import QueueKind
+from tidings.core.service import QueueKind
 
 PRICES = Path(__file__).with_name("prices.json")
 GB = 2**30
@@ -23,9 +23,16 @@ Bill = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Prices:
-    """A list of prices, with its region and its date, and what is assumed of times and logs.
+    """A list of prices, and assumptions about times and logs.
 
-    `milliseconds` is how long a request keeps its function waiting; `traced` the part of invocations that are traced.
+    Attributes:
+        region: The region of the prices.
+        as_of: The month of the prices.
+        note: A remark for the report.
+        usd: The prices in US dollars.
+        milliseconds: How long a function waits for each request.
+        log_bytes_an_invocation: The size of an invocation's log.
+        traced: The part of the invocations that are traced, from 0 to 1.
     """
 
     region: str
@@ -39,12 +46,12 @@ class Prices:
 
 @cache
 def prices() -> Prices:
-    """The list that is committed."""
+    """Return the committed list."""
     return msgspec.json.decode(PRICES.read_bytes(), type=Prices)
 
 
 def bill(invocations: Iterable[Invocation], schemas: Mapping[str, Schema]) -> Bill:
-    """What these invocations cost, one at a time; the simulated gateway's own table is no part of it."""
+    """Return the cost of invocations, one at a time, without the simulated gateway's own table."""
     services: dict[str, dict[str, float]] = {}
     for invocation in invocations:
         sums = services.setdefault(invocation.service, {})
@@ -54,15 +61,15 @@ def bill(invocations: Iterable[Invocation], schemas: Mapping[str, Schema]) -> Bi
 
 
 def milliseconds(invocation: Invocation) -> float:
-    """How long an invocation takes, as assumed: its requests one after another, and the gateway's answer."""
+    """Return an invocation's assumed duration: its requests one after another, and the gateway's answer."""
     took = prices().milliseconds
     own = sum(took[call.operation] for call in own_calls(invocation))
-    asks_gateway = any(outside(call) for call in invocation.calls)
+    asks_gateway = any(is_gateway_call(call) for call in invocation.calls)
     return took["invocation"] + own + (took[GATEWAY] if asks_gateway else 0)
 
 
 def _of_function(invocation: Invocation) -> Sequence[tuple[str, float]]:
-    """What calling the function costs, and bringing it what it is called with."""
+    """Return the cost of invoking the function and of delivering its event."""
     usd = prices().usd
     seconds = milliseconds(invocation) / 1000
     charges = [
@@ -75,7 +82,7 @@ def _of_function(invocation: Invocation) -> Sequence[tuple[str, float]]:
     if invocation.function == "consumer":
         bodies = [record["body"] for record in invocation.event["Records"]]
         request = usd[f"sqs_{_queue_kind(invocation)}_request"]
-        # SNS sends each message; Lambda receives and deletes them by the batch.
+        # SNS sends each message by itself. Lambda receives and deletes them in batches.
         charges.append(("SQS", request * (len(bodies) + 2)))
         delivered = sum(len(body.encode()) for body in bodies)
         charges.append((SNS, len(bodies) * usd["sns_fifo_delivery"] + delivered / GB * usd["sns_fifo_delivered_gb"]))
@@ -83,14 +90,14 @@ def _of_function(invocation: Invocation) -> Sequence[tuple[str, float]]:
 
 
 def _of_calls(invocation: Invocation, schemas: Mapping[str, Schema]) -> Sequence[tuple[str, float]]:
-    """What the function's own requests cost."""
+    """Return the cost of the function's own requests."""
     usd = prices().usd
     charges: list[tuple[str, float]] = []
     for call in own_calls(invocation):
         match kind_of(call):
             case "DynamoDB":
                 writes = sum(write_units(write, schemas[write.table]) for write in call.writes)
-                reads = 0 if call.writes else read_units(*reading(call))
+                reads = 0 if call.writes else read_units(*read_items(call))
                 charges.append(("DynamoDB", writes * usd["dynamodb_write_unit"] + reads * usd["dynamodb_read_unit"]))
             case "SNS":
                 messages = [entry["Message"] for entry in call.request["PublishBatchRequestEntries"]]

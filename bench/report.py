@@ -1,4 +1,4 @@
-"""The report: `report.json` for programs and comparisons, `REPORT.md` with its plots for people."""
+"""The report: `report.json` for programs, and `REPORT.md` with its plots for people."""
 
 import importlib
 import json
@@ -17,77 +17,77 @@ from bench.figures import Figure, Table
 from bench.plots import number, svg
 
 HERE = Path(__file__).parent
-NAMES = ("costs", "hot_sku", "speed", "init", "flow")
-"""The modules that measure, the quick ones first."""
+GROUPS = ("costs", "hot_sku", "speed", "init", "flow")
+"""The modules that measure, the fast ones first."""
 
-SAYS = {
+DESCRIPTIONS = {
     "calls.place_order": "AWS requests to place an order",
-    "calls.reaction": "DynamoDB requests of a reaction",
+    "calls.reaction": "DynamoDB requests of a handled event",
     "calls.order": "all requests of an order, from placed to dispatched",
-    "wru.ratio": "write units of an order's items ÷ state, inbox and outbox in three",
+    "wru.ratio": "write units of an order's items ÷ with state, inbox and outbox in three items",
     "usd.million_orders": "the bill for a million orders",
     "scale.slope": "calls per order at 1,000 orders ÷ at 10",
     "package.mb": "the layer of all functions, unzipped",
     "hot.sku": "reservations of one product a second ÷ a transaction an order",
     "batch.concurrency": "a batch of 10 messages of 10 orders ÷ one message",
     "batch.ordered": "a batch of 10 messages of 2 orders ÷ one message",
-    "overhead.event": "processor time of a reaction ÷ a bare handler's",
+    "overhead.event": "processor time of an event ÷ a bare handler's",
     "relay.throughput": "events a second through the relay ÷ one by one",
     "init.consumer": "cold start of the slowest consumer ÷ a bare handler's",
     "init.api": "cold start of placing an order ÷ a bare handler's",
     "init.stripe": "cold start of payment with Stripe ÷ a bare handler's",
-    "flow.throughput": "orders a second until all is done ÷ bare handlers, same topology",
-    "flow.confirm": "from 202 to CONFIRMED",
+    "flow.throughput": "orders a second until all consumers are done ÷ bare handlers, same topology",
+    "flow.confirm": "time from 202 to CONFIRMED",
 }
 
 
 class Group(Protocol):
-    """A module that measures."""
+    """A module with a group of figures."""
 
     KEYS: Sequence[str]
     measure: Callable[[], Iterator[Figure]]
 
 
 def groups() -> Sequence[Group]:
-    """The modules that measure."""
-    return [cast("Group", importlib.import_module(f"bench.{name}")) for name in NAMES]
+    """Return the modules with figures."""
+    return [cast("Group", importlib.import_module(f"bench.{name}")) for name in GROUPS]
 
 
 class Report:
-    """The figures by key: those measured now, and of the others what was measured last."""
+    """The latest figures by key."""
 
     def __init__(self, figures: Mapping[str, Figure]) -> None:
         self.figures = dict(figures)
 
     @classmethod
     def read(cls, folder: Path = HERE) -> "Report":
-        """The last report, or an empty one."""
+        """Read the last report. Without one it is empty."""
         path = folder / "report.json"
         stored = json.loads(path.read_bytes()) if path.exists() else {}
-        return cls({key: msgspec.convert({**told, "key": key}, Figure) for key, told in stored.items() if key in SAYS})
+        return cls({key: msgspec.convert({**stored[key], "key": key}, Figure) for key in stored if key in DESCRIPTIONS})
 
     def add(self, figure: Figure) -> None:
-        """Puts a figure in the place of what was measured of it before."""
+        """Add a figure in place of its last measurement."""
         machine = f"with Python {platform.python_version()} on {os.cpu_count()} processors"
         self.figures[figure.key] = replace(figure, measured=f"{datetime.now(UTC):%Y-%m-%d} {machine}")
 
     def ok(self, key: str) -> bool:
-        """Whether a figure was measured, and holds."""
+        """Return whether a figure was measured and its limit holds."""
         return key in self.figures and self.figures[key].ok
 
     def line(self, key: str) -> str:
-        """A figure in a line."""
+        """Format a figure as one line."""
         figure = self.figures[key]
         limit = f"  ({figure.limit}: {'holds' if figure.ok else 'DOES NOT HOLD'})" if figure.limit else ""
         return f"{key:20} {_value(figure)}{limit}"
 
 
 def write(report: Report, folder: Path = HERE) -> None:
-    """Writes `report.json`, `REPORT.md` and the plots."""
-    order = list(SAYS)
+    """Write `report.json`, `REPORT.md` and the plots."""
+    order = list(DESCRIPTIONS)
     figures = sorted(report.figures.values(), key=lambda figure: order.index(figure.key))
-    told = {figure.key: _told(figure) for figure in figures}
-    (folder / "report.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    stored = {figure.key: _stored(figure) for figure in figures}
+    (folder / "report.json").write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n")
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
     for old in plots.glob("*.svg"):
@@ -99,25 +99,26 @@ def write(report: Report, folder: Path = HERE) -> None:
     (folder / "REPORT.md").write_text("\n".join(_document(figures)))
 
 
-def _told(figure: Figure) -> dict[str, object]:
-    told = msgspec.to_builtins(figure)
-    del told["key"]
-    return {**told, "ok": figure.ok}
+def _stored(figure: Figure) -> dict[str, object]:
+    members = msgspec.to_builtins(figure)
+    del members["key"]
+    return {**members, "ok": figure.ok}
 
 
 def _document(figures: Sequence[Figure]) -> Iterator[str]:
-    yield "# What it costs, and how fast it is"
+    yield "# Costs and speed"
     yield ""
     yield (
-        "Measured by `make bench`. Counts are the same on every machine, ratios nearly so; a time is only for "
+        "Measured by `make bench`. Counts are the same on every machine, and ratios nearly the same. Times are for "
         "information. Both sides of a ratio are measured in turn in the same run."
     )
     yield ""
-    yield "| key | what it says | value | limit | holds |"
+    yield "| key | figure | value | limit | holds |"
     yield "|---|---|---:|---|---|"
     for figure in figures:
         limit, holds = (str(figure.limit), "yes" if figure.ok else "**no**") if figure.limit else ("", "")
-        yield f"| [{figure.key}](#{_anchor(figure)}) | {SAYS[figure.key]} | {_value(figure)} | {limit} | {holds} |"
+        link, text = f"[{figure.key}](#{_anchor(figure)})", DESCRIPTIONS[figure.key]
+        yield f"| {link} | {text} | {_value(figure)} | {limit} | {holds} |"
     for figure in figures:
         yield from _section(figure)
     yield ""
@@ -145,7 +146,7 @@ def _value(figure: Figure) -> str:
 
 
 def _anchor(figure: Figure) -> str:
-    """What GitHub makes of the heading."""
+    """Return the anchor that GitHub derives from the heading."""
     return figure.key.replace(".", "")
 
 

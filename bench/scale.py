@@ -1,7 +1,7 @@
-"""Calls per order, few and many: the simulation's shop, which has the real services and ports in memory, counts them.
+"""Calls per order at several numbers of orders, counted at the in-memory ports of the simulation's shop.
 
-A thousand orders on moto would take the better part of an hour. The simulation runs the same decisions and the same
-runtime over ports that stand where boto3's calls are made.
+A thousand orders on moto would take most of an hour. The simulation runs the same handlers and the same library over
+ports in place of boto3's calls.
 """
 
 from collections.abc import Sequence
@@ -10,63 +10,77 @@ from functions.orders.api import AddressRequest, LineRequest, OrderRequest
 from functions.warehouse.api import DispatchRequest
 from tests.simulation.clock import MINUTE
 from tests.simulation.shop import Settings, Shop
-from tidings.routes import Caller, Request
+from tidings.testing import make_request
 
 SKUS = ("mug", "tea", "pot")
-PLENTY = 1_000_000
+ON_HAND = 1_000_000
 CUSTOMERS = 250
 WAVE = 10
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-class Plain:
-    """Always the plainest choice. Before each call a choice is made of what befalls it: so `calls` counts them."""
+class PlainChoices:
+    """A random source that always makes the plainest choice. The simulation picks a fault for each call.
+
+    Attributes:
+        made: The choices made so far; none is recorded.
+        calm: Whether all choices are 0.
+        calls: Number of calls.
+    """
 
     def __init__(self) -> None:
         self.made: list[int] = []
         self.calm = True
         self.calls = 0
 
-    def below(self, n: int) -> int:  # noqa: ARG002 - as in Choices
-        """The first."""
+    def below(self, n: int) -> int:  # noqa: ARG002 - RandomSource's signature
+        """Return 0."""
         return 0
 
-    def chance(self, probability: float) -> bool:  # noqa: ARG002 - as in Choices
-        """It does not happen."""
+    def happens(self, probability: float) -> bool:  # noqa: ARG002 - RandomSource's signature
+        """Return False."""
         return False
 
-    def pick(self, edges: Sequence[float]) -> int:  # noqa: ARG002 - as in Choices
-        """Nothing befalls the call."""
+    def pick(self, edges: Sequence[float]) -> int:  # noqa: ARG002 - RandomSource's signature
+        """Count a call, and let it succeed."""
         self.calls += 1
         return 0
 
 
 class Scale:
-    """A shop that counts its calls."""
+    """A simulated shop that counts its calls."""
 
     def __init__(self) -> None:
-        self._choices = Plain()
+        self._choices = PlainChoices()
         self._shop = Shop(self._choices, Settings(), lambda: False)
         self._orders = self._shop.orders_api()
         self._warehouse = self._shop.warehouse_api()
         self._placed = 0
         for sku in SKUS:
             self._shop.products.prices[sku] = 1000
-            self._shop.stock.set_on_hand(sku, PLENTY)
+            self._shop.stock.set_on_hand(sku, ON_HAND)
 
     def calls_per_order(self, orders: int, at_once: int = WAVE) -> float:
-        """Places so many orders, so many at once, and carries each lot to its dispatch; the mean calls of an order."""
+        """Place orders and process them until they are dispatched. Return the mean number of calls per order.
+
+        Args:
+            orders: Number of orders.
+            at_once: Number of orders that are placed before they are processed.
+
+        Raises:
+            RuntimeError: If an order was not dispatched.
+        """
         before = self._choices.calls
         for _ in range(orders // at_once):
             ids = [self._place() for _ in range(at_once)]
-            self._settle()
+            self._drain()
             for order in ids:
                 self._dispatch(order)
-            self._settle()
+            self._drain()
             self._shop.clock.now += 10 * MINUTE
-        shipped = sum('"dispatched"' in item["state"]["S"] for item in self._shop.deployed["warehouse"].items())
-        if shipped != self._placed:
-            raise RuntimeError(f"of {self._placed} orders {shipped} were dispatched")
+        shipments = self._shop.deployed["warehouse"].table.entities.values()
+        dispatched = sum('"dispatched"' in shipment.state for shipment in shipments)
+        if dispatched != self._placed:
+            raise RuntimeError(f"{dispatched} of {self._placed} orders were dispatched")
         return (self._choices.calls - before) / orders
 
     def _place(self) -> str:
@@ -78,28 +92,28 @@ class Scale:
             "customer@example.com",
             AddressRequest("A. Customer", f"{n} Mill Lane", "Ghent", "9000", "BE"),
         )
-        request = Request({}, {}, {"idempotency-key": f"key-{n}"}, f"request-{n}", TRACE, Caller(customer, False))
+        request = make_request(headers={"idempotency-key": f"key-{n}"}, caller=customer)
         placed: list[str] = []
         self._shop.invoke("orders' API", lambda: placed.append(self._orders.place(request, body).body.id))
         return placed[0]
 
     def _dispatch(self, order: str) -> None:
-        request = Request({"id": order}, {}, {}, f"dispatch-{order}", TRACE, Caller("packer", True))
+        request = make_request({"id": order}, operator=True)
 
-        def act() -> None:
+        def dispatch() -> None:
             self._warehouse.dispatch(request, DispatchRequest("T1"))
 
-        self._shop.invoke("the warehouse's API", act)
+        self._shop.invoke("the warehouse's API", dispatch)
 
-    def _settle(self) -> None:
-        """Lets everything go on until nothing moves any more."""
-        moves = True
-        while moves:
-            moves = False
+    def _drain(self) -> None:
+        """Run relays and consumers until all streams and queues are empty."""
+        busy = True
+        while busy:
+            busy = False
             for each in self._shop.deployed.values():
                 while each.stream.lanes[0]:
                     self._shop.relay(each, 0)
-                    moves = True
-                while each.queue.ready():
+                    busy = True
+                while each.queue.ready(self._shop.clock.now):
                     self._shop.consume(each)
-                    moves = True
+                    busy = True

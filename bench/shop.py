@@ -1,4 +1,4 @@
-"""The shop on moto, with all that its functions ask of AWS recorded: the calls, the answers, and the items written."""
+"""The shop on moto, with its functions' calls to AWS recorded: requests, answers and written items."""
 
 import copy
 import json
@@ -17,19 +17,26 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 
-from tests.integration.cloud import REGION, Calls, Cloud, Handler, one_call_at_a_time, synthesized
+from tests.integration.cloud import CREDENTIALS, Calls, Cloud, Handler, one_call_at_a_time, synthesized
 from tests.integration.shop import Shop
 
-ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 LINES = (("mug", 2), ("tea", 1), ("pot", 3))
-"""A happy order's three lines."""
+"""The three lines of a happy order: one that is paid, in stock and dispatched."""
 
 Attributes = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Write:
-    """One item written, as it was and as it is; `failed` says that the condition did not hold."""
+class RecordedWrite:
+    """A write of one item.
+
+    Attributes:
+        table: The table.
+        before: The item before the write; None if there was none.
+        after: The item after the write; None if the write failed.
+        transactional: Whether it is part of a transaction.
+        failed: Whether its condition failed.
+    """
 
     table: str
     before: Attributes | None
@@ -40,7 +47,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer of AWS."""
+    """AWS's HTTP answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,20 +56,21 @@ class Answer:
 
 @dataclass
 class Call:
-    """A request to AWS, what came back, and what it wrote."""
+    """A request to AWS, its answer, and its writes."""
 
     operation: str
     request: Mapping[str, Any]
     answer: Answer | None = None
-    writes: Sequence[Write] = ()
+    writes: Sequence[RecordedWrite] = ()
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """A function called once: what it was given, and the calls that it made."""
+    """One invocation of a function: its event, its environment and its calls."""
 
     service: str
     function: str
+    handler: str
     event: Mapping[str, Any]
     environment: Mapping[str, str]
     calls: list[Call] = field(default_factory=list)
@@ -74,7 +82,7 @@ class Invocation:
 
 
 class Recorder(Calls):
-    """Records the calls of whichever function runs at the moment."""
+    """The recorded calls of the function that runs now."""
 
     def __init__(self, cloud: "RecordedCloud") -> None:
         super().__init__()
@@ -83,7 +91,7 @@ class Recorder(Calls):
         self._pending: dict[int, tuple[Call, list[Attributes | None]]] = {}
 
     def install(self, session: boto3.Session) -> None:
-        """Records the calls of every client that the session will make."""
+        """Record the calls of every client that the session creates from now on."""
         super().install(session)
         session.events.register("response-received", self._answered)
 
@@ -102,13 +110,13 @@ class Recorder(Calls):
         call, before = self._pending.pop(threading.get_ident())
         failed = call.answer is not None and call.answer.status >= 400
         call.writes = [
-            Write(table, old, None if failed else self._cloud.stored(table, key), transactional, failed)
+            RecordedWrite(table, old, None if failed else self._cloud.stored(table, key), transactional, failed)
             for old, (table, key, transactional) in zip(before, self._targets(call), strict=True)
         ]
         super()._end(model, **rest)
 
     def _targets(self, call: Call) -> Iterator[tuple[str, Attributes, bool]]:
-        """The table and the key of each item that a call writes."""
+        """Yield the table and the key of each item that a call writes, and whether it is transactional."""
         match call.operation:
             case "PutItem" | "UpdateItem":
                 yield self._target(call.request, transactional=False)
@@ -124,7 +132,12 @@ class Recorder(Calls):
 
 @dataclass(frozen=True)
 class Index:
-    """An index: the attributes of its key, and those that it holds of an item (None: all)."""
+    """An index of a table.
+
+    Attributes:
+        key: The attributes of its key.
+        holds: The attributes that it contains; None means all.
+    """
 
     key: tuple[str, ...]
     holds: frozenset[str] | None
@@ -132,14 +145,14 @@ class Index:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table as the template declares it."""
+    """A table's key and its indexes, as the template declares them."""
 
     key: tuple[str, ...]
     indexes: tuple[Index, ...]
 
 
 class RecordedCloud(Cloud):
-    """The deployed shop, whose functions' calls are recorded."""
+    """The deployed shop. It records the calls of its functions."""
 
     def __init__(self, templates: Mapping[str, dict[str, Any]]) -> None:
         super().__init__(templates)
@@ -152,11 +165,12 @@ class RecordedCloud(Cloud):
         self._schemas = {table["TableName"]: _schema(table) for table in declared if "AttributeDefinitions" in table}
 
     def handler(self, service: str, function: str) -> Handler:
-        """The real handler, under its own environment; each call of it is recorded."""
+        """Return the real handler, so that each of its invocations is recorded."""
         real = super().handler(service, function)
 
         def recorded(event: dict[str, Any], context: Any) -> dict[str, Any]:
-            invocation = Invocation(service, function, event, self.environment(service, function))
+            name, environment = self.handler_name(service, function), self.environment(service, function)
+            invocation = Invocation(service, function, name, event, environment)
             self.recorder.current = invocation.calls
             self.invocations.append(invocation)
             return real(event, context)
@@ -164,17 +178,17 @@ class RecordedCloud(Cloud):
         return recorded
 
     def schema(self, table: str) -> Schema:
-        """A table's keys and indexes."""
+        """Return a table's schema."""
         return self._schemas[table]
 
     def stored(self, table: str, key: Attributes) -> Attributes | None:
-        """An item as it is."""
+        """Return an item as it is now, or None."""
         return self.dynamodb.get_item(TableName=table, Key=dict(key), ConsistentRead=True).get("Item")
 
 
 @cache
 def templates() -> Mapping[str, dict[str, Any]]:
-    """The templates of the stage `local`, synthesized once."""
+    """Synthesize the templates of the stage `local`, once."""
     if folder := os.environ.get("TIDINGS_TEMPLATES"):
         return synthesized(Path(folder))
     with tempfile.TemporaryDirectory() as scratch:
@@ -183,18 +197,18 @@ def templates() -> Mapping[str, dict[str, Any]]:
 
 @contextmanager
 def recorded_shop(*, warm: bool = True) -> Iterator[tuple[Shop, RecordedCloud]]:
-    """A shop of its own, with a happy order's products in stock and nothing recorded yet.
+    """Deploy a shop with a happy order's products in stock, and record its calls from then on.
 
-    Where it is `warm`, every function has seen an order before, and so remembers what it would read once.
+    Args:
+        warm: Whether every function has handled an order before, so that its caches are filled.
     """
-    with patch.dict(os.environ, ENVIRONMENT), mock_aws(), one_call_at_a_time():
+    with patch.dict(os.environ, CREDENTIALS), mock_aws(), one_call_at_a_time():
         cloud = RecordedCloud(copy.deepcopy(dict(templates())))
-        # As in a stage that remembers prices for longer than a slow machine takes for an order.
+        # A slow machine takes longer for an order than the stage caches prices.
         cloud.set_environment("orders", "api", PRODUCT_CACHE_SECONDS="3600")
         shop = Shop(cloud)
         for sku, _ in LINES:
             shop.stock(sku, 1_000_000)
-        # What set the products up has not placed an order: it does not remember their prices yet.
         if warm:
             happy_orders(shop, 1)
         cloud.invocations.clear()
@@ -202,30 +216,29 @@ def recorded_shop(*, warm: bool = True) -> Iterator[tuple[Shop, RecordedCloud]]:
 
 
 def happy_orders(shop: Shop, orders: int) -> None:
-    """Places orders at once, and carries them all the way to their dispatch."""
+    """Place orders at once, and process them until they are dispatched."""
     placed = [shop.place(*LINES) for _ in range(orders)]
-    shop.cloud.settle()
+    shop.cloud.drain()
     for order in placed:
         answer = shop.call("POST", f"/shipments/{order}/dispatch", {"tracking": "T1"}, operator=True)
         if answer.status != 202:
-            raise RuntimeError(f"the order {order} was not ready to be dispatched: {answer}")
-    shop.cloud.settle()
+            raise RuntimeError(f"the order {order} could not be dispatched: {answer}")
+    shop.cloud.drain()
     for order in placed:
         if (status := shop.show(order)["status"]) != "DISPATCHED":
-            raise RuntimeError(f"the order {order} ended {status}")
+            raise RuntimeError(f"the order {order} ended in the status {status}")
 
 
 @cache
 def recording(orders: int = 1, *, warm: bool = True) -> tuple[tuple[Invocation, ...], Mapping[str, Schema]]:
-    """What the shop's functions did for so many happy orders, and the tables' schemas; they print nothing."""
+    """Return the invocations for a number of happy orders, and the schemas of the tables, by name."""
     with redirect_stdout(StringIO()), recorded_shop(warm=warm) as (shop, cloud):
         happy_orders(shop, orders)
-        showing = [invocation for invocation in cloud.invocations if is_order_shown(invocation)]
-        return tuple(each for each in cloud.invocations if each not in showing), cloud._schemas
+        return tuple(each for each in cloud.invocations if not _is_status_check(each)), cloud._schemas
 
 
-def is_order_shown(invocation: Invocation) -> bool:
-    """Whether it is the check of how an order ended, which is no part of its way."""
+def _is_status_check(invocation: Invocation) -> bool:
+    """Return whether an invocation only checks an order's final status, which is not part of its flow."""
     return invocation.function == "api" and invocation.event["requestContext"]["http"]["method"] == "GET"
 
 

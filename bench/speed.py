@@ -1,4 +1,4 @@
-"""How fast the runtime is on a warm function: batches, what it adds to a reaction, and the relay."""
+"""The speed of warm functions: batches, the library's overhead for an event, and the relay."""
 
 import json
 import os
@@ -17,13 +17,19 @@ from botocore.config import Config
 
 from bench.figures import Figure, Limit, Paired, Table, paired, processor_time, wall_time
 from bench.first_event import Context
-from bench.shop import ENVIRONMENT
-from functions.orders.reactions import Order
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.goods import OrderLine, Units
+from contracts.values.money import Money
+from functions.orders.handlers import Order
 from functions.orders.service import service
-from tidings import aws
-from tidings.contracts import Address, Money, OrderLine, OrderPlaced, StockReserved, Units
-from tidings.events import Contract
-from tidings.item import Attributes, Cause, Item, advance
+from tests.integration.cloud import CREDENTIALS
+from tidings.aws import clients, lambdas
+from tidings.aws.dynamodb import Attributes, to_attributes
+from tidings.core.contract import Contract
+from tidings.core.entity import Entity, MessageMetadata, advance
+from tidings.testing import TRACEPARENT, make_record
 
 KEYS = ("batch.concurrency", "batch.ordered", "overhead.event", "relay.throughput")
 PAIRS = 9
@@ -33,10 +39,10 @@ MESSAGES = 10
 EVENTS, ORDERS = 1000, 300
 ONE_BY_ONE = 100
 ROUNDS = 20
-ALIKE = "the same, both clients with our settings"
+SAME_SETTINGS = "the same, both clients with our settings"
 TABLE = "orders"
 FUNCTION = {
-    **ENVIRONMENT,
+    **CREDENTIALS,
     "TABLE": TABLE,
     "TOPIC": "arn:aws:sns:eu-west-1:123456789012:topic.fifo",
     "QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders",
@@ -46,7 +52,7 @@ FUNCTION = {
     "STAGE": "bench",
     "SERVICE": "orders",
 }
-CAUSE = Cause("request", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", 0)
+METADATA = MessageMetadata("request", TRACEPARENT, 0)
 LINES = tuple(OrderLine(f"sku-{n}", 1 + n, Money(1999, "EUR")) for n in range(3))
 PLACED = OrderPlaced(
     customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
@@ -71,7 +77,13 @@ class _Raw(BytesIO):
 
 
 def answer(client: Any, answers: Answers, delay: float = 0) -> None:
-    """A client's requests are answered by operation, in place of being sent, after so many seconds."""
+    """Answer a client's requests instead of sending them.
+
+    Args:
+        client: The client.
+        answers: Returns the answer's body for a request's body, by the operation's name.
+        delay: How long each answer takes, in seconds.
+    """
 
     def send(request: Any, event_name: str, **_: Any) -> AWSResponse:
         if delay:
@@ -83,14 +95,14 @@ def answer(client: Any, answers: Answers, delay: float = 0) -> None:
 
 
 def stored(orders: Sequence[str]) -> Answers:
-    """A table that holds these orders as they were placed, whatever is written."""
+    """Return the answers of a table that always contains these orders as they were placed."""
     items = {order: json.dumps({"Item": _item(order)}).encode() for order in orders}
     return {"GetItem": lambda body: items[json.loads(body)["Key"]["pk"]["S"]], "PutItem": lambda _: b"{}"}
 
 
 def _item(order: str) -> Attributes:
-    item = advance(Item[Order](order), service.name, Order(), (PLACED,), CAUSE, 1)
-    return service.codec.encode(item, announces=True, extra=service.indexed(item))
+    item = advance(Entity[Order](order), service.name, Order(), (PLACED,), METADATA, 1)
+    return to_attributes(service.codec.encode(item, announces=True, attributes=service.index_attributes(item)))
 
 
 def _succeeded(_body: bytes) -> bytes:
@@ -109,32 +121,28 @@ def _published(_body: bytes) -> bytes:
     )
 
 
-# What the functions are given
+# The events of the functions
 
 
 def order_id(n: int) -> str:
-    """The id of the n-th order."""
+    """Return the id of the n-th order."""
     return f"3f2b8c1e-7a6d-4e0b-9c58-{n:012d}"
 
 
 def announced(source: str, order: str, *data: Contract) -> tuple[str, ...]:
-    """What a source has announced of an order, as JSON."""
-    return advance(Item[None](order), source, None, data, CAUSE, 1).events
+    """Return the JSON of the events that a source announces about an order."""
+    return tuple(event.body for event in advance(Entity[None](order), source, None, data, METADATA, 1).outbox)
 
 
 def messages(orders: int, count: int = MESSAGES) -> list[dict[str, Any]]:
-    """Lambda's records of so many messages, in turn for each of the orders; each makes the reaction write."""
+    """Return Lambda's records of messages that are spread over the orders. The handler of each writes."""
     each = [announced("inventory", order_id(n), *[RESERVED] * (count // orders)) for n in range(orders)]
-    return [_record(n, body) for n, body in enumerate(body for turn in zip(*each, strict=True) for body in turn)]
-
-
-def _record(n: int, body: str) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1700000000000"}
-    return {"messageId": f"message-{n}", "receiptHandle": f"receipt-{n}", "body": body, "attributes": attributes}
+    bodies = (body for turn in zip(*each, strict=True) for body in turn)
+    return [make_record(body, message_id=f"message-{n}") for n, body in enumerate(bodies)]
 
 
 def writes() -> list[dict[str, Any]]:
-    """Lambda's records of the writes that announced 1,000 events of 300 orders, one event each."""
+    """Return Lambda's records of the writes that announced 1,000 events of 300 orders, one event each."""
     logs = [announced("orders", order_id(n), *[PLACED] * -(-EVENTS // ORDERS)) for n in range(ORDERS)]
     turns = ((log[:n], log[: n + 1]) for n in range(len(logs[0])) for log in logs)
     return [
@@ -144,7 +152,7 @@ def writes() -> list[dict[str, Any]]:
 
 
 def _image(events: Sequence[str]) -> dict[str, Any]:
-    return {"events": {"L": [{"S": event} for event in events]}}
+    return {"outbox": {"L": [{"S": event} for event in events]}}
 
 
 # The functions
@@ -152,26 +160,27 @@ def _image(events: Sequence[str]) -> dict[str, Any]:
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """A function's environment, with clients of its own; its metrics are printed nowhere."""
-    session = boto3.Session(region_name=ENVIRONMENT["AWS_DEFAULT_REGION"])
+    """Set a function's environment, with new clients. Its metrics are not printed."""
+    session = boto3.Session(region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
     with (
         patch.dict(os.environ, FUNCTION),
         patch.object(boto3, "DEFAULT_SESSION", session),
         redirect_stdout(StringIO()),
     ):
         yield
-    aws.dynamodb.cache_clear()
+    clients.dynamodb.cache_clear()
+    clients.sns.cache_clear()
 
 
 def consumer(delay: float = 0) -> Invoke:
-    """The function on orders' queue, whose reaction to stock's reservation reads the order's item and writes it."""
-    aws.dynamodb.cache_clear()
-    answer(aws.dynamodb(), stored([order_id(n) for n in range(MESSAGES)]), delay)
-    return _lasting(aws.consume(service))
+    """Return the function on orders' queue. It handles a reservation by reading and writing the order's item."""
+    clients.dynamodb.cache_clear()
+    answer(clients.dynamodb(), stored([order_id(n) for n in range(MESSAGES)]), delay)
+    return _checked(lambdas.consumer(service))
 
 
 def bare(config: Config | None = None) -> Invoke:
-    """The same calls as one would write them by hand, by a client with these settings."""
+    """Return a function that makes the same calls with boto3 and json, by a client with these settings."""
     client = boto3.client("dynamodb", config=config)
     answer(client, stored([order_id(n) for n in range(MESSAGES)]))
 
@@ -184,7 +193,7 @@ def bare(config: Config | None = None) -> Invoke:
             state["reserved"] = True
             item["state"] = {"S": json.dumps(state)}
             item["version"] = {"N": str(int(version) + 1)}
-            item["handled"] = {"L": [*item.get("handled", {"L": []})["L"], {"S": message["id"]}]}
+            item["inbox"] = {"L": [*item.get("inbox", {"L": []})["L"], {"S": message["id"]}]}
             del item["announces"]
             client.put_item(
                 TableName=TABLE,
@@ -196,32 +205,24 @@ def bare(config: Config | None = None) -> Invoke:
             )
         return {"batchItemFailures": []}
 
-    return _lasting(handler)
+    return _checked(handler)
 
 
 def relay() -> Invoke:
-    """The function on a table's stream."""
-    made: list[Any] = []
-    make = boto3.client
-
-    def client(*args: Any, **options: Any) -> Any:
-        made.append(make(*args, **options))
-        return made[-1]
-
-    with patch.object(boto3, "client", client):
-        handler = aws.relay()
-    answer(made[0], {"PublishBatch": _succeeded}, SNS_DELAY)
-    return _lasting(handler)
+    """Return the function on a table's stream."""
+    clients.sns.cache_clear()
+    answer(clients.sns(), {"PublishBatch": _succeeded}, SNS_DELAY)
+    return _checked(lambdas.relay())
 
 
 def one_by_one() -> Invoke:
-    """Publishes what the records announce with a Publish for each event."""
-    client = boto3.client("sns", config=aws.CONFIG)
+    """Return a function that publishes each announced event with a Publish."""
+    client = boto3.client("sns", config=clients.CONFIG)
     answer(client, {"Publish": _published}, SNS_DELAY)
 
     def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
         for record in event["Records"]:
-            message = record["dynamodb"]["NewImage"]["events"]["L"][-1]["S"]
+            message = record["dynamodb"]["NewImage"]["outbox"]["L"][-1]["S"]
             head = json.loads(message)
             client.publish(
                 TopicArn=FUNCTION["TOPIC"],
@@ -232,10 +233,10 @@ def one_by_one() -> Invoke:
             )
         return {"batchItemFailures": []}
 
-    return _lasting(handler)
+    return _checked(handler)
 
 
-def _lasting(handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Invoke:
+def _checked(handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Invoke:
     def invoke(records: Sequence[Mapping[str, Any]]) -> None:
         if failures := handler({"Records": records}, Context())["batchItemFailures"]:
             raise RuntimeError(f"{len(failures)} of {len(records)} records failed")
@@ -247,7 +248,7 @@ def _lasting(handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Inv
 
 
 def measure() -> Iterator[Figure]:
-    """Batches, a reaction's processor time, and the relay."""
+    """Measure batches, an event's processor time, and the relay."""
     yield _batch("batch.concurrency", MESSAGES, 1.6)
     yield _batch("batch.ordered", 2, 5)
     yield _overhead()
@@ -255,7 +256,7 @@ def measure() -> Iterator[Figure]:
 
 
 @environment()
-def _batch(key: str, orders: int, most: float) -> Figure:
+def _batch(key: str, orders: int, limit: float) -> Figure:
     invoke, one, batch = consumer(AWS_DELAY), messages(1, 1), messages(orders)
     found = paired(lambda: wall_time(lambda: invoke(batch)), lambda: wall_time(lambda: invoke(one)), PAIRS)
     return Figure(
@@ -263,10 +264,11 @@ def _batch(key: str, orders: int, most: float) -> Figure:
         found.ratio,
         "×",
         found.baseline * 1000,
-        f"Wall time of orders' function for a batch of {MESSAGES} messages of {orders} orders, each of which makes it "
-        f"write, ÷ for one message. Each call to AWS takes {AWS_DELAY * 1000:.0f} ms, below botocore. {_told(found)} "
+        f"Wall time of orders' function for a batch of {MESSAGES} messages of {orders} orders, each of which it "
+        f"handles with a write, ÷ for one message. Each call to AWS takes {AWS_DELAY * 1000:.0f} ms, below botocore. "
+        f"{_medians(found)} "
         "The baseline is in milliseconds.",
-        Limit("≤", most),
+        Limit("≤", limit),
     )
 
 
@@ -274,7 +276,7 @@ def _batch(key: str, orders: int, most: float) -> Figure:
 def _overhead() -> Figure:
     together = messages(MESSAGES)
     alone = [[message] for message in together]
-    ours, baseline, alike = consumer(), bare(), bare(aws.CONFIG)
+    ours, baseline, same = consumer(), bare(), bare(clients.CONFIG)
 
     def each(invoke: Invoke, batches: Sequence[Sequence[Mapping[str, Any]]]) -> float:
         events = ROUNDS * MESSAGES
@@ -286,7 +288,7 @@ def _overhead() -> Figure:
     found = against(baseline, alone)
     rows = {
         "one message at a time": found,
-        ALIKE: against(alike, alone),
+        SAME_SETTINGS: against(same, alone),
         f"{MESSAGES} orders at once": against(baseline, [together]),
     }
     return Figure(
@@ -294,12 +296,12 @@ def _overhead() -> Figure:
         found.ratio,
         "×",
         found.baseline * 1000,
-        "Processor time for an event of orders' function, a message at a time, ÷ that of a bare handler, which makes "
-        "the same GetItem and PutItem with json and dicts, by a client as boto3 makes it; both through botocore, whose "
-        f"requests are answered and not sent. {_told(found)} The baseline is in milliseconds. A good part of it is "
-        "saved by the client's settings (tidings/aws.py): with the same ones on both sides the ratio is "
-        f"{rows[ALIKE].ratio:.2f}. The function handles {MESSAGES} orders of a batch in as many threads, which contend "
-        "for the interpreter where, as here, none ever waits; the bare handler takes them one after another.",
+        "Processor time of orders' function for an event, one message at a time, ÷ that of a bare handler, which makes "
+        "the same GetItem and PutItem with json and dicts, by a client with boto3's default settings. Both use "
+        f"botocore, whose requests are answered and not sent. {_medians(found)} The baseline is in milliseconds. The "
+        "client's settings (tidings/aws/clients.py) save a large part: with the same settings on both sides the ratio "
+        f"is {rows[SAME_SETTINGS].ratio:.2f}. The function handles {MESSAGES} orders of a batch in {MESSAGES} threads, "
+        "which contend for the interpreter because here no call waits. The bare handler takes them one after another.",
         Limit("≤", 1.2),
         (
             Table(
@@ -325,12 +327,12 @@ def _relayed() -> Figure:
         found.ratio,
         "×",
         found.baseline,
-        f"Events a second through the relay, {EVENTS:,} of {ORDERS} orders, ÷ by a Publish for each, of which "
+        f"Events a second through the relay, {EVENTS:,} of {ORDERS} orders, ÷ with a Publish for each event, of which "
         f"{ONE_BY_ONE} are measured. Each call to SNS takes {SNS_DELAY * 1000:.0f} ms, below botocore. Medians of "
         f"{PAIRS} pairs: {found.ours:,.0f} a second and {found.baseline:,.0f}.",
         Limit("≥", 20),
     )
 
 
-def _told(found: Paired) -> str:
+def _medians(found: Paired) -> str:
     return f"Medians of {PAIRS} pairs: {found.ours * 1000:.2f} ms and {found.baseline * 1000:.2f} ms."

@@ -1,28 +1,28 @@
-"""DynamoDB's units, by formula: what an item's size is, and what reading and writing it costs.
+"""DynamoDB's capacity units, by formula: the size of an item, and the cost of reading and writing it.
 
-Sizes are those of the Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats". A write of the table is
-charged for the larger of the item before and after it, a transactional one twice ("DynamoDB Transactions: How it
-works"); what an index costs is said in "Using Global Secondary Indexes in DynamoDB", "Write considerations". An index
-is written after the transaction, and so once.
+The sources are chapters of the Amazon DynamoDB Developer Guide. Sizes follow "DynamoDB item sizes and formats". A write
+costs the larger of the item before and after it, and a transactional write twice that ("DynamoDB Transactions: How it
+works"). Indexes follow "Using Global Secondary Indexes in DynamoDB", "Write considerations"; an index is written after
+the transaction, so it costs once.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.shop import Attributes, Index, Schema, Write
+from bench.shop import Attributes, Index, RecordedWrite, Schema
 
 WRITE_BYTES = 1024
 READ_BYTES = 4096
 
 
 def size(item: Attributes | None) -> int:
-    """An item's bytes; none where there is no item."""
+    """Return an item's size in bytes; 0 if there is no item."""
     return sum(len(name.encode()) + _value_size(value) for name, value in (item or {}).items())
 
 
-def write_units(write: Write, schema: Schema) -> int:
-    """The units of a write, its indexes included; a failed condition costs what the item found there would."""
+def write_units(write: RecordedWrite, schema: Schema) -> int:
+    """Return the units of a write with its indexes. A failed condition costs as much as writing the item found."""
     units = put_units(write.before, write.after)
     if write.failed:
         return units * (1 + write.transactional)
@@ -30,17 +30,17 @@ def write_units(write: Write, schema: Schema) -> int:
 
 
 def put_units(before: Attributes | None, after: Attributes | None) -> int:
-    """The units of one plain write of an item."""
+    """Return the units of one write of an item outside a transaction."""
     return max(1, math.ceil(max(size(before), size(after)) / WRITE_BYTES))
 
 
-def index_units(write: Write, schema: Schema) -> int:
-    """The units that a write of the table costs in its indexes."""
+def index_units(write: RecordedWrite, schema: Schema) -> int:
+    """Return the units that a write costs in the table's indexes."""
     return sum(_index_units(index, write.before, write.after) for index in schema.indexes)
 
 
 def read_units(found: Iterable[Attributes], keys: int) -> int:
-    """The units of consistently reading so many keys, of which these items were found."""
+    """Return the units of a consistent read of a number of keys, of which these items were found."""
     units = [max(1, math.ceil(size(item) / READ_BYTES)) for item in found]
     return sum(units) + keys - len(units)
 
@@ -55,7 +55,7 @@ def _index_units(index: Index, before: Attributes | None, after: Attributes | No
 
 
 def _entry(index: Index, item: Attributes | None) -> Attributes | None:
-    """What stands in an index of an item: nothing where it lacks an attribute of the index's key."""
+    """Return an item's entry in an index; None if it lacks an attribute of the index's key."""
     if item is None or not all(name in item for name in index.key):
         return None
     return {name: value for name, value in item.items() if index.holds is None or name in index.holds}
@@ -76,10 +76,10 @@ def _value_size(value: Mapping[str, Any]) -> int:
             return 3 + sum(1 + len(name.encode()) + _value_size(each) for name, each in content.items())
         case "BOOL":
             return 1
-    raise ValueError(f"no item of the shop holds a {kind}")
+    raise ValueError(f"the size of the type {kind} is not implemented")
 
 
 def _number_size(text: str) -> int:
-    """A byte for each two significant digits, and one more; another where it is negative."""
+    """Return a byte for each two significant digits, one more, and another for a negative sign."""
     digits = text.lstrip("-").replace(".", "").strip("0")
     return math.ceil(len(digits) / 2) + 1 + text.startswith("-")

@@ -1,4 +1,4 @@
-"""Threads in a time of their own: one runs at a time, sleeping takes none, and the same seed gives the same run."""
+"""Threads in virtual time: one runs at a time, sleeping takes no real time, and runs are reproducible."""
 
 import heapq
 import threading
@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 
 
 class EndOfTimeError(BaseException):
-    """The time that was to be looked at is over: not an Exception, since no code under test may catch it."""
+    """The end of the virtual time. It is not an Exception, so that no code under test catches it."""
 
 
 @dataclass
 class VirtualTime:
-    """A clock that jumps to whenever the next sleeper wakes; `now` and `end` are in seconds from the beginning."""
+    """A clock that jumps to the time when the next sleeper wakes.
+
+    Attributes:
+        end: When the run ends, in seconds from its beginning.
+        now: The current time, in seconds from the beginning.
+    """
 
     end: float
     now: float = 0
@@ -21,17 +26,17 @@ class VirtualTime:
     _over: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def run(self, workers: list[Callable[[], None]]) -> None:
-        """Runs the workers side by side until the end."""
+        """Run the workers concurrently until the end."""
         threads = [threading.Thread(target=self._work, args=(worker,)) for worker in workers]
         for thread in threads:
             thread.start()
-            self._over.acquire()  # it has begun, and sleeps until all are there
+            self._over.acquire()  # it has begun, and sleeps until all have
         self._wake_next()
         for thread in threads:
             thread.join()
 
     def sleep(self, seconds: float) -> None:
-        """Lets the others go on until so many seconds have passed."""
+        """Let the other threads run until this number of seconds has passed."""
         own = self._enter(self.now + seconds)
         self._wake_next()
         self._await(own)

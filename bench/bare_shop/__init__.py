@@ -1,1 +1,1 @@
-"""The shop's topology with bare handlers, to compare with: deployed from the same stacks, with other code."""
+"""The bare topology: the shop's own stacks with bare handlers, as the baseline of a comparison."""

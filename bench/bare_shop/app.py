@@ -1,4 +1,4 @@
-"""The CDK app of the bare topology: the stacks of the shop's own app, under other names and with the bare handlers."""
+"""The CDK app of the bare topology: the shop's stacks, with other names and with bare handlers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,22 +6,25 @@ from pathlib import Path
 from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
-from infra.application import build
-from infra.services import discover
+from infra.build import build
+from infra.shop import SETTINGS, shop
 from infra.stages import STAGES
 
-STAGE = replace(STAGES["local"], name="bare", sender="orders@bare.example")
-"""The stage `local` in all but its name, and what may be there only once."""
+STAGE = replace(STAGES["local"], name="bare")
+"""The stage `local` under another name."""
+
+SHOP_SETTINGS = replace(SETTINGS["local"], sender="orders@bare.example")
+"""The shop's settings of the stage `local`. An identity of SES can exist only once."""
 
 HANDLERS = Path(__file__).with_name("handlers.py")
 
-BARE = {"serve": "index.api", "consume": "index.consumer", "relaying": "index.relay"}
-"""The bare handler that takes the place of each module's."""
+BARE = {"serve": "index.api", "consume": "index.consumer", "relay": "index.relay"}
+"""The bare handler that replaces each module's handler."""
 
 
 def bare(app: App) -> None:
-    """Puts the stacks into the app, with bare handlers; what triggers them and what they may do is as in the shop."""
-    build(app, STAGE, discover())
+    """Add the shop's stacks to a CDK app, with bare handlers and with the same triggers and permissions."""
+    build(app, shop(STAGE, SHOP_SETTINGS))
     source = HANDLERS.read_text()
     for construct in app.node.find_all():
         if isinstance(construct, lambda_.CfnFunction):

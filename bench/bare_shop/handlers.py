@@ -1,7 +1,7 @@
-"""The bare handlers: each puts one item for what it is given, and what that announces is published on.
+"""The bare handlers: each puts one item for its message, and the relay publishes the items' events.
 
-They are what one writes first, with boto3 and `json` alone. Nothing is checked, nothing is read before it is written,
-nothing is known twice, and what fails fails. An event carries on what its cause said.
+They use boto3 and json alone. They validate nothing, read nothing before they write, recognise no duplicates and retry
+nothing. An event has the data of its cause.
 """
 
 import json
@@ -19,17 +19,17 @@ ANNOUNCES = {
     ("notification", "PaymentCaptured"): "ReceiptSent",
     ("loyalty", "OrderConfirmed"): "PointsAwarded",
 }
-"""What each service announces on the way of a happy order, and upon what."""
+"""The event type that each service announces for a happy order, by the service and the type of its cause."""
 
-MOST = 10
-"""Entries of a PublishBatch."""
+MAX_ENTRIES = 10
+"""Maximum number of entries in a PublishBatch."""
 
 dynamodb = boto3.client("dynamodb")
 sns = boto3.client("sns")
 
 
 def api(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Places an order, or shows one."""
+    """Place an order, or show one."""
     if event["requestContext"]["http"]["method"] == "POST":
         order = str(uuid.uuid4())
         _put(order, _event("OrderPlaced", order, 1, json.loads(event["body"])), announced=True)
@@ -41,26 +41,26 @@ def api(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def consumer(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Puts an item for each message: with the event that it announces, or else with that which it was given."""
+    """Put an item for each message, with the event that it announces, or with the received event."""
     for record in event["Records"]:
-        given = json.loads(record["body"])
-        order = given["subject"]
-        announced = ANNOUNCES.get((os.environ["SERVICE"], given["type"]))
+        received = json.loads(record["body"])
+        order = received["subject"]
+        announced = ANNOUNCES.get((os.environ["SERVICE"], received["type"]))
         if announced:
             number = 2 if announced == "OrderConfirmed" else 1
-            _put(order, _event(announced, order, number, given["data"]), announced=True)
+            _put(order, _event(announced, order, number, received["data"]), announced=True)
         else:
-            _put(given["id"], given, announced=False)
+            _put(received["id"], received, announced=False)
     return {"batchItemFailures": []}
 
 
 def relay(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Publishes the event of each item that was put."""
+    """Publish the event of each item that was put."""
     texts = [record["dynamodb"]["NewImage"]["event"]["S"] for record in event["Records"]]
-    for start in range(0, len(texts), MOST):
+    for start in range(0, len(texts), MAX_ENTRIES):
         sns.publish_batch(
             TopicArn=os.environ["TOPIC"],
-            PublishBatchRequestEntries=[_entry(n, text) for n, text in enumerate(texts[start : start + MOST])],
+            PublishBatchRequestEntries=[_entry(n, text) for n, text in enumerate(texts[start : start + MAX_ENTRIES])],
         )
     return {"batchItemFailures": []}
 
@@ -68,7 +68,7 @@ def relay(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def _put(key: str, event: dict[str, Any], *, announced: bool) -> None:
     item: dict[str, Any] = {
         "pk": {"S": key},
-        # The sort key, where the table has one, bears the one name or the other.
+        # The two names of a sort key, for the tables that have one.
         "id": {"S": event["id"]},
         "sk": {"S": event["id"]},
         "event": {"S": json.dumps(event)},
