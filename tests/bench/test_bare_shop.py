@@ -1,4 +1,4 @@
-"""What the shop is measured against is its own topology, and carries as many events."""
+"""The bare topology: it is the shop's own, and an order has as many events."""
 
 import importlib
 import json
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-from bench.bare_shop.app import STAGE, bare
+from bench.bare_shop.app import SHOP_SETTINGS, STAGE, bare
 from bench.flow import EVENTS
-from infra.services import discover
+from infra.shop import SETTINGS, shop_services
 from infra.stages import STAGES
 from tests.infra.synthesis import CONTEXT, Synthesis, synthesize
 
@@ -22,14 +22,14 @@ HAPPY = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "R
 
 
 HASHED = re.compile(r"tidings(?:bare|local)(\w+?)(?:[0-9A-F]{8}){1,2}\b")
-"""An id that the CDK makes of the path to a construct in another stack."""
+"""The id that the CDK derives from the path to a construct in another stack."""
 
 
 def as_local(synthesis: Synthesis) -> dict[str, Any]:
-    """The stage's templates, with the names and the sender of the stage `local`."""
+    """Return the stage's templates with the names and the sender of the stage `local`."""
     text = HASHED.sub(r"tidings\1", json.dumps(synthesis.templates))
-    names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", STAGE.sender: LOCAL.sender}
-    # Within the dashboard's body, which is text itself, the quotes are escaped.
+    names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", SHOP_SETTINGS.sender: SETTINGS["local"].sender}
+    # The dashboard's body is a text, in which quotes are escaped.
     quoted = {f"{quote}{STAGE.name}{quote}": f"{quote}{LOCAL.name}{quote}" for quote in ('"', r"\"")}
     for name, local in (names | quoted).items():
         text = text.replace(name, local)
@@ -47,7 +47,7 @@ def without_code(templates: dict[str, Any]) -> dict[str, Any]:
     return templates
 
 
-def test_the_bare_topology_is_the_shops_but_for_its_functions_code(tmp_path: Path) -> None:
+def test_the_bare_topology_differs_from_the_shops_only_in_its_functions_code(tmp_path: Path) -> None:
     app = App(context=CONTEXT, outdir=str(tmp_path / "bare"), analytics_reporting=False)
     bare(app)
     app.synth()
@@ -55,13 +55,13 @@ def test_the_bare_topology_is_the_shops_but_for_its_functions_code(tmp_path: Pat
     shop = synthesize("local", tmp_path / "shop")
 
     functions = [function.properties for function in stripped.resources("AWS::Lambda::Function")]
-    theirs = [function["Handler"] for function in functions if not function["Handler"].startswith("index.")]
-    assert theirs == ["functions.orders.sweep.handler", "handler.handler"], "what no order passes is the shop's own"
+    kept = [function["Handler"] for function in functions if not function["Handler"].startswith("index.")]
+    assert kept == ["functions.orders.expiry.function.handler", "function.handler"], "no order passes these functions"
     assert without_code(as_local(stripped)) == without_code(as_local(shop))
 
 
 class Aws:
-    """Notes what the handlers put and publish."""
+    """A stub of AWS that records the items and the events."""
 
     def __init__(self) -> None:
         self.put: deque[dict[str, Any]] = deque()
@@ -70,7 +70,7 @@ class Aws:
     def put_item(self, *, Item: dict[str, Any], **_: Any) -> None:  # noqa: N803 - boto3's own name
         self.put.append(Item)
 
-    def publish_batch(self, *, PublishBatchRequestEntries: list[dict[str, Any]], **_: Any) -> None:  # noqa: N803 - its
+    def publish_batch(self, *, PublishBatchRequestEntries: list[dict[str, Any]], **_: Any) -> None:  # noqa: N803 - boto3's name
         assert len(PublishBatchRequestEntries) <= 10
         self.published.extend(PublishBatchRequestEntries)
 
@@ -91,7 +91,7 @@ def handlers(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_an_order_makes_the_bare_handlers_announce_what_a_happy_order_makes_the_shop_announce(
+def test_the_bare_handlers_announce_the_same_event_types_as_the_shop_for_a_happy_order(
     handlers: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICE", "orders")
@@ -113,15 +113,15 @@ def test_an_order_makes_the_bare_handlers_announce_what_a_happy_order_makes_the_
 
     assert sorted(types) == sorted(HAPPY)
     assert len(types) == EVENTS
-    assert puts == deliveries + 1, "one item a message, and the order's own"
+    assert puts == deliveries + 1, "one item for each message, and one for the order"
 
 
 def subscribers(kind: str) -> list[str]:
-    """The services whose queues get events of this type."""
+    """Return the services that receive events of this type."""
     return [
-        found.name
-        for found in discover()
-        if found.service.subscribes_to_all or kind in {contract.__name__ for contract in found.service.reactions}
+        folder.name
+        for folder in shop_services()
+        if folder.service.subscribes_to_all or kind in {contract.__name__ for contract in folder.service.contracts}
     ]
 
 

@@ -1,8 +1,11 @@
 import pytest
 
-from infra.services import Found, discover
+from infra.application import Application
+from infra.shop import shop
+from infra.stages import STAGES
 
 
 @pytest.fixture(scope="session")
-def services() -> tuple[Found, ...]:
-    return discover()
+def application() -> Application:
+    """The shop in the stage that its documents describe."""
+    return shop(STAGES["prod"])

@@ -1,4 +1,4 @@
-"""AsyncAPI and OpenAPI: valid by the official schemas, and true of what is deployed."""
+"""The AsyncAPI and OpenAPI documents: valid by the official schemas, and equal to the templates."""
 
 import copy
 import json
@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from infra import openapi
-from infra.contracts.published import FOLDER
-from infra.contracts.schemas import Json
-from infra.services import ROOT, Found
+from infra.application import Application
+from infra.discovery import ROOT
+from infra.openapi.document import openapi_document
+from infra.published_language.baseline import FOLDER
+from infra.published_language.schemas import Json
 from tests.contracts.validation import draft_7_complaints
 from tests.infra.synthesis import Resource, Synthesis, synthesize
 
@@ -26,7 +27,7 @@ def asyncapi() -> Json:
 
 @pytest.fixture(scope="module")
 def official() -> Json:
-    """AsyncAPI's own schema of its documents, the bindings' included; npm brings it."""
+    """AsyncAPI's own schema of its documents and bindings, which npm installs."""
     schema: Json = json.loads(OFFICIAL.read_text(encoding="utf-8"))
     return schema
 
@@ -37,9 +38,9 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 
 
 def receiving(asyncapi: Json) -> dict[str, Json]:
-    """The operations of those who react, by the service's name."""
+    """Return the operations of consumers by the service's name."""
     return {
-        name.removesuffix(".react"): operation
+        name.removesuffix(".handle"): operation
         for name, operation in asyncapi["operations"].items()
         if operation["action"] == "receive"
     }
@@ -55,12 +56,12 @@ def test_asyncapi_is_valid_by_the_official_schema(asyncapi: Json, official: Json
         (("asyncapi",), "2.6.0"),
         (("channels", "topic", "bindings", "sns", "ordering", "type"), "sorted"),
         (("channels", "topic", "bindings", "sns", "bindingVersion"), "9.9.9"),
-        (("operations", "payment.react", "action"), "listen"),
-        (("operations", "payment.react", "bindings", "sqs", "queues", 0, "visibilityTimeout"), 99_999),
-        (("operations", "payment.react", "bindings", "sns", "consumers", 0, "protocol"), "pigeon"),
+        (("operations", "payment.handle", "action"), "listen"),
+        (("operations", "payment.handle", "bindings", "sqs", "queues", 0, "visibilityTimeout"), 99_999),
+        (("operations", "payment.handle", "bindings", "sns", "consumers", 0, "protocol"), "pigeon"),
     ],
 )
-def test_the_official_schema_would_find_a_mistake(
+def test_the_official_schema_finds_a_mistake(
     path: tuple[str | int, ...], value: Any, asyncapi: Json, official: Json
 ) -> None:
     holder = wrong = copy.deepcopy(asyncapi)
@@ -70,7 +71,7 @@ def test_the_official_schema_would_find_a_mistake(
     assert draft_7_complaints(official, wrong) != []
 
 
-def test_every_reference_leads_somewhere(asyncapi: Json) -> None:
+def test_every_reference_has_a_target(asyncapi: Json) -> None:
     for reference in references(asyncapi):
         file, _, pointer = reference.partition("#")
         target: Any = json.loads((FOLDER / file).read_text(encoding="utf-8")) if file else asyncapi
@@ -85,7 +86,7 @@ def test_a_messages_payload_is_the_events_schema(asyncapi: Json) -> None:
         assert schema["properties"]["type"]["const"] == name
 
 
-def test_who_announces_sends_to_the_topic(asyncapi: Json, services: tuple[Found, ...]) -> None:
+def test_producers_send_their_events_to_the_topic(asyncapi: Json, application: Application) -> None:
     sending = {
         name: {reference["$ref"] for reference in operation["messages"]}
         for name, operation in asyncapi["operations"].items()
@@ -95,26 +96,28 @@ def test_who_announces_sends_to_the_topic(asyncapi: Json, services: tuple[Found,
         f"{found.name}.announce": {
             f"#/channels/topic/messages/{contract.__name__}" for contract in found.service.announces
         }
-        for found in services
+        for found in application.services
         if found.service.announces
     }
 
 
-def test_who_reacts_receives_from_its_own_queue_what_it_asked_for(asyncapi: Json, services: tuple[Found, ...]) -> None:
+def test_consumers_receive_the_events_that_they_handle_from_their_own_queue(
+    asyncapi: Json, application: Application
+) -> None:
     everything = set(asyncapi["components"]["messages"])
-    for found in services:
+    for found in application.services:
         if not found.service.consumes:
             continue
-        heard = everything if found.service.subscribes_to_all else {each.__name__ for each in found.service.reactions}
+        handled = everything if found.service.subscribes_to_all else {each.__name__ for each in found.service.contracts}
         channel = f"#/channels/{found.name}.queue"
         operation = receiving(asyncapi)[found.name]
         assert operation["channel"] == {"$ref": channel}
         assert {reference["$ref"] for reference in operation["messages"]} == {
-            f"{channel}/messages/{name}" for name in heard
+            f"{channel}/messages/{name}" for name in handled
         }
 
 
-def test_every_queue_that_a_binding_names_is_described_beside_it(asyncapi: Json) -> None:
+def test_every_queue_that_a_binding_names_is_described_in_it(asyncapi: Json) -> None:
     for operation in receiving(asyncapi).values():
         queues = operation["bindings"]["sqs"]["queues"]
         (subscription,) = operation["bindings"]["sns"]["consumers"]
@@ -123,7 +126,7 @@ def test_every_queue_that_a_binding_names_is_described_beside_it(asyncapi: Json)
         assert named == {queue["name"] for queue in queues}
 
 
-def test_the_topic_is_the_one_that_is_deployed(asyncapi: Json, prod: Synthesis) -> None:
+def test_the_topic_equals_the_template(asyncapi: Json, prod: Synthesis) -> None:
     topic = prod.only("bus", "AWS::SNS::Topic").properties
     described = asyncapi["channels"]["topic"]
     assert described["address"] == described["bindings"]["sns"]["name"] == topic["TopicName"]
@@ -133,7 +136,7 @@ def test_the_topic_is_the_one_that_is_deployed(asyncapi: Json, prod: Synthesis) 
     }
 
 
-def test_the_queues_are_those_that_are_deployed(asyncapi: Json, prod: Synthesis) -> None:
+def test_the_queues_equal_the_templates(asyncapi: Json, prod: Synthesis) -> None:
     deployed = {resource.properties["QueueName"]: as_described(resource, prod) for resource in queues(prod)}
     for name, operation in receiving(asyncapi).items():
         queue, dead, undelivered = operation["bindings"]["sqs"]["queues"]
@@ -143,43 +146,43 @@ def test_the_queues_are_those_that_are_deployed(asyncapi: Json, prod: Synthesis)
         assert channel["bindings"]["sqs"] == {"queue": queue, "deadLetterQueue": dead, "bindingVersion": "0.2.0"}
 
 
-def test_the_subscriptions_are_those_that_are_deployed(asyncapi: Json, prod: Synthesis) -> None:
+def test_the_subscriptions_equal_the_templates(asyncapi: Json, prod: Synthesis) -> None:
     described = {name: operation["bindings"]["sns"]["consumers"] for name, operation in receiving(asyncapi).items()}
     assert described == {
         resource.stack: [subscription(resource, prod)]
         for resource in prod.resources("AWS::SNS::Subscription")
-        if resource.properties["TopicArn"] == topic_of_all(prod)
+        if resource.properties["TopicArn"] == events_topic(prod)
     }
 
 
-def test_openapi_is_valid(services: tuple[Found, ...]) -> None:
+def test_openapi_is_valid(application: Application) -> None:
     document = json.loads((FOLDER / "openapi.json").read_text(encoding="utf-8"))
     validate(document)
-    assert document == openapi.document(services)
+    assert document == openapi_document(application)
 
 
-def test_openapi_names_a_status_alike_whichever_python_wrote_it(services: tuple[Found, ...]) -> None:
-    said = {
+def test_openapi_describes_a_status_in_one_way_in_every_version_of_python(application: Application) -> None:
+    described = {
         (status, answer["description"])
-        for path in openapi.document(services)["paths"].values()
+        for path in openapi_document(application)["paths"].values()
         for operation in path.values()
         for status, answer in operation["responses"].items()
     }
-    assert {("413", "Content Too Large"), ("422", "Unprocessable Content")} <= said
-    assert len(said) == len({status for status, _ in said})
+    assert {("413", "Content Too Large"), ("422", "Unprocessable Content")} <= described
+    assert len(described) == len({status for status, _ in described})
 
 
 def queues(synthesis: Synthesis) -> list[Resource]:
     return synthesis.resources("AWS::SQS::Queue")
 
 
-def topic_of_all(synthesis: Synthesis) -> Any:
-    """The topic as a subscription of history's names it."""
+def events_topic(synthesis: Synthesis) -> Any:
+    """Return the topic of all events, as history's subscription refers to it."""
     return synthesis.only("history", "AWS::SNS::Subscription").properties["TopicArn"]
 
 
 def as_described(resource: Resource, synthesis: Synthesis) -> Json:
-    """A deployed queue in the words of the SQS binding."""
+    """Return a template's queue in the form of the SQS binding."""
     properties = resource.properties
     fifo = properties.get("FifoQueue", False)
     queue: Json = {
@@ -200,7 +203,7 @@ def as_described(resource: Resource, synthesis: Synthesis) -> Json:
 
 
 def subscription(resource: Resource, synthesis: Synthesis) -> Json:
-    """A deployed subscription in the words of the SNS binding."""
+    """Return a template's subscription in the form of the SNS binding."""
     properties = resource.properties
     described: Json = {
         "protocol": properties["Protocol"],
@@ -219,7 +222,7 @@ def subscription(resource: Resource, synthesis: Synthesis) -> Json:
 
 
 def queue_name(arn: Any, stack: str, synthesis: Synthesis) -> Any:
-    """The name of the queue whose ARN a template takes."""
+    """Return the name of the queue whose ARN a template refers to."""
     return synthesis.templates[stack]["Resources"][arn["Fn::GetAtt"][0]]["Properties"]["QueueName"]
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema, as the library understands it, save for one thing: a pattern's `$`."""
+"""Validation by JSON Schema, with the standard's meaning of a pattern's `$`."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from jsonschema import (  # type: ignore[import-untyped]  # it has no types, and
     validators,
 )
 
-from infra.contracts.schemas import Json
+from infra.published_language.schemas import Json
 
 
 def _pattern(_validator: object, pattern: str, instance: object, _schema: Json) -> Iterator[ValidationError]:
-    # In Python `$` also matches before a last line break, in JSON Schema's regular expressions (ECMA-262) it does not.
+    # Python's `$` also matches before a last line break. That of JSON Schema's regular expressions (ECMA-262) does not.
     if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
@@ -24,7 +24,7 @@ _Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 class Schema:
-    """A schema that values are held against."""
+    """A schema by which values are validated."""
 
     def __init__(self, schema: Json) -> None:
         self._validator = _Validator(schema)
@@ -36,20 +36,20 @@ class Schema:
         return [f"{error.json_path}: {error.message}" for error in self._validator.iter_errors(value)]
 
     def part(self, schema: Json) -> "Schema":
-        """The same document, held against a part of it."""
+        """Return a part of the schema, with the definitions of the whole."""
         return Schema({**schema, "$defs": self._validator.schema["$defs"]})
 
 
 def check_schema(schema: Json) -> None:
-    """Fails where this is no schema by the dialect that it names."""
+    """Fail if this is not a schema of the dialect that it names."""
     Draft202012Validator.check_schema(schema)
 
 
 def check_draft_7_schema(schema: Json) -> None:
-    """Fails where this is no schema by the older dialect either."""
+    """Fail if this is not a schema of the older dialect."""
     Draft7Validator.check_schema(schema)
 
 
 def draft_7_complaints(schema: Json, value: Any) -> list[str]:
-    """What a draft-07 schema finds wrong with a value."""
+    """Return the errors of a value by a draft-07 schema."""
     return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(value)]

@@ -9,34 +9,28 @@ from moto import mock_aws
 
 from functions.payment.simulated import SimulatedGateway
 from functions.payment.stripe_gateway import StripeGateway
-from infra.services import ROOT
-from tests.gateway.bench import Bench, MemoryBench, SimulatedBench, StripeBench
+from infra.discovery import ROOT
 from tests.gateway.keys import StubSecrets
-from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge, standing
-from tests.integration.cloud import one_call_at_a_time
-from tests.simulation.clock import VirtualClock
+from tests.gateway.providers import MemoryProvider, Provider, SimulatedProvider, StripeProvider
+from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge, serving
+from tests.integration.cloud import create_table, one_call_at_a_time, set_credentials
 from tests.simulation.ports.gateway import MemoryGateway
-
-REGION = "eu-west-1"
+from tidings.testing import VirtualClock
 
 
 @pytest.fixture(autouse=True)
 def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+    set_credentials(monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def localstripe() -> Iterator[int]:
-    """localstripe's port, while it runs."""
+    """Run localstripe, and return its port."""
     command = [sys.executable, "-m", "tests.gateway.localstripe_server"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - our own
         assert server.stdout
         try:
-            # It prints the port once it listens there; where it cannot start, the line is empty and it has said why.
+            # It prints its port as soon as it listens. If it cannot start, the line is empty and the reason is above.
             yield int(server.stdout.readline())
         finally:
             server.terminate()
@@ -44,7 +38,7 @@ def localstripe() -> Iterator[int]:
 
 @pytest.fixture
 def edge(localstripe: int) -> Iterator[StripeEdge]:
-    with standing(StripeEdge(localstripe)) as edge:
+    with serving(StripeEdge(localstripe)) as edge:
         yield edge
 
 
@@ -60,33 +54,28 @@ def http() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def stripe_bench(edge: StripeEdge, secrets: StubSecrets, http: httpx.Client) -> StripeBench:
-    return StripeBench(StripeGateway(secrets.secret(), edge.url), edge, http)
+def stripe_provider(edge: StripeEdge, secrets: StubSecrets, http: httpx.Client) -> StripeProvider:
+    return StripeProvider(StripeGateway(secrets.secret(), edge.url), edge, http)
 
 
 @pytest.fixture
-def simulated_bench() -> Iterator[SimulatedBench]:
+def simulated_provider() -> Iterator[SimulatedProvider]:
     with mock_aws(), one_call_at_a_time():
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName="payments",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield SimulatedBench(SimulatedGateway(client, "payments"), client)
+        create_table(client, "payments")
+        yield SimulatedProvider(SimulatedGateway(client, "payments"), client)
 
 
 @pytest.fixture
-def memory_bench() -> MemoryBench:
-    return MemoryBench(MemoryGateway(VirtualClock()))
+def memory_provider() -> MemoryProvider:
+    return MemoryProvider(MemoryGateway(VirtualClock()))
 
 
 @pytest.fixture(params=["simulated", "stripe", "memory"])
-def bench(request: pytest.FixtureRequest) -> Bench:
-    """Each of the gateways in turn."""
-    bench: Bench = request.getfixturevalue(f"{request.param}_bench")
-    return bench
+def provider(request: pytest.FixtureRequest) -> Provider:
+    """Return each of the providers in turn."""
+    provider: Provider = request.getfixturevalue(f"{request.param}_provider")
+    return provider
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

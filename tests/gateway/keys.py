@@ -1,4 +1,4 @@
-"""Secrets Manager as far as a `Secret` needs it."""
+"""A stub of Secrets Manager."""
 
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -8,7 +8,13 @@ from functions.payment.secret import Secret
 
 @dataclass
 class StubSecrets:
-    """Holds one secret, which takes each of the `later` values after a reading, and counts how often it was read."""
+    """One secret.
+
+    Attributes:
+        value: Its value.
+        later: The values that it has after each read.
+        reads: How often it was read.
+    """
 
     value: str
     later: list[str] = field(default_factory=list)

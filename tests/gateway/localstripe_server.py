@@ -1,6 +1,6 @@
-"""localstripe, an implementation of Stripe's API that is not ours, on a free port of the loopback.
+"""localstripe, an independent implementation of Stripe's API, on a free port of the loopback.
 
-Its own command listens on every address and keeps its payments in a file that all of the machine's runs share.
+Its own command listens on every address, and stores its payments in a file that all runs on the machine share.
 """
 
 import socket
@@ -13,10 +13,10 @@ from tests.gateway.stripe_edge import LOOPBACK
 
 
 def serve() -> None:
-    """Serves until it is ended; the one line that it prints is its port, where it listens by then."""
+    """Serve until the process ends. Print the port as soon as it listens."""
     store.dump_to_disk = lambda: None
     with socket.create_server((LOOPBACK, 0)) as listening:
-        print(listening.getsockname()[1], flush=True)  # noqa: T201 - that is how its port is known
+        print(listening.getsockname()[1], flush=True)  # noqa: T201 - the parent reads it
         web.run_app(app, sock=listening, print=None, access_log=None)
 
 

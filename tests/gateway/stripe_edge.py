@@ -1,8 +1,8 @@
-"""What stands before Stripe's API and localstripe lacks: idempotency keys, refused API keys, and a bad network.
+"""A proxy on the loopback with the parts of Stripe's edge that localstripe lacks.
 
-An HTTP proxy on the loopback. localstripe ignores idempotency keys, so that the cases about them are shown by this
-proxy's memory and not by localstripe's. It also speaks an older version of the API: the proxy gives it
-`allowed_payment_method_types` by the name that the parameter had there.
+It adds idempotency keys, refuses API keys, and loses answers. So the tests of idempotency keys rely on this proxy and
+not on localstripe, which ignores them. localstripe implements an older version of the API: the proxy passes
+`allowed_payment_method_types` on under its older name.
 """
 
 import json
@@ -22,7 +22,7 @@ Answer = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it reached Stripe's edge."""
+    """A request that reached the edge."""
 
     method: str
     path: str
@@ -40,10 +40,15 @@ class Call:
 
 @dataclass
 class StripeEdge:
-    """The proxy's memory and its moods.
+    """The proxy's state.
 
-    `api_key` is the one key that is taken. `before` happens once, before a path with that end is passed on; the answer
-    to one in `lost` is lost once, on its way back.
+    Attributes:
+        upstream: localstripe's port.
+        api_key: The only API key that is accepted.
+        calls: The calls that reached it.
+        before: Actions by the end of a path. Each runs once, before such a call is passed on.
+        lost: Ends of paths. The answer to one such call is lost on its way back.
+        port: The proxy's own port.
     """
 
     upstream: int
@@ -60,7 +65,7 @@ class StripeEdge:
         return f"http://{LOOPBACK}:{self.port}"
 
     def answer(self, call: Call) -> tuple[Answer, bool]:
-        """The answer to a call, and whether it is told again."""
+        """Return the answer to a call, and whether it is replayed."""
         self.calls.append(call)
         if call.key != self.api_key:
             return _error(401, "invalid_request_error", "Invalid API Key provided"), False
@@ -68,7 +73,7 @@ class StripeEdge:
             self.before.pop(end)()
         if call.idempotency_key is None:
             return self._forward(call), False
-        # A key's second request waits for the first one's answer, where Stripe would refuse it for the moment.
+        # The second request of a key waits for the first one's answer. Stripe would refuse it with a conflict.
         with self._locks[call.idempotency_key]:
             if call.idempotency_key not in self._answers:
                 self._answers[call.idempotency_key] = (call.body, self._forward(call))
@@ -79,7 +84,7 @@ class StripeEdge:
         return answer, True
 
     def loses(self, call: Call) -> bool:
-        """Whether the answer to this call does not arrive."""
+        """Return whether the answer to a call is lost."""
         ends = {end for end in self.lost if call.path.endswith(end)}
         self.lost -= ends
         return bool(ends)
@@ -97,12 +102,12 @@ class StripeEdge:
 
 
 @contextmanager
-def standing(edge: StripeEdge) -> Iterator[StripeEdge]:
-    """Lets the edge listen on a free port of the loopback."""
+def serving(edge: StripeEdge) -> Iterator[StripeEdge]:
+    """Let the edge listen on a free port of the loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # An answer in one piece: in two the second would wait for the first one's acknowledgement.
+        # The answer is sent in one piece. A second piece would wait for the acknowledgement of the first one.
         wbufsize = -1
 
         def do_GET(self) -> None:
@@ -121,14 +126,14 @@ def standing(edge: StripeEdge) -> Iterator[StripeEdge]:
                 headers=dict(self.headers),
                 body=self.rfile.read(int(self.headers["Content-Length"] or 0)),
             )
-            (status, body), told_again = edge.answer(call)
+            (status, body), replayed = edge.answer(call)
             if edge.loses(call):
                 self.close_connection = True
                 return
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            if told_again:
+            if replayed:
                 self.send_header("Idempotent-Replayed", "true")
             self.end_headers()
             self.wfile.write(body)

@@ -1,10 +1,8 @@
-"""Payment's function as a stage with Stripe runs it: queue, table and secret on moto, Stripe over HTTP."""
+"""Payment's function in a stage with Stripe: queue, table and secret on moto, Stripe over HTTP."""
 
-import importlib
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,29 +10,24 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.gateway.bench import StripeBench
+from contracts.orders.order_cancelled import OrderCancelled
+from tests.gateway.providers import StripeProvider
 from tests.gateway.stripe_edge import KEY
-from tests.integration.cloud import Context, one_call_at_a_time
+from tests.integration.cloud import Context, create_table, load_handler, one_call_at_a_time
 from tests.integration.facts import fact, new_order, placed
-from tidings import aws
-from tidings.contracts import OrderCancelled
+from tidings.testing import make_record
 
 Deliver = Callable[..., list[Any]]
 
 
 @pytest.fixture
-def deliver(stripe_bench: StripeBench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliver]:
-    """Hands messages to the function; gives those that failed."""
+def deliver(stripe_provider: StripeProvider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliver]:
+    """Return a function that delivers messages, and returns the failed ones."""
     with mock_aws(), one_call_at_a_time():
-        boto3.client("dynamodb").create_table(
-            TableName="payment",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(boto3.client("dynamodb"), "payment")
         dlq = boto3.client("sqs").create_queue(QueueName="payment-dlq.fifo", Attributes={"FifoQueue": "true"})
         secret = boto3.client("secretsmanager").create_secret(Name="tidings-test-stripe-key", SecretString=f"{KEY}\n")
-        settings = {
+        environment = {
             "TABLE": "payment",
             "QUEUE": dlq["QueueUrl"],
             "DLQ": dlq["QueueUrl"],
@@ -42,25 +35,17 @@ def deliver(stripe_bench: StripeBench, monkeypatch: pytest.MonkeyPatch) -> Itera
             "BACKOFF_SECONDS": "1",
             "GATEWAY": "stripe",
             "STRIPE_KEY_ARN": secret["ARN"],
-            "STRIPE_API_BASE": stripe_bench.edge.url,
+            "STRIPE_API_BASE": stripe_provider.edge.url,
         }
-        for name, value in settings.items():
+        for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        aws.dynamodb.cache_clear()
-        monkeypatch.delitem(sys.modules, "functions.payment.consume", raising=False)
-        handler = importlib.import_module("functions.payment.consume").handler
+        handler = load_handler("functions.payment.consume.handler", environment)
 
         def deliver(*bodies: str) -> list[Any]:
-            attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "0", "MessageGroupId": "group"}
-            records = [
-                {"messageId": f"m{n}", "receiptHandle": f"r{n}", "body": body, "attributes": attributes}
-                for n, body in enumerate(bodies)
-            ]
+            records = [make_record(body, message_id=f"m{n}", group="group") for n, body in enumerate(bodies)]
             return list(handler({"Records": records}, Context())["batchItemFailures"])
 
         yield deliver
-        monkeypatch.delitem(sys.modules, "functions.payment.consume")
-        aws.dynamodb.cache_clear()
 
 
 def item(order: str) -> dict[str, Any]:
@@ -68,23 +53,25 @@ def item(order: str) -> dict[str, Any]:
 
 
 def announced(order: str) -> list[str]:
-    return [json.loads(event["S"])["type"] for event in item(order)["events"]["L"]]
+    return [json.loads(event["S"])["type"] for event in item(order)["outbox"]["L"]]
 
 
 def state(order: str) -> dict[str, Any]:
     return dict(json.loads(item(order)["state"]["S"]))
 
 
-def test_an_order_is_charged_at_stripe_and_refunded_when_it_is_off(deliver: Deliver, stripe_bench: StripeBench) -> None:
+def test_an_order_is_charged_at_stripe_and_refunded_when_it_is_cancelled(
+    deliver: Deliver, stripe_provider: StripeProvider
+) -> None:
     order = new_order()
     event = placed(order, ("tea", 2))
     assert deliver(event, event) == []
     assert announced(order) == ["PaymentCaptured"]
     payment = state(order)["id"]
-    assert stripe_bench.moved(payment) == (1, 0)
+    assert stripe_provider.moved(payment) == (1, 0)
     assert deliver(fact(order, "orders", OrderCancelled(reason="customer"), 2), event) == []
     assert announced(order) == ["PaymentCaptured", "PaymentRefunded"]
-    assert stripe_bench.moved(payment) == (1, 1)
+    assert stripe_provider.moved(payment) == (1, 1)
 
 
 def test_an_order_whose_card_is_declined_fails_with_stripes_code(deliver: Deliver) -> None:
@@ -94,27 +81,27 @@ def test_an_order_whose_card_is_declined_fails_with_stripes_code(deliver: Delive
     assert state(order)["status"] == "failed"
 
 
-def test_a_charge_whose_answer_was_lost_is_taken_up_by_its_stored_id(
-    deliver: Deliver, stripe_bench: StripeBench
+def test_a_charge_whose_answer_was_lost_is_continued_by_its_stored_id(
+    deliver: Deliver, stripe_provider: StripeProvider
 ) -> None:
     order = new_order()
-    stripe_bench.edge.lost.add("/confirm")
+    stripe_provider.edge.lost.add("/confirm")
     assert deliver(placed(order, ("tea", 2))) == [{"itemIdentifier": "m0"}]
     assert state(order)["status"] == "charging"
     assert deliver(placed(order, ("tea", 2))) == []
     assert announced(order) == ["PaymentCaptured"]
-    assert stripe_bench.opened(order) == 1
-    assert stripe_bench.moved(state(order)["id"]) == (1, 0)
+    assert stripe_provider.opened(order) == 1
+    assert stripe_provider.moved(state(order)["id"]) == (1, 0)
 
 
-def test_the_key_is_in_no_setting_no_item_and_no_log(
-    deliver: Deliver, stripe_bench: StripeBench, caplog: pytest.LogCaptureFixture
+def test_the_key_is_in_no_environment_variable_no_item_and_no_log(
+    deliver: Deliver, stripe_provider: StripeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     order = new_order()
-    stripe_bench.edge.api_key = "sk_test_another"
+    stripe_provider.edge.api_key = "sk_test_another"
     assert deliver(placed(order, ("tea", 2))) == [{"itemIdentifier": "m0"}]
-    stripe_bench.edge.api_key = KEY
+    stripe_provider.edge.api_key = KEY
     assert deliver(placed(order, ("tea", 2))) == []
     logged = [str(vars(record)) for record in caplog.records if not record.name.startswith("botocore")]
     assert any("AuthenticationError" in line for line in logged)

@@ -1,4 +1,4 @@
-"""Stripe's gateway over HTTP, where the network, the keys or the customer's bank do what no simulation does."""
+"""Stripe's gateway over HTTP: lost answers, concurrent calls, refused keys, and cards that need approval."""
 
 import json
 import socket
@@ -10,25 +10,27 @@ import stripe
 
 from functions.payment.gateway import Captured, Declined, Refunded, Voided
 from functions.payment.stripe_gateway import AUTHENTICATION_REQUIRED, StripeGateway
-from tests.gateway.bench import APPROVED, TOTAL, StripeBench, new_order, opened, payment_of
 from tests.gateway.keys import StubSecrets
+from tests.gateway.providers import APPROVED, TOTAL, StripeProvider, new_order, opened, payment_of
 from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge
-from tidings.errors import RetryableError
+from tidings.core.errors import RetryableError
 
-ASKS_FOR_APPROVAL = "4000002500003155"
+NEEDS_APPROVAL = "4000002500003155"
 
 
-def once_more(call: Callable[[], object]) -> object:
-    """What a call answers that is made again after its first answer was lost."""
+def repeat(call: Callable[[], object]) -> object:
+    """Make a call whose first answer is lost, and return the second one."""
     with pytest.raises(RetryableError, match="APIConnectionError"):
         call()
     return call()
 
 
-def test_a_payment_is_opened_unconfirmed_for_cards_and_says_which_order_it_is_for(stripe_bench: StripeBench) -> None:
+def test_a_payment_is_opened_unconfirmed_for_cards_with_its_order_in_the_metadata(
+    stripe_provider: StripeProvider,
+) -> None:
     order = new_order()
-    payment = payment_of(stripe_bench.gateway.open(order, TOTAL, APPROVED))
-    (call,) = stripe_bench.edge.calls
+    payment = payment_of(stripe_provider.gateway.open(order, TOTAL, APPROVED))
+    (call,) = stripe_provider.edge.calls
     assert call.idempotency_key == f"{order}/open"
     assert parse_qs(call.body.decode()) == {
         "amount": ["1999"],
@@ -38,103 +40,103 @@ def test_a_payment_is_opened_unconfirmed_for_cards_and_says_which_order_it_is_fo
         "confirm": ["false"],
         "metadata[order]": [order],
     }
-    intent = stripe_bench.intent(payment)
+    intent = stripe_provider.intent(payment)
     assert (intent["status"], intent["metadata"]) == ("requires_confirmation", {"order": order})
 
 
-def test_a_payment_whose_opening_was_not_heard_of_is_opened_once(stripe_bench: StripeBench) -> None:
+def test_a_payment_is_opened_once_if_the_answer_is_lost(stripe_provider: StripeProvider) -> None:
     order = new_order()
-    stripe_bench.edge.lost.add("/payment_intents")
-    once_more(lambda: stripe_bench.gateway.open(order, TOTAL, APPROVED))
-    assert stripe_bench.opened(order) == 1
+    stripe_provider.edge.lost.add("/payment_intents")
+    repeat(lambda: stripe_provider.gateway.open(order, TOTAL, APPROVED))
+    assert stripe_provider.opened(order) == 1
 
 
-def test_a_payment_whose_confirmation_was_not_heard_of_is_captured_once(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.edge.lost.add("/confirm")
-    assert once_more(lambda: stripe_bench.gateway.confirm(payment)) == Captured()
-    assert stripe_bench.moved(payment) == (1, 0)
+def test_a_payment_is_captured_once_if_the_answer_is_lost(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider)
+    stripe_provider.edge.lost.add("/confirm")
+    assert repeat(lambda: stripe_provider.gateway.confirm(payment)) == Captured()
+    assert stripe_provider.moved(payment) == (1, 0)
 
 
-def test_a_payment_whose_refund_was_not_heard_of_is_refunded_once(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.gateway.confirm(payment)
-    stripe_bench.edge.lost.add("/refunds")
-    assert once_more(lambda: stripe_bench.gateway.cancel(payment)) == Refunded()
-    assert stripe_bench.moved(payment) == (1, 1)
+def test_a_payment_is_refunded_once_if_the_answer_is_lost(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider)
+    stripe_provider.gateway.confirm(payment)
+    stripe_provider.edge.lost.add("/refunds")
+    assert repeat(lambda: stripe_provider.gateway.cancel(payment)) == Refunded()
+    assert stripe_provider.moved(payment) == (1, 1)
 
 
-def test_a_payment_whose_cancellation_was_not_heard_of_is_void(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.edge.lost.add("/cancel")
-    assert once_more(lambda: stripe_bench.gateway.cancel(payment)) == Voided()
+def test_a_payment_is_voided_if_the_answer_is_lost(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider)
+    stripe_provider.edge.lost.add("/cancel")
+    assert repeat(lambda: stripe_provider.gateway.cancel(payment)) == Voided()
 
 
-def test_a_confirmation_just_before_a_cancellation_is_refunded(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.edge.before["/cancel"] = lambda: stripe_bench.gateway.confirm(payment)
-    assert stripe_bench.gateway.cancel(payment) == Refunded()
-    assert stripe_bench.moved(payment) == (1, 1)
+def test_a_payment_confirmed_just_before_its_cancellation_is_refunded(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider)
+    stripe_provider.edge.before["/cancel"] = lambda: stripe_provider.gateway.confirm(payment)
+    assert stripe_provider.gateway.cancel(payment) == Refunded()
+    assert stripe_provider.moved(payment) == (1, 1)
 
 
-def test_a_cancellation_just_before_a_confirmation_leaves_the_money(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.edge.before["/confirm"] = lambda: stripe_bench.gateway.cancel(payment)
-    assert stripe_bench.gateway.confirm(payment) == Voided()
-    assert stripe_bench.moved(payment) == (0, 0)
+def test_a_payment_cancelled_just_before_its_confirmation_moves_no_money(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider)
+    stripe_provider.edge.before["/confirm"] = lambda: stripe_provider.gateway.cancel(payment)
+    assert stripe_provider.gateway.confirm(payment) == Voided()
+    assert stripe_provider.moved(payment) == (0, 0)
 
 
-def test_two_cancellations_at_the_same_moment_void_the_payment_for_both(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.edge.before["/cancel"] = lambda: stripe_bench.gateway.cancel(payment)
-    assert stripe_bench.gateway.cancel(payment) == Voided()
+def test_two_concurrent_cancellations_both_return_voided(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider)
+    stripe_provider.edge.before["/cancel"] = lambda: stripe_provider.gateway.cancel(payment)
+    assert stripe_provider.gateway.cancel(payment) == Voided()
 
 
-def test_a_payment_that_its_customer_must_approve_is_declined_and_closed(stripe_bench: StripeBench) -> None:
-    payment = opened(stripe_bench, stripe_bench.card(ASKS_FOR_APPROVAL))
-    assert [stripe_bench.gateway.confirm(payment) for _ in range(2)] == [Declined(AUTHENTICATION_REQUIRED)] * 2
-    assert stripe_bench.intent(payment)["status"] == "canceled"
-    assert stripe_bench.gateway.cancel(payment) == Voided()
-    assert stripe_bench.moved(payment) == (0, 0)
+def test_a_payment_that_its_customer_must_approve_is_declined_and_cancelled(stripe_provider: StripeProvider) -> None:
+    payment = opened(stripe_provider, stripe_provider.card(NEEDS_APPROVAL))
+    assert [stripe_provider.gateway.confirm(payment) for _ in range(2)] == [Declined(AUTHENTICATION_REQUIRED)] * 2
+    assert stripe_provider.intent(payment)["status"] == "canceled"
+    assert stripe_provider.gateway.cancel(payment) == Voided()
+    assert stripe_provider.moved(payment) == (0, 0)
 
 
 @pytest.mark.parametrize("lost", ["/confirm", "/cancel"])
-def test_a_payment_to_approve_is_told_as_such_also_where_an_answer_was_lost(
-    stripe_bench: StripeBench, lost: str
+def test_a_payment_that_needs_approval_is_declined_with_that_code_if_an_answer_is_lost(
+    stripe_provider: StripeProvider, lost: str
 ) -> None:
-    payment = opened(stripe_bench, stripe_bench.card(ASKS_FOR_APPROVAL))
-    stripe_bench.edge.lost.add(lost)
-    assert once_more(lambda: stripe_bench.gateway.confirm(payment)) == Declined(AUTHENTICATION_REQUIRED)
-    assert stripe_bench.intent(payment)["status"] == "canceled"
+    payment = opened(stripe_provider, stripe_provider.card(NEEDS_APPROVAL))
+    stripe_provider.edge.lost.add(lost)
+    assert repeat(lambda: stripe_provider.gateway.confirm(payment)) == Declined(AUTHENTICATION_REQUIRED)
+    assert stripe_provider.intent(payment)["status"] == "canceled"
 
 
-def test_a_rolled_key_is_taken_up_with_the_first_call_that_the_old_one_is_refused(
-    stripe_bench: StripeBench, secrets: StubSecrets
+def test_a_rotated_key_is_used_as_soon_as_the_old_one_is_refused(
+    stripe_provider: StripeProvider, secrets: StubSecrets
 ) -> None:
-    payment = opened(stripe_bench)
-    stripe_bench.edge.api_key = secrets.value = "sk_test_the_second"
-    assert stripe_bench.gateway.confirm(payment) == Captured()
-    assert [call.key for call in stripe_bench.edge.calls[-2:]] == [KEY, "sk_test_the_second"]
-    assert stripe_bench.gateway.cancel(payment) == Refunded()
+    payment = opened(stripe_provider)
+    stripe_provider.edge.api_key = secrets.value = "sk_test_the_second"
+    assert stripe_provider.gateway.confirm(payment) == Captured()
+    assert [call.key for call in stripe_provider.edge.calls[-2:]] == [KEY, "sk_test_the_second"]
+    assert stripe_provider.gateway.cancel(payment) == Refunded()
     assert secrets.reads == 2
 
 
-def test_a_key_that_stripe_does_not_know_is_an_error(edge: StripeEdge) -> None:
+def test_an_unknown_key_raises_an_error(edge: StripeEdge) -> None:
     secrets = StubSecrets("sk_test_nobodys")
     with pytest.raises(stripe.AuthenticationError):
         StripeGateway(secrets.secret(), edge.url).confirm("pi_1")
     assert (len(edge.calls), secrets.reads) == (1, 2)
 
 
-def test_where_nobody_listens_the_call_may_be_made_again(secrets: StubSecrets) -> None:
+def test_a_refused_connection_is_retryable(secrets: StubSecrets) -> None:
     with socket.create_server((LOOPBACK, 0)) as listening:
         port = listening.getsockname()[1]
     with pytest.raises(RetryableError, match="APIConnectionError"):
         StripeGateway(secrets.secret(), f"http://{LOOPBACK}:{port}").confirm("pi_1")
 
 
-def test_stripe_is_told_nothing_of_the_machine_and_the_last_call(stripe_bench: StripeBench) -> None:
-    stripe_bench.gateway.confirm(opened(stripe_bench))
-    for call in stripe_bench.edge.calls:
+def test_requests_contain_no_telemetry(stripe_provider: StripeProvider) -> None:
+    stripe_provider.gateway.confirm(opened(stripe_provider))
+    for call in stripe_provider.edge.calls:
         assert "X-Stripe-Client-Telemetry" not in call.headers
         assert "platform" not in json.loads(call.headers["X-Stripe-Client-User-Agent"])

@@ -1,4 +1,4 @@
-"""Reads the alarms out of a stage's templates, and says what those of each kind must be like."""
+"""The alarms in a stage's templates, and the rule that each kind must follow."""
 
 import re
 from collections import Counter
@@ -10,10 +10,14 @@ ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
 
 
 class Rule(NamedTuple):
-    """When alarms of a kind are on. `metrics` are namespace, name and statistic of each metric.
+    """The condition of the alarms of one kind.
 
-    `periods` are a period's seconds, how many of them must be beyond the threshold, and of how many. A threshold that
-    is not the same for all is None.
+    Attributes:
+        metrics: The namespace, name and statistic of each metric.
+        compared: The comparison operator.
+        threshold: The threshold; None if it differs between alarms.
+        missing: The treatment of missing data.
+        periods: A period's seconds, how many periods must be beyond the threshold, and of how many.
     """
 
     metrics: frozenset[str]
@@ -45,15 +49,15 @@ RULES = {
     "api-5xx": _rule("AWS/ApiGateway 5xx Average", 0.05, "notBreaching", 60, 3, 5),
     "api-latency": _rule("AWS/ApiGateway Latency p99", 3000, "notBreaching", 300, 3, 3),
     "api-4xx": _rule("AWS/ApiGateway 4xx Sum", 25, "notBreaching", 300, 3, 3, share_of="AWS/ApiGateway Count Sum"),
-    "sweep-swept": _rule("Tidings OrdersSwept Sum", 0, "notBreaching", 300, 1, 1),
-    "sweep-pending": _rule("Tidings OldestPending Maximum", None, "ignore", 60, 3, 3),
-    # Lambda counts a run that crashes as well: what good runs tell is counted.
-    "sweep-silent": _rule("Tidings OldestPending SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
+    "expiry-cancelled": _rule("Tidings OrdersExpired Sum", 0, "notBreaching", 300, 1, 1),
+    "expiry-overdue": _rule("Tidings OldestPending Maximum", None, "ignore", 60, 3, 3),
+    # Lambda's invocations include failed runs, so the runs that report something are counted.
+    "expiry-missing": _rule("Tidings OldestPending SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
 }
 """The rule of each kind of alarm."""
 
 LOCAL_RULES = RULES | {"api-4xx": _rule("AWS/ApiGateway 4xx Sum", 25, "notBreaching", 300, 3, 3)}
-"""The emulator's: it computes nothing from metrics."""
+"""The rules on the emulator, which does not evaluate expressions."""
 
 
 def alarms(synthesis: Synthesis) -> list[Resource]:
@@ -61,19 +65,19 @@ def alarms(synthesis: Synthesis) -> list[Resource]:
 
 
 def kind_of(alarm: Resource) -> str:
-    """The alarm's entry in the runbook."""
+    """Return the heading of the alarm's entry in the runbook."""
     found = re.search(r"docs/runbook\.md#([a-z0-9-]+)$", alarm.properties["AlarmDescription"])
     assert found, alarm.properties["AlarmDescription"]
     return found[1]
 
 
 def kinds_of(synthesis: Synthesis, stack: str) -> Counter[str]:
-    """How many alarms of each kind a stack has."""
+    """Count the alarms of each kind in a stack."""
     return Counter(kind_of(alarm) for alarm in alarms(synthesis) if alarm.stack == stack)
 
 
 def rule_of(alarm: Resource) -> Rule:
-    """When an alarm is on."""
+    """Return an alarm's condition."""
     found = alarm.properties
     parts = [
         (each["MetricStat"]["Metric"], each["MetricStat"]["Stat"], each["MetricStat"]["Period"])
@@ -90,8 +94,8 @@ def rule_of(alarm: Resource) -> Rule:
     )
 
 
-def unlike(found: list[Resource], rules: dict[str, Rule]) -> list[tuple[str, Rule]]:
-    """The alarms that are not as their kind must be."""
+def rule_breakers(found: list[Resource], rules: dict[str, Rule]) -> list[tuple[str, Rule]]:
+    """Return the alarms that break the rule of their kind."""
     wrong = []
     for alarm in found:
         rule, actual = rules[kind_of(alarm)], rule_of(alarm)

@@ -2,20 +2,21 @@ from pathlib import Path
 
 import pytest
 
-from infra.services import Found, discover
+from infra.discovery import ServiceFolder
+from infra.shop import shop_services
 from tests.infra.synthesis import Synthesis, synthesize
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes one runs all these tests: a stage is then synthesized once."""
+    """Run all these tests in one process, so that each stage is synthesized once."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group("infra"))
 
 
 @pytest.fixture(scope="session")
-def services() -> tuple[Found, ...]:
-    return discover()
+def services() -> tuple[ServiceFolder, ...]:
+    return shop_services()
 
 
 @pytest.fixture(scope="session")

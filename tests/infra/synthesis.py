@@ -1,4 +1,4 @@
-"""Synthesizes a stage as the CDK's command line does, and reads what came of it."""
+"""The synthesis of an application's stage, and the resources in its templates."""
 
 import json
 from collections.abc import Iterator
@@ -8,21 +8,22 @@ from typing import Any
 
 from aws_cdk import App
 
-from infra.application import build
-from infra.services import ROOT, discover
+from infra.build import build
+from infra.discovery import ROOT
+from infra.shop import shop
 from infra.stages import STAGES
 
 Json = dict[str, Any]
 
 SHARED = {"alarms", "bus", "api", "monitoring"}
-"""The stacks that are no service's."""
+"""The stacks that belong to no service."""
 
 CONTEXT: Json = json.loads((ROOT / "cdk.json").read_text())["context"]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a template; `stack` is the service's name, or `bus` or `api`."""
+    """A resource of a template. `stack` is the last part of the stack's name."""
 
     stack: str
     id: str
@@ -36,15 +37,16 @@ class Resource:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """A stage's cloud assembly."""
+    """The cloud assembly of an application's stage."""
 
     stage: str
     folder: Path
+    application: str = "tidings"
 
     @property
     def files(self) -> dict[str, Path]:
-        """The templates' files, by the stacks' short names."""
-        prefix, suffix = f"tidings-{self.stage}-", ".template.json"
+        """The templates' files by the last part of the stacks' names."""
+        prefix, suffix = f"{self.application}-{self.stage}-", ".template.json"
         return {
             path.name.removeprefix(prefix).removesuffix(suffix): path for path in self.folder.glob(f"{prefix}*{suffix}")
         }
@@ -54,7 +56,7 @@ class Synthesis:
         return {stack: json.loads(path.read_text()) for stack, path in self.files.items()}
 
     def resources(self, *types: str) -> list[Resource]:
-        """All resources of these types, in all stacks."""
+        """Return all resources of these types, in all stacks."""
         return [
             Resource(stack, name, body["Type"], body)
             for stack, template in self.templates.items()
@@ -63,7 +65,7 @@ class Synthesis:
         ]
 
     def only(self, stack: str, kind: str, **properties: Any) -> Resource:
-        """The one resource of a stack that has this type and these properties."""
+        """Return the only resource of a stack with this type and these properties."""
         found = [
             resource
             for resource in self.resources(kind)
@@ -73,12 +75,12 @@ class Synthesis:
         return found[0]
 
     def asset(self, resource: Resource) -> Path:
-        """The folder that a function's or a layer's code comes from."""
+        """Return the folder with the code of a function or layer."""
         content = resource.properties.get("Code") or resource.properties["Content"]
         return self.folder / f"asset.{content['S3Key'].removesuffix('.zip')}"
 
     def allowed(self) -> Iterator[tuple[Resource, str, Any]]:
-        """Every action on every resource that a role's policies allow, with the policy."""
+        """Iterate over every allowed action on every resource, each with its policy."""
         for policy in self.resources("AWS::IAM::Policy"):
             for statement in policy.properties["PolicyDocument"]["Statement"]:
                 for action in as_list(statement["Action"]):
@@ -87,13 +89,13 @@ class Synthesis:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What a policy may say as one thing or as several."""
+    """Return a policy's value, which may be one thing or a list, as a list."""
     return value if isinstance(value, list) else [value]
 
 
 def synthesize(stage: str, folder: Path) -> Synthesis:
-    """Synthesizes in this process; cdk-nag's findings are an error."""
+    """Synthesize the shop in this process. A finding of cdk-nag is an error."""
     app = App(context=CONTEXT, outdir=str(folder), analytics_reporting=False)
-    build(app, STAGES[stage], discover())
+    build(app, shop(STAGES[stage]))
     app.synth()
     return Synthesis(stage, folder)

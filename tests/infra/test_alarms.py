@@ -1,4 +1,4 @@
-"""Whatever runs or waits is watched, and whoever is on duty hears of it."""
+"""Every resource has its alarms, and operators are notified of them."""
 
 import json
 import re
@@ -6,16 +6,28 @@ from collections import defaultdict
 
 import pytest
 
-from infra.alarms import RUNBOOK
-from infra.dashboard import PROMISE
-from infra.services import ROOT, Found
-from infra.stages import STAGES
-from tests.infra.alarms import LOCAL_RULES, RULES, Rule, alarms, kind_of, unlike
+from infra.constructs.alarm import RUNBOOK
+from infra.discovery import ROOT, ServiceFolder
+from infra.shop import SETTINGS
+from tests.infra.alarms import LOCAL_RULES, RULES, Rule, alarms, kind_of, rule_breakers
 from tests.infra.synthesis import Resource, Synthesis
 
 LONGEST_NAME = 255
 ACCOUNT = {"Ref": "AWS::AccountId"}
 EVERY_STAGE = pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+
+CRITICAL = {
+    "dlq-depth",
+    "undelivered-depth",
+    "relay-dlq-depth",
+    "queue-age",
+    "relay-lag",
+    "expiry-cancelled",
+    "expiry-overdue",
+    "expiry-missing",
+    "api-5xx",
+}
+"""The kinds of alarms that mean that events or work may be lost."""
 
 
 @pytest.fixture
@@ -25,7 +37,7 @@ def synthesis(stage: str, request: pytest.FixtureRequest) -> Synthesis:
 
 
 def watched(synthesis: Synthesis) -> dict[tuple[str, str], set[str]]:
-    """The kinds of alarms on each resource, by its stack and id."""
+    """Return the kinds of alarms on each resource, by its stack and id."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for alarm in alarms(synthesis):
         for dimension in dimensions(alarm):
@@ -36,13 +48,15 @@ def watched(synthesis: Synthesis) -> dict[tuple[str, str], set[str]]:
 
 
 def dimensions(alarm: Resource) -> list[dict[str, object]]:
-    """Those of the alarm's metric, or of all metrics that it computes with."""
+    """Return the dimensions of the alarm's metric, or of all metrics in its expression."""
     metrics = [part["MetricStat"]["Metric"] for part in alarm.properties.get("Metrics", []) if "MetricStat" in part]
     return [each for metric in metrics or [alarm.properties] for each in metric["Dimensions"]]
 
 
 @EVERY_STAGE
-def test_every_queue_has_its_alarm_those_for_dead_letters_by_depth_the_others_by_age(synthesis: Synthesis) -> None:
+def test_every_dead_letter_queue_has_an_alarm_on_its_depth_and_every_other_queue_on_its_age(
+    synthesis: Synthesis,
+) -> None:
     found = watched(synthesis)
     queues = synthesis.resources("AWS::SQS::Queue")
     assert len(queues) > 20
@@ -56,7 +70,7 @@ def test_every_queue_has_its_alarm_those_for_dead_letters_by_depth_the_others_by
 
 
 @EVERY_STAGE
-def test_every_function_is_watched_for_errors_throttles_and_a_time_out_that_comes_near(synthesis: Synthesis) -> None:
+def test_every_function_has_alarms_on_errors_throttles_and_long_runs(synthesis: Synthesis) -> None:
     found = watched(synthesis)
     functions = synthesis.resources("AWS::Lambda::Function")
     assert len(functions) > 20
@@ -65,7 +79,7 @@ def test_every_function_is_watched_for_errors_throttles_and_a_time_out_that_come
 
 
 @EVERY_STAGE
-def test_every_relay_is_watched_for_being_behind_its_table(synthesis: Synthesis) -> None:
+def test_every_relay_has_an_alarm_on_its_lag(synthesis: Synthesis) -> None:
     found = watched(synthesis)
     streams = [
         mapping
@@ -82,26 +96,26 @@ def function_names(synthesis: Synthesis) -> set[str]:
 
 
 @EVERY_STAGE
-def test_the_api_is_watched_for_failing_for_slowness_and_for_refusing(synthesis: Synthesis) -> None:
+def test_the_api_has_alarms_on_failures_latency_and_refused_requests(synthesis: Synthesis) -> None:
     (api,) = synthesis.resources("AWS::ApiGatewayV2::Api")
     assert watched(synthesis)[api.stack, api.id] == {"api-5xx", "api-latency", "api-4xx"}
 
 
 @EVERY_STAGE
-def test_the_sweep_is_expected_to_tell_something_as_often_as_it_is_run(synthesis: Synthesis) -> None:
-    (silent,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-silent"]
+def test_the_alarm_on_missing_expiry_runs_has_the_period_of_the_schedule(synthesis: Synthesis) -> None:
+    (missing,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == "expiry-missing"]
     (schedule,) = synthesis.resources("AWS::Scheduler::Schedule")
-    assert (schedule.properties["ScheduleExpression"], silent["Period"]) == ("rate(1 minute)", 60)
+    assert (schedule.properties["ScheduleExpression"], missing["Period"]) == ("rate(1 minute)", 60)
 
 
 @EVERY_STAGE
-def test_orders_that_the_sweep_should_have_cancelled_are_told_minutes_later(stage: str, synthesis: Synthesis) -> None:
-    (pending,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "sweep-pending"]
-    assert pending.properties["Threshold"] == STAGES[stage].pending_limit + 300
+def test_a_pending_order_is_overdue_five_minutes_after_the_limit(stage: str, synthesis: Synthesis) -> None:
+    (overdue,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "expiry-overdue"]
+    assert overdue.properties["Threshold"] == SETTINGS[stage].pending_limit + 300
 
 
 @EVERY_STAGE
-def test_a_run_comes_near_its_time_out_at_four_fifths_of_it(synthesis: Synthesis) -> None:
+def test_a_run_is_long_from_four_fifths_of_the_timeout_on(synthesis: Synthesis) -> None:
     functions = {(each.stack, each.id): each.properties for each in synthesis.resources("AWS::Lambda::Function")}
     for alarm in alarms(synthesis):
         if kind_of(alarm) == "duration":
@@ -111,13 +125,13 @@ def test_a_run_comes_near_its_time_out_at_four_fifths_of_it(synthesis: Synthesis
 
 
 @pytest.mark.parametrize(("stage", "rules"), [("local", LOCAL_RULES), ("dev", RULES), ("prod", RULES)])
-def test_every_alarm_is_on_when_its_kind_must_be(synthesis: Synthesis, rules: dict[str, Rule]) -> None:
+def test_every_alarm_follows_the_rule_of_its_kind(synthesis: Synthesis, rules: dict[str, Rule]) -> None:
     assert {kind_of(alarm) for alarm in alarms(synthesis)} == rules.keys()
-    assert unlike(alarms(synthesis), rules) == []
+    assert rule_breakers(alarms(synthesis), rules) == []
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_requests_refused_are_told_by_their_share_of_more_than_a_handful(synthesis: Synthesis) -> None:
+def test_the_alarm_on_refused_requests_compares_their_share_if_there_are_more_than_fifty(synthesis: Synthesis) -> None:
     (refused,) = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "api-4xx"]
     (share,) = [part for part in refused.properties["Metrics"] if "Expression" in part]
     names = {
@@ -130,16 +144,14 @@ def test_requests_refused_are_told_by_their_share_of_more_than_a_handful(synthes
 
 
 @EVERY_STAGE
-def test_the_metrics_of_our_own_are_asked_for_under_the_dimensions_that_they_are_written_with(
-    stage: str, synthesis: Synthesis
-) -> None:
+def test_alarms_on_the_shops_own_metrics_use_the_dimensions_of_the_metrics(stage: str, synthesis: Synthesis) -> None:
     for alarm in alarms(synthesis):
         if alarm.properties.get("Namespace") == "Tidings":
             assert {each["Name"]: each["Value"] for each in dimensions(alarm)} == {"Stage": stage, "Service": "orders"}
 
 
 @EVERY_STAGE
-def test_every_alarm_has_the_name_of_its_stage_and_service(stage: str, synthesis: Synthesis) -> None:
+def test_every_alarms_name_contains_its_stage_and_service(stage: str, synthesis: Synthesis) -> None:
     names = [alarm.properties["AlarmName"] for alarm in alarms(synthesis)]
     assert len(set(names)) == len(names)
     for alarm in alarms(synthesis):
@@ -148,26 +160,26 @@ def test_every_alarm_has_the_name_of_its_stage_and_service(stage: str, synthesis
 
 
 @EVERY_STAGE
-def test_every_alarm_says_what_silence_means_and_tells_the_operators_of_its_beginning_and_its_end(
+def test_every_alarm_declares_the_meaning_of_missing_data_and_notifies_operators_when_it_begins_and_ends(
     stage: str, synthesis: Synthesis
 ) -> None:
     for alarm in [*alarms(synthesis), *synthesis.resources("AWS::CloudWatch::CompositeAlarm")]:
         if alarm.type == "AWS::CloudWatch::Alarm":
             assert alarm.properties["TreatMissingData"] in {"breaching", "notBreaching", "ignore"}
         assert alarm.properties["AlarmActions"] == alarm.properties["OKActions"]
-        (told,) = alarm.properties["AlarmActions"]
-        assert told["Fn::ImportValue"].startswith(f"tidings-{stage}-alarms:")
+        (topic,) = alarm.properties["AlarmActions"]
+        assert topic["Fn::ImportValue"].startswith(f"tidings-{stage}-alarms:")
 
 
 @EVERY_STAGE
-def test_alarms_go_to_the_stages_addresses_over_an_encrypted_topic_that_cloudwatch_may_use(
+def test_alarms_reach_the_stages_addresses_through_an_encrypted_topic_that_cloudwatch_may_use(
     stage: str, synthesis: Synthesis
 ) -> None:
     topic = synthesis.only("alarms", "AWS::SNS::Topic")
     assert "KmsMasterKeyId" in topic.properties
-    told = [each.properties for each in synthesis.resources("AWS::SNS::Subscription") if each.stack == "alarms"]
-    assert [(each["Protocol"], each["Endpoint"]) for each in told] == [
-        ("email", address) for address in STAGES[stage].alarm_addresses
+    subscribed = [each.properties for each in synthesis.resources("AWS::SNS::Subscription") if each.stack == "alarms"]
+    assert [(each["Protocol"], each["Endpoint"]) for each in subscribed] == [
+        ("email", address) for address in SETTINGS[stage].alarm_addresses
     ]
     policy = synthesis.only("alarms", "AWS::SNS::TopicPolicy").properties["PolicyDocument"]["Statement"]
     key = synthesis.only("alarms", "AWS::KMS::Key").properties["KeyPolicy"]["Statement"]
@@ -176,8 +188,8 @@ def test_alarms_go_to_the_stages_addresses_over_an_encrypted_topic_that_cloudwat
     assert all(each["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}} for each in cloudwatch)
 
 
-def test_real_stages_tell_somebody_and_the_local_one_nobody() -> None:
-    assert {name: bool(stage.alarm_addresses) for name, stage in STAGES.items()} == {
+def test_every_stage_but_the_local_one_notifies_an_address() -> None:
+    assert {name: bool(settings.alarm_addresses) for name, settings in SETTINGS.items()} == {
         "local": False,
         "dev": True,
         "prod": True,
@@ -185,32 +197,34 @@ def test_real_stages_tell_somebody_and_the_local_one_nobody() -> None:
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_one_alarm_stands_over_all_that_mean_danger(synthesis: Synthesis) -> None:
-    (promise,) = synthesis.resources("AWS::CloudWatch::CompositeAlarm")
-    asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
-    assert promise.properties["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in asked)
-    assert set(asked) == {alarm.properties["AlarmName"] for alarm in alarms(synthesis) if kind_of(alarm) in PROMISE}
+def test_the_composite_alarm_is_on_while_any_critical_alarm_is_on(stage: str, synthesis: Synthesis) -> None:
+    (composite,) = synthesis.resources("AWS::CloudWatch::CompositeAlarm")
+    children = re.findall(r'ALARM\("([^"]+)"\)', composite.properties["AlarmRule"])
+    assert composite.properties["AlarmName"] == f"tidings-{stage}-critical"
+    assert composite.properties["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in children)
+    critical = {alarm.properties["AlarmName"] for alarm in alarms(synthesis) if kind_of(alarm) in CRITICAL}
+    assert set(children) == critical
     # Amazon CloudWatch API Reference, "PutCompositeAlarm".
-    assert len(asked) <= 100
-    assert len(promise.properties["AlarmRule"]) <= 10_240
+    assert len(children) <= 100
+    assert len(composite.properties["AlarmRule"]) <= 10_240
 
 
-def test_a_consumer_that_is_down_and_orders_that_were_given_up_are_a_danger_as_well(prod: Synthesis) -> None:
-    (promise,) = prod.resources("AWS::CloudWatch::CompositeAlarm")
-    asked = re.findall(r'ALARM\("([^"]+)"\)', promise.properties["AlarmRule"])
+def test_a_consumer_that_is_down_and_an_expired_order_are_critical(prod: Synthesis) -> None:
+    (composite,) = prod.resources("AWS::CloudWatch::CompositeAlarm")
+    children = re.findall(r'ALARM\("([^"]+)"\)', composite.properties["AlarmRule"])
     consumers = [name for name in function_names(prod) if name.endswith("-consumer")]
     assert consumers
-    assert {f"{name.removesuffix('-consumer')}-queue-age" for name in consumers} <= set(asked)
-    assert "tidings-prod-orders-sweep-swept" in asked
+    assert {f"{name.removesuffix('-consumer')}-queue-age" for name in consumers} <= set(children)
+    assert "tidings-prod-orders-expiry-cancelled" in children
 
 
-def test_the_emulator_is_not_asked_for_an_alarm_over_alarms(local: Synthesis) -> None:
+def test_the_emulator_has_no_composite_alarm(local: Synthesis) -> None:
     assert local.resources("AWS::CloudWatch::CompositeAlarm") == []
 
 
 @EVERY_STAGE
-def test_the_stack_that_looks_at_all_services_is_deployed_after_them(
-    stage: str, synthesis: Synthesis, services: tuple[Found, ...]
+def test_the_monitoring_stack_is_deployed_after_all_services(
+    stage: str, synthesis: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     manifest = json.loads((synthesis.folder / "manifest.json").read_text())
     after = manifest["artifacts"][f"tidings-{stage}-monitoring"]["dependencies"]
@@ -218,14 +232,14 @@ def test_the_stack_that_looks_at_all_services_is_deployed_after_them(
 
 
 def dashboard(synthesis: Synthesis) -> str:
-    """The text of the stage's one dashboard."""
+    """Return the text of the stage's only dashboard."""
     (found,) = synthesis.resources("AWS::CloudWatch::Dashboard")
     parts = found.properties["DashboardBody"]["Fn::Join"][1]
     return "".join(part if isinstance(part, str) else "reference" for part in parts)
 
 
 def shown(synthesis: Synthesis, view: str = "timeSeries") -> dict[tuple[str, ...], str]:
-    """The statistic of each metric that the dashboard shows in this way, by its namespace, name and dimensions."""
+    """Return the statistic of each metric that the dashboard shows in a view, by namespace, name and dimensions."""
     return {
         tuple(metric[:-1]): metric[-1].get("stat", "Average")
         for widget in json.loads(dashboard(synthesis))["widgets"]
@@ -235,10 +249,10 @@ def shown(synthesis: Synthesis, view: str = "timeSeries") -> dict[tuple[str, ...
 
 
 @EVERY_STAGE
-def test_the_dashboard_shows_what_dynamodb_throttles_of_each_table_and_index(stage: str, synthesis: Synthesis) -> None:
+def test_the_dashboard_shows_throttling_of_each_table_and_index(stage: str, synthesis: Synthesis) -> None:
     found = shown(synthesis)
     tables = [each.properties for each in synthesis.resources("AWS::DynamoDB::Table")]
-    # That one stands for what isn't ours.
+    # The simulated payment gateway's table represents another company's system.
     ours = [each for each in tables if each["TableName"] != f"tidings-{stage}-gateway"]
     assert any(table.get("GlobalSecondaryIndexes") for table in ours)
     for table in ours:
@@ -250,7 +264,7 @@ def test_the_dashboard_shows_what_dynamodb_throttles_of_each_table_and_index(sta
 
 
 @EVERY_STAGE
-def test_the_dashboard_shows_orders_as_numbers_and_counts_each_end_where_it_is_announced(
+def test_the_dashboard_shows_the_highlighted_events_as_numbers_of_the_service_that_announces_each(
     stage: str, synthesis: Synthesis
 ) -> None:
     announced = {
@@ -266,15 +280,15 @@ def test_the_dashboard_shows_orders_as_numbers_and_counts_each_end_where_it_is_a
 
 
 @EVERY_STAGE
-def test_the_dashboard_shows_the_e_mails_and_all_that_the_sweep_tells(stage: str, synthesis: Synthesis) -> None:
+def test_the_dashboard_shows_the_services_own_graphs(stage: str, synthesis: Synthesis) -> None:
     found = shown(synthesis)
     assert found["AWS/SES", "Send"] == "Sum"
-    for metric, statistic in {"OrdersSwept": "Sum", "SweepFailed": "Sum", "OldestPending": "Maximum"}.items():
+    for metric, statistic in {"OrdersExpired": "Sum", "ExpiryFailed": "Sum", "OldestPending": "Maximum"}.items():
         assert found["Tidings", metric, "Service", "orders", "Stage", stage] == statistic
 
 
 @EVERY_STAGE
-def test_a_stage_has_one_dashboard_within_what_cloudwatch_takes(stage: str, synthesis: Synthesis) -> None:
+def test_a_stage_has_one_dashboard_within_the_limits_of_cloudwatch(stage: str, synthesis: Synthesis) -> None:
     text = dashboard(synthesis)
     widgets = json.loads(text)["widgets"]
     metrics = [len(widget["properties"]["metrics"]) for widget in widgets]
@@ -290,7 +304,7 @@ def test_a_stage_has_one_dashboard_within_what_cloudwatch_takes(stage: str, synt
             assert f'"{table.properties["TableName"]}"' in text
 
 
-def test_the_runbook_has_an_entry_for_each_kind_of_alarm_and_none_besides(prod: Synthesis) -> None:
-    told = {kind_of(alarm) for alarm in [*alarms(prod), *prod.resources("AWS::CloudWatch::CompositeAlarm")]}
+def test_the_runbook_has_an_entry_for_each_kind_of_alarm_and_no_other_entry(prod: Synthesis) -> None:
+    kinds = {kind_of(alarm) for alarm in [*alarms(prod), *prod.resources("AWS::CloudWatch::CompositeAlarm")]}
     entries = re.findall(r"^## (.+)$", (ROOT / RUNBOOK).read_text(), re.MULTILINE)
-    assert sorted(entries) == sorted(told)
+    assert sorted(entries) == sorted(kinds)

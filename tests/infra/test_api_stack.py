@@ -1,23 +1,27 @@
-"""The HTTP API: who gets in, how often, and what its document says."""
+"""The HTTP API: authorization, throttling, access log and OpenAPI document."""
 
 import json
 
+import pytest
 from openapi_spec_validator import validate
 
-from infra.openapi import document
-from infra.services import Found
+from infra.discovery import ServiceFolder
+from infra.openapi.document import openapi_document
+from infra.shop import shop
+from infra.stacks.api import ACCESS_LOG
+from infra.stages import STAGES
 from tests.infra.synthesis import Json, Synthesis
 
 OPEN = {"GET /products", "GET /products/{sku}", "GET /recommendations/{sku}", "GET /openapi.json"}
 
 
-def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[Found, ...]) -> None:
+def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
     served = {(route.stack, route.properties["RouteKey"]) for route in dev.resources("AWS::ApiGatewayV2::Route")}
     declared = {(found.name, route.key) for found in services for route in found.routes}
     assert served == declared | {("api", "GET /openapi.json")}
 
 
-def test_every_route_asks_for_a_token_except_the_open_ones(prod: Synthesis) -> None:
+def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> None:
     for route in prod.resources("AWS::ApiGatewayV2::Route"):
         key = route.properties["RouteKey"]
         if key in OPEN:
@@ -27,7 +31,7 @@ def test_every_route_asks_for_a_token_except_the_open_ones(prod: Synthesis) -> N
             assert "AuthorizerId" in route.properties
 
 
-def test_tokens_are_those_of_the_user_pools_client(prod: Synthesis) -> None:
+def test_the_authorizer_accepts_tokens_of_the_user_pools_client(prod: Synthesis) -> None:
     authorizer = prod.only("api", "AWS::ApiGatewayV2::Authorizer").properties
     client = prod.only("api", "AWS::Cognito::UserPoolClient")
     pool = prod.only("api", "AWS::Cognito::UserPool")
@@ -36,7 +40,7 @@ def test_tokens_are_those_of_the_user_pools_client(prod: Synthesis) -> None:
     assert {"Ref": pool.id} in authorizer["JwtConfiguration"]["Issuer"]["Fn::Join"][1]
 
 
-def test_the_client_has_no_secret_and_takes_no_bare_password(prod: Synthesis) -> None:
+def test_the_client_has_no_secret_and_accepts_no_plain_password(prod: Synthesis) -> None:
     client = prod.only("api", "AWS::Cognito::UserPoolClient").properties
     assert client["GenerateSecret"] is False
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
@@ -54,15 +58,22 @@ def test_the_api_is_throttled_and_logs_each_access_as_json(prod: Synthesis) -> N
     assert stage["AutoDeploy"] is True
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
-    assert "requestId" in json.loads(stage["AccessLogSettings"]["Format"])
+    assert json.loads(stage["AccessLogSettings"]["Format"]) == ACCESS_LOG
+    # Amazon API Gateway Developer Guide, "Customize HTTP API access logs".
+    assert ACCESS_LOG["caller"] == "$context.authorizer.claims.sub"
 
 
-def test_the_document_is_valid_openapi(services: tuple[Found, ...]) -> None:
-    validate(document(services))
+@pytest.fixture(scope="module")
+def document() -> Json:
+    return openapi_document(shop(STAGES["dev"]))
 
 
-def test_the_document_has_every_route_with_its_security(services: tuple[Found, ...]) -> None:
-    paths = document(services)["paths"]
+def test_the_document_is_valid_openapi(document: Json) -> None:
+    validate(document)
+
+
+def test_the_document_has_every_route_with_its_security(document: Json, services: tuple[ServiceFolder, ...]) -> None:
+    paths = document["paths"]
     for found in services:
         for route in found.routes:
             operation = paths[route.path][route.method.lower()]
@@ -71,17 +82,17 @@ def test_the_document_has_every_route_with_its_security(services: tuple[Found, .
             assert str(route.status) in operation["responses"]
 
 
-def test_placing_an_order_needs_an_idempotency_key_in_the_document(services: tuple[Found, ...]) -> None:
-    parameters: list[Json] = document(services)["paths"]["/orders"]["post"]["parameters"]
+def test_placing_an_order_needs_an_idempotency_key_in_the_document(document: Json) -> None:
+    parameters: list[Json] = document["paths"]["/orders"]["post"]["parameters"]
     (key,) = [parameter for parameter in parameters if parameter["name"] == "Idempotency-Key"]
     assert key["required"] is True
     assert key["schema"]["maxLength"] == 255
 
 
-def test_the_document_has_no_regular_expression_of_pythons_own(services: tuple[Found, ...]) -> None:
-    assert r"\\Z" not in json.dumps(document(services))
+def test_the_document_has_no_regular_expression_that_only_python_understands(document: Json) -> None:
+    assert r"\\Z" not in json.dumps(document)
 
 
-def test_the_function_behind_the_document_answers_with_it(dev: Synthesis, services: tuple[Found, ...]) -> None:
+def test_the_function_of_the_document_returns_it(dev: Synthesis, document: Json) -> None:
     function = dev.only("api", "AWS::Lambda::Function")
-    assert json.loads((dev.asset(function) / "openapi.json").read_text()) == document(services)
+    assert json.loads((dev.asset(function) / "openapi.json").read_text()) == document

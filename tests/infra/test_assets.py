@@ -1,4 +1,4 @@
-"""What Lambda is given."""
+"""The code of functions and layers."""
 
 import os
 import re
@@ -8,8 +8,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from infra.services import ROOT
+from infra.assets import service_code
+from infra.discovery import ROOT, ServiceFolder
 from tests.infra.synthesis import Synthesis, synthesize
 
 ELF_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
@@ -17,6 +19,14 @@ ELF_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
 
 def pinned(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), flags=re.MULTILINE))
+
+
+def assert_locked(project: str, group: str, lock: str) -> None:
+    """Assert that a lock satisfies a project's dependency group, and agrees with the lock of everything."""
+    locked = pinned(lock)
+    for dependency in map(Requirement, tomllib.loads((ROOT / project).read_text())["dependency-groups"][group]):
+        assert dependency.specifier.contains(locked[dependency.name]), dependency
+    assert locked.items() <= pinned("requirements.txt").items()
 
 
 def layer(synthesis: Synthesis) -> Path:
@@ -49,41 +59,99 @@ def test_the_synthesis_needs_no_docker(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "called").exists()
 
 
-def test_the_layer_carries_the_runtime_and_leaves_boto3_to_lambda(dev: Synthesis) -> None:
+def test_the_layer_contains_the_library_and_its_packages_and_no_boto3(dev: Synthesis) -> None:
     packages = layer(dev) / "python"
-    assert (packages / "tidings" / "relaying.py").exists()
+    assert (packages / "tidings" / "aws" / "relay.py").exists()
     assert (packages / "msgspec").exists()
     assert (packages / "aws_lambda_powertools").exists()
     assert not (packages / "boto3").exists()
 
 
-def test_a_function_is_importable_under_the_same_name_as_here(dev: Synthesis) -> None:
+def test_the_layer_contains_no_contracts_no_services_and_no_test_kit(dev: Synthesis) -> None:
+    packages = layer(dev) / "python"
+    assert not {"contracts", "functions", "infra"} & {path.name for path in packages.iterdir()}
+    assert not (packages / "tidings" / "testing").exists()
+
+
+def test_a_handler_is_importable_under_the_same_name_as_in_the_project(dev: Synthesis) -> None:
     for function in dev.resources("AWS::Lambda::Function"):
         module = function.properties["Handler"].rpartition(".")[0]
         roots = (dev.asset(function), layer(dev) / "python")
         assert any((root / Path(*module.split(".")).with_suffix(".py")).exists() for root in roots), module
 
 
-def test_assets_hold_no_bytecode_and_no_stack(dev: Synthesis) -> None:
+def test_a_services_code_contains_its_folder_and_the_contracts_that_it_imports(
+    services: tuple[ServiceFolder, ...],
+) -> None:
+    code = {service.name: files_in(service_code(service)) for service in services}
+    assert {path for path in code["fraud"] if path.startswith("contracts/")} == {
+        "contracts/__init__.py",
+        "contracts/fraud/__init__.py",
+        "contracts/fraud/order_flagged.py",
+        "contracts/orders/__init__.py",
+        "contracts/orders/order_placed.py",
+        "contracts/values/__init__.py",
+        "contracts/values/address.py",
+        "contracts/values/goods.py",
+        "contracts/values/money.py",
+        "contracts/values/order.py",
+        "contracts/values/text.py",
+    }
+    for name, files in code.items():
+        assert {tuple(path.split("/")[:2]) for path in files if not path.startswith("contracts/")} == {
+            ("functions", name)
+        }
+
+
+def test_a_services_modules_import_with_its_code_and_the_layer_alone(
+    local: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    # Lambda provides boto3, which is in this environment's packages. Without site, these contain no project.
+    code = (
+        "import importlib, sys\n"
+        "code, layer, packages, *modules = sys.argv[1:]\n"
+        "sys.path[:0] = [code, layer]\n"
+        "sys.path.append(packages)\n"
+        "for module in modules: importlib.import_module(module)\n"
+    )
+    for service in services:
+        folder = service_code(service)
+        modules = [
+            path.removesuffix(".py").replace("/", ".")
+            for path in files_in(folder)
+            if path.startswith("functions/") and Path(path).name in ("service.py", "handlers.py", "api.py")
+        ]
+        environment = [str(folder), str(layer(local) / "python"), site_packages()]
+        command = [sys.executable, "-I", "-S", "-B", "-c", code, *environment, *modules]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        assert done.returncode == 0, (service.name, done.stderr)
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def site_packages() -> str:
+    return str(Path(pytest.__file__).parents[1])
+
+
+def test_assets_contain_no_bytecode_and_no_stack(dev: Synthesis) -> None:
     names = {path.name for path in dev.folder.rglob("*")}
     assert not [name for name in names if name.endswith(".pyc")]
     assert "stack.py" not in names
 
 
-def test_the_layers_lock_says_what_the_projects_locks_say() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    locked = pinned("requirements-layer.txt")
-    assert set(project["optional-dependencies"]["layer"]) <= {f"{name}=={version}" for name, version in locked.items()}
-    assert locked.items() <= pinned("requirements.txt").items()
+def test_the_layers_lock_agrees_with_the_project_and_its_lock() -> None:
+    assert_locked("pyproject.toml", "layer", "requirements-layer.txt")
 
 
-def test_the_layer_is_all_that_the_runtime_needs_beside_what_lambda_has(local: Synthesis) -> None:
-    # With no site packages but the layer's, and only modules that need no boto3, which Lambda has itself.
+def test_the_layer_contains_all_that_the_library_needs_besides_boto3(local: Synthesis) -> None:
+    # With the layer's packages only, and modules that do not need boto3.
     code = (
         "import sys\n"
         f"sys.path[:0] = [{str(layer(local) / 'python')!r}]\n"
-        "import tidings.events, tidings.consumer, tidings.relay, tidings.http\n"
-        "print(tidings.events.__file__)\n"
+        "import tidings, tidings.messaging.consumer, tidings.messaging.relay, tidings.http.routes\n"
+        "print(tidings.__file__)\n"
     )
     command = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own

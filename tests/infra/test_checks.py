@@ -1,4 +1,4 @@
-"""The checks that stand guard over the templates, and that they would notice."""
+"""The checks of the templates, and that they find problems."""
 
 import json
 import subprocess
@@ -10,14 +10,14 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
-from infra import nag
-from infra.application import build
-from infra.services import discover
+from infra.build import build
+from infra.constructs import nag
+from infra.shop import shop
 from infra.stages import STAGES
 from tests.infra.synthesis import CONTEXT, Synthesis
 
 
-def test_dev_and_prod_leave_cdk_nag_nothing_to_find(dev: Synthesis, prod: Synthesis) -> None:
+def test_cdk_nag_finds_nothing_in_dev_and_prod(dev: Synthesis, prod: Synthesis) -> None:
     for synthesis in (dev, prod):
         assert json.loads((synthesis.folder / "validation-report.json").read_text())["pluginReports"] == []
 
@@ -25,13 +25,13 @@ def test_dev_and_prod_leave_cdk_nag_nothing_to_find(dev: Synthesis, prod: Synthe
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_an_unsafe_queue_among_the_shops_stacks_stops_the_synthesis(stage: str, tmp_path: Path) -> None:
     app = App(context=CONTEXT, outdir=str(tmp_path), analytics_reporting=False)
-    build(app, STAGES[stage], discover())
+    build(app, shop(STAGES[stage]))
     sqs.Queue(Stack(app, "unsafe"), "queue")
     with pytest.raises(RuntimeError, match="AwsSolutions-SQS3"):
         app.synth()
 
 
-def test_an_acknowledgement_excuses_its_own_finding_and_no_other(tmp_path: Path) -> None:
+def test_an_acknowledgement_covers_its_own_finding_and_no_other(tmp_path: Path) -> None:
     app = App(context=CONTEXT, outdir=str(tmp_path), analytics_reporting=False)
     role = iam.Role(Stack(app, "unsafe"), "role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     role.add_to_policy(iam.PolicyStatement(actions=["s3:*"], resources=["*"]))

@@ -1,10 +1,10 @@
-"""The topic, the queues, the subscriptions and the mappings."""
+"""The topic, the queues, the subscriptions and the event source mappings."""
 
 import json
 
 import pytest
 
-from infra.services import Found
+from infra.discovery import ServiceFolder
 from infra.stages import STAGES
 from tests.infra.synthesis import Resource, Synthesis
 
@@ -12,12 +12,12 @@ DEAD_LETTER_ROLES = ("dlq", "relay-dlq", "undelivered")
 
 
 def queues(synthesis: Synthesis) -> list[Resource]:
-    """The services' own queues."""
+    """Return the queues from which services consume."""
     return [queue for queue in synthesis.resources("AWS::SQS::Queue") if role(queue) == "queue"]
 
 
 def subscriptions(synthesis: Synthesis) -> list[Resource]:
-    """The services' own, and not those of who is told of alarms."""
+    """Return the services' subscriptions, without those of the alarms."""
     return [each for each in synthesis.resources("AWS::SNS::Subscription") if each.stack != "alarms"]
 
 
@@ -26,12 +26,14 @@ def role(queue: Resource) -> str:
     return next((role for role in DEAD_LETTER_ROLES if name.endswith(f"{queue.stack}-{role}")), "queue")
 
 
-def test_every_service_that_reacts_has_a_queue_of_its_kind(dev: Synthesis, services: tuple[Found, ...]) -> None:
+def test_every_service_that_handles_events_has_a_queue_of_its_kind(
+    dev: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     kinds = {queue.stack: queue.properties.get("FifoQueue", False) for queue in queues(dev)}
     assert kinds == {found.name: found.service.queue == "fifo" for found in services if found.service.consumes}
 
 
-def test_a_message_goes_to_a_dead_letter_queue_of_the_same_kind_after_five_receives(prod: Synthesis) -> None:
+def test_a_message_goes_to_a_dead_letter_queue_of_the_same_kind_after_five_deliveries(prod: Synthesis) -> None:
     for queue in queues(prod):
         policy = queue.properties["RedrivePolicy"]
         assert policy["maxReceiveCount"] == 5
@@ -47,7 +49,7 @@ def test_every_queue_keeps_messages_for_fourteen_days_and_encrypts_them(prod: Sy
 
 
 @pytest.mark.parametrize("stage", ["local", "dev", "prod"])
-def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run(
+def test_a_message_is_hidden_for_at_least_six_times_the_functions_timeout(
     stage: str, request: pytest.FixtureRequest
 ) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
@@ -70,22 +72,22 @@ def test_topic_and_fifo_queues_have_high_throughput_and_never_deduplicate_by_con
             assert queue.properties["ContentBasedDeduplication"] is False
 
 
-def test_a_subscription_lets_through_just_what_the_service_reacts_to(
-    dev: Synthesis, services: tuple[Found, ...]
+def test_a_subscription_filters_the_types_that_the_service_handles(
+    dev: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
-    asked = {subscription.stack: subscription.properties.get("FilterPolicy") for subscription in subscriptions(dev)}
-    assert asked == {
+    filters = {subscription.stack: subscription.properties.get("FilterPolicy") for subscription in subscriptions(dev)}
+    assert filters == {
         found.name: (
             None
             if found.service.subscribes_to_all
-            else {"type": sorted(contract.__name__ for contract in found.service.reactions)}
+            else {"type": sorted(contract.__name__ for contract in found.service.contracts)}
         )
         for found in services
         if found.service.consumes
     }
 
 
-def test_subscriptions_deliver_raw_and_have_a_fifo_queue_for_what_cannot_be_delivered(prod: Synthesis) -> None:
+def test_subscriptions_deliver_raw_messages_and_keep_undeliverable_ones_in_a_fifo_queue(prod: Synthesis) -> None:
     for subscription in subscriptions(prod):
         assert subscription.properties["RawMessageDelivery"] is True
         target = subscription.properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
@@ -112,37 +114,47 @@ def test_the_topic_is_encrypted_with_a_key_that_rotates(prod: Synthesis) -> None
     assert prod.only("bus", "AWS::KMS::Key").properties["EnableKeyRotation"] is True
 
 
-def mapping(synthesis: Synthesis, found: Found, function: str) -> Resource:
+def mapping(synthesis: Synthesis, found: ServiceFolder, function: str) -> Resource:
     name = f"tidings-{synthesis.stage}-{found.name}-{function}"
     target = synthesis.only(found.name, "AWS::Lambda::Function", FunctionName=name)
     return synthesis.only(found.name, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": target.id})
 
 
-def test_a_consumer_reports_the_messages_that_failed_and_its_concurrency_is_capped(
-    prod: Synthesis, services: tuple[Found, ...]
+def test_a_consumer_reports_failed_messages_and_has_its_declared_batch_and_concurrency(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     for found in services:
         settings = mapping(prod, found, "consumer").properties
         assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        asked = found.service.batching
-        assert settings["BatchSize"] == (asked.size if asked else 10)
-        consumers = (asked and asked.consumers) or STAGES["prod"].max_concurrency
-        assert settings["ScalingConfig"] == {"MaximumConcurrency": consumers}
+        batch = found.service.strategy.batch
+        assert settings["BatchSize"] == (batch.size if batch else 10)
+        concurrency = found.service.concurrency or STAGES["prod"].max_concurrency
+        assert settings["ScalingConfig"] == {"MaximumConcurrency": concurrency}
         assert ("MaximumBatchingWindowInSeconds" in settings) == (found.service.queue == "standard")
 
 
-def test_a_batch_larger_than_ten_is_waited_for_and_its_queue_hides_messages_for_as_long(
-    prod: Synthesis, services: tuple[Found, ...]
+def test_a_services_concurrency_is_capped_by_its_stage(local: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
+    cap = STAGES["local"].max_concurrency
+    assert any((found.service.concurrency or 0) > cap for found in services)
+    for found in services:
+        scaling = mapping(local, found, "consumer").properties["ScalingConfig"]
+        assert scaling == {"MaximumConcurrency": min(found.service.concurrency or cap, cap)}
+
+
+def test_a_declared_batch_has_its_window_and_its_queue_hides_messages_for_that_much_longer(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     for found in services:
-        if asked := found.service.batching:
+        if batch := found.service.strategy.batch:
             settings = mapping(prod, found, "consumer").properties
-            assert settings["MaximumBatchingWindowInSeconds"] == asked.seconds >= 1
+            assert settings["MaximumBatchingWindowInSeconds"] == batch.seconds >= 1
             (queue,) = [queue for queue in queues(prod) if queue.stack == found.name]
-            assert queue.properties["VisibilityTimeout"] >= 6 * STAGES["prod"].timeout + asked.seconds
+            assert queue.properties["VisibilityTimeout"] >= 6 * STAGES["prod"].timeout + batch.seconds
 
 
-def test_where_no_batch_is_waited_for_none_is_larger_than_ten(local: Synthesis, services: tuple[Found, ...]) -> None:
+def test_a_stage_that_does_not_wait_has_batches_of_ten_at_most(
+    local: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     for found in services:
         settings = mapping(local, found, "consumer").properties
         assert settings["BatchSize"] <= 10
@@ -154,15 +166,17 @@ def test_no_function_has_reserved_concurrency(prod: Synthesis) -> None:
         assert "ReservedConcurrentExecutions" not in function.properties
 
 
-def test_a_table_has_a_stream_just_where_its_service_announces(dev: Synthesis, services: tuple[Found, ...]) -> None:
+def test_a_table_has_a_stream_if_and_only_if_its_service_announces_events(
+    dev: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     for found in services:
         table = dev.only(found.name, "AWS::DynamoDB::Table", TableName=f"tidings-dev-{found.name}")
         stream = table.properties.get("StreamSpecification")
         assert stream == ({"StreamViewType": "NEW_AND_OLD_IMAGES"} if found.service.announces else None)
 
 
-def test_a_relay_reads_what_was_announced_and_gives_up_into_a_queue(
-    prod: Synthesis, services: tuple[Found, ...]
+def test_a_relay_receives_announcing_writes_and_has_a_dead_letter_queue(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     for found in services:
         if not found.service.announces:
@@ -172,7 +186,7 @@ def test_a_relay_reads_what_was_announced_and_gives_up_into_a_queue(
         assert settings["BatchSize"] == 100
         assert settings["BisectBatchOnFunctionError"] is True
         assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        # Without a number of them, what fails is tried again until it is too old.
+        # Without a maximum number of retries, a failed record is retried until it is too old.
         assert "MaximumRetryAttempts" not in settings
         assert 0 < settings["MaximumRecordAgeInSeconds"] < 24 * 3600
         (pattern,) = settings["FilterCriteria"]["Filters"]
@@ -181,11 +195,11 @@ def test_a_relay_reads_what_was_announced_and_gives_up_into_a_queue(
             "dynamodb": {"NewImage": {"announces": {"BOOL": [True]}}},
         }
         target = settings["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
-        given_up = prod.templates[found.name]["Resources"][target]["Properties"]
-        assert given_up["QueueName"] == f"tidings-prod-{found.name}-relay-dlq"
+        dead_letters = prod.templates[found.name]["Resources"][target]["Properties"]
+        assert dead_letters["QueueName"] == f"tidings-prod-{found.name}-relay-dlq"
 
 
-def test_bounces_and_rejections_reach_notifications_own_queue(prod: Synthesis) -> None:
+def test_bounces_and_rejections_reach_notifications_queue(prod: Synthesis) -> None:
     reports = prod.only("notification", "AWS::SES::ConfigurationSetEventDestination").properties["EventDestination"]
     assert reports["MatchingEventTypes"] == ["bounce", "reject"]
     rule = prod.only("notification", "AWS::Events::Rule").properties

@@ -1,12 +1,12 @@
-"""What the functions may do, and what they are told."""
+"""The rights of roles, and the environment of functions."""
 
 import json
 import re
 from typing import Any
 
-from infra.services import Found
+from infra.discovery import ServiceFolder
 from tests.infra.synthesis import Resource, Synthesis
-from tidings.ledger import SORT_KEY
+from tidings.core.strategy import Batched, Log, Projection
 
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
@@ -14,7 +14,7 @@ READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 
 
 def allowed(synthesis: Synthesis, stack: str, function: str) -> dict[str, list[Any]]:
-    """What a function's role allows: resources by action."""
+    """Return the rights of a function's role: resources by action."""
     found: dict[str, list[Any]] = {}
     for policy, action, resource in synthesis.allowed():
         if policy.stack == stack and belongs(policy, function):
@@ -27,7 +27,7 @@ def belongs(policy: Resource, function: str) -> bool:
 
 
 def tables_named(synthesis: Synthesis, stack: str, resource: Any) -> set[str]:
-    """The tables that a policy's resource refers to."""
+    """Return the tables that a policy's resource refers to."""
     names = {
         name: body["Properties"]["TableName"]
         for name, body in synthesis.templates[stack]["Resources"].items()
@@ -42,26 +42,27 @@ def test_every_function_has_a_role_of_its_own(prod: Synthesis) -> None:
     assert len(roles) == len(functions)
 
 
-def test_the_schedule_may_start_the_sweep_and_nothing_else(prod: Synthesis) -> None:
+def test_the_schedule_may_invoke_the_expiry_function_only(prod: Synthesis) -> None:
     target = prod.only("orders", "AWS::Scheduler::Schedule").properties["Target"]
     invoked = [
         (policy.stack, resource) for policy, action, resource in prod.allowed() if action == "lambda:InvokeFunction"
     ]
     assert invoked == [("orders", target["Arn"])]
-    sweep = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-sweep")
-    assert target["Arn"] == {"Fn::GetAtt": [sweep.id, "Arn"]}
+    expiry = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-expiry")
+    assert expiry.properties["Handler"] == "functions.orders.expiry.function.handler"
+    assert target["Arn"] == {"Fn::GetAtt": [expiry.id, "Arn"]}
 
 
-def test_a_sweep_that_could_not_run_is_neither_tried_again_nor_kept(prod: Synthesis) -> None:
+def test_an_expiry_run_that_could_not_start_is_not_retried(prod: Synthesis) -> None:
     retries = prod.only("orders", "AWS::Scheduler::Schedule").properties["Target"]["RetryPolicy"]
     assert (retries["MaximumRetryAttempts"], retries["MaximumEventAgeInSeconds"]) == (0, 60)
-    sweep = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-sweep")
-    invoked = prod.only("orders", "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": sweep.id}).properties
+    expiry = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-expiry")
+    invoked = prod.only("orders", "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": expiry.id}).properties
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
-def test_the_sweep_reads_the_index_of_pending_orders_and_no_other(prod: Synthesis) -> None:
-    actions = allowed(prod, "orders", "sweep")
+def test_the_expiry_function_reads_the_index_of_pending_orders_and_no_other(prod: Synthesis) -> None:
+    actions = allowed(prod, "orders", "expiry")
     assert {action for action in actions if action.startswith("dynamodb:")} == {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -71,7 +72,7 @@ def test_the_sweep_reads_the_index_of_pending_orders_and_no_other(prod: Synthesi
     assert queried["Fn::Join"][1][-1] == "/index/pending"
 
 
-def test_nothing_but_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
+def test_only_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
     assert {action for _, action, resource in prod.allowed() if resource == "*"} == EVERYWHERE
 
 
@@ -85,16 +86,18 @@ def test_no_policy_names_a_table_of_another_stack(prod: Synthesis) -> None:
             assert tables_named(prod, policy.stack, resource), (policy.stack, action, resource)
 
 
-def test_a_consumer_touches_its_own_table_and_none_besides(prod: Synthesis, services: tuple[Found, ...]) -> None:
+def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     for found in services:
         actions = allowed(prod, found.name, "consumer")
         data = {action for action in actions if action.startswith("dynamodb:")}
-        changes = {"dynamodb:PutItem"} if found.service.subscribes_to_all else CHANGES
-        if found.service.sort_key == SORT_KEY:
-            changes = changes - {"dynamodb:GetItem"} | {"dynamodb:BatchGetItem"}
-        if found.name == "fraud":
-            changes = changes | {"dynamodb:BatchGetItem"}  # for its windows, beside an order's own item
-        assert data == changes
+        expected = CHANGES
+        if isinstance(found.service.strategy, Log):
+            expected = {"dynamodb:PutItem"}
+        elif isinstance(found.service.strategy, Batched | Projection) or found.name == "fraud":
+            expected = CHANGES | {"dynamodb:BatchGetItem"}  # Fraud reads the windows of recent orders.
+        assert data == expected
         touched = {
             table
             for action in data
@@ -104,7 +107,9 @@ def test_a_consumer_touches_its_own_table_and_none_besides(prod: Synthesis, serv
         assert touched == {f"tidings-prod-{found.name}"}
 
 
-def test_a_consumer_sends_to_its_dead_letter_queue_alone(prod: Synthesis, services: tuple[Found, ...]) -> None:
+def test_a_consumer_may_send_to_its_dead_letter_queue_only(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     for found in services:
         sends = allowed(prod, found.name, "consumer")["sqs:SendMessage"]
         (queue,) = [name["Fn::GetAtt"][0] for name in sends]
@@ -112,8 +117,8 @@ def test_a_consumer_sends_to_its_dead_letter_queue_alone(prod: Synthesis, servic
         assert name.removesuffix(".fifo") == f"tidings-prod-{found.name}-dlq"
 
 
-def test_a_service_writes_over_http_only_where_it_has_a_route_that_does(
-    prod: Synthesis, services: tuple[Found, ...]
+def test_an_api_function_may_write_if_and_only_if_it_has_a_route_that_writes(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     for found in services:
         data = {action for action in allowed(prod, found.name, "api") if action.startswith("dynamodb:")}
@@ -121,7 +126,9 @@ def test_a_service_writes_over_http_only_where_it_has_a_route_that_does(
         assert data == ((READS | (CHANGES if writes else set())) if found.routes else set())
 
 
-def test_a_relay_publishes_and_reads_no_table(prod: Synthesis, services: tuple[Found, ...]) -> None:
+def test_a_relay_may_publish_and_read_its_stream_but_no_table(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     for found in services:
         actions = {action for action in allowed(prod, found.name, "relay") if not action.startswith(("xray", "logs"))}
         expected = {
@@ -139,21 +146,23 @@ def test_a_relay_publishes_and_reads_no_table(prod: Synthesis, services: tuple[F
         assert actions == (expected if found.service.announces else set())
 
 
-def test_only_notification_sends_mail_and_only_from_its_own_address(prod: Synthesis) -> None:
+def test_only_notification_may_send_mail_and_only_from_its_own_address(prod: Synthesis) -> None:
     mail = [(policy.stack, resource) for policy, action, resource in prod.allowed() if action.startswith("ses:")]
     assert {stack for stack, _ in mail} == {"notification"}
     assert "*" not in [resource for _, resource in mail]
     assert len(mail) == 2
 
 
-def test_no_function_is_told_a_secret(prod: Synthesis) -> None:
+def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
     for function in prod.resources("AWS::Lambda::Function"):
         for name, value in function.properties.get("Environment", {}).get("Variables", {}).items():
             assert not re.search(r"(?i)secret|password|token|api_?key|credential", name)
             assert "secretsmanager" not in json.dumps(value)
 
 
-def test_functions_are_told_where_their_things_are(prod: Synthesis, services: tuple[Found, ...]) -> None:
+def test_functions_environments_contain_the_names_of_their_resources(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
     common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
     own = {
         ("fraud", "consumer"): {"RULES"},
@@ -162,20 +171,41 @@ def test_functions_are_told_where_their_things_are(prod: Synthesis, services: tu
         ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET"},
     }
     for found in services:
-        told = {
-            "consumer": {"TABLE", "QUEUE", "DLQ", "MAX_RECEIVES", "BACKOFF_SECONDS"},
+        generic = set() if (found.folder / "consume.py").exists() else {"SERVICE_MODULE"}
+        by_role = {
+            "consumer": {"TABLE", "QUEUE", "DLQ", "MAX_RECEIVES", "BACKOFF_SECONDS"} | generic,
             "relay": {"TOPIC"},
             "api": {"TABLE"} | {index.variable for index in found.service.indexes},
-            "sweep": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
+            "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
         }
         for function in prod.resources("AWS::Lambda::Function"):
             if function.stack == found.name:
                 role = function.properties["FunctionName"].rpartition("-")[2]
-                expected = common | told[role] | own.get((found.name, role), set())
+                expected = common | by_role[role] | own.get((found.name, role), set())
                 assert set(function.properties["Environment"]["Variables"]) == expected
 
 
-def test_functions_log_json_to_a_group_of_their_own_and_are_traced(prod: Synthesis) -> None:
+def test_a_consumer_without_adapters_runs_the_librarys_handler_on_its_service_module(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    handlers = {
+        function.stack: (
+            function.properties["Handler"],
+            function.properties["Environment"]["Variables"].get("SERVICE_MODULE"),
+        )
+        for function in prod.resources("AWS::Lambda::Function")
+        if function.properties["FunctionName"].endswith("-consumer")
+    }
+    own = {"payment", "notification", "fraud", "history"}
+    assert handlers == {
+        found.name: (f"functions.{found.name}.consume.handler", None)
+        if found.name in own
+        else ("tidings.aws.consume.handler", f"functions.{found.name}.service")
+        for found in services
+    }
+
+
+def test_functions_log_json_to_their_own_log_group_and_are_traced(prod: Synthesis) -> None:
     for function in prod.resources("AWS::Lambda::Function"):
         assert function.properties["LoggingConfig"]["LogFormat"] == "JSON"
         group = function.properties["LoggingConfig"]["LogGroup"]["Ref"]
@@ -185,7 +215,7 @@ def test_functions_log_json_to_a_group_of_their_own_and_are_traced(prod: Synthes
         assert function.properties["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_prod_guards_what_cannot_be_had_again(prod: Synthesis) -> None:
+def test_prod_protects_tables_and_users_from_deletion(prod: Synthesis) -> None:
     for table in prod.resources("AWS::DynamoDB::Table"):
         assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
         assert table.properties["DeletionProtectionEnabled"] is True

@@ -1,8 +1,7 @@
-"""What payment has for Stripe, where that is the stage's gateway, and what it has not where it is another."""
+"""Payment's resources for Stripe: present if Stripe is the stage's gateway, and absent otherwise."""
 
 import subprocess
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +9,16 @@ import pytest
 from aws_cdk import App
 
 from functions.payment.stripe_gateway import RETRIES, TIMEOUT
-from infra.application import build
-from infra.services import ROOT, discover
+from infra.build import build
+from infra.shop import SETTINGS, shop
 from infra.stages import STAGES
 from tests.infra.synthesis import CONTEXT, Synthesis
-from tests.infra.test_assets import ELF_MACHINE, pinned
+from tests.infra.test_assets import ELF_MACHINE, assert_locked, pinned
 from tests.infra.test_permissions import allowed
 
 
 def layers(synthesis: Synthesis, stack: str, function: str) -> list[Path]:
-    """A function's layers, as the folders that they are made from."""
+    """Return the folders of a function's layers."""
     name = f"tidings-{synthesis.stage}-{stack}-{function}"
     made = synthesis.only(stack, "AWS::Lambda::Function", FunctionName=name)
     versions = {version.id: version for version in synthesis.resources("AWS::Lambda::LayerVersion")}
@@ -41,18 +40,18 @@ def test_prod_charges_at_stripe_and_the_other_stages_simulate_it(
     assert gateways == {"local": "simulated", "dev": "simulated", "prod": "stripe"}
 
 
-def test_stripes_library_is_on_payments_consumer_alone(prod: Synthesis) -> None:
-    carriers = [
+def test_only_payments_consumer_has_stripes_library(prod: Synthesis) -> None:
+    functions = [
         (function.stack, function.properties["FunctionName"])
         for function in prod.resources("AWS::Lambda::Function")
         if len(function.properties.get("Layers", [])) > 1
     ]
-    assert carriers == [("payment", "tidings-prod-payment-consumer")]
-    runtime, _ = layers(prod, "payment", "consumer")
-    assert not (runtime / "python" / "stripe").exists()
+    assert functions == [("payment", "tidings-prod-payment-consumer")]
+    library, _ = layers(prod, "payment", "consumer")
+    assert not (library / "python" / "stripe").exists()
 
 
-def test_a_stage_that_simulates_has_nothing_of_stripe(dev: Synthesis) -> None:
+def test_a_stage_with_the_simulated_gateway_has_no_resource_for_stripe(dev: Synthesis) -> None:
     assert dev.resources("AWS::SecretsManager::Secret") == []
     assert len(layers(dev, "payment", "consumer")) == 1
 
@@ -66,10 +65,10 @@ def test_a_stage_with_stripe_has_no_table_of_simulated_payments(dev: Synthesis, 
 def test_an_unknown_gateway_is_refused(tmp_path: Path) -> None:
     app = App(context=CONTEXT, outdir=str(tmp_path), analytics_reporting=False)
     with pytest.raises(ValueError, match="the stage local has an unknown payment gateway, 'paypal'"):
-        build(app, replace(STAGES["local"], gateway="paypal"), discover())
+        build(app, shop(STAGES["local"], replace(SETTINGS["local"], gateway="paypal")))
 
 
-def test_the_layer_carries_what_the_lock_pins_for_lambdas_processor(prod: Synthesis) -> None:
+def test_the_layer_contains_the_locks_packages_for_lambdas_processor(prod: Synthesis) -> None:
     packages = stripe_layer(prod)
     installed = {folder.name.removesuffix(".dist-info").replace("_", "-") for folder in packages.glob("*.dist-info")}
     assert installed == {f"{name}-{version}" for name, version in pinned("requirements-stripe.txt").items()}
@@ -77,7 +76,7 @@ def test_the_layer_carries_what_the_lock_pins_for_lambdas_processor(prod: Synthe
         assert int.from_bytes(library.read_bytes()[18:20], "little") == ELF_MACHINE["arm64"]
 
 
-def test_the_library_is_imported_from_the_layer_with_nothing_besides(prod: Synthesis) -> None:
+def test_the_library_can_be_imported_from_the_layer_alone(prod: Synthesis) -> None:
     code = (
         "import sys\n"
         f"sys.path[:0] = [{str(stripe_layer(prod))!r}]\n"
@@ -85,38 +84,35 @@ def test_the_library_is_imported_from_the_layer_with_nothing_besides(prod: Synth
         "stripe.StripeClient('sk_nobodys').v1.payment_intents, stripe.RequestsClient\n"
         "print(stripe.__file__)\n"
     )
-    # Compiled code in the layer is for another processor, and Stripe does without.
+    # The layer's compiled code is for another processor. Stripe works without it.
     command = [sys.executable, "-I", "-S", "-B", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
     assert done.stdout.startswith(str(stripe_layer(prod)))
 
 
-def test_the_layers_lock_says_what_the_projects_lock_says() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    locked = pinned("requirements-stripe.txt")
-    assert set(project["optional-dependencies"]["stripe"]) <= {f"{name}=={version}" for name, version in locked.items()}
-    assert locked.items() <= pinned("requirements.txt").items()
+def test_the_layers_lock_agrees_with_the_project_and_its_lock() -> None:
+    assert_locked("ops/pyproject.toml", "stripe", "requirements-stripe.txt")
 
 
-def test_the_keys_secret_is_made_empty_and_kept(prod: Synthesis) -> None:
+def test_the_keys_secret_is_created_empty_and_retained(prod: Synthesis) -> None:
     secret = prod.only("payment", "AWS::SecretsManager::Secret", Name="tidings-prod-stripe-key")
     assert not {"SecretString", "GenerateSecretString"} & secret.properties.keys()
     assert secret.body["DeletionPolicy"] == "Retain"
 
 
-def test_payments_consumer_reads_that_secret_and_nobody_reads_another(prod: Synthesis) -> None:
+def test_payments_consumer_reads_the_secret_and_no_other_role_reads_any(prod: Synthesis) -> None:
     secret = prod.only("payment", "AWS::SecretsManager::Secret")
     reading = [(policy.stack, action) for policy, action, _ in prod.allowed() if action.startswith("secretsmanager:")]
     assert reading == [("payment", "secretsmanager:GetSecretValue")]
     assert allowed(prod, "payment", "consumer")["secretsmanager:GetSecretValue"] == [{"Ref": secret.id}]
 
 
-def test_the_consumer_is_told_where_the_key_is_and_not_what_it_is(prod: Synthesis) -> None:
+def test_the_consumers_environment_contains_the_secrets_arn_and_not_the_key(prod: Synthesis) -> None:
     consumer = prod.only("payment", "AWS::Lambda::Function", FunctionName="tidings-prod-payment-consumer")
-    told = consumer.properties["Environment"]["Variables"]["STRIPE_KEY_ARN"]
-    assert told == {"Ref": prod.only("payment", "AWS::SecretsManager::Secret").id}
+    arn = consumer.properties["Environment"]["Variables"]["STRIPE_KEY_ARN"]
+    assert arn == {"Ref": prod.only("payment", "AWS::SecretsManager::Secret").id}
 
 
-def test_two_calls_that_stripe_leaves_unanswered_fit_in_the_functions_time(prod: Synthesis) -> None:
+def test_two_calls_that_time_out_fit_into_the_functions_timeout(prod: Synthesis) -> None:
     consumer = prod.only("payment", "AWS::Lambda::Function", FunctionName="tidings-prod-payment-consumer")
     assert 2 * (1 + RETRIES) * sum(TIMEOUT) < consumer.properties["Timeout"]

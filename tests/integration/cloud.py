@@ -1,7 +1,7 @@
-"""The shop on moto: its resources and its functions' environments come from the synthesized templates.
+"""The shop on moto. Its resources, handlers and environments come from the synthesized templates.
 
-moto runs no function by itself. What AWS would carry from stream to relay and from queue to consumer, a test carries
-here, when and as often as it wants to.
+moto runs no Lambda function. A test carries records from streams to relays and messages from queues to consumers, in
+the order and as often as it chooses.
 """
 
 import copy
@@ -17,28 +17,34 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import boto3
+import pytest
 from botocore.client import BaseClient
 
-from tidings import aws
+from tidings.aws import clients
+from tidings.testing import make_record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
-KEPT = {"AWS::DynamoDB::Table", "AWS::SNS::Topic", "AWS::SQS::Queue"}
-"""What moto's CloudFormation makes; subscriptions are made from their properties, through SNS itself."""
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
+CREATED = {"AWS::DynamoDB::Table", "AWS::SNS::Topic", "AWS::SQS::Queue"}
+"""The resources that moto's CloudFormation creates. Subscriptions are created through SNS, from their properties."""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 class CrashError(BaseException):
-    """The function's process ends here: not an Exception, since no code may catch it."""
+    """The end of a function's process. It is not an Exception, so that no code catches it."""
 
 
 class Context:
-    """As much of Lambda's context as the handlers look at; what a crashed function claimed is free again at once."""
+    """The part of Lambda's context that the handlers use. In-progress records of a crashed function expire at once."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 0
@@ -46,15 +52,14 @@ class Context:
 
 @dataclass
 class Calls:
-    """Counts a function's calls to AWS, and can end its process before or after any of them."""
+    """The calls of functions to AWS, recorded. A call can be made to crash its function before or after it."""
 
     made: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     before: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _request: False
     after: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _request: False
-    _open: dict[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def install(self, session: boto3.Session) -> None:
-        """Counts the calls of every client that the session will make."""
+        """Record the calls of every client that the session creates from now on."""
         session.events.register("before-parameter-build", self._begin)
         session.events.register("after-call", self._end)
 
@@ -78,7 +83,7 @@ class Calls:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a cloud held at a moment, as moto keeps it: items and stream records by table."""
+    """A copy of moto's state: items and stream records by table, and e-mails."""
 
     items: Mapping[str, Any]
     streams: Mapping[str, list[Any]]
@@ -97,7 +102,7 @@ class Cloud:
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._settings: dict[tuple[str, str], dict[str, str]] = {}
         self.calls = Calls()
-        # The functions' clients are of the default session, whenever they make them; the cloud's own are of another.
+        # The functions create their clients from the default session. The calls of the cloud's own are not recorded.
         boto3.setup_default_session(region_name=REGION)
         self.calls.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
         session = boto3.Session(region_name=REGION)
@@ -117,14 +122,15 @@ class Cloud:
         return sorted(set(self._templates) - {"bus", "api", "alarms", "monitoring"})
 
     def environment(self, service: str, function: str) -> dict[str, str]:
-        """A function's environment, as the template sets it."""
+        """Return a function's environment, as the template sets it."""
         return {
             name: self._value(service, value) for name, value in self._variables(service, function).items()
         } | self._settings.get((service, function), {})
 
     def set_environment(self, service: str, function: str, **variables: str) -> None:
-        """Overrides a function's environment, for as long as this cloud lasts."""
+        """Override variables of a function's environment."""
         self._settings[service, function] = variables
+        self.forget(service, function)
 
     def queue(self, service: str) -> str:
         return self.environment(service, "consumer")["QUEUE"]
@@ -136,23 +142,23 @@ class Cloud:
         return self.environment(service, "consumer")["TABLE"]
 
     def queue_named(self, service: str, output: str) -> str | None:
-        """The queue that a service's stack gives out under this name, where there is one."""
+        """Return the queue that a service's stack exports as this output, or None."""
         found = self._templates[service]["Outputs"].get(output)
         return self._value(service, found["Value"]) if found else None
 
+    def handler_name(self, service: str, function: str) -> str:
+        """Return the name of a function's handler in the template: `tidings.aws.consume.handler`."""
+        return str(self._function(service, function)["Properties"]["Handler"])
+
     def handler(self, service: str, function: str) -> Handler:
-        """A function's real handler, imported under its own environment."""
+        """Return the handler that the template names, loaded in the function's environment."""
         if (service, function) not in self._handlers:
-            handler_name = self._function(service, function)["Properties"]["Handler"]
-            module, _, attribute = handler_name.rpartition(".")
-            sys.modules.pop(module, None)
-            aws.dynamodb.cache_clear()
-            with patch.dict(os.environ, self.environment(service, function)):
-                self._handlers[service, function] = getattr(importlib.import_module(module), attribute)
+            name, environment = self.handler_name(service, function), self.environment(service, function)
+            self._handlers[service, function] = load_handler(name, environment)
         return self._handlers[service, function]
 
     def invoke(self, service: str, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        """One invocation of a function; where it dies, CrashError, and the next one finds a new process."""
+        """Invoke a function once. After a crash, the next invocation starts a new process."""
         try:
             return self.handler(service, function)(event, Context())
         except CrashError:
@@ -160,11 +166,11 @@ class Cloud:
             raise
 
     def forget(self, service: str, function: str) -> None:
-        """The function's next call finds a new process."""
+        """End a function's process, so that its next invocation starts a new one."""
         self._handlers.pop((service, function), None)
 
     def snapshot(self) -> "Snapshot":
-        """What is in the tables, their streams and the mail."""
+        """Copy the tables, their streams and the e-mails."""
         tables = _backend("dynamodb").tables
         return Snapshot(
             items={name: copy.deepcopy(table.items) for name, table in tables.items()},
@@ -173,25 +179,25 @@ class Cloud:
             mails=self.mails(),
         )
 
-    def restore(self, then: "Snapshot") -> None:
-        """As it was, with empty queues and new processes: faster than another cloud."""
+    def restore(self, snapshot: "Snapshot") -> None:
+        """Restore a snapshot, with empty queues and new processes. This is faster than another cloud."""
         for name, table in _backend("dynamodb").tables.items():
-            table.items = copy.deepcopy(then.items[name])
+            table.items = copy.deepcopy(snapshot.items[name])
             if table.stream_shard:
-                table.stream_shard.items[:] = then.streams[name]
+                table.stream_shard.items[:] = snapshot.streams[name]
         for name, queue in _backend("sqs").queues.items():
-            queue.last_purged_at = None  # or it would have to wait a minute
+            queue.last_purged_at = None  # moto allows one purge a minute
             _backend("sqs").purge_queue(name)
-        _backend("ses").sent_messages[:] = then.mails
-        self._seen = dict(then.seen)
+        _backend("ses").sent_messages[:] = snapshot.mails
+        self._seen = dict(snapshot.seen)
         self._handlers.clear()
 
     def relay(self, service: str) -> int:
-        """Carries what is new in a service's stream to its relay; gives how many records passed the filter."""
+        """Deliver the new records of a service's stream to its relay. Return how many passed the filter."""
         arn = self.dynamodb.describe_table(TableName=self.table(service))["Table"].get("LatestStreamArn")
         if arn is None:
             return 0
-        # An iterator would be lost with a cancelled transaction, since moto then puts an older copy of the table back.
+        # No iterator is kept: after a canceled transaction moto restores an older copy of the table, which lacks it.
         shard = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
         first = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
         seen = self._seen.get(arn, 0)
@@ -204,7 +210,7 @@ class Cloud:
         return len(records)
 
     def receive(self, queue: str) -> list[dict[str, Any]]:
-        """The messages that a queue would hand over now, as Lambda's records."""
+        """Receive up to ten messages of a queue, as Lambda's records."""
         answer = self.sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
         )
@@ -220,7 +226,13 @@ class Cloud:
         ]
 
     def deliver(self, service: str, *, times: int = 1, rng: random.Random | None = None) -> int:
-        """Carries one batch of a queue to its consumer, so many times; what then failed is visible again at once."""
+        """Deliver one batch of a service's queue to its consumer. Failed messages are visible again at once.
+
+        Args:
+            service: The service.
+            times: How often the same batch is delivered.
+            rng: Shuffles the batch.
+        """
         records = self.receive(self.queue(service))
         if rng:
             rng.shuffle(records)
@@ -238,8 +250,14 @@ class Cloud:
                 self.sqs.delete_message(**handle)
         return len(records)
 
-    def settle(self, *, times: int = 1, rng: random.Random | None = None, without: tuple[str, ...] = ()) -> None:
-        """Carries everything everywhere until nothing moves any more; `without` are services that are down."""
+    def drain(self, *, times: int = 1, rng: random.Random | None = None, without: tuple[str, ...] = ()) -> None:
+        """Deliver stream records and messages until all streams and queues are empty.
+
+        Args:
+            times: How often each batch is delivered.
+            rng: Shuffles services and batches.
+            without: The services that consume nothing.
+        """
         services = [service for service in self.services if service not in without]
         moved = 1
         while moved:
@@ -249,23 +267,18 @@ class Cloud:
             moved += sum(self.deliver(service, times=times, rng=rng) for service in services)
 
     def hand(self, service: str, *bodies: str, attempts: int = 1) -> list[dict[str, str]]:
-        """Hands messages to a service's consumer as they are, ten at a time; gives those that it says failed."""
+        """Invoke a service's consumer with messages, ten at a time. Return the failed ones."""
         failures: list[dict[str, str]] = []
         for start in range(0, len(bodies), 10):
             records = [
-                {
-                    "messageId": f"message-{start + n}",
-                    "receiptHandle": f"receipt-{start + n}",
-                    "body": body,
-                    "attributes": {"ApproximateReceiveCount": str(attempts), "SentTimestamp": "1700000000000"},
-                }
-                for n, body in enumerate(bodies[start : start + 10])
+                make_record(body, message_id=f"message-{n}", attempts=attempts)
+                for n, body in enumerate(bodies[start : start + 10], start)
             ]
             failures += self.invoke(service, "consumer", {"Records": records})["batchItemFailures"]
         return failures
 
     def redrive(self, service: str) -> int:
-        """Sends what lies in a dead-letter queue back to where it came from, as new messages."""
+        """Send the messages of a service's dead-letter queue to its queue again. Return their number."""
         letters = self.receive(self.dlq(service))
         for letter in letters:
             group = letter["attributes"].get("MessageGroupId")
@@ -275,33 +288,33 @@ class Cloud:
         return len(letters)
 
     def dead_letters(self, service: str) -> list[dict[str, Any]]:
-        """What lies in a service's dead-letter queue, each with its attributes as text."""
+        """Receive a service's dead letters, each with the texts of its attributes as `reasons`."""
         return [
             record | {"reasons": {name: value["StringValue"] for name, value in record["messageAttributes"].items()}}
             for record in self.receive(self.dlq(service))
         ]
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """All items of a table."""
+        """Return all items of a table."""
         return [dict(item) for item in self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]]
 
-    def item(self, service: str, order: str) -> dict[str, Any]:
-        """An order's item in a service's table, with its state decoded."""
-        answer = self.dynamodb.get_item(TableName=self.table(service), Key={"pk": {"S": order}}, ConsistentRead=True)
+    def item(self, service: str, key: str) -> dict[str, Any]:
+        """Return an entity's item in a service's table with its state decoded; empty if there is no item."""
+        answer = self.dynamodb.get_item(TableName=self.table(service), Key={"pk": {"S": key}}, ConsistentRead=True)
         item: dict[str, Any] = dict(answer.get("Item", {}))
         return item | {"state": json.loads(item["state"]["S"])} if item else {}
 
     def payments(self) -> list[dict[str, Any]]:
-        """The payments at the simulated gateway."""
+        """Return the payments at the simulated gateway."""
         return self.items(self.environment("payment", "consumer")["GATEWAY_TABLE"])
 
     def mails(self) -> list[Any]:
-        """The e-mails that SES has taken."""
+        """Return the e-mails that SES accepted."""
         return sent_mails()
 
     def _deploy(self, name: str) -> None:
         template = self._templates[name]
-        resources = {key: body for key, body in template["Resources"].items() if body["Type"] in KEPT}
+        resources = {key: body for key, body in template["Resources"].items() if body["Type"] in CREATED}
         for body in resources.values():
             body.pop("DependsOn", None)
             body["Properties"].pop("KmsMasterKeyId", None)
@@ -350,11 +363,46 @@ class Cloud:
         return str(self._templates[stack]["Resources"][value["Ref"]]["Properties"]["Name"])
 
 
+def set_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment that boto3 needs, so that no client reaches an account or an emulator of this machine."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+def create_table(client: "DynamoDBClient", name: str) -> None:
+    """Create a table with the key `pk`."""
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def load_handler(name: str, environment: Mapping[str, str]) -> Handler:
+    """Load a handler as a new Lambda process does: its module and its clients are created anew.
+
+    Args:
+        name: The module and the attribute, as in a template: `tidings.aws.consume.handler`.
+        environment: The function's environment.
+    """
+    module, _, attribute = name.rpartition(".")
+    # One generic module is the handler of several services, so it is executed again for each.
+    sys.modules.pop(module, None)
+    for client in (clients.dynamodb, clients.sqs, clients.sns):
+        client.cache_clear()
+    with patch.dict(os.environ, environment):
+        handler: Handler = getattr(importlib.import_module(module), attribute)
+        return handler
+
+
 @contextmanager
 def one_call_at_a_time() -> Iterator[None]:
-    """moto keeps its tables in plain dictionaries, and transactions in it are not isolated from one another."""
+    """Serialize the calls to AWS. moto's tables are plain dictionaries, and its transactions are not isolated."""
     lock = threading.RLock()
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # where every client's calls come through
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call of every client
 
     def alone(self: BaseClient, *args: Any, **options: Any) -> Any:
         with lock:
@@ -365,23 +413,16 @@ def one_call_at_a_time() -> Iterator[None]:
 
 
 def synthesized(directory: Path) -> dict[str, dict[str, Any]]:
-    """The templates of the stage `local`, by stack: those that stand in the directory, or else made there."""
-    from aws_cdk import App
-
-    from infra.application import build
-    from infra.services import discover
-    from infra.stages import STAGES
-
+    """Return the templates of the stage `local`, by stack. They are synthesized unless the directory has them."""
     if not any(directory.glob("*.template.json")):
-        context = json.loads(Path("cdk.json").read_text())["context"]
-        app = App(outdir=str(directory), context=context)
-        build(app, STAGES["local"], discover())
-        app.synth()
+        from tests.infra.synthesis import synthesize
+
+        synthesize("local", directory)
     return read_templates(directory)
 
 
 def read_templates(directory: Path) -> dict[str, dict[str, Any]]:
-    """The templates of a synthesized app, by stack."""
+    """Return the templates of a synthesized app, by stack."""
     return {
         path.name.removesuffix(".template.json"): json.loads(path.read_text())
         for path in directory.glob("*.template.json")
@@ -389,19 +430,19 @@ def read_templates(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def sent_mails() -> list[Any]:
-    """The e-mails that SES has taken, as moto keeps them."""
+    """Return the e-mails that moto's SES accepted."""
     return list(_backend("ses").sent_messages)
 
 
 def _backend(service: str) -> Any:
-    """What moto keeps of a service."""
+    """Return moto's own state of a service."""
     from moto.backends import get_backend
 
     return get_backend(cast(Any, service))[ACCOUNT][REGION]
 
 
 def _announces(record: Mapping[str, Any]) -> bool:
-    """The relay's stream filter, which infra's own tests compare with the template."""
+    """Apply the relay's stream filter. Infra's own tests compare it with the template."""
     marker = record["dynamodb"].get("NewImage", {}).get("announces")
     return record["eventName"] in ("INSERT", "MODIFY") and marker == {"BOOL": True}
 

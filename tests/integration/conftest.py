@@ -7,18 +7,15 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tests.integration.cloud import REGION, Cloud, one_call_at_a_time, synthesized
+from tests.integration.cli_driver import CliDriver
+from tests.integration.cloud import Cloud, one_call_at_a_time, set_credentials, synthesized
 from tests.integration.shop import Shop
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _aws_environment() -> Iterator[None]:
-    settings = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        patch.delenv("AWS_PROFILE", raising=False)
-        for name, value in settings.items():
-            patch.setenv(name, value)
+        set_credentials(patch)
         yield
 
 
@@ -36,3 +33,8 @@ def cloud(templates: dict[str, dict[str, Any]]) -> Iterator[Cloud]:
 @pytest.fixture
 def shop(cloud: Cloud) -> Shop:
     return Shop(cloud)
+
+
+@pytest.fixture
+def driver(cloud: Cloud, tmp_path: Path) -> CliDriver:
+    return CliDriver(cloud, tmp_path)

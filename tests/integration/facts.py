@@ -1,40 +1,34 @@
-"""Events as other services would announce them, for handing to one service alone."""
+"""Events as their services announce them, to deliver to one service alone."""
 
 import json
 import uuid
 
-from tidings.clock import millis, rfc3339
-from tidings.contracts import Address, Money, OrderLine, OrderPlaced
-from tidings.events import Contract, Event, encode, event_id
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.goods import OrderLine
+from contracts.values.money import Money
+from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.core.contract import Contract
+from tidings.core.event import encode
+from tidings.testing import TRACEPARENT, make_event
 
 ADDRESS = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 EPOCH = 1_750_000_000_000
 
 
 def new_order() -> str:
+    """Return a new order id."""
     return str(uuid.uuid4())
 
 
-def fact(order: str, source: str, data: Contract, sequence: int = 1) -> str:
-    """An event's JSON."""
-    return encode(
-        Event(
-            id=event_id(source, order, sequence),
-            source=source,
-            type=type(data).__name__,
-            dataschema=data.schema(),
-            subject=order,
-            time=rfc3339(EPOCH + sequence),
-            sequence=sequence,
-            correlationid="test",
-            traceparent="00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
-            data=data,
-        )
-    )
+def fact(order: str, source: str, data: Contract, number: int = 1) -> str:
+    """Return the JSON of a source's n-th event of an order."""
+    time = EPOCH + number
+    return encode(make_event(data, source=source, subject=order, number=number, time=time, correlation_id="test"))
 
 
 def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", price: int = 1000) -> str:
-    """OrderPlaced, as orders announces it."""
+    """Return OrderPlaced, as orders announces it."""
     total = sum(quantity for _, quantity in lines) * price
     data = OrderPlaced(
         customer="customer-1",
@@ -47,19 +41,19 @@ def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", pr
     return fact(order, "orders", data)
 
 
-def at(body: str, milliseconds: int) -> str:
-    """The same event, so much later."""
+def later(body: str, milliseconds: int) -> str:
+    """Return the same event with a later time."""
     event = json.loads(body)
-    return json.dumps(event | {"time": rfc3339(millis(event["time"]) + milliseconds)})
+    return json.dumps(event | {"time": to_rfc3339(from_rfc3339(event["time"]) + milliseconds)})
 
 
 def bounce(order: str, kind: str, message: str = "m-1") -> str:
-    """SES's report, as EventBridge brings it (Amazon SES Developer Guide, "Bounce record")."""
+    """Return SES's report of a bounce, as EventBridge delivers it (Amazon SES Developer Guide, "Bounce record")."""
     tags = {
         "order": [order],
         "kind": [kind],
         "correlation": [b"test".hex()],
-        "trace": ["00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"],
+        "trace": [TRACEPARENT],
         "ses:configuration-set": ["tidings"],
     }
     report = {

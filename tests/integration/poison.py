@@ -1,4 +1,4 @@
-"""What a service can handle, and what it never can."""
+"""Poison messages, which a service can never handle, and events that it can handle."""
 
 import json
 import random
@@ -7,16 +7,19 @@ from typing import Any
 
 import msgspec
 
-from infra.contracts.schemas import event_schema
-from infra.services import discover
-from tests.contracts.at_random import described
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.money import Money
+from infra.published_language.schemas import event_schema
+from infra.shop import shop_services
+from tests.contracts.random_events import valid
 from tests.integration.batches import confirmed
 from tests.integration.facts import fact, new_order, placed
-from tidings.contracts import Money, OrderConfirmed, OrderPlaced, PaymentCaptured
-from tidings.events import Contract
-from tidings.service import Service
+from tidings.core.contract import Contract
+from tidings.core.service import Service
 
-SERVICES = {found.name: found.service for found in discover() if found.service.consumes}
+SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
 
 GOOD = {
@@ -24,31 +27,32 @@ GOOD = {
     OrderConfirmed: lambda order: confirmed(order, ("mug", 2), ("tea", 1)),
     PaymentCaptured: lambda order: fact(order, "payment", CAPTURED),
 }
-"""What a service can handle, by what it reacts to; of any other contract, what its schema describes will do."""
+"""Builders of events that services can handle. For any other contract, random data of its schema will do."""
 
 FLAG_ALL = json.dumps([{"type": "Limit", "name": "large-total", "limits": {"EUR": 1}}])
-"""Rules by which fraud finds something in every order: what it handled and found nothing in leaves no trace."""
+"""Rules by which fraud flags every order. An order that it does not flag leaves no item."""
 
 
 def good(service: Service[Any], order: str) -> str:
-    """An event that the service reacts to."""
-    first = next((contract for contract in GOOD if service.subscribes_to_all or contract in service.reactions), None)
-    return GOOD[first](order) if first else anything(next(iter(service.reactions)), order)
+    """Return an event that the service handles."""
+    first = next((contract for contract in GOOD if service.subscribes_to_all or contract in service.contracts), None)
+    return GOOD[first](order) if first else anything(service.contracts[0], order)
 
 
 def anything(contract: type[Contract], order: str) -> str:
-    """An event with such data as its contract's schema describes."""
+    """Return an event with random data that its contract's schema allows."""
     schema = event_schema(contract)
-    data = described(random.Random(order), schema["properties"]["data"], schema)  # noqa: S311 - not for secrecy
+    data = valid(random.Random(order), schema["properties"]["data"], schema)  # noqa: S311 - not for secrecy
     return fact(order, "payment", msgspec.convert(data, contract))
 
 
 def changed(body: str, **members: Any) -> str:
+    """Return the event with other members."""
     return json.dumps(json.loads(body) | members)
 
 
 def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
-    """What the service can never handle, and the reason that it must give for each."""
+    """Yield messages that the service can never handle, each with the reason that its dead letter must have."""
 
     def another() -> str:
         return good(service, new_order())
@@ -62,11 +66,9 @@ def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
     if service.subscribes_to_all:
         return
     yield changed(another(), type="OrderForgotten", dataschema="urn:tidings:OrderForgotten:1"), "unknown-type"
-    if service.thin:
-        return
     yield changed(body := another(), dataschema=f"urn:tidings:{json.loads(body)['type']}:2"), "unknown-version"
     yield changed(another(), data=["not", "a", "struct"]), "breaks-contract"
     if service.name == "orders":
-        yield from ((anything(contract, new_order()), "unknown-order") for contract in service.reactions)
+        yield from ((anything(contract, new_order()), "unknown-order") for contract in service.contracts)
     if service.name == "notification":
         yield json.dumps({"source": "aws.ses", "detail": {"eventType": "Bounce", "mail": {}}}), "breaks-contract"

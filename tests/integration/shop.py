@@ -1,12 +1,12 @@
-"""What a customer and an operator do, over the handlers behind the API."""
+"""A client of the shop's API, for customers and operators."""
 
 import json
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from infra.services import discover
+from infra.shop import shop_services
 from tests.integration.cloud import Cloud
 
 ADDRESS = {
@@ -29,11 +29,15 @@ class Answer:
 
 @dataclass
 class Shop:
-    """The API of a cloud, by the handlers that its routes lead to."""
+    """A client of a cloud's API. It invokes the function behind each route.
+
+    Attributes:
+        cloud: The cloud.
+        customer: The caller of requests that name no other.
+    """
 
     cloud: Cloud
     customer: str = "customer-1"
-    products: dict[str, int] = field(default_factory=dict)
 
     def call(
         self,
@@ -46,7 +50,17 @@ class Shop:
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
     ) -> Answer:
-        """One request; `caller` is the token's subject, the shop's customer unless told, None without a token."""
+        """Send one request.
+
+        Args:
+            method: The HTTP method.
+            path: The path.
+            body: The body: text, or anything else to encode as JSON.
+            caller: The token's subject; empty for the shop's customer, None for a request without a token.
+            operator: Whether the caller is an operator.
+            headers: Further headers.
+            query: The query's parameters.
+        """
         claims: dict[str, str] = {"sub": self.customer if caller == "" else caller or ""}
         if operator:
             claims["cognito:groups"] = "[operators]"
@@ -74,17 +88,17 @@ class Shop:
         )
 
     def stock(self, sku: str, on_hand: int, price: int = 1000) -> None:
-        """Puts a product on sale."""
+        """Put a product on sale, with this many units on hand."""
         terms = {"name": f"Product {sku}", "price": {"amount": price, "currency": "EUR"}}
         assert self.call("PUT", f"/products/{sku}", terms, operator=True).status == 200
         assert self.call("PUT", f"/stock/{sku}", {"on_hand": on_hand}, operator=True).status == 200
 
     def level(self, sku: str) -> dict[str, int]:
-        """A product's stock, as an operator sees it."""
+        """Return a product's stock, as an operator sees it."""
         return dict(self.call("GET", f"/stock/{sku}", operator=True).body)
 
     def order(self, *lines: tuple[str, int], method: str = "pm_card_visa", **changes: Any) -> dict[str, Any]:
-        """The body of an order."""
+        """Return the body of an order."""
         return {
             "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
             "payment_method": method,
@@ -93,37 +107,37 @@ class Shop:
         } | changes
 
     def place(self, *lines: tuple[str, int], method: str = "pm_card_visa", key: str | None = None) -> str:
-        """Places an order, and gives its id."""
+        """Place an order, and return its id."""
         answer = self.post(self.order(*lines, method=method), key)
         assert answer.status == 202, answer
         return str(answer.body["id"])
 
     def post(self, body: Any, key: str | None = None, *, caller: str | None = "") -> Answer:
-        """POST /orders."""
+        """Send `POST /orders`."""
         return self.call("POST", "/orders", body, headers={"idempotency-key": key or uuid.uuid4().hex}, caller=caller)
 
     def show(self, order: str) -> dict[str, Any]:
-        """An order, as its customer sees it."""
+        """Return an order, as its customer sees it."""
         answer = self.call("GET", f"/orders/{order}")
         assert answer.status == 200, answer
         return dict(answer.body)
 
     def cancel(self, order: str) -> Answer:
-        """POST /orders/{id}/cancellation."""
+        """Send `POST /orders/{id}/cancellation`."""
         return self.call("POST", f"/orders/{order}/cancellation")
 
     def timeline(self, order: str) -> list[dict[str, Any]]:
-        """The events of an order, as its customer sees them."""
+        """Return the events of an order, as its customer sees them."""
         answer = self.call("GET", f"/orders/{order}/timeline")
         assert answer.status == 200, answer
         return list(answer.body["events"])
 
 
 def _service(method: str, path: str) -> str:
-    """The service whose route takes a request, as the API would find it."""
-    for found in discover():
-        for route in found.routes:
+    """Return the service whose route matches a request."""
+    for folder in shop_services():
+        for route in folder.routes:
             pattern = re.sub(r"{\w+}", "[^/]+", route.path)
             if route.method == method and re.fullmatch(pattern, path):
-                return found.name
+                return folder.name
     return "orders"

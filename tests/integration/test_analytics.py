@@ -1,4 +1,4 @@
-"""The figures of sales on real tables: whatever the order, the batches, the crashes and the number of deliveries."""
+"""Sales figures on real tables: the same in every order, in every batch and with every number of deliveries."""
 
 import random
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from functions.analytics.reactions import SHARDS
+from contracts.orders.order_cancelled import OrderCancelled
+from functions.analytics.handlers import SHARDS
 from tests.integration.batches import (
     DAY,
     NEXT_DAY,
@@ -22,8 +23,7 @@ from tests.integration.batches import (
 from tests.integration.cloud import Cloud
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
-from tidings.clock import now, rfc3339
-from tidings.contracts import OrderCancelled
+from tidings.core.clock import now, to_rfc3339
 
 
 def cancelled(order: str) -> str:
@@ -31,25 +31,25 @@ def cancelled(order: str) -> str:
 
 
 def sales(shop: Shop, first: str = DAY, last: str = NEXT_DAY) -> dict[str, Any]:
-    """What an operator is told, by day."""
+    """Return the sales report that an operator sees, by day."""
     answer = shop.call("GET", "/analytics/sales", query={"from": first, "to": last}, operator=True)
     assert answer.status == 200, answer
     assert (answer.body["from"], answer.body["to"]) == (first, last)
     return {day["day"]: day for day in answer.body["days"]}
 
 
-def test_the_shops_own_orders_are_counted_on_the_days_of_their_events(shop: Shop) -> None:
+def test_the_shops_orders_are_counted_on_the_days_of_their_events(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.stock("pen", 1, price=250)
     shop.place(("mug", 2), ("pen", 1))
-    shop.cloud.settle()
+    shop.cloud.drain()
     shop.place(("pen", 1))
     shop.place(("mug", 1), method="pm_card_declined")
-    off = shop.place(("mug", 3))
-    shop.cloud.settle()
-    assert shop.cancel(off).status == 202
-    shop.cloud.settle()
-    today = rfc3339(now())[:10]
+    cancelled_order = shop.place(("mug", 3))
+    shop.cloud.drain()
+    assert shop.cancel(cancelled_order).status == 202
+    shop.cloud.drain()
+    today = to_rfc3339(now())[:10]
     found = sales(shop, today, today)
     total = {
         "placed": 4,
@@ -62,7 +62,7 @@ def test_the_shops_own_orders_are_counted_on_the_days_of_their_events(shop: Shop
     assert [(each["sku"], each["total"]["units"]) for each in found[today]["products"]] == [("mug", 2), ("pen", 1)]
 
 
-def test_only_operators_see_the_sales(shop: Shop) -> None:
+def test_only_operators_may_read_the_sales(shop: Shop) -> None:
     query = {"from": DAY, "to": DAY}
     assert shop.call("GET", "/analytics/sales", query=query).status == 403
     assert shop.call("GET", "/analytics/sales", query=query, caller=None).status == 403
@@ -79,7 +79,7 @@ def test_only_operators_see_the_sales(shop: Shop) -> None:
         ({"from": "2025-01-01", "to": "2025-12-31"}, "to"),
     ],
 )
-def test_a_range_that_is_none_is_refused_with_the_field(shop: Shop, query: dict[str, str] | None, field: str) -> None:
+def test_an_invalid_range_is_refused_with_its_field(shop: Shop, query: dict[str, str] | None, field: str) -> None:
     answer = shop.call("GET", "/analytics/sales", query=query, operator=True)
     assert (answer.status, answer.body["field"]) == (400, field)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -119,40 +119,40 @@ def test_the_figures_are_the_same_in_every_order_of_events(shop: Shop, types: tu
     assert (DAY in ends[0]) == ("OrderPlaced" in types)
 
 
-def test_100_shuffles_of_the_events_of_several_orders_give_the_same_figures(shop: Shop, chance: random.Random) -> None:
-    """The figures are compared with what one batch, in order and without repeats, gives."""
-    lines = [[(f"sku-{chance.randint(1, 4)}", chance.randint(1, 3))] for _ in range(4)]
+def test_100_shuffles_of_the_events_of_several_orders_give_the_same_figures(shop: Shop, rng: random.Random) -> None:
+    """The figures are compared with those of one batch, in order and without duplicates."""
+    lines = [[(f"sku-{rng.randint(1, 4)}", rng.randint(1, 3))] for _ in range(4)]
     orders = [new_order() for _ in lines]
     facts = [
-        chance.choice([body, next_day(body)])
+        rng.choice([body, next_day(body)])
         for order, each in zip(orders, lines, strict=True)
-        for body in chance.sample([placed(order, *each), confirmed(order, *each), cancelled(order)], 2)
+        for body in rng.sample([placed(order, *each), confirmed(order, *each), cancelled(order)], 2)
     ]
     hand_at_once(shop.cloud, "analytics", facts)
     expected = sums(shop.cloud, "analytics")
     assert expected
     for _ in range(100):
         clear(shop.cloud, "analytics")
-        deliveries = facts + chance.sample(facts, 2)
-        chance.shuffle(deliveries)
-        cut = chance.randint(1, len(deliveries))
+        deliveries = facts + rng.sample(facts, 2)
+        rng.shuffle(deliveries)
+        cut = rng.randint(1, len(deliveries))
         for batch in (deliveries[:cut], deliveries[cut:]):
             assert hand_at_once(shop.cloud, "analytics", batch) == []
         assert sums(shop.cloud, "analytics") == expected
 
 
 @pytest.mark.parametrize(("messages", "calls"), [(1, 1), (50, 1), (98, 1), (99, 2), (200, 3)])
-def test_a_batch_of_new_orders_is_as_few_transactions_as_fit_and_no_reading(
+def test_a_batch_of_new_orders_is_as_few_transactions_as_fit_and_no_read(
     cloud: Cloud, messages: int, calls: int
 ) -> None:
-    """All count in the two rows of a day and a product, beside which 98 orders fit."""
+    """All are counted in the two rows of a day and a product, and 98 orders fit beside these."""
     cloud.handler("analytics", "consumer")
     with cloud.calls.counted() as made:
         assert hand_at_once(cloud, "analytics", [placed(new_order(), ("mug", 1)) for _ in range(messages)]) == []
     assert made.names() == {"TransactWriteItems": calls}
 
 
-def test_a_batch_of_known_orders_is_one_reading_for_a_hundred_and_as_few_transactions_as_fit(cloud: Cloud) -> None:
+def test_a_batch_of_known_orders_is_one_read_for_a_hundred_and_as_few_transactions_as_fit(cloud: Cloud) -> None:
     bodies = [confirmed(new_order(), ("mug", 1)) for _ in range(120)]
     cloud.handler("analytics", "consumer")
     with cloud.calls.counted() as made:
@@ -160,7 +160,7 @@ def test_a_batch_of_known_orders_is_one_reading_for_a_hundred_and_as_few_transac
     assert made.names() == {"BatchGetItem": 2, "TransactWriteItems": 2}
 
 
-def test_a_batch_of_duplicates_is_one_transaction_that_fails(cloud: Cloud) -> None:
+def test_a_batch_of_duplicates_is_one_failed_transaction(cloud: Cloud) -> None:
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(20)]
     hand_at_once(cloud, "analytics", bodies)
     with cloud.calls.counted() as made:
@@ -168,15 +168,15 @@ def test_a_batch_of_duplicates_is_one_transaction_that_fails(cloud: Cloud) -> No
     assert made.names() == {"TransactWriteItems": 1}
 
 
-def test_a_report_is_a_query_for_each_shard_of_a_month_and_scans_nothing(shop: Shop) -> None:
+def test_a_report_is_a_query_for_each_shard_of_a_month_and_no_scan(shop: Shop) -> None:
     shop.cloud.handler("analytics", "api")
     with shop.cloud.calls.counted() as made:
         sales(shop, "2025-05-01", "2025-07-31")
-    # One more, for whether the figures are being counted anew.
+    # One more query asks whether the projection is being rebuilt.
     assert made.names() == {"Query": 3 * SHARDS + 1}
 
 
-def test_what_is_counted_on_several_shards_is_summed(shop: Shop) -> None:
+def test_the_counts_of_several_shards_are_summed(shop: Shop) -> None:
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(30)]
     for body in bodies:
         hand_at_once(shop.cloud, "analytics", [body])
@@ -186,9 +186,9 @@ def test_what_is_counted_on_several_shards_is_summed(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "counted", "body"), [("BatchGetItem", "confirmed", confirmed), ("TransactWriteItems", "placed", placed)]
+    ("call", "counted", "body"), [("GetItem", "confirmed", confirmed), ("TransactWriteItems", "placed", placed)]
 )
-def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(
+def test_an_order_that_fails_does_not_affect_the_others_of_its_batch(
     shop: Shop, call: str, counted: str, body: Callable[..., str]
 ) -> None:
     bad, *good = (new_order() for _ in range(20))

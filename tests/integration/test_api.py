@@ -1,4 +1,4 @@
-"""What the API answers: repeats, ownership, and a clear refusal of everything else, which stores nothing."""
+"""The API's answers: repeated requests, ownership, and refusals, which store nothing."""
 
 import base64
 import json
@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from contracts.warehouse.order_dispatched import OrderDispatched
+from tests.integration.facts import fact
 from tests.integration.shop import ADDRESS, Shop
 
 
@@ -17,7 +19,7 @@ def stored(shop: Shop) -> int:
     return sum("state" in item for item in shop.cloud.items(shop.cloud.table("orders")))
 
 
-def test_a_placed_order_is_accepted_with_the_shops_prices_and_its_place(shop: Shop) -> None:
+def test_a_placed_order_is_accepted_with_the_shops_prices_and_its_location(shop: Shop) -> None:
     shop.stock("mug", 10, price=1250)
     shop.stock("pen", 10, price=199)
     answer = shop.post(shop.order(("mug", 2), ("pen", 3)))
@@ -33,11 +35,11 @@ def test_a_placed_order_is_accepted_with_the_shops_prices_and_its_place(shop: Sh
     ]
 
 
-def test_the_same_key_and_request_get_the_first_answer_whatever_has_become_of_the_order(shop: Shop) -> None:
+def test_the_same_key_and_request_get_the_first_answer_after_the_order_changed(shop: Shop) -> None:
     shop.stock("mug", 10, price=1000)
     body = shop.order(("mug", 2))
     first = shop.post(body, "key")
-    shop.cloud.settle()
+    shop.cloud.drain()
     shop.stock("mug", 10, price=9999)
     again = shop.post(body, "key")
     assert (again.status, again.body) == (202, first.body)
@@ -46,10 +48,10 @@ def test_the_same_key_and_request_get_the_first_answer_whatever_has_become_of_th
     assert stored(shop) == 1
 
 
-def test_a_repeat_is_answered_though_its_product_is_gone(shop: Shop) -> None:
+def test_a_repeat_gets_the_first_answer_after_its_product_was_deleted(shop: Shop) -> None:
     shop.stock("mug", 10)
     first = shop.post(shop.order(("mug", 1)), "key")
-    shop.cloud.dynamodb.delete_item(TableName=shop.cloud.table("orders"), Key={"pk": {"S": "product#mug"}})
+    shop.cloud.dynamodb.delete_item(TableName=shop.cloud.table("orders"), Key={"pk": {"S": "#product#mug"}})
     forget_products(shop)
     again = shop.post(shop.order(("mug", 1)), "key")
     assert (again.status, again.body) == (202, first.body)
@@ -57,7 +59,7 @@ def test_a_repeat_is_answered_though_its_product_is_gone(shop: Shop) -> None:
 
 
 def forget_products(shop: Shop) -> None:
-    """A function that has just started keeps no products."""
+    """Start a new process, which has no products in its cache."""
     shop.cloud.forget("orders", "api")
 
 
@@ -122,7 +124,7 @@ def test_two_customers_may_use_the_same_key(shop: Shop) -> None:
         ({"email": None}, 422, "email"),
     ],
 )
-def test_what_is_not_an_order_is_refused_by_its_field_and_stores_nothing(
+def test_an_invalid_order_is_refused_with_its_field_and_stores_nothing(
     shop: Shop, change: dict[str, Any], status: int, field: str
 ) -> None:
     shop.stock("mug", 10)
@@ -135,7 +137,7 @@ def test_what_is_not_an_order_is_refused_by_its_field_and_stores_nothing(
 
 
 @pytest.mark.parametrize("body", ["", "{", "nothing", "\ud800", '{"lines": [}', "[" * 5000])
-def test_what_is_not_json_is_refused(shop: Shop, body: str) -> None:
+def test_a_body_that_is_not_json_is_refused(shop: Shop, body: str) -> None:
     answer = shop.post(body)
     assert answer.status in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -158,12 +160,12 @@ def test_a_missing_or_malformed_idempotency_key_is_refused(shop: Shop, key: str 
     assert stored(shop) == 0
 
 
-def test_the_longest_key_is_taken(shop: Shop) -> None:
+def test_the_longest_key_is_accepted(shop: Shop) -> None:
     shop.stock("mug", 10)
     assert shop.post(shop.order(("mug", 1)), "~" * 255).status == 202
 
 
-def test_products_of_two_currencies_do_not_go_into_one_order(shop: Shop) -> None:
+def test_an_order_in_two_currencies_is_refused(shop: Shop) -> None:
     shop.stock("mug", 10)
     terms = {"name": "Pen", "price": {"amount": 100, "currency": "USD"}}
     shop.call("PUT", "/products/pen", terms, operator=True)
@@ -171,7 +173,7 @@ def test_products_of_two_currencies_do_not_go_into_one_order(shop: Shop) -> None
     assert (answer.status, answer.body["field"]) == (422, "lines")
 
 
-def test_an_order_that_costs_more_than_an_amount_can_say_is_refused(shop: Shop) -> None:
+def test_an_order_above_the_maximum_amount_is_refused(shop: Shop) -> None:
     for sku in ("gold", "gems"):
         shop.stock(sku, 1000, price=10**9)
     answer = shop.post(shop.order(("gold", 1000), ("gems", 1000)))
@@ -179,14 +181,14 @@ def test_an_order_that_costs_more_than_an_amount_can_say_is_refused(shop: Shop) 
     assert stored(shop) == 0
 
 
-def test_a_pending_order_says_what_it_waits_for_and_when_to_ask_again(shop: Shop) -> None:
+def test_a_pending_order_shows_what_it_waits_for_and_when_to_ask_again(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
     pending = shop.call("GET", f"/orders/{order}")
     assert (pending.body["status"], pending.headers["retry-after"]) == ("PENDING", "1")
-    shop.cloud.settle(without=("payment",))
+    shop.cloud.drain(without=("payment",))
     assert shop.show(order)["waiting_for"] == ["payment"]
-    shop.cloud.settle()
+    shop.cloud.drain()
     confirmed = shop.call("GET", f"/orders/{order}")
     assert (confirmed.body["status"], confirmed.body["waiting_for"]) == ("CONFIRMED", [])
     assert "retry-after" not in confirmed.headers
@@ -196,7 +198,7 @@ def test_a_pending_order_says_what_it_waits_for_and_when_to_ask_again(shop: Shop
 def test_an_order_of_another_customer_does_not_exist(shop: Shop, path: str) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
-    shop.cloud.settle()
+    shop.cloud.drain()
     foreign = shop.call("GET", path.format(order), caller="customer-2")
     unknown = shop.call("GET", path.format("00000000-0000-0000-0000-000000000000"), caller="customer-2")
     assert (foreign.status, unknown.status) == (404, 404)
@@ -211,20 +213,20 @@ def test_an_order_of_another_customer_cannot_be_cancelled(shop: Shop) -> None:
     assert shop.show(order)["status"] == "PENDING"
 
 
-@pytest.mark.parametrize("order", ["product#mug", "x" * 3000, "stock#mug"])
+@pytest.mark.parametrize("order", ["product#mug", "#product#mug", "x" * 3000, "stock#mug"])
 @pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/timeline"])
-def test_what_is_no_orders_id_is_not_found(shop: Shop, path: str, order: str) -> None:
+def test_an_invalid_order_id_is_not_found(shop: Shop, path: str, order: str) -> None:
     shop.stock("mug", 10)
     assert shop.call("GET", path.format(order), operator=True).status == 404
 
 
 @pytest.mark.parametrize("path", ["/products/{}", "/stock/{}"])
-def test_what_is_no_sku_is_refused_by_its_field(shop: Shop, path: str) -> None:
+def test_an_invalid_sku_is_refused_with_its_field(shop: Shop, path: str) -> None:
     answer = shop.call("GET", path.format("x" * 3000), operator=True)
     assert (answer.status, answer.body["field"]) == (422, "sku")
 
 
-def test_an_own_order_that_history_has_not_heard_of_is_worth_asking_for_again(shop: Shop) -> None:
+def test_the_timeline_of_an_own_order_without_recorded_events_says_when_to_ask_again(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
     answer = shop.call("GET", f"/orders/{order}/timeline")
@@ -232,12 +234,9 @@ def test_an_own_order_that_history_has_not_heard_of_is_worth_asking_for_again(sh
 
 
 def test_a_dispatched_order_cannot_be_cancelled(shop: Shop) -> None:
-    from tests.integration.facts import fact
-    from tidings.contracts import OrderDispatched
-
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
-    shop.cloud.settle()
+    shop.cloud.drain()
     shop.cloud.hand("orders", fact(order, "warehouse", OrderDispatched()))
     answer = shop.cancel(order)
     assert answer.status == 409
@@ -245,14 +244,14 @@ def test_a_dispatched_order_cannot_be_cancelled(shop: Shop) -> None:
     assert shop.show(order)["status"] == "DISPATCHED"
 
 
-def test_cancelling_twice_is_cancelling_once(shop: Shop) -> None:
+def test_a_second_cancellation_changes_nothing_and_gets_the_first_answer(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
     first, again = shop.cancel(order), shop.cancel(order)
     assert (first.status, again.status) == (202, 202)
     assert first.body == again.body
     assert (again.body["status"], again.body["reason"]) == ("CANCELLED", "customer")
-    assert len(shop.cloud.item("orders", order)["events"]["L"]) == 2
+    assert len(shop.cloud.item("orders", order)["outbox"]["L"]) == 2
 
 
 def test_own_orders_are_listed_newest_first_page_by_page(shop: Shop) -> None:
@@ -273,10 +272,10 @@ def test_own_orders_are_listed_newest_first_page_by_page(shop: Shop) -> None:
     assert pages == 3
 
 
-def test_a_list_shows_what_has_become_of_each_order(shop: Shop) -> None:
+def test_a_list_shows_each_orders_current_status(shop: Shop) -> None:
     shop.stock("mug", 100)
     order = shop.place(("mug", 1))
-    shop.cloud.settle()
+    shop.cloud.drain()
     (item,) = shop.call("GET", "/orders").body["items"]
     shown = shop.show(order)
     assert item == {name: shown[name] for name in ("id", "status", "total", "created_at")}
@@ -301,7 +300,7 @@ def test_a_malformed_page_is_refused(shop: Shop, query: dict[str, str], field: s
         assert (answer.status, answer.body["field"]) == (400, field)
 
 
-def test_anyone_sees_the_products(shop: Shop) -> None:
+def test_anyone_may_read_the_products(shop: Shop) -> None:
     shop.stock("mug", 1, price=1250)
     shop.stock("cup", 1, price=800)
     assert [item["sku"] for item in shop.call("GET", "/products", caller=None).body["items"]] == ["cup", "mug"]
@@ -317,13 +316,13 @@ def test_anyone_sees_the_products(shop: Shop) -> None:
     ("path", "body"),
     [("/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}), ("/stock/mug", {"on_hand": 1})],
 )
-def test_a_customer_sets_neither_products_nor_stock(shop: Shop, path: str, body: dict[str, Any]) -> None:
+def test_a_customer_may_set_neither_products_nor_stock(shop: Shop, path: str, body: dict[str, Any]) -> None:
     answer = shop.call("PUT", path, body)
     assert answer.status == 403
     assert shop.call("GET", path, operator=True).status == 404
 
 
-def test_a_customer_does_not_see_the_stock(shop: Shop) -> None:
+def test_a_customer_may_not_read_the_stock(shop: Shop) -> None:
     shop.stock("mug", 10)
     assert shop.call("GET", "/stock/mug").status == 403
 
@@ -342,23 +341,23 @@ def test_a_customer_does_not_see_the_stock(shop: Shop) -> None:
         ("/stock/-mug", {"on_hand": 1}, "sku"),
     ],
 )
-def test_what_is_no_product_or_stock_is_refused_by_its_field(
+def test_invalid_products_and_stock_are_refused_with_their_field(
     shop: Shop, path: str, body: dict[str, Any], field: str
 ) -> None:
     answer = shop.call("PUT", path, body, operator=True)
     assert (answer.status, answer.body["field"]) == (422, field)
 
 
-def test_stock_is_not_set_below_what_is_reserved(shop: Shop) -> None:
+def test_stock_cannot_be_set_below_the_reserved_units(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.place(("mug", 4))
-    shop.cloud.settle()
+    shop.cloud.drain()
     answer = shop.call("PUT", "/stock/mug", {"on_hand": 3}, operator=True)
     assert (answer.status, answer.body["field"]) == (422, "on_hand")
     assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 4, "available": 6}
     assert shop.call("PUT", "/stock/mug", {"on_hand": 4}, operator=True).body["available"] == 0
 
 
-def test_a_path_that_leads_nowhere_is_a_problem_too(shop: Shop) -> None:
+def test_an_unknown_path_is_answered_with_a_problem(shop: Shop) -> None:
     answer = shop.call("GET", "/nowhere")
     assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")

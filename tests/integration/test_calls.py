@@ -1,19 +1,24 @@
-"""What each step costs: the calls to AWS that a function makes, counted at the real clients."""
+"""The calls to AWS of each step, counted at the real clients."""
 
 from collections import Counter
 
 import pytest
 
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.goods import Units
+from contracts.values.money import Money
+from contracts.warehouse.order_dispatched import OrderDispatched
 from tests.integration.cloud import Cloud
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
-from tidings.contracts import Money, OrderCancelled, OrderDispatched, PaymentCaptured, StockReserved, Units
 
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
 RESERVED = StockReserved(lines=(Units("mug", 2),))
 
 
-def test_placing_an_order_is_one_write_and_nothing_else(shop: Shop) -> None:
+def test_placing_an_order_is_one_write_and_no_other_call(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.place(("mug", 1))
     with shop.cloud.calls.counted() as calls:
@@ -28,7 +33,7 @@ def test_the_first_order_for_a_product_reads_it_once(shop: Shop) -> None:
     assert calls.names() == {"BatchGetItem": 1, "PutItem": 1}
 
 
-def test_a_repeated_order_is_one_write_that_fails_and_reads_nothing(shop: Shop) -> None:
+def test_a_repeated_order_is_one_failed_write_and_no_read(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.place(("mug", 2), key="once")
     with shop.cloud.calls.counted() as calls:
@@ -36,7 +41,7 @@ def test_a_repeated_order_is_one_write_that_fails_and_reads_nothing(shop: Shop) 
     assert calls.names() == {"PutItem": 1}
 
 
-def test_a_reaction_of_orders_is_one_read_and_one_write(shop: Shop) -> None:
+def test_orders_handles_an_event_with_one_read_and_one_write(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 2))
     shop.cloud.handler("orders", "consumer")
@@ -71,7 +76,7 @@ def test_a_reservation_is_one_transaction_and_no_read(shop: Shop) -> None:
     assert calls.names() == {"TransactWriteItems": 1}
 
 
-def test_an_order_that_looks_like_no_fraud_is_noted_by_each_rule_and_its_own_item_neither_read_nor_written(
+def test_an_order_that_breaks_no_fraud_rule_is_one_update_a_window_and_one_read_and_has_no_item(
     cloud: Cloud,
 ) -> None:
     cloud.handler("fraud", "consumer")
@@ -80,7 +85,7 @@ def test_an_order_that_looks_like_no_fraud_is_noted_by_each_rule_and_its_own_ite
     assert calls.names() == {"UpdateItem": 2, "BatchGetItem": 1}
 
 
-def test_a_charge_is_one_read_and_two_writes_beside_the_gateways_own(cloud: Cloud) -> None:
+def test_a_charge_is_one_read_and_two_writes_besides_the_gateways_own(cloud: Cloud) -> None:
     cloud.handler("payment", "consumer")
     with cloud.calls.counted() as calls:
         cloud.hand("payment", placed(new_order(), ("mug", 2)))
@@ -91,7 +96,7 @@ def test_a_charge_is_one_read_and_two_writes_beside_the_gateways_own(cloud: Clou
 @pytest.mark.parametrize(
     "event", [CAPTURED, OrderCancelled(reason="customer"), OrderDispatched()], ids=lambda data: type(data).__name__
 )
-def test_an_email_is_one_read_two_writes_and_one_sending(
+def test_an_email_is_one_read_two_writes_and_one_send(
     cloud: Cloud, event: PaymentCaptured | OrderCancelled | OrderDispatched
 ) -> None:
     order = new_order()
@@ -101,14 +106,14 @@ def test_an_email_is_one_read_two_writes_and_one_sending(
     assert calls.names() == {"GetItem": 1, "PutItem": 2, "SendEmail": 1}
 
 
-def test_learning_an_address_is_one_write(cloud: Cloud) -> None:
+def test_storing_an_address_is_one_write(cloud: Cloud) -> None:
     cloud.handler("notification", "consumer")
     with cloud.calls.counted() as calls:
         cloud.hand("notification", placed(new_order(), ("mug", 2)))
     assert calls.names() == {"PutItem": 1}
 
 
-def test_history_makes_one_write_an_event_and_one_more_for_a_processs_first_of_an_hour(cloud: Cloud) -> None:
+def test_history_makes_one_write_an_event_and_one_for_each_hour_of_a_process(cloud: Cloud) -> None:
     cloud.handler("history", "consumer")
     for hours in (1, 0):
         with cloud.calls.counted() as calls:
@@ -129,7 +134,7 @@ def test_the_relay_makes_one_call_for_ten_events_of_different_orders(shop: Shop,
     assert calls.names() == {"PublishBatch": calls_due}
 
 
-def test_the_relay_is_not_called_for_a_write_that_announces_nothing(shop: Shop) -> None:
+def test_the_relay_is_not_invoked_for_a_write_that_announces_nothing(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 2))
     shop.cloud.relay("orders")

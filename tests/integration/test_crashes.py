@@ -1,6 +1,6 @@
-"""What a function's death leaves behind, at every call that it makes outside, and what brings it to its end.
+"""Crashes of functions at every call: a retry ends in the same final state as without the crash.
 
-The cases are derived from what the services say of themselves: a new service, event, route or relay is among them.
+The cases are derived from the services' declarations, so a new service, event, route or relay is among them.
 """
 
 import copy
@@ -16,37 +16,33 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from contracts.fraud.order_flagged import OrderFlagged
+from contracts.inventory.stock_rejected import StockRejected
+from contracts.inventory.stock_released import StockReleased
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.loyalty.points_awarded import PointsAwarded
+from contracts.loyalty.points_revoked import PointsRevoked
+from contracts.notification.email_failed import EmailFailed
+from contracts.notification.receipt_sent import ReceiptSent
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_refunded import PaymentRefunded
+from contracts.values.goods import MAX_LINES, OrderLine, Shortage, Units
+from contracts.values.money import Money
+from contracts.warehouse.order_dispatched import OrderDispatched
+from contracts.warehouse.return_requested import ReturnRequested
 from functions.notification.bounces import EmailBounced
 from functions.orders.api import order_id
-from infra.services import discover
+from infra.shop import shop_services
 from tests.integration.batches import confirmed, next_day
 from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot, one_call_at_a_time
-from tests.integration.crashing import dying, dying_after, ending, mails, standing_clock
-from tests.integration.facts import ADDRESS, at, bounce, fact, new_order, placed
+from tests.integration.crash_points import crash, crash_after, final_state, mails, stopped_clock
+from tests.integration.facts import ADDRESS, bounce, fact, later, new_order, placed
 from tests.integration.shop import Answer, Shop
-from tidings.contracts import (
-    EmailFailed,
-    Money,
-    OrderCancelled,
-    OrderConfirmed,
-    OrderDispatched,
-    OrderFlagged,
-    OrderLine,
-    OrderPlaced,
-    PaymentCaptured,
-    PaymentFailed,
-    PaymentRefunded,
-    PointsAwarded,
-    PointsRevoked,
-    ReceiptSent,
-    ReturnRequested,
-    Shortage,
-    StockRejected,
-    StockReleased,
-    StockReserved,
-    Units,
-)
-from tidings.events import Contract
+from tidings.core.contract import Contract
 
 CANCELLED = OrderCancelled(reason="customer")
 TOTAL = Money(2000, "EUR")
@@ -84,15 +80,15 @@ ORDER = order_id("customer-1", KEY)
 
 WORLDS = {
     "plain": placed(ORDER, ("mug", 2)),
-    # More than there are, more than the fraud rules let pass, by a card that is declined.
+    # More units than are on hand, a total above fraud's limit, and a card that is declined.
     "adverse": placed(ORDER, ("mug", 20), method="pm_card_declined", price=1_000_000),
 }
 
-SERVICES = {found.name: found.service for found in discover() if found.service.consumes}
+SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
 ANNOUNCED = {
-    contract: fact(ORDER, found.name, EXAMPLES[contract], n)
-    for found in discover()
-    for n, contract in enumerate(found.service.announces, 1)
+    contract: fact(ORDER, folder.name, EXAMPLES[contract], n)
+    for folder in shop_services()
+    for n, contract in enumerate(folder.service.announces, 1)
     if contract is not OrderPlaced
 }
 BODIES: dict[type[Contract], str] = {**ANNOUNCED, EmailBounced: bounce(ORDER, "receipt")}
@@ -102,10 +98,12 @@ def body(contract: type[Contract], world: str = "plain") -> str:
     return WORLDS[world] if contract is OrderPlaced else BODIES[contract]
 
 
-def reacted_to(service: str) -> list[type[Contract]]:
-    """The contracts of all that comes to a service's queue."""
+def handled_by(service: str) -> list[type[Contract]]:
+    """Return the contracts of all events that reach a service's queue."""
     own = SERVICES[service]
-    return [OrderPlaced, *ANNOUNCED] if own.subscribes_to_all else [*own.reactions, *own.outside]
+    if own.subscribes_to_all:
+        return [OrderPlaced, *ANNOUNCED]
+    return [*own.contracts, *(handler.contract for handler in own.external_handlers)]
 
 
 def on_sale(shop: Shop) -> Shop:
@@ -113,41 +111,49 @@ def on_sale(shop: Shop) -> Shop:
     return shop
 
 
-GROUND: defaultdict[str, Callable[[Shop], object]] = defaultdict(
+SETUP: defaultdict[str, Callable[[Shop], object]] = defaultdict(
     lambda: lambda _shop: None,
     {
         "orders": lambda shop: on_sale(shop).post(shop.order(("mug", 2)), KEY),
         "inventory": on_sale,
     },
 )
-"""What must be there before a service hears of the order's events."""
+"""Prepares the shop before a service receives the order's events."""
 
 
 def dispatched(shop: Shop) -> Answer:
-    """The goods of the order leave."""
+    """Dispatch the order."""
     shop.cloud.hand("warehouse", body(OrderConfirmed))
     return shop.call("POST", f"/shipments/{ORDER}/dispatch", {"tracking": "T1"}, operator=True)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Messages that come to a service in one batch. `before` were handled by then, on the service's ground.
+    """A batch of messages for one service.
 
-    For `claimed` the function had died by then, with its intent written and not yet acted on: this one comes again.
+    Attributes:
+        name: The case's name.
+        service: The service.
+        messages: The messages of the batch.
+        before: Messages that were handled before.
+        in_progress: A message at which the function crashed before, after it wrote its intent and before its effect.
+            It is delivered again at the end.
+        settings: Variables of the function's environment.
+        setup: Prepares the shop; the service's own `SETUP` by default.
     """
 
     name: str
     service: str
     messages: Sequence[str]
     before: Sequence[str] = ()
-    claimed: str = ""
+    in_progress: str = ""
     settings: Mapping[str, str] | None = None
-    ground: Callable[[Shop], object] | None = None
+    setup: Callable[[Shop], object] | None = None
 
 
 def cases() -> Iterator[Case]:
     for service in SERVICES:
-        contracts = reacted_to(service)
+        contracts = handled_by(service)
         yield Case(f"{service}-all", service, [body(contract) for contract in contracts])
         for contract in contracts:
             others = [other for other in contracts if other is not contract]
@@ -163,44 +169,46 @@ def cases() -> Iterator[Case]:
                         [body(contract, world)],
                         before=[body(other, world) for other in before],
                     )
-            for claimed in others if SERVICES[service].acts_outside else []:
+            for in_progress in others if SERVICES[service].has_side_effects else []:
                 yield Case(
-                    f"{name}-while-{claimed.__name__}",
+                    f"{name}-while-{in_progress.__name__}",
                     service,
                     [body(contract)],
-                    before=[body(other) for other in others if other is not claimed],
-                    claimed=body(claimed),
+                    before=[body(other) for other in others if other is not in_progress],
+                    in_progress=body(in_progress),
                 )
 
 
 def special_cases() -> Iterator[Case]:
-    """What no single order of one service's own events brings about."""
+    """Yield cases that one order's events alone do not produce."""
     first, second = str(uuid.uuid5(uuid.NAMESPACE_OID, "1")), str(uuid.uuid5(uuid.NAMESPACE_OID, "2"))
-    stumbling = placed(ORDER, ("mug", 2), method="pm_card_error_once")
-    yield Case("payment-OrderPlaced-stumbling", "payment", [stumbling])
-    yield Case("payment-OrderCancelled-after-stumbling", "payment", [body(OrderCancelled)], before=[stumbling])
+    failing_once = placed(ORDER, ("mug", 2), method="pm_card_error_once")
+    yield Case("payment-OrderPlaced-failing-once", "payment", [failing_once])
+    yield Case("payment-OrderCancelled-after-failing-once", "payment", [body(OrderCancelled)], before=[failing_once])
     rules = [{"type": "Window", "name": "velocity", "by": "customer", "span": 1000, "most": 1}]
     yield Case(
         "fraud-flags-another-order",
         "fraud",
         [placed(first, ("mug", 1))],
-        before=[at(placed(second, ("mug", 1)), 1)],
+        before=[later(placed(second, ("mug", 1)), 1)],
         settings={"RULES": json.dumps(rules)},
     )
-    lines = [(f"sku-{n}", 1) for n in range(50)]
-    yield Case("analytics-in-two-transactions", "analytics", [next_day(body(OrderCancelled)), placed(ORDER, *lines)])
+    lines = [(f"sku-{n}", 1) for n in range(MAX_LINES)]
+    yield Case(
+        "analytics-in-the-largest-transaction", "analytics", [next_day(body(OrderCancelled)), placed(ORDER, *lines)]
+    )
     orders = {first: lines[:5], second: lines[2:5], ORDER: lines[4:5]}
     yield Case("analytics-three-orders", "analytics", [placed(order, *some) for order, some in orders.items()])
     # Two baskets without a pair in common, too large for one transaction together.
     baskets = {first: lines[:8], second: lines[8:16]}
     bodies = [confirmed(order, *some) for order, some in baskets.items()]
     yield Case("recommendation-two-orders", "recommendation", bodies)
-    yield Case("warehouse-OrderCancelled-after-dispatch", "warehouse", [body(OrderCancelled)], ground=dispatched)
+    yield Case("warehouse-OrderCancelled-after-dispatch", "warehouse", [body(OrderCancelled)], setup=dispatched)
 
 
 @pytest.fixture(scope="module")
 def deployed(templates: dict[str, dict[str, Any]]) -> Iterator[tuple[Cloud, Snapshot]]:
-    with mock_aws(), one_call_at_a_time(), standing_clock():
+    with mock_aws(), one_call_at_a_time(), stopped_clock():
         cloud = Cloud(copy.deepcopy(templates))
         yield cloud, cloud.snapshot()
 
@@ -215,17 +223,17 @@ def cloud(deployed: tuple[Cloud, Snapshot]) -> Cloud:
 def prepare(shop: Shop, case: Case) -> None:
     cloud, service = shop.cloud, case.service
     cloud.set_environment(service, "consumer", **(case.settings or {}))
-    (case.ground or GROUND[service])(shop)
+    (case.setup or SETUP[service])(shop)
     if cloud.hand(service, *case.before):
-        assert cloud.hand(service, *case.before) == []  # the gateway had failed
+        assert cloud.hand(service, *case.before) == []  # the gateway failed the first time
     table = cloud.table(service)
 
     def has_written(name: str, made: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
         return name in ("PutItem", "TransactWriteItems") and table in json.dumps(made[-1][1])
 
-    if case.claimed:
-        with dying(cloud, after=has_written), suppress(CrashError):
-            cloud.hand(service, case.claimed)
+    if case.in_progress:
+        with crash(cloud, after=has_written), suppress(CrashError):
+            cloud.hand(service, case.in_progress)
 
 
 def send(cloud: Cloud, service: str, *bodies: str) -> None:
@@ -236,7 +244,7 @@ def send(cloud: Cloud, service: str, *bodies: str) -> None:
 
 
 def finish(cloud: Cloud, service: str) -> None:
-    """Delivers what is left in a queue, until nothing is."""
+    """Deliver the rest of a queue."""
     deliveries = 0
     while cloud.deliver(service):
         deliveries += 1
@@ -248,12 +256,14 @@ def names(made: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def moved(cloud: Cloud) -> list[tuple[int, int]]:
-    """How often each payment's money moved to the shop, and back."""
+    """Return how often each payment's money was captured and refunded."""
     return [(int(payment["captured"]["N"]), int(payment["refunded"]["N"])) for payment in cloud.payments()]
 
 
 @pytest.mark.parametrize("case", [*cases(), *special_cases()], ids=lambda case: case.name)
-def test_a_reaction_that_died_anywhere_ends_as_if_it_had_not(shop: Shop, case: Case) -> None:
+def test_a_handler_that_crashed_at_any_call_ends_in_the_same_state_when_its_message_is_delivered_again(
+    shop: Shop, case: Case
+) -> None:
     cloud, service = shop.cloud, case.service
     prepare(shop, case)
     start = cloud.snapshot()
@@ -261,29 +271,29 @@ def test_a_reaction_that_died_anywhere_ends_as_if_it_had_not(shop: Shop, case: C
     def run(number: int | None) -> list[str]:
         cloud.restore(start)
         send(cloud, service, *case.messages)
-        with dying_after(cloud, number) as calls:
+        with crash_after(cloud, number) as calls:
             cloud.deliver(service)
             made = names(calls.made)
         finish(cloud, service)
-        if case.claimed:
-            assert cloud.hand(service, case.claimed) == []
+        if case.in_progress:
+            assert cloud.hand(service, case.in_progress) == []
         return made
 
     whole = run(None)
-    expected, sent = ending(cloud, service), mails(cloud)
+    expected, sent = final_state(cloud, service), mails(cloud)
     assert moved(cloud) in ([], [(0, 0)], [(1, 0)], [(1, 1)])
     for number in range(len(whole) + 1):
         made = run(number)
         assert made == whole[:number]
-        assert ending(cloud, service) == expected, f"died after {made}"
-        # SES knows no idempotency key: who died between sending and recording sends once more.
+        assert final_state(cloud, service) == expected, f"crashed after {made}"
+        # SES knows no idempotency key: a crash between sending and recording sends the e-mail twice.
         again = (mails(cloud) - sent).total()
-        assert (mails(cloud).keys(), again) == (sent.keys(), int(made[-1:] == ["SendEmail"])), f"died after {made}"
+        assert (mails(cloud).keys(), again) == (sent.keys(), int(made[-1:] == ["SendEmail"])), f"crashed after {made}"
 
 
 @dataclass(frozen=True)
 class Command:
-    """A request that changes something, on a shop that is prepared for it."""
+    """A request that changes something, and the preparation of the shop for it."""
 
     prepare: Callable[[Shop], object]
     send: Callable[[Shop], Answer]
@@ -295,7 +305,7 @@ COMMANDS = {
         send=lambda shop: shop.post(shop.order(("mug", 2)), KEY),
     ),
     "POST /orders/{id}/cancellation": Command(
-        prepare=GROUND["orders"],
+        prepare=SETUP["orders"],
         send=lambda shop: shop.cancel(ORDER),
     ),
     "PUT /products/{sku}": Command(
@@ -317,45 +327,45 @@ COMMANDS = {
 
 @pytest.mark.parametrize(
     ("service", "command"),
-    [(found.name, route.key) for found in discover() for route in found.routes if route.method != "GET"],
+    [(folder.name, route.key) for folder in shop_services() for route in folder.routes if route.method != "GET"],
 )
-def test_a_command_that_died_anywhere_is_done_once_and_answered_alike_when_it_is_sent_again(
+def test_a_command_that_crashed_at_any_call_is_executed_once_and_gets_the_same_answer_when_it_is_sent_again(
     shop: Shop, service: str, command: str
 ) -> None:
     cloud, request = shop.cloud, COMMANDS[command]
     request.prepare(shop)
     start = cloud.snapshot()
-    with dying_after(cloud, None) as calls:
+    with crash_after(cloud, None) as calls:
         answer = request.send(shop)
         whole = names(calls.made)
     assert answer.status < 300
-    expected = ending(cloud, service)
+    expected = final_state(cloud, service)
     for number in range(len(whole) + 1):
         cloud.restore(start)
-        with dying_after(cloud, number) as calls, pytest.raises(CrashError):
+        with crash_after(cloud, number) as calls, pytest.raises(CrashError):
             request.send(shop)
         assert names(calls.made) == whole[:number]
         again = request.send(shop)
         assert (again.status, again.body) == (answer.status, answer.body)
-        assert ending(cloud, service) == expected
+        assert final_state(cloud, service) == expected
 
 
 OTHER = str(uuid.uuid5(uuid.NAMESPACE_OID, "other"))
 
 
 @pytest.mark.parametrize("service", [name for name, service in SERVICES.items() if service.announces])
-def test_a_relay_that_died_anywhere_brings_every_event_to_every_subscriber_in_its_orders_order(
+def test_a_relay_that_crashed_at_any_call_delivers_each_orders_events_to_every_subscriber_in_their_order(
     shop: Shop, service: str
 ) -> None:
     cloud = shop.cloud
-    (dispatched if service == "warehouse" else GROUND[service])(shop)
+    (dispatched if service == "warehouse" else SETUP[service])(shop)
     for world, order in (("plain", ORDER), ("adverse", OTHER)):
-        cloud.hand(service, *(body(contract, world).replace(ORDER, order) for contract in reacted_to(service)))
+        cloud.hand(service, *(body(contract, world).replace(ORDER, order) for contract in handled_by(service)))
     start = cloud.snapshot()
 
     def run(number: int | None) -> tuple[list[str], dict[str, dict[str, list[str]]]]:
         cloud.restore(start)
-        with dying_after(cloud, number) as calls, suppress(CrashError):
+        with crash_after(cloud, number) as calls, suppress(CrashError):
             cloud.relay(service)
         made = names(calls.made)
         cloud.relay(service)
@@ -370,9 +380,9 @@ def test_a_relay_that_died_anywhere_brings_every_event_to_every_subscriber_in_it
 
 
 def arrived(cloud: Cloud, service: str) -> dict[str, list[str]]:
-    """The ids of what came to a service's queue, by order, in the order in which each came first.
+    """Return the ids of the events in a service's queue, by order, in the sequence of their first arrival.
 
-    Of a batch published twice moto brings a second copy to standard queues, where SNS would not within five minutes.
+    moto delivers a batch that is published twice to standard queues twice; SNS would not within five minutes.
     """
     found: dict[str, list[str]] = {}
     while records := cloud.receive(cloud.queue(service)):
@@ -386,68 +396,68 @@ QUEUE_CALLS = {"SendMessage", "ChangeMessageVisibilityBatch"}
 
 
 @contextmanager
-def broken(cloud: Cloud, call: str = "", moment: str = "") -> Iterator[Calls]:
-    """Every call but those to the queue fails; the process dies before or after this one to the queue."""
+def broken(cloud: Cloud, call: str = "", when: str = "") -> Iterator[Calls]:
+    """Make every call fail except those to the queue, and crash before or after one of these."""
 
     def begin(name: str, _made: object) -> bool:
         if name not in QUEUE_CALLS:
             raise ClientError({"Error": {"Code": "InternalServerError", "Message": "broken"}}, name)
-        return moment == "before" and name == call
+        return when == "before" and name == call
 
-    with dying(cloud, before=begin, after=lambda name, _: moment == "after" and name == call) as calls:
+    with crash(cloud, before=begin, after=lambda name, _: when == "after" and name == call) as calls:
         yield calls
 
 
 each_service = pytest.mark.parametrize("service", SERVICES)
-each_moment = pytest.mark.parametrize("moment", ["before", "after"])
+before_and_after = pytest.mark.parametrize("when", ["before", "after"])
 
 
 @each_service
-@each_moment
-def test_a_message_that_failed_is_handled_though_the_function_died_at_its_postponement(
-    shop: Shop, service: str, moment: str
+@before_and_after
+def test_a_failed_message_is_handled_although_the_function_crashed_while_it_set_its_retry_delay(
+    shop: Shop, service: str, when: str
 ) -> None:
     cloud = shop.cloud
-    GROUND[service](shop)
-    text = body(reacted_to(service)[0])
+    SETUP[service](shop)
+    text = body(handled_by(service)[0])
     start = cloud.snapshot()
     assert cloud.hand(service, text) == []
-    expected = ending(cloud, service)
+    expected = final_state(cloud, service)
     cloud.restore(start)
     send(cloud, service, text)
-    with broken(cloud, "ChangeMessageVisibilityBatch", moment) as calls:
+    with broken(cloud, "ChangeMessageVisibilityBatch", when) as calls:
         cloud.deliver(service)
-        assert names(calls.made) == {"before": [], "after": ["ChangeMessageVisibilityBatch"]}[moment]
+        assert names(calls.made) == {"before": [], "after": ["ChangeMessageVisibilityBatch"]}[when]
     finish(cloud, service)
-    assert ending(cloud, service) == expected
+    assert final_state(cloud, service) == expected
 
 
 @each_service
-@each_moment
+@before_and_after
 @pytest.mark.parametrize("kind", ["poison", "given-up"])
-def test_a_message_given_up_is_among_the_dead_letters_though_the_function_died_at_its_burial(
-    shop: Shop, service: str, moment: str, kind: str
+def test_a_message_that_is_given_up_is_dead_lettered_although_the_function_crashed_while_it_did_that(
+    shop: Shop, service: str, when: str, kind: str
 ) -> None:
     cloud = shop.cloud
-    GROUND[service](shop)
-    before = ending(cloud, service)
-    text = "{" if kind == "poison" else body(reacted_to(service)[0])
+    SETUP[service](shop)
+    before = final_state(cloud, service)
+    text = "{" if kind == "poison" else body(handled_by(service)[0])
     send(cloud, service, text)
     if kind == "given-up":
         for _ in range(int(cloud.environment(service, "consumer")["MAX_RECEIVES"]) - 1):
             with broken(cloud):
                 assert cloud.deliver(service) == 1
-    with broken(cloud, "SendMessage", moment) as calls:
+    with broken(cloud, "SendMessage", when) as calls:
         cloud.deliver(service)
-        assert names(calls.made) == {"before": [], "after": ["SendMessage"]}[moment]
+        assert names(calls.made) == {"before": [], "after": ["SendMessage"]}[when]
     finish(cloud, service)
-    after = ending(cloud, service)
+    after = final_state(cloud, service)
     assert (after.items, after.numbers) == (before.items, before.numbers)
     assert set(after.letters) == {text}
-    assert len(after.letters) <= (2 if moment == "after" else 1)
+    assert len(after.letters) <= (2 if when == "after" else 1)
 
 
-def test_an_order_cancelled_while_charging_is_refunded_though_the_charge_died_five_times_after_the_money_moved(
+def test_an_order_cancelled_while_charging_is_refunded_although_the_charge_crashed_five_times_after_the_capture(
     shop: Shop,
 ) -> None:
     shop.stock("mug", 10)
@@ -456,11 +466,11 @@ def test_an_order_cancelled_while_charging_is_refunded_though_the_charge_died_fi
     shop.cloud.handler("payment", "consumer")
     gateway = shop.cloud.environment("payment", "consumer")["GATEWAY_TABLE"]
 
-    def dies_when_recording(name: str, request: Mapping[str, Any]) -> bool:
+    def crashes_when_recording(name: str, request: Mapping[str, Any]) -> bool:
         state = json.loads(request["Item"]["state"]["S"]) if name == "PutItem" and "state" in request["Item"] else {}
         return request.get("TableName") != gateway and state.get("status") == "captured"
 
-    shop.cloud.calls.before = dies_when_recording
+    shop.cloud.calls.before = crashes_when_recording
     attempts = 0
     while shop.cloud.deliver("payment"):
         attempts += 1
@@ -471,20 +481,20 @@ def test_an_order_cancelled_while_charging_is_refunded_though_the_charge_died_fi
     assert shop.cloud.item("payment", order)["state"]["status"] == "charging"
 
     assert shop.cancel(order).status == 202
-    shop.cloud.settle()
+    shop.cloud.drain()
     assert moved(shop.cloud) == [(1, 1)]
 
     assert shop.cloud.redrive("payment") == 1
-    shop.cloud.settle()
+    shop.cloud.drain()
     assert moved(shop.cloud) == [(1, 1)]
     assert shop.show(order)["status"] == "CANCELLED"
     assert "PaymentRefunded" in [event["type"] for event in shop.timeline(order)]
     assert shop.level("mug")["reserved"] == 0
 
 
-def test_an_order_cancelled_before_its_charge_confirmed_is_voided(cloud: Cloud) -> None:
+def test_an_order_cancelled_before_its_payment_is_confirmed_is_voided(cloud: Cloud) -> None:
     order = new_order()
-    with dying(cloud, before=lambda name, _: name == "UpdateItem"), pytest.raises(CrashError):
+    with crash(cloud, before=lambda name, _: name == "UpdateItem"), pytest.raises(CrashError):
         cloud.hand("payment", placed(order, ("mug", 2)))
     assert cloud.item("payment", order)["state"]["status"] == "charging"
     cloud.hand("payment", fact(order, "orders", CANCELLED, 2))

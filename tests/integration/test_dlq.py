@@ -1,52 +1,46 @@
-"""The commands `tidings dlq`, over the template's own queues: nothing is lost, and nothing hidden for longer."""
+"""The commands `tidings dlq` on the template's queues: nothing is lost, and no message stays hidden."""
 
 import json
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
-from ops.quiet import LOCALLY, Quiet
+from tests.integration.cli_driver import CANCELLED, CliDriver, history_of, never
 from tests.integration.cloud import REGION, Cloud, CrashError
-from tests.integration.desk import CANCELLED, Desk, history_of, never
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
+from tidings.aws.recovery import SqsQueueGauge
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def desk(cloud: Cloud, tmp_path: Path) -> Desk:
-    return Desk(cloud, tmp_path)
-
-
-@pytest.fixture
-def run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command, on the test's own cloud."""
-    monkeypatch.setattr("ops.cli.stage_named", lambda _name, _cloud: desk.stage)
-    monkeypatch.setattr("ops.cli.outputs_of", lambda _stage: desk.outputs)
+def run(driver: CliDriver, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command on the test's cloud."""
+    monkeypatch.setattr("ops.context.stage_named", lambda _name, _cloud: driver.stage)
+    monkeypatch.setattr("ops.context.outputs_of", lambda _stage: driver.outputs)
 
     def run(*arguments: str, **options: Any) -> Result:
-        return CliRunner().invoke(app, ["--local", str(desk.directory), *arguments], **options)
+        return CliRunner().invoke(app, ["--local", str(driver.directory), *arguments], **options)
 
     return run
 
 
-def bury(cloud: Cloud, service: str, *bodies: str, reason: str = "gave-up", group: str | None = None) -> None:
-    """Lays messages in a dead-letter queue, as the runtime does."""
+def dead_letter(cloud: Cloud, service: str, *bodies: str, reason: str = "gave-up", group: str | None = None) -> None:
+    """Send messages to a dead-letter queue, as the consumer does."""
     for body in bodies:
         fifo: Any = {"MessageGroupId": group or json.loads(body)["subject"], "MessageDeduplicationId": uuid.uuid4().hex}
-        told = {"reason": reason, "detail": f"Error: because of {reason}", "type": "-"}
+        texts = {"reason": reason, "detail": f"Error: because of {reason}", "type": "-"}
         numbers = {"attempts": "5", "first_seen": "1767225600000"}
         cloud.sqs.send_message(
             QueueUrl=cloud.dlq(service),
             MessageBody=body,
             MessageAttributes={
-                **{name: {"DataType": "String", "StringValue": text} for name, text in told.items()},
+                **{name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
                 **{name: {"DataType": "Number", "StringValue": text} for name, text in numbers.items()},
             },
             **(fifo if cloud.dlq(service).endswith(".fifo") else {}),
@@ -54,7 +48,7 @@ def bury(cloud: Cloud, service: str, *bodies: str, reason: str = "gave-up", grou
 
 
 def undelivered(cloud: Cloud, service: str, *bodies: str) -> None:
-    """Lays events in a subscription's own queue, as the topic does."""
+    """Send events to a subscription's dead-letter queue, as the topic does."""
     for body in bodies:
         cloud.sqs.send_message(
             QueueUrl=str(cloud.queue_named(service, "Undelivered")),
@@ -69,23 +63,23 @@ def undelivered(cloud: Cloud, service: str, *bodies: str) -> None:
 
 
 def give_up(cloud: Cloud, service: str) -> None:
-    """Tells of records that a relay has given up, as Lambda does."""
+    """Report stream records that a relay gave up, as Lambda does."""
     batch = {
         "startSequenceNumber": "100",
         "endSequenceNumber": "250",
         "approximateArrivalOfFirstRecord": "2026-01-31T08:30:00Z",
         "batchSize": 3,
     }
-    news = {"requestContext": {"condition": "MaxRecordAgeExceeded"}, "DDBStreamBatchInfo": batch}
-    cloud.sqs.send_message(QueueUrl=str(cloud.queue_named(service, "RelayDlq")), MessageBody=json.dumps(news))
+    report = {"requestContext": {"condition": "MaxRecordAgeExceeded"}, "DDBStreamBatchInfo": batch}
+    cloud.sqs.send_message(QueueUrl=str(cloud.queue_named(service, "RelayDlq")), MessageBody=json.dumps(report))
 
 
-def lying(cloud: Cloud, service: str) -> int:
-    """How many letters anybody could take out of a dead-letter queue."""
-    return Quiet(cloud.sqs, LOCALLY).held(cloud.dlq(service)).waiting
+def waiting(cloud: Cloud, service: str) -> int:
+    """Return the number of messages that can be received from a dead-letter queue."""
+    return SqsQueueGauge(cloud.sqs, cloud.dlq(service)).depth().waiting
 
 
-def test_nothing_failed_is_said_of_every_consumer(cloud: Cloud, run: Run) -> None:
+def test_every_consumer_is_listed_though_no_message_failed(cloud: Cloud, run: Run) -> None:
     answer = json.loads(run("dlq", "list", "--json").stdout)
     assert {each["service"] for each in answer if each["queue"] == "dlq"} == set(cloud.services)
     assert {each["service"] for each in answer if each["queue"] == "undelivered"} == set(cloud.services)
@@ -96,9 +90,9 @@ def test_nothing_failed_is_said_of_every_consumer(cloud: Cloud, run: Run) -> Non
     assert "redrive" not in table
 
 
-def test_the_list_tells_of_each_kind_of_failure_how_many_since_when_why_and_what_to_do(cloud: Cloud, run: Run) -> None:
-    bury(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
-    bury(cloud, "payment", "{", reason="undecodable", group="poison")
+def test_the_list_shows_for_each_kind_of_failure_the_number_age_reasons_and_remedy(cloud: Cloud, run: Run) -> None:
+    dead_letter(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
+    dead_letter(cloud, "payment", "{", reason="undecodable", group="poison")
     undelivered(cloud, "fraud", placed(new_order(), ("mug", 1)))
     give_up(cloud, "orders")
     answer = {
@@ -122,10 +116,10 @@ def test_the_list_tells_of_each_kind_of_failure_how_many_since_when_why_and_what
     )
 
 
-def test_each_message_is_shown_with_its_order_event_reason_attempts_and_first_time(cloud: Cloud, run: Run) -> None:
+def test_a_message_is_shown_with_its_order_event_reason_attempts_and_first_time(cloud: Cloud, run: Run) -> None:
     order = new_order()
-    bury(cloud, "payment", placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 2))
-    bury(cloud, "payment", "{", reason="undecodable", group="poison")
+    dead_letter(cloud, "payment", placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 2))
+    dead_letter(cloud, "payment", "{", reason="undecodable", group="poison")
     first, second, third = json.loads(run("dlq", "show", "payment", "--json").stdout)
     assert first | {"message": ""} == {
         "message": "",
@@ -143,42 +137,42 @@ def test_each_message_is_shown_with_its_order_event_reason_attempts_and_first_ti
     text = run("dlq", "show", "payment").stdout
     assert f"orders/{order}/1\n    OrderPlaced of order {order}: gave-up, tried 5 times\n" in text
     assert "payment: 3 shown, 3 left\n" in text
-    assert lying(cloud, "payment") == 3
+    assert waiting(cloud, "payment") == 3
 
 
-def test_what_is_shown_can_be_chosen(cloud: Cloud, run: Run) -> None:
+def test_the_shown_messages_can_be_selected(cloud: Cloud, run: Run) -> None:
     orders = [new_order() for _ in range(15)]
-    bury(cloud, "inventory", *(placed(order, ("mug", 1)) for order in orders))
-    bury(cloud, "inventory", placed(orders[0], ("mug", 2)), reason="breaks-contract")
+    dead_letter(cloud, "inventory", *(placed(order, ("mug", 1)) for order in orders))
+    dead_letter(cloud, "inventory", placed(orders[0], ("mug", 2)), reason="breaks-contract")
     shown = json.loads(run("dlq", "show", "inventory", "--order", orders[0], "--json").stdout)
     assert [each["reason"] for each in shown] == ["gave-up", "breaks-contract"]
     shown = json.loads(run("dlq", "show", "inventory", "--reason", "breaks-contract", "--json").stdout)
     assert [each["order"] for each in shown] == [orders[0]]
     assert len(json.loads(run("dlq", "show", "inventory", "--limit", "12", "--json").stdout)) == 12
-    assert lying(cloud, "inventory") == 16
+    assert waiting(cloud, "inventory") == 16
 
 
-def test_what_the_relay_gave_up_and_what_was_not_delivered_can_be_shown(cloud: Cloud, run: Run) -> None:
+def test_undelivered_messages_and_a_relays_batches_can_be_shown(cloud: Cloud, run: Run) -> None:
     give_up(cloud, "orders")
     undelivered(cloud, "fraud", placed("some-order", ("mug", 1)))
-    (told,) = json.loads(run("dlq", "show", "orders", "--relay", "--json").stdout)
-    assert (told["reason"], told["since"]) == ("MaxRecordAgeExceeded", "2026-01-31T08:29:00.000Z")
-    assert told["detail"] == "3 records, 100 to 250"
+    (batch,) = json.loads(run("dlq", "show", "orders", "--relay", "--json").stdout)
+    assert (batch["reason"], batch["since"]) == ("MaxRecordAgeExceeded", "2026-01-31T08:29:00.000Z")
+    assert batch["detail"] == "3 records, 100 to 250"
     assert "since 2026-01-31T08:29:00.000Z" in run("dlq", "show", "orders", "--relay").stdout
     (event,) = json.loads(run("dlq", "show", "fraud", "--undelivered", "--json").stdout)
     assert (event["order"], event["type"], event["reason"]) == ("some-order", "OrderPlaced", "undelivered")
     assert event["detail"] == "AWS.SimpleQueueService.NonExistentQueue"
 
 
-def test_what_is_sent_back_is_what_the_topic_had_delivered_under_an_id_of_its_own(
-    cloud: Cloud, desk: Desk, run: Run
+def test_a_redriven_message_is_as_the_topic_delivered_it_with_a_new_deduplication_id(
+    cloud: Cloud, driver: CliDriver, run: Run
 ) -> None:
     order = new_order()
     body = placed(order, ("mug", 1))
-    bury(cloud, "payment", body)
+    dead_letter(cloud, "payment", body)
     answer = run("dlq", "redrive", "payment")
     assert answer.stdout == "payment: 1 message sent back (gave-up 1), 0 left\n"
-    (record,) = desk.taken("payment")
+    (record,) = driver.take_all("payment")
     assert record["body"] == body
     assert {name: value["StringValue"] for name, value in record["messageAttributes"].items()} == {
         "type": "OrderPlaced"
@@ -188,12 +182,10 @@ def test_what_is_sent_back_is_what_the_topic_had_delivered_under_an_id_of_its_ow
     assert (identity, len(run_id), attempt) == (f"orders/{order}/1", 12, "1")
 
 
-def test_a_redriven_order_is_handled_and_what_fails_again_lies_there_again_with_its_reason(
-    cloud: Cloud, run: Run
-) -> None:
+def test_a_redriven_message_is_handled_and_one_that_fails_again_is_dead_lettered_again(cloud: Cloud, run: Run) -> None:
     good = new_order()
-    bury(cloud, "payment", placed(good, ("mug", 1)))
-    bury(cloud, "payment", "{", reason="undecodable", group="poison")
+    dead_letter(cloud, "payment", placed(good, ("mug", 1)))
+    dead_letter(cloud, "payment", "{", reason="undecodable", group="poison")
     assert "2 messages sent back (gave-up 1, undecodable 1)" in run("dlq", "redrive", "payment").stdout
     while cloud.deliver("payment"):
         pass
@@ -203,86 +195,88 @@ def test_a_redriven_order_is_handled_and_what_fails_again_lies_there_again_with_
 
 
 @pytest.mark.parametrize("service", ["payment", "inventory"])
-def test_a_redrive_can_be_narrowed_to_an_order_or_a_reason(cloud: Cloud, desk: Desk, run: Run, service: str) -> None:
+def test_a_redrive_can_be_limited_to_an_order_or_a_reason(
+    cloud: Cloud, driver: CliDriver, run: Run, service: str
+) -> None:
     orders = [new_order() for _ in range(12)]
-    bury(cloud, service, *(placed(order, ("mug", 1)) for order in orders))
-    bury(cloud, service, *(fact(order, "orders", CANCELLED, 2) for order in orders), reason="breaks-contract")
+    dead_letter(cloud, service, *(placed(order, ("mug", 1)) for order in orders))
+    dead_letter(cloud, service, *(fact(order, "orders", CANCELLED, 2) for order in orders), reason="breaks-contract")
     answer = run("dlq", "redrive", service, "--order", orders[3])
     assert answer.stdout == f"{service}: 2 messages sent back (breaks-contract 1, gave-up 1), 22 left\n"
-    assert desk.ids(service) == [f"orders/{orders[3]}/1", f"orders/{orders[3]}/2"]
+    assert driver.ids(service) == [f"orders/{orders[3]}/1", f"orders/{orders[3]}/2"]
     answer = run("dlq", "redrive", service, "--reason", "breaks-contract")
     assert answer.stdout == f"{service}: 11 messages sent back (breaks-contract 11), 11 left\n"
-    assert sorted(desk.ids(service)) == sorted(f"orders/{order}/2" for order in orders if order != orders[3])
-    assert lying(cloud, service) == 11
+    assert sorted(driver.ids(service)) == sorted(f"orders/{order}/2" for order in orders if order != orders[3])
+    assert waiting(cloud, service) == 11
 
 
-def test_a_redrive_that_finds_nothing_says_so(run: Run) -> None:
+def test_the_redrive_of_an_empty_queue_reports_zero_messages(run: Run) -> None:
     assert run("dlq", "redrive", "payment").stdout == "payment: 0 messages sent back, 0 left\n"
 
 
-def test_a_dry_run_counts_and_changes_nothing(cloud: Cloud, desk: Desk, run: Run) -> None:
-    bury(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
+def test_a_dry_run_counts_and_changes_nothing(cloud: Cloud, driver: CliDriver, run: Run) -> None:
+    dead_letter(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
     answer = run("dlq", "redrive", "payment", "--dry-run")
     assert answer.stdout == "payment: 3 messages would be sent back (gave-up 3), 3 left\n"
-    assert desk.taken("payment") == []
-    assert lying(cloud, "payment") == 3
+    assert driver.take_all("payment") == []
+    assert waiting(cloud, "payment") == 3
 
 
 @pytest.mark.parametrize("service", ["payment", "inventory"])
-def test_what_the_topic_could_not_deliver_is_sent_to_the_consumer(
-    cloud: Cloud, desk: Desk, run: Run, service: str
+def test_undelivered_messages_are_sent_to_their_consumer(
+    cloud: Cloud, driver: CliDriver, run: Run, service: str
 ) -> None:
     order = new_order()
     bodies = [placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 2)]
     undelivered(cloud, service, *bodies)
     answer = run("dlq", "redrive", service, "--undelivered")
     assert answer.stdout == f"{service}: 2 messages sent back (undelivered 2), 0 left\n"
-    records = desk.taken(service)
+    records = driver.take_all(service)
     assert [record["body"] for record in records] == bodies
     assert all(set(record["messageAttributes"]) == {"type"} for record in records)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("service", ["payment", "inventory"])
-def test_a_redrive_that_breaks_off_at_any_call_loses_nothing(
-    cloud: Cloud, desk: Desk, run: Run, service: str, when: str
+def test_a_redrive_that_crashes_at_any_call_loses_nothing(
+    cloud: Cloud, driver: CliDriver, run: Run, service: str, when: str
 ) -> None:
     bodies = [body for _ in range(6) for body in history_of(new_order()) if json.loads(body)["source"] == "orders"]
     wanted = {json.loads(body)["id"] for body in bodies}
     for n in range(1, 100):
-        bury(cloud, service, *bodies)
-        dies_at(cloud, n, when)
+        dead_letter(cloud, service, *bodies)
+        crash_at(cloud, n, when)
         try:
             run("dlq", "redrive", service)
-            broken = False
+            crashed = False
         except CrashError:
-            broken = True
+            crashed = True
         setattr(cloud.calls, when, never)
-        hidden_ones_come_back(cloud.dlq(service))
+        end_visibility_timeouts(cloud.dlq(service))
         assert run("dlq", "redrive", service).exit_code == 0
-        arrived = desk.ids(service)
+        arrived = driver.ids(service)
         assert set(arrived) == wanted
         assert len(arrived) <= 2 * len(wanted)
-        assert lying(cloud, service) == 0
-        if not broken:
+        assert waiting(cloud, service) == 0
+        if not crashed:
             break
     assert n > 4
 
 
-def dies_at(cloud: Cloud, n: int, when: str) -> None:
-    """The process ends before or after its n-th call, and makes no further ones."""
+def crash_at(cloud: Cloud, n: int, when: str) -> None:
+    """Let the process crash before or after its n-th call, and make no more calls."""
     made = 0
 
-    def ends(_name: str, _request: Any) -> bool:
+    def crashes(_name: str, _request: Any) -> bool:
         nonlocal made
         made += 1
         return made >= n
 
-    setattr(cloud.calls, when, ends)
+    setattr(cloud.calls, when, crashes)
 
 
-def hidden_ones_come_back(queue: str) -> None:
-    """The time is over for which what was received is hidden."""
+def end_visibility_timeouts(queue: str) -> None:
+    """Make all received messages visible again."""
     from moto.backends import get_backend
 
     sqs: Any = get_backend("sqs")["123456789012"][REGION]
@@ -290,94 +284,94 @@ def hidden_ones_come_back(queue: str) -> None:
         message.change_visibility(0)
 
 
-def test_what_fails_while_it_is_redriven_is_sent_once_and_told_of(cloud: Cloud, run: Run) -> None:
+def test_a_message_that_is_in_the_queue_twice_is_sent_once_and_reported(cloud: Cloud, run: Run) -> None:
     body = placed(new_order(), ("mug", 1))
-    bury(cloud, "inventory", body, body)
+    dead_letter(cloud, "inventory", body, body)
     answer = run("dlq", "redrive", "inventory")
     assert answer.stdout == "inventory: 1 message sent back (gave-up 1), 1 left\n"
-    assert "1 message failed again at once, or lay there twice (gave-up 1)" in answer.stderr
+    assert "1 message failed again at once, or were in the queue twice (gave-up 1)" in answer.stderr
 
 
-def test_dropping_asks_and_a_no_drops_nothing(cloud: Cloud, desk: Desk, run: Run) -> None:
-    bury(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
+def test_a_drop_that_is_not_confirmed_drops_nothing(cloud: Cloud, driver: CliDriver, run: Run) -> None:
+    dead_letter(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
     answer = run("dlq", "drop", "payment", input="n\n")
-    assert "payment: 3 messages will be dropped (gave-up 3). Go on?" in answer.stderr
+    assert "payment: 3 messages will be dropped (gave-up 3). Continue?" in answer.stderr
     assert "Nothing was dropped." in answer.stderr
-    assert lying(cloud, "payment") == 3
-    assert not list(desk.directory.rglob("*.jsonl"))
+    assert waiting(cloud, "payment") == 3
+    assert not list(driver.directory.rglob("*.jsonl"))
 
 
 @pytest.mark.parametrize(("options", "answer"), [(("--yes",), None), ((), "y\n")])
-def test_what_is_dropped_stands_in_a_file(
-    cloud: Cloud, desk: Desk, run: Run, options: tuple[str, ...], answer: str | None
+def test_dropped_messages_are_recorded_in_a_file(
+    cloud: Cloud, driver: CliDriver, run: Run, options: tuple[str, ...], answer: str | None
 ) -> None:
     order = new_order()
     body = placed(order, ("mug", 1))
-    bury(cloud, "payment", body, placed(new_order(), ("mug", 1)))
-    said = run("dlq", "drop", "payment", "--order", order, *options, input=answer)
-    path = desk.directory / "dropped" / "local-payment-dlq.jsonl"
-    assert f"payment: 1 message dropped (gave-up 1), 1 left; what they were stands in {path}" in said.stdout
+    dead_letter(cloud, "payment", body, placed(new_order(), ("mug", 1)))
+    result = run("dlq", "drop", "payment", "--order", order, *options, input=answer)
+    path = driver.directory / "dropped" / "local-payment-dlq.jsonl"
+    assert f"payment: 1 message dropped (gave-up 1), 1 left; recorded in {path}" in result.stdout
     (line,) = path.read_text().splitlines()
-    kept = json.loads(line)
-    assert (kept["body"], kept["group"], kept["attributes"]["reason"]) == (body, order, "gave-up")
-    assert kept["dropped_at"] > "2026"
+    recorded = json.loads(line)
+    assert (recorded["body"], recorded["group"], recorded["attributes"]["reason"]) == (body, order, "gave-up")
+    assert recorded["dropped_at"] > "2026"
     assert path.stat().st_mode & 0o077 == 0
-    assert lying(cloud, "payment") == 1
+    assert waiting(cloud, "payment") == 1
     run("dlq", "drop", "payment", "--yes")
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_only_what_was_shown_is_dropped(cloud: Cloud, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    bury(cloud, "inventory", placed(new_order(), ("mug", 1)))
+def test_only_the_confirmed_messages_are_dropped(cloud: Cloud, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead_letter(cloud, "inventory", placed(new_order(), ("mug", 1)))
 
     def confirms(_text: str, **_: Any) -> bool:
-        bury(cloud, "inventory", placed(new_order(), ("mug", 1)))
+        dead_letter(cloud, "inventory", placed(new_order(), ("mug", 1)))
         return True
 
-    monkeypatch.setattr("ops.cli.typer.confirm", confirms)
+    monkeypatch.setattr("ops.dlq.commands.typer.confirm", confirms)
     assert "1 message dropped (gave-up 1), 1 left" in run("dlq", "drop", "inventory").stdout
 
 
-def test_what_cannot_be_recorded_is_not_dropped(cloud: Cloud, desk: Desk, run: Run) -> None:
-    bury(cloud, "payment", placed(new_order(), ("mug", 1)))
-    (desk.directory / "dropped").write_text("in the way")
+def test_a_message_that_cannot_be_recorded_is_not_dropped(cloud: Cloud, driver: CliDriver, run: Run) -> None:
+    dead_letter(cloud, "payment", placed(new_order(), ("mug", 1)))
+    (driver.directory / "dropped").write_text("in the way")
     answer = run("dlq", "drop", "payment", "--yes")
     assert answer.exit_code == 1
     assert "cannot be written" in answer.stderr
-    assert lying(cloud, "payment") == 1
+    assert waiting(cloud, "payment") == 1
 
 
-def test_dropping_nothing_asks_nothing(run: Run) -> None:
+def test_dropping_nothing_needs_no_confirmation(run: Run) -> None:
     assert run("dlq", "drop", "payment").stdout == "payment: 0 messages dropped, 0 left\n"
 
 
-def test_what_a_relay_gave_up_is_dropped_once_relayed(shop: Shop, run: Run) -> None:
+def test_a_relays_batches_are_dropped_once_their_events_are_published(shop: Shop, run: Run) -> None:
     give_up(shop.cloud, "orders")
     shop.stock("mug", 10)
     shop.place(("mug", 1))
-    told = run("relay", "--service", "orders", "--since", "2026-01-31T08:29:00Z")
-    assert told.stdout == "1 event published (OrderPlaced 1)\n"
-    assert "tidings dlq drop orders --relay" in told.stderr
+    result = run("relay", "--service", "orders", "--since", "2026-01-31T08:29:00Z")
+    assert result.stdout == "1 event published (OrderPlaced 1)\n"
+    assert "tidings dlq drop orders --relay" in result.stderr
     assert "1 message dropped (MaxRecordAgeExceeded 1)" in run("dlq", "drop", "orders", "--relay", "--yes").stdout
     assert "tidings dlq" not in run("relay", "--service", "orders", "--since", "2026-01-31T08:29:00Z").stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
-        (["show", "nobody"], "there is no service 'nobody' on the stage local; there are analytics,"),
-        (["redrive", "nobody"], "there is no service 'nobody'"),
-        (["drop", "nobody", "--yes"], "there is no service 'nobody'"),
-        (["show", "analytics", "--relay"], "analytics announces nothing on the stage local"),
-        (["redrive", "orders", "--relay"], "tidings relay publishes the events again"),
-        (["redrive", "orders", "--relay", "--dry-run"], "tidings relay publishes the events again"),
-        (["show", "orders", "--relay", "--undelivered"], "name one of them"),
+        (["show", "nobody"], "the service 'nobody' is not deployed on this stage; these services are: analytics,"),
+        (["redrive", "nobody"], "the service 'nobody' is not deployed"),
+        (["drop", "nobody", "--yes"], "the service 'nobody' is not deployed"),
+        (["show", "analytics", "--relay"], "analytics announces no events"),
+        (["redrive", "orders", "--relay"], "tidings relay publishes their events again"),
+        (["redrive", "orders", "--relay", "--dry-run"], "tidings relay publishes their events again"),
+        (["show", "orders", "--relay", "--undelivered"], "use one of them"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(run: Run, arguments: list[str], told: str) -> None:
+def test_the_error_about_invalid_arguments_is_one_line(run: Run, arguments: list[str], text: str) -> None:
     answer = run("dlq", *arguments)
     assert answer.exit_code == 1
-    assert told in answer.stderr
+    assert text in answer.stderr
     assert answer.stderr.count("\n") == 1
 
 
@@ -392,13 +386,13 @@ def test_what_makes_no_sense_is_refused_in_one_line(run: Run, arguments: list[st
         ("SendMessageBatch", ["redrive", "payment"]),
     ],
 )
-def test_what_aws_refuses_is_told_in_one_line_and_every_letter_stays(
+def test_the_error_about_a_call_that_aws_refuses_is_one_line_and_every_message_stays(
     cloud: Cloud, run: Run, monkeypatch: pytest.MonkeyPatch, call: str, arguments: list[str]
 ) -> None:
     from botocore.exceptions import ClientError
 
-    monkeypatch.setattr("ops.sending.MAX_ATTEMPTS", 2)
-    bury(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
+    monkeypatch.setattr("tidings.recovery.sender.MAX_SEND_ATTEMPTS", 2)
+    dead_letter(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
 
     def refuses(name: str, _request: Any) -> bool:
         if name == call:
@@ -412,13 +406,13 @@ def test_what_aws_refuses_is_told_in_one_line_and_every_letter_stays(
     assert answer.stderr.startswith("Error: ")
     assert "not allowed" in answer.stderr
     assert answer.stderr.count("\n") == 1
-    assert lying(cloud, "payment") == 3
+    assert waiting(cloud, "payment") == 3
 
 
-def test_letters_that_cannot_be_given_back_come_back_by_themselves(cloud: Cloud, run: Run) -> None:
+def test_messages_that_cannot_be_released_become_visible_by_themselves(cloud: Cloud, run: Run) -> None:
     from botocore.exceptions import ClientError
 
-    bury(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
+    dead_letter(cloud, "payment", *(placed(new_order(), ("mug", 1)) for _ in range(3)))
 
     def refuses(name: str, _request: Any) -> bool:
         if name == "ChangeMessageVisibilityBatch":
@@ -428,4 +422,4 @@ def test_letters_that_cannot_be_given_back_come_back_by_themselves(cloud: Cloud,
     cloud.calls.before = refuses
     answer = run("dlq", "show", "payment")
     assert answer.exit_code == 0
-    assert "payment: 3 shown, 0 left, 3 in somebody's hands, who gives them back within a minute or so" in answer.stdout
+    assert "payment: 3 shown, 0 left, 3 in flight, which return within about a minute" in answer.stdout

@@ -1,20 +1,23 @@
-"""Messages that fail, on real queues: what goes back, what goes to the dead-letter queue and why, what is not hurt."""
+"""Failing messages on real queues: retries, dead letters with their reasons, and unaffected neighbours."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.money import Money
 from tests.integration.cloud import Cloud
 from tests.integration.facts import bounce, fact, new_order, placed
 from tests.integration.shop import Shop
-from tidings.contracts import Money, OrderCancelled, PaymentCaptured
 
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
 
 
 def fail(cloud: Cloud, table: str, order: str, *, name: str = "GetItem") -> None:
-    """What concerns one order fails at the table, as a throttled or broken one would."""
-    from botocore.exceptions import ClientError
+    """Make the calls fail that name one order at a table, as those of a broken table do."""
 
     def refuses(call: str, request: Mapping[str, Any]) -> bool:
         if call == name and request["TableName"] == table and order in json.dumps(request):
@@ -34,7 +37,9 @@ def send(cloud: Cloud, service: str, order: str, *bodies: str) -> None:
         )
 
 
-def test_a_message_that_fails_five_times_is_dead_with_its_reason_and_its_follower_is_handled(cloud: Cloud) -> None:
+def test_a_message_that_fails_five_times_is_dead_lettered_with_its_reason_and_its_follower_is_handled(
+    cloud: Cloud,
+) -> None:
     order = new_order()
     cancelled = fact(order, "orders", OrderCancelled(reason="customer"), 2)
     send(cloud, "payment", order, placed(order, ("mug", 1)), cancelled)
@@ -52,7 +57,7 @@ def test_a_message_that_fails_five_times_is_dead_with_its_reason_and_its_followe
     assert (letter["reasons"]["attempts"], letter["reasons"]["type"]) == ("5", "OrderPlaced")
 
 
-def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(cloud: Cloud) -> None:
+def test_an_order_that_fails_does_not_affect_the_others_of_its_batch(cloud: Cloud) -> None:
     bad, *good = (new_order() for _ in range(4))
     bodies = {order: placed(order, ("mug", 1)) for order in (bad, *good)}
     cloud.handler("payment", "consumer")
@@ -62,7 +67,7 @@ def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(cloud: Cloud) 
     assert {payment["order"]["S"] for payment in cloud.payments()} == set(good)
 
 
-def test_what_is_redriven_after_the_fault_is_handled(cloud: Cloud) -> None:
+def test_a_message_that_is_redriven_after_the_fault_is_handled(cloud: Cloud) -> None:
     order = new_order()
     send(cloud, "payment", order, placed(order, ("mug", 1)))
     cloud.handler("payment", "consumer")
@@ -75,13 +80,13 @@ def test_what_is_redriven_after_the_fault_is_handled(cloud: Cloud) -> None:
     assert cloud.item("payment", order)["state"]["status"] == "captured"
 
 
-def test_a_service_that_is_down_delays_nobody_else_and_catches_up(shop: Shop) -> None:
+def test_a_service_that_is_down_delays_no_other_and_catches_up(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
-    shop.cloud.settle(without=("notification", "history"))
+    shop.cloud.drain(without=("notification", "history"))
     assert shop.show(order)["status"] == "CONFIRMED"
     assert shop.cloud.mails() == []
-    shop.cloud.settle()
+    shop.cloud.drain()
     assert len(shop.cloud.mails()) == 1
     assert len(shop.timeline(order)) == 6
 
@@ -92,7 +97,7 @@ def test_a_bounce_is_announced_once_and_the_address_is_not_tried_again(cloud: Cl
     report = bounce(order, "receipt")
     assert cloud.hand("notification", report, report) == []
     assert cloud.hand("notification", fact(order, "orders", OrderCancelled(reason="customer"), 2)) == []
-    log = [json.loads(event["S"]) for event in cloud.item("notification", order)["events"]["L"]]
+    log = [json.loads(event["S"]) for event in cloud.item("notification", order)["outbox"]["L"]]
     assert [(event["type"], event["data"].get("kind")) for event in log] == [
         ("ReceiptSent", None),
         ("EmailFailed", "receipt"),
@@ -103,7 +108,7 @@ def test_a_bounce_is_announced_once_and_the_address_is_not_tried_again(cloud: Cl
     assert len(cloud.mails()) == 1
 
 
-def test_a_mail_that_is_rejected_for_our_own_unverified_sender_is_sent_once_that_is_mended(cloud: Cloud) -> None:
+def test_a_mail_rejected_because_of_our_unverified_sender_is_sent_after_the_sender_is_verified(cloud: Cloud) -> None:
     sender = cloud.environment("notification", "consumer")["SENDER"]
     order = new_order()
     cloud.hand("notification", placed(order, ("mug", 1)))
@@ -115,7 +120,6 @@ def test_a_mail_that_is_rejected_for_our_own_unverified_sender_is_sent_once_that
 
 
 def test_an_address_that_is_rejected_at_once_is_announced_and_not_tried_again(cloud: Cloud) -> None:
-
     order = new_order()
     cloud.hand("notification", placed(order, ("mug", 1)))
 
@@ -129,6 +133,6 @@ def test_an_address_that_is_rejected_at_once_is_announced_and_not_tried_again(cl
     assert cloud.hand("notification", fact(order, "payment", CAPTURED)) == []
     cloud.calls.before = lambda _name, _request: False
     assert cloud.hand("notification", fact(order, "payment", CAPTURED)) == []
-    (announced,) = cloud.item("notification", order)["events"]["L"]
+    (announced,) = cloud.item("notification", order)["outbox"]["L"]
     assert json.loads(announced["S"])["data"] == {"kind": "receipt", "detail": "Address is blocked."}
     assert cloud.mails() == []

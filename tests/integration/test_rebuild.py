@@ -1,61 +1,54 @@
-"""A projection is forgotten and built again from the log, and then tells the same as before."""
+"""The rebuild of a projection from the log: it shows the same afterwards."""
 
 import random
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops import replay as replaying_module
+from contracts.orders.order_cancelled import OrderCancelled
 from tests.integration.batches import DAY, confirmed
+from tests.integration.cli_driver import CliDriver, never, nth
 from tests.integration.cloud import Cloud, CrashError
-from tests.integration.desk import Desk, never, nth
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
-from tidings.contracts import OrderCancelled
-from tidings.rebuilding import is_rebuilding
+from tidings.aws.dynamodb import is_rebuilding
 
 NAME = "analytics"
 ORDERS = 40
 
 
-class Hands:
-    """Carry the queue's messages to the consumer, as the mapping does, which moto cannot run."""
+class Mapping:
+    """The event source mapping, which moto does not run: it carries the queue's messages to the consumer."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.stopped = False
         self.when_stopped: Callable[[], None] = lambda: None
 
-    def off(self) -> None:
+    def stop(self) -> None:
         self.stopped = True
         self.when_stopped()
 
-    def on(self) -> None:
+    def start(self) -> None:
         self.stopped = False
-        # What is killed here is the command, and not the consumer.
-        kill, self.cloud.calls.before = self.cloud.calls.before, never
+        # Only the command crashes, not the consumer.
+        crash, self.cloud.calls.before = self.cloud.calls.before, never
         while self.cloud.deliver(NAME):
             pass
-        self.cloud.calls.before = kill
+        self.cloud.calls.before = crash
 
 
 @pytest.fixture
-def desk(cloud: Cloud, tmp_path: Path) -> Desk:
-    return Desk(cloud, tmp_path)
-
-
-@pytest.fixture
-def hands(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Hands:
-    found = Hands(cloud)
-    monkeypatch.setattr("ops.replaying.Mapping", lambda _client, _function: found)
+def mapping(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Mapping:
+    found = Mapping(cloud)
+    monkeypatch.setattr("ops.replay.run.EventSourceMapping", lambda _client, _function: found)
     return found
 
 
-def life_of(order: str, rng: random.Random) -> list[str]:
-    """An order's events that analytics hears of."""
+def random_history(order: str, rng: random.Random) -> list[str]:
+    """Return the events of an order that analytics subscribes to."""
     lines = tuple((f"sku-{n}", rng.randint(1, 5)) for n in rng.sample(range(30), rng.randint(1, 3)))
     events = [placed(order, *lines)]
     if rng.random() < 0.8:
@@ -66,33 +59,33 @@ def life_of(order: str, rng: random.Random) -> list[str]:
 
 
 def sales(shop: Shop) -> dict[str, Any]:
-    """What analytics shows to operators."""
+    """Return the figures that analytics shows to operators."""
     answer = shop.call("GET", "/analytics/sales", query={"from": DAY, "to": DAY}, operator=True)
     assert answer.status == 200, answer
     return dict(answer.body)
 
 
 def announce(cloud: Cloud, *bodies: str) -> None:
-    """Lets the topic deliver events to analytics and to history."""
+    """Deliver events to analytics and to history, as the topic does."""
     for body in bodies:
         for service in (NAME, "history"):
             cloud.sqs.send_message(QueueUrl=cloud.queue(service), MessageBody=body)
 
 
-def chance() -> random.Random:
+def seeded_random() -> random.Random:
     seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - what it takes to run it again
+    print(f"seed {seed}")  # noqa: T201 - the seed with which to run it again
     return random.Random(seed)  # noqa: S311 - not for secrecy
 
 
-def test_a_view_is_the_same_after_it_was_rebuilt_with_events_coming_in(
-    shop: Shop, desk: Desk, hands: Hands, capsys: pytest.CaptureFixture[str]
+def test_a_projection_is_the_same_after_a_rebuild_during_which_events_arrive(
+    shop: Shop, driver: CliDriver, mapping: Mapping, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rng = chance()
-    lives = [life_of(new_order(), rng) for _ in range(ORDERS)]
-    events = [body for life in lives for body in life]
+    rng = seeded_random()
+    histories = [random_history(new_order(), rng) for _ in range(ORDERS)]
+    events = [body for history in histories for body in history]
     rng.shuffle(events)
-    desk.record(*events[:-20])
+    driver.record(*events[:-20])
     shop.cloud.hand(NAME, *events)
     before = sales(shop)
     assert before["days"][0]["total"]["placed"] == ORDERS
@@ -102,18 +95,18 @@ def test_a_view_is_the_same_after_it_was_rebuilt_with_events_coming_in(
         while shop.cloud.deliver("history"):
             pass
 
-    hands.when_stopped = live
-    desk.replay(NAME, rebuild=True)
+    mapping.when_stopped = live
+    driver.replay(NAME, rebuild=True)
     assert f"{NAME}: {len(events):,} messages sent" in capsys.readouterr().out
     assert sales(shop) == before
 
 
-def test_a_rebuilding_that_is_killed_at_any_call_and_run_again_ends_in_the_same_view(
-    shop: Shop, desk: Desk, hands: Hands, monkeypatch: pytest.MonkeyPatch
+def test_a_rebuild_that_crashes_at_any_call_and_runs_again_ends_in_the_same_projection(
+    shop: Shop, driver: CliDriver, mapping: Mapping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replaying_module, "CHUNK", 2)
-    rng = chance()
-    events = [body for _ in range(3) for body in life_of(new_order(), rng)]
+    monkeypatch.setattr("tidings.recovery.replay.SEND_CHUNK", 2)
+    rng = seeded_random()
+    events = [body for _ in range(3) for body in random_history(new_order(), rng)]
     announce(shop.cloud, *events)
     for service in (NAME, "history"):
         while shop.cloud.deliver(service):
@@ -122,39 +115,41 @@ def test_a_rebuilding_that_is_killed_at_any_call_and_run_again_ends_in_the_same_
     monkeypatch.setattr("functions.history.buckets.SHARDS", 2)
     monkeypatch.setattr("functions.history.log.SHARDS", 2)
     for n in range(1, 1000):
-        desk.cloud.calls.before = nth(n)
+        driver.cloud.calls.before = nth(n)
         try:
-            desk.replay(NAME, rebuild=True)
+            driver.replay(NAME, rebuild=True)
         except CrashError:
-            desk.cloud.calls.before = never
+            driver.cloud.calls.before = never
             found = sales(shop)
             assert found == before or found["rebuilding"]
         else:
             break
-        desk.replay(NAME, rebuild=True)
+        driver.replay(NAME, rebuild=True)
         assert sales(shop) == before
-        assert not hands.stopped
+        assert not mapping.stopped
     assert n > 10
-    assert not list(desk.directory.glob("*.json"))
+    assert not list(driver.directory.glob("*.json"))
 
 
-def test_the_view_says_that_it_is_being_rebuilt_until_all_is_handled(shop: Shop, desk: Desk, hands: Hands) -> None:
+def test_a_projection_says_that_it_is_being_rebuilt_until_all_events_are_handled(
+    shop: Shop, driver: CliDriver, mapping: Mapping
+) -> None:
     seen: list[bool] = []
 
     def look() -> None:
         seen.append(is_rebuilding(shop.cloud.dynamodb, shop.cloud.table(NAME)))
         seen.append(sales(shop)["rebuilding"])
 
-    hands.when_stopped = look
-    desk.replay(NAME, rebuild=True)
+    mapping.when_stopped = look
+    driver.replay(NAME, rebuild=True)
     assert seen == [True, True]
     assert not is_rebuilding(shop.cloud.dynamodb, shop.cloud.table(NAME))
     assert "rebuilding" not in sales(shop)
 
 
-def test_the_rebuilding_of_an_empty_log_forgets_everything(shop: Shop, desk: Desk, hands: Hands) -> None:
+def test_a_rebuild_from_an_empty_log_empties_the_projection(shop: Shop, driver: CliDriver, mapping: Mapping) -> None:
     shop.cloud.hand(NAME, placed(new_order(), ("mug", 2)))
-    desk.replay(NAME, rebuild=True)
+    driver.replay(NAME, rebuild=True)
     assert sales(shop)["days"] == []
     assert shop.cloud.items(shop.cloud.table(NAME)) == []
-    assert not hands.stopped
+    assert not mapping.stopped

@@ -1,4 +1,4 @@
-"""What is bought together, on real tables: counted once whatever happens, and found by its count."""
+"""Products that are frequently bought together, on real tables: each pair is counted once an order."""
 
 import random
 from itertools import permutations
@@ -21,34 +21,34 @@ def recommended(shop: Shop, sku: str, **query: str) -> list[tuple[str, int]]:
     return [(item["sku"], item["count"]) for item in answer.body["items"]]
 
 
-def test_the_shops_own_orders_recommend_what_they_held_together(shop: Shop) -> None:
+def test_the_shops_orders_recommend_the_products_that_they_contain_together(shop: Shop) -> None:
     for sku in ("mug", "pen", "tea"):
         shop.stock(sku, 10)
     shop.place(("mug", 1), ("pen", 3))
     shop.place(("mug", 1), ("pen", 1), ("tea", 1))
     shop.place(("mug", 1), ("tea", 1), method="pm_card_declined")
-    shop.cloud.settle()
+    shop.cloud.drain()
     assert recommended(shop, "mug") == [("pen", 2), ("tea", 1)]
     assert sorted(recommended(shop, "tea")) == [("mug", 1), ("pen", 1)]
 
 
-def test_a_product_that_nobody_bought_with_another_has_no_partners(shop: Shop) -> None:
+def test_a_product_that_was_bought_alone_has_no_recommendations(shop: Shop) -> None:
     buy(shop.cloud, "mug")
     assert recommended(shop, "mug") == []
     assert recommended(shop, "unheard-of") == []
 
 
-def test_what_is_no_sku_is_refused(shop: Shop) -> None:
+def test_an_invalid_sku_is_refused(shop: Shop) -> None:
     answer = shop.call("GET", "/recommendations/no%20sku", caller=None)
     assert (answer.status, answer.body["field"]) == (422, "sku")
 
 
-def test_a_limit_that_is_none_is_refused(shop: Shop) -> None:
+def test_an_invalid_limit_is_refused(shop: Shop) -> None:
     answer = shop.call("GET", "/recommendations/mug", query={"limit": "21"}, caller=None)
     assert (answer.status, answer.body["field"]) == (400, "limit")
 
 
-def test_the_most_often_bought_come_first_and_no_more_than_asked_for(shop: Shop) -> None:
+def test_the_most_frequent_come_first_up_to_the_limit(shop: Shop) -> None:
     for n in range(1, 13):
         buy(shop.cloud, "mug", f"sku-{n}", times=n)
     expected = [(f"sku-{n}", n) for n in range(12, 0, -1)]
@@ -57,7 +57,7 @@ def test_the_most_often_bought_come_first_and_no_more_than_asked_for(shop: Shop)
     assert recommended(shop, "mug", limit="20") == expected
 
 
-def test_ties_are_broken_the_same_way_whatever_came_first(shop: Shop) -> None:
+def test_ties_are_broken_in_the_same_way_in_every_order_of_events(shop: Shop) -> None:
     products = [f"sku-{n}" for n in range(8)]
     found = []
     for order in (products, products[::-1]):
@@ -70,24 +70,24 @@ def test_ties_are_broken_the_same_way_whatever_came_first(shop: Shop) -> None:
     assert {count for _, count in found[0]} == {1}
 
 
-def test_the_answer_is_one_query_that_reads_no_more_than_it_gives(shop: Shop) -> None:
+def test_the_answer_is_one_query_that_reads_only_what_it_returns(shop: Shop) -> None:
     for n in range(15):
         buy(shop.cloud, "mug", f"sku-{n}")
     shop.cloud.handler("recommendation", "api")
     with shop.cloud.calls.counted() as made:
         assert len(recommended(shop, "mug", limit="5")) == 5
-    # The other one asks whether the counts are being made anew.
+    # The other query asks whether the projection is being rebuilt.
     assert sorted(request["Limit"] for _, request in made.made) == [1, 5]
 
 
-def test_a_large_order_is_no_basket(shop: Shop) -> None:
+def test_a_large_order_is_not_counted(shop: Shop) -> None:
     buy(shop.cloud, *(f"sku-{n}" for n in range(11)))
     assert recommended(shop, "sku-0") == []
     buy(shop.cloud, *(f"sku-{n}" for n in range(10)))
     assert len(recommended(shop, "sku-0", limit="20")) == 9
 
 
-def test_a_batch_is_as_few_transactions_as_fit_and_no_reading(cloud: Cloud) -> None:
+def test_a_batch_is_as_few_transactions_as_fit_and_no_read(cloud: Cloud) -> None:
     cloud.handler("recommendation", "consumer")
     with cloud.calls.counted() as made:
         buy(cloud, "mug", "pen", times=98)
@@ -110,22 +110,22 @@ def test_the_counts_are_the_same_in_every_order_of_events(cloud: Cloud) -> None:
     assert len(ends[0]) == 6
 
 
-def test_shuffled_batches_with_repeats_give_the_same_counts(cloud: Cloud, chance: random.Random) -> None:
+def test_shuffled_batches_with_repeats_give_the_same_counts(cloud: Cloud, rng: random.Random) -> None:
     skus = [f"sku-{n}" for n in range(5)]
-    facts = [confirmed(new_order(), *((sku, 1) for sku in chance.sample(skus, chance.randint(1, 4)))) for _ in range(6)]
+    facts = [confirmed(new_order(), *((sku, 1) for sku in rng.sample(skus, rng.randint(1, 4)))) for _ in range(6)]
     hand_at_once(cloud, "recommendation", facts)
     expected = sums(cloud, "recommendation")
     for _ in range(30):
         clear(cloud, "recommendation")
-        deliveries = facts + chance.sample(facts, 3)
-        chance.shuffle(deliveries)
-        cut = chance.randint(1, len(deliveries))
+        deliveries = facts + rng.sample(facts, 3)
+        rng.shuffle(deliveries)
+        cut = rng.randint(1, len(deliveries))
         for batch in (deliveries[:cut], deliveries[cut:]):
             assert hand_at_once(cloud, "recommendation", batch) == []
         assert sums(cloud, "recommendation") == expected
 
 
-def test_an_order_that_fails_leaves_the_others_of_its_batch_alone(shop: Shop) -> None:
+def test_an_order_that_fails_does_not_affect_the_others_of_its_batch(shop: Shop) -> None:
     bad, *good = (new_order() for _ in range(10))
     bodies = [confirmed(order, ("mug", 1), ("pen", 1)) for order in (bad, *good)]
     shop.cloud.handler("recommendation", "consumer")

@@ -1,4 +1,4 @@
-"""Replays from the log to one consumer's queue, over the template's own table, queues and subscriptions."""
+"""Replays from the log to one consumer's queue, on the template's table, queues and subscriptions."""
 
 import re
 from collections import Counter
@@ -9,44 +9,43 @@ from typing import Any
 import pytest
 
 from functions.history import buckets
-from ops import replay as replaying_module
-from ops.failure import Failure
-from ops.quiet import Delays
-from ops.replaying import Request, permitted
+from ops.errors import CommandError
+from ops.replay.options import ReplayOptions
+from tests.integration.cli_driver import CANCELLED, CAPTURED, HOUR, NOON, CliDriver, history_of, ids_of, never, nth
 from tests.integration.cloud import Cloud, CrashError
-from tests.integration.desk import CANCELLED, CAPTURED, HOUR, NOON, Desk, history_of, ids_of, never, nth
 from tests.integration.facts import fact, new_order, placed
 from tests.integration.shop import Shop
-from tidings.clock import millis, now
+from tidings.core.clock import from_rfc3339, now
+from tidings.recovery import Delays
 
 
 @pytest.fixture
-def desk(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Calls go one by one here: else the batches of different orders reach a queue in any order."""
-    monkeypatch.setattr("ops.replaying.WORKERS", 1)
-    return Desk(cloud, tmp_path)
+def driver(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliDriver:
+    """A driver that makes its calls one by one: parallel batches of different orders would arrive in any sequence."""
+    monkeypatch.setattr("ops.replay.run.WORKERS", 1)
+    return CliDriver(cloud, tmp_path)
 
 
-def test_every_event_that_the_consumer_subscribes_to_arrives_there_and_nowhere_else(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+def test_every_subscribed_event_arrives_at_the_consumer_and_nowhere_else(
+    driver: CliDriver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     orders = [new_order() for _ in range(12)]
-    desk.record(*(body for order in orders for body in history_of(order)))
-    desk.replay("payment", start="2026-01-01")
+    driver.record(*(body for order in orders for body in history_of(order)))
+    driver.replay("payment", start="2026-01-01")
     wanted = [f"orders/{order}/{n}" for order in orders for n in (1, 2)]
-    assert sorted(desk.ids("payment")) == sorted(wanted)
-    assert all(desk.taken(service) == [] for service in desk.cloud.services)
+    assert sorted(driver.ids("payment")) == sorted(wanted)
+    assert all(driver.take_all(service) == [] for service in driver.cloud.services)
     assert capsys.readouterr().out == "payment: 24 messages sent (OrderCancelled 12, OrderPlaced 12)\n"
 
 
-def test_a_message_is_what_the_topic_would_deliver_under_an_id_of_its_own(desk: Desk) -> None:
+def test_a_message_is_as_the_topic_would_deliver_it_with_a_new_deduplication_id(driver: CliDriver) -> None:
     order = new_order()
     body = placed(order, ("mug", 1))
-    desk.record(body)
+    driver.record(body)
     seen = []
     for _ in range(2):
-        desk.replay("payment", start="2026-01-01")
-        (record,) = desk.taken("payment")
+        driver.replay("payment", start="2026-01-01")
+        (record,) = driver.take_all("payment")
         assert record["body"] == body
         assert record["messageAttributes"]["type"]["StringValue"] == "OrderPlaced"
         assert record["attributes"]["MessageGroupId"] == order
@@ -56,40 +55,40 @@ def test_a_message_is_what_the_topic_would_deliver_under_an_id_of_its_own(desk: 
     assert len(set(seen)) == 2
 
 
-def test_the_oldest_comes_first_across_hours_and_shards(desk: Desk) -> None:
+def test_the_oldest_event_comes_first_across_hours_and_shards(driver: CliDriver) -> None:
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(40)]
     for n, body in enumerate(bodies):
-        desk.record(body, at=NOON + n * HOUR // 7)
-    desk.replay("inventory")
-    assert desk.ids("inventory") == ids_of(*bodies)
+        driver.record(body, at=NOON + n * HOUR // 7)
+    driver.replay("inventory")
+    assert driver.ids("inventory") == ids_of(*bodies)
 
 
-def test_an_orders_events_arrive_in_causal_order_however_they_were_recorded(desk: Desk) -> None:
+def test_an_orders_events_arrive_in_causal_sequence_however_they_were_recorded(driver: CliDriver) -> None:
     order = new_order()
     first, second, third = (fact(order, "orders", CANCELLED, n) for n in (1, 2, 3))
-    desk.record(third, first)
-    desk.record(second, at=NOON + HOUR)
-    desk.replay("payment", start="2026-01-01")
-    assert desk.ids("payment") == ids_of(first, second, third)
+    driver.record(third, first)
+    driver.record(second, at=NOON + HOUR)
+    driver.replay("payment", start="2026-01-01")
+    assert driver.ids("payment") == ids_of(first, second, third)
 
 
-def test_an_hour_that_was_begun_with_fewer_shards_is_read_as_a_whole(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_an_hour_that_began_with_fewer_shards_is_read_as_a_whole(
+    driver: CliDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(20)]
     for shards, some in ((2, bodies[:10]), (11, bodies[10:15]), (3, bodies[15:])):
         monkeypatch.setattr(buckets, "SHARDS", shards)
         monkeypatch.setattr("functions.history.log.SHARDS", shards)
-        desk.record(*some, at=NOON + bodies.index(some[0]))
-    desk.replay("inventory")
-    assert desk.ids("inventory") == ids_of(*bodies)
+        driver.record(*some, at=NOON + bodies.index(some[0]))
+    driver.replay("inventory")
+    assert driver.ids("inventory") == ids_of(*bodies)
 
 
-def test_no_time_range_is_scanned_for_and_hours_without_events_cost_nothing(desk: Desk) -> None:
-    desk.record(placed(new_order(), ("mug", 1)))
-    desk.record(placed(new_order(), ("mug", 1)), at=NOON + 1000 * HOUR)
-    with desk.cloud.calls.counted() as calls:
-        desk.replay("inventory")
+def test_no_table_is_scanned_and_hours_without_events_cost_nothing(driver: CliDriver) -> None:
+    driver.record(placed(new_order(), ("mug", 1)))
+    driver.record(placed(new_order(), ("mug", 1)), at=NOON + 1000 * HOUR)
+    with driver.cloud.calls.counted() as calls:
+        driver.replay("inventory")
     assert calls.names()["Scan"] == 0
     assert calls.names()["Query"] == 2 + 2 * buckets.SHARDS
 
@@ -107,95 +106,97 @@ def test_no_time_range_is_scanned_for_and_hours_without_events_cost_nothing(desk
         ({"types": ("OrderDispatched",)}, []),
     ],
 )
-def test_a_replay_can_be_narrowed_by_time_and_by_type(desk: Desk, options: dict[str, Any], expected: list[int]) -> None:
+def test_a_replay_can_be_limited_by_time_and_type(
+    driver: CliDriver, options: dict[str, Any], expected: list[int]
+) -> None:
     bodies = [placed(new_order(), ("mug", 1)), fact(new_order(), "orders", CANCELLED), placed(new_order(), ("mug", 1))]
     for n, body in enumerate(bodies):
-        desk.record(body, at=NOON + n * HOUR)
-    desk.replay("inventory", **options)
-    assert desk.ids("inventory") == ids_of(*(bodies[n] for n in expected))
+        driver.record(body, at=NOON + n * HOUR)
+    driver.replay("inventory", **options)
+    assert driver.ids("inventory") == ids_of(*(bodies[n] for n in expected))
 
 
-def test_one_order_is_replayed_by_the_tables_own_key(desk: Desk) -> None:
+def test_one_order_is_replayed_by_the_tables_key(driver: CliDriver) -> None:
     order = new_order()
     bodies = history_of(order)
-    desk.record(*reversed(bodies), *history_of(new_order()))
-    with desk.cloud.calls.counted() as calls:
-        desk.replay("notification", order=order, start="2026-01-01")
-    assert set(desk.ids("notification")) == set(ids_of(*bodies))
+    driver.record(*reversed(bodies), *history_of(new_order()))
+    with driver.cloud.calls.counted() as calls:
+        driver.replay("notification", order=order, start="2026-01-01")
+    assert set(driver.ids("notification")) == set(ids_of(*bodies))
     assert not [name for name, request in calls.made if "IndexName" in request]
 
 
-def test_a_dry_run_counts_and_sends_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.record(*history_of(new_order()))
-    desk.replay("inventory", dry_run=True)
-    assert desk.taken("inventory") == []
+def test_a_dry_run_counts_and_sends_nothing(driver: CliDriver, capsys: pytest.CaptureFixture[str]) -> None:
+    driver.record(*history_of(new_order()))
+    driver.replay("inventory", dry_run=True)
+    assert driver.take_all("inventory") == []
     assert capsys.readouterr().out == "inventory: 2 messages would be sent (OrderCancelled 1, OrderPlaced 1)\n"
-    assert not list(desk.directory.glob("*.json"))
+    assert not list(driver.directory.glob("*.json"))
 
 
-def test_numbers_that_are_nowhere_in_the_log_are_reported_at_the_end(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+def test_numbers_missing_in_the_log_are_reported_at_the_end(
+    driver: CliDriver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = new_order()
-    desk.record(placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 4), fact(order, "payment", CAPTURED, 2))
-    desk.record(*history_of(new_order()))
-    desk.replay("inventory", start="2026-01-01", types=("OrderPlaced",))
+    driver.record(placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 4), fact(order, "payment", CAPTURED, 2))
+    driver.record(*history_of(new_order()))
+    driver.replay("inventory", start="2026-01-01", types=("OrderPlaced",))
     assert capsys.readouterr().out.splitlines()[1:] == [
         f"Not recorded: of order {order}, from orders, number 2, 3",
         f"Not recorded: of order {order}, from payment, number 1",
     ]
 
 
-def test_an_empty_log_is_replayed_as_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.replay("inventory")
+def test_the_replay_of_an_empty_log_sends_nothing(driver: CliDriver, capsys: pytest.CaptureFixture[str]) -> None:
+    driver.replay("inventory")
     assert capsys.readouterr().out == "inventory: 0 messages sent\n"
 
 
-def test_an_end_that_lies_in_the_future_is_refused(desk: Desk) -> None:
-    with pytest.raises(Failure, match="lies in the future"):
-        desk.replay("inventory", end="9999-01-01")
+def test_an_end_that_lies_in_the_future_is_refused(driver: CliDriver) -> None:
+    with pytest.raises(CommandError, match="lies in the future"):
+        driver.replay("inventory", end="9999-01-01")
 
 
-def test_a_consumer_that_is_not_deployed_is_refused(desk: Desk) -> None:
-    del desk.outputs.services["loyalty"]  # type: ignore[attr-defined]  # a dictionary in fact
-    with pytest.raises(Failure, match="loyalty is not deployed"):
-        desk.replay("loyalty")
+def test_a_consumer_that_is_not_deployed_is_refused(driver: CliDriver) -> None:
+    del driver.outputs.services["loyalty"]  # type: ignore[attr-defined]  # a dictionary in fact
+    with pytest.raises(CommandError, match="the service 'loyalty' is not deployed"):
+        driver.replay("loyalty")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_replay_that_is_killed_at_any_call_and_run_again_leaves_nothing_out(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str
+def test_a_replay_that_crashes_at_any_call_and_runs_again_omits_nothing(
+    driver: CliDriver, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    monkeypatch.setattr(replaying_module, "CHUNK", 3)
+    monkeypatch.setattr("tidings.recovery.replay.SEND_CHUNK", 3)
     monkeypatch.setattr(buckets, "SHARDS", 2)
     monkeypatch.setattr("functions.history.log.SHARDS", 2)
     orders = [new_order() for _ in range(5)]
     for n, order in enumerate(orders):
-        desk.record(*history_of(order), at=NOON + n * HOUR // 2)
+        driver.record(*history_of(order), at=NOON + n * HOUR // 2)
     wanted = {f"orders/{order}/{n}" for order in orders for n in (1, 2)}
     for n in range(1, 1000):
-        setattr(desk.cloud.calls, when, nth(n))
+        setattr(driver.cloud.calls, when, nth(n))
         try:
-            desk.replay("inventory")
+            driver.replay("inventory")
         except CrashError:
             pass
         else:
             break
         finally:
-            setattr(desk.cloud.calls, when, never)
-        desk.replay("inventory")
-        assert set(desk.ids("inventory")) == wanted
+            setattr(driver.cloud.calls, when, never)
+        driver.replay("inventory")
+        assert set(driver.ids("inventory")) == wanted
     assert n > 15
-    assert not list(desk.directory.glob("*.json"))
+    assert not list(driver.directory.glob("*.json"))
 
 
-def test_a_replay_that_goes_on_does_not_begin_at_the_beginning(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_replay_continues_where_it_broke_off(
+    driver: CliDriver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(replaying_module, "CHUNK", 5)
+    monkeypatch.setattr("tidings.recovery.replay.SEND_CHUNK", 5)
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(30)]
     for n, body in enumerate(bodies):
-        desk.record(body, at=NOON + n * HOUR)
+        driver.record(body, at=NOON + n * HOUR)
     sent = 0
 
     def stops(name: str, _request: Mapping[str, Any]) -> bool:
@@ -203,60 +204,60 @@ def test_a_replay_that_goes_on_does_not_begin_at_the_beginning(
         sent += name == "SendMessageBatch"
         return sent > 4
 
-    desk.cloud.calls.before = stops
+    driver.cloud.calls.before = stops
     with pytest.raises(CrashError):
-        desk.replay("inventory")
-    desk.cloud.calls.before = never
-    assert desk.ids("inventory") == ids_of(*bodies[:20])
-    desk.replay("inventory")
-    assert desk.ids("inventory") == ids_of(*bodies[20:])
+        driver.replay("inventory")
+    driver.cloud.calls.before = never
+    assert driver.ids("inventory") == ids_of(*bodies[:20])
+    driver.replay("inventory")
+    assert driver.ids("inventory") == ids_of(*bodies[20:])
     assert "inventory: 30 messages sent" in capsys.readouterr().out
 
 
-def test_restart_begins_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replaying_module, "CHUNK", 5)
+def test_restart_begins_at_the_beginning(driver: CliDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidings.recovery.replay.SEND_CHUNK", 5)
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(20)]
     for n, body in enumerate(bodies):
-        desk.record(body, at=NOON + n * HOUR)
-    desk.cloud.calls.after = lambda name, _request: name == "SendMessageBatch" and next(stops, False)
+        driver.record(body, at=NOON + n * HOUR)
+    driver.cloud.calls.after = lambda name, _request: name == "SendMessageBatch" and next(stops, False)
     stops = iter([False, False, True])
     with pytest.raises(CrashError):
-        desk.replay("inventory")
-    desk.cloud.calls.after = never
-    desk.taken("inventory")
-    desk.replay("inventory", restart=True)
-    assert desk.ids("inventory") == ids_of(*bodies)
+        driver.replay("inventory")
+    driver.cloud.calls.after = never
+    driver.take_all("inventory")
+    driver.replay("inventory", restart=True)
+    assert driver.ids("inventory") == ids_of(*bodies)
 
 
-def test_who_replays_to_a_new_subscription_on_aws_is_told_when_to_do_so_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_replay_to_a_new_subscription_on_aws_says_when_to_run_it_again(
+    driver: CliDriver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.replaying.LOCALLY", Delays(counts=0, index=0, policy=900))
-    monkeypatch.setattr("ops.replaying.subscription_works", lambda _client, _stack, _delay: now() + 60_000)
+    monkeypatch.setattr("ops.replay.run.LOCAL_DELAYS", Delays(depth=0, index=0, filter_policy=900))
+    monkeypatch.setattr("ops.replay.run.effective_since", lambda _client, _stack, _delay: now() + 60_000)
     order = placed(new_order(), ("mug", 1))
-    desk.record(order)
-    desk.replay("inventory")
-    said = capsys.readouterr().err
-    assert desk.ids("inventory") == ids_of(order)
-    assert "The subscription of inventory is new or was changed" in said
-    again = re.search(r"tidings replay inventory --from (\S+);", said)
+    driver.record(order)
+    driver.replay("inventory")
+    notes = capsys.readouterr().err
+    assert driver.ids("inventory") == ids_of(order)
+    assert "The subscription of inventory is new or changed" in notes
+    again = re.search(r"tidings replay inventory --from (\S+);", notes)
     assert again
-    assert now() - 120_000 < millis(again[1]) < now() - 59_000
+    assert now() - 120_000 < from_rfc3339(again[1]) < now() - 59_000
 
 
-def test_who_waits_for_a_new_subscription_need_not_do_so_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_replay_that_waits_for_a_new_subscription_need_not_run_again(
+    driver: CliDriver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    works = now() + 1_000
-    monkeypatch.setattr("ops.replaying.LOCALLY", Delays(counts=0, index=0, policy=900))
-    monkeypatch.setattr("ops.replaying.subscription_works", lambda _client, _stack, _delay: works)
-    desk.replay("inventory", wait=True)
-    assert now() >= works
+    effective = now() + 1_000
+    monkeypatch.setattr("ops.replay.run.LOCAL_DELAYS", Delays(depth=0, index=0, filter_policy=900))
+    monkeypatch.setattr("ops.replay.run.effective_since", lambda _client, _stack, _delay: effective)
+    driver.replay("inventory", wait=True)
+    assert now() >= effective
     assert "--wait" not in capsys.readouterr().err
 
 
 def snapshot(cloud: Cloud) -> dict[str, Any]:
-    """All that the shop knows, has charged and has sent."""
+    """Return all entities, charges and e-mails."""
     tables = {name: cloud.items(cloud.table(name)) for name in cloud.services}
     return {name: sorted(map(repr, items)) for name, items in tables.items()} | {
         "payments": sorted(map(repr, cloud.payments())),
@@ -264,30 +265,30 @@ def snapshot(cloud: Cloud) -> dict[str, Any]:
     }
 
 
-def test_everything_replayed_to_every_consumer_twice_arrives_and_changes_nothing(shop: Shop, desk: Desk) -> None:
+def test_all_events_replayed_twice_to_every_consumer_arrive_and_change_nothing(shop: Shop, driver: CliDriver) -> None:
     cloud = shop.cloud
     shop.stock("mug", 20)
     orders = [shop.place(("mug", 2), method=method) for method in ("pm_card_visa", "pm_card_declined", "pm_card_visa")]
-    cloud.settle()
+    cloud.drain()
     shop.cancel(orders[0])
-    cloud.settle()
+    cloud.drain()
     before = snapshot(cloud)
     types = Counter(event["type"] for order in orders for event in shop.timeline(order))
     for _ in range(2):
         for service in sorted(set(cloud.services) - {"history"}):
-            desk.replay(service, start="2026-01-01")
-            arrived = held(cloud, service)
+            driver.replay(service, start="2026-01-01")
+            arrived = waiting(cloud, service)
             assert arrived == sum(types[name] for name in subscribed(service)), service
             while cloud.deliver(service):
                 pass
-            assert held(cloud, service) == 0
+            assert waiting(cloud, service) == 0
             assert cloud.dead_letters(service) == []
     assert snapshot(cloud) == before
-    cloud.settle()
+    cloud.drain()
     assert snapshot(cloud) == before
 
 
-def held(cloud: Cloud, service: str) -> int:
+def waiting(cloud: Cloud, service: str) -> int:
     attributes = cloud.sqs.get_queue_attributes(
         QueueUrl=cloud.queue(service), AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]
@@ -295,4 +296,5 @@ def held(cloud: Cloud, service: str) -> int:
 
 
 def subscribed(service: str) -> set[str]:
-    return {contract.__name__ for contract in permitted(Request(consumer=service, start="2026-01-01")).reactions}
+    options = ReplayOptions(consumer=service, start="2026-01-01")
+    return {contract.__name__ for contract in options.checked_service().contracts}

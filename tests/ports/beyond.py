@@ -1,4 +1,4 @@
-"""What an emulator does not do as AWS does."""
+"""The facts about AWS that an emulator gets wrong."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 Fact = TypeVar("Fact", bound=Callable[..., Any])
 
 NOT_MOTO: set[Callable[..., Any]] = set()
-"""The facts that moto gets wrong: MiniStack shows them, and the simulation must agree."""
+"""The facts that moto gets wrong. MiniStack shows them, and the ports in memory must agree with it."""
 
 
 def not_moto(fact: Fact) -> Fact:
-    """Marks a fact that moto gets wrong; a comment beside it says how."""
+    """Mark a fact that moto gets wrong. A comment beside it says how."""
     NOT_MOTO.add(fact)
     return fact

@@ -1,4 +1,4 @@
-"""All that the runtime stands on outside, twice: in the simulation's memory, and by the real classes on boto3."""
+"""The ports twice: in memory, and by the real adapters on boto3."""
 
 import json
 import uuid
@@ -11,36 +11,38 @@ from functions.fraud.windows import Windows
 from functions.history.log import Log
 from functions.inventory.stock import Stock
 from functions.notification.mail import Mailer, SesMailer
-from ops.waiting import wait_until
-from tests.simulation.clock import SECOND, VirtualClock
-from tests.simulation.ports import queue as simulated
-from tests.simulation.ports.ledger import MemoryLedger
+from tests.simulation.clock import SECOND
 from tests.simulation.ports.log import MemoryLog
-from tests.simulation.ports.mail import MemoryMailer
-from tests.simulation.ports.memory import MemoryWindows
+from tests.simulation.ports.mailer import MemoryMailer
+from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue
+from tests.simulation.ports.seen_orders import MemoryWindows
+from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
-from tests.simulation.ports.table import MemoryStock, MemoryTable
-from tests.simulation.ports.topic import MemoryTopic
-from tidings.aws import SnsTopic, SqsQueue
-from tidings.consumer import Queue as ConsumersQueue
-from tidings.ledger import DynamoLedger, Ledger
-from tidings.relay import Entry, Head, Topic
-from tidings.service import QueueKind
-from tidings.table import DynamoTable, Table
+from tests.simulation.ports.topic import FifoTopic
+from tidings.aws.dynamodb import DynamoTable, stream_record
+from tidings.aws.sns import SnsTopic
+from tidings.aws.sqs import SqsQueue
+from tidings.core.decisions import Numbers
+from tidings.core.entity import OutboxEvent
+from tidings.core.ports import Queue, StreamRecord, Table, Topic
+from tidings.core.service import QueueKind
+from tidings.core.strategy import SORT_KEY
+from tidings.recovery import wait_until
+from tidings.testing import MemoryTable, VirtualClock
 
 MAX_RECEIVES = 2
 VISIBILITY = 30
-"""Seconds that a message stays away once it is received: longer than any test takes."""
+"""The queues' visibility timeout in seconds, longer than any test takes."""
 
 Record = Mapping[str, Any]
-"""A message as Lambda's SQS event has it; `messageAttributes` are texts."""
+"""A message as Lambda's SQS event contains it, with `messageAttributes` as texts."""
 
 
-class Queue(Protocol):
-    """A queue from all its sides: who sends, Lambda's poller, the consumer (`port`)."""
+class FullQueue(Protocol):
+    """A queue from all sides: for senders, for Lambda's poller, and for its consumer (`port`)."""
 
     @property
-    def port(self) -> ConsumersQueue: ...
+    def port(self) -> Queue: ...
 
     @property
     def kind(self) -> QueueKind: ...
@@ -55,40 +57,39 @@ class Queue(Protocol):
 
 
 class Ports(Protocol):
-    """Makes each port anew, with what a test needs to see of it behind its back."""
+    """Creates each port anew, and reads behind it."""
 
-    def table(self) -> Table: ...
+    def table(self, *, rows: bool = False) -> Table:
+        """Return a new table; with `rows`, one that has a sort key, as a projection's."""
 
-    def records(self, table: Table) -> list[Record]:
-        """The stream's records of the writes that announce something, oldest first."""
+    def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
+        """Return an item's numbers; none if it does not exist."""
+
+    def records(self, table: Table) -> list[StreamRecord]:
+        """Return the stream's records of the writes that announce events, oldest first."""
 
     def stock(self, table: Table) -> Any:
-        """Inventory's stock, in this table."""
+        """Return inventory's stock in this table."""
 
-    def ledger(self) -> Ledger: ...
+    def queue(self, kind: QueueKind) -> FullQueue: ...
 
-    def number(self, ledger: Ledger, partition: str, row: str, name: str) -> int | None:
-        """A counter; None where there is none."""
-
-    def queue(self, kind: QueueKind) -> Queue: ...
-
-    def topic(self, subscribers: Sequence[tuple[Queue, Collection[str] | None]]) -> Topic:
-        """A topic whose events of these types go to these queues; None stands for all types."""
+    def topic(self, subscribers: Sequence[tuple[FullQueue, Collection[str] | None]]) -> Topic:
+        """Return a topic that delivers events of these types to these queues; None means all types."""
 
     def windows(self) -> Memory: ...
 
     def log(self) -> Any: ...
 
     def recorded(self, log: Any, order: str) -> int:
-        """How many events of an order the log has."""
+        """Return the number of an order's events in the log."""
 
     def mailer(self) -> Mailer: ...
 
-    def mails(self, mailer: Mailer, order: str) -> int:
-        """How many e-mails about an order went out."""
+    def emails(self, mailer: Mailer, order: str) -> int:
+        """Return the number of e-mails about an order that were sent."""
 
-    def arrive(self, queue: Queue, many: int, seconds: int = 0) -> list[Record]:
-        """So many messages, which must come within so many seconds, however few come at once."""
+    def arrive(self, queue: FullQueue, count: int, seconds: int = 0) -> list[Record]:
+        """Receive exactly this number of messages, within this number of seconds."""
 
 
 # In memory
@@ -96,14 +97,14 @@ class Ports(Protocol):
 
 @dataclass
 class MemoryQueue:
-    """One of the simulation's queues, and its dead-letter queue."""
+    """A queue of the simulation with its dead-letter queue."""
 
-    queue: simulated.MemoryQueue
+    queue: SimulatedQueue
     kind: QueueKind
 
     @property
-    def port(self) -> ConsumersQueue:
-        return simulated.ConsumersQueue(self.queue)
+    def port(self) -> Queue:
+        return ConsumerQueue(self.queue)
 
     def send(self, body: str, group: str = "", deduplication: str = "") -> None:
         self.queue.send(body, group, deduplication)
@@ -122,37 +123,34 @@ class MemoryQueue:
 
 
 class MemoryPorts:
-    """The simulation's ports, and its clock."""
+    """The ports in memory, on one virtual clock."""
 
     def __init__(self) -> None:
         self._clock = VirtualClock()
         self._streams: dict[int, MemoryStream] = {}
 
-    def table(self) -> Table:
+    def table(self, *, rows: bool = False) -> Table:  # noqa: ARG002 - a table in memory always has rows
         stream = MemoryStream()
         table = MemoryTable(stream)
         self._streams[id(table)] = stream
         return table
 
-    def records(self, table: Table) -> list[Record]:
+    def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
+        return cast(MemoryTable, table).numbers(key, row)
+
+    def records(self, table: Table) -> list[StreamRecord]:
         return list(self._streams[id(table)].take(0, 100))
 
     def stock(self, table: Table) -> Any:
         return MemoryStock(cast(MemoryTable, table))
 
-    def ledger(self) -> Ledger:
-        return MemoryLedger()
-
-    def number(self, ledger: Ledger, partition: str, row: str, name: str) -> int | None:
-        return cast(MemoryLedger, ledger).numbers.get((partition, row, name))
-
-    def queue(self, kind: QueueKind) -> Queue:
-        make = simulated.FifoQueue if kind == "fifo" else simulated.StandardQueue
+    def queue(self, kind: QueueKind) -> FullQueue:
+        make = FifoQueue if kind == "fifo" else StandardQueue
         options: Any = {"visibility": VISIBILITY * SECOND, "max_receives": MAX_RECEIVES}
         return MemoryQueue(make(self._clock, dlq=make(self._clock), **options), kind)
 
-    def topic(self, subscribers: Sequence[tuple[Queue, Collection[str] | None]]) -> Topic:
-        topic = MemoryTopic(self._clock)
+    def topic(self, subscribers: Sequence[tuple[FullQueue, Collection[str] | None]]) -> Topic:
+        topic = FifoTopic(self._clock)
         for queue, types in subscribers:
             topic.subscribe(cast(MemoryQueue, queue).queue, types)
         return topic
@@ -169,14 +167,14 @@ class MemoryPorts:
     def mailer(self) -> Mailer:
         return MemoryMailer()
 
-    def mails(self, mailer: Mailer, order: str) -> int:
+    def emails(self, mailer: Mailer, order: str) -> int:
         sent = cast(MemoryMailer, mailer).sent
         return sum(count for (of, _), count in sent.items() if of == order)
 
-    def arrive(self, queue: Queue, many: int, seconds: int = 0) -> list[Record]:
+    def arrive(self, queue: FullQueue, count: int, seconds: int = 0) -> list[Record]:
         self._clock.now += seconds * SECOND
         records = queue.receive()
-        assert len(records) == many
+        assert len(records) == count
         return records
 
 
@@ -185,7 +183,7 @@ class MemoryPorts:
 
 @dataclass
 class AwsQueue:
-    """A queue of SQS, and its dead-letter queue."""
+    """A queue of SQS with its dead-letter queue."""
 
     client: Any
     url: str
@@ -193,7 +191,7 @@ class AwsQueue:
     kind: QueueKind
 
     @property
-    def port(self) -> ConsumersQueue:
+    def port(self) -> Queue:
         return SqsQueue(lambda: self.client, self.url, self.dlq, self.kind)
 
     @property
@@ -232,49 +230,44 @@ class AwsQueue:
 
 
 class AwsPorts:
-    """The project's own classes over the clients that `client` makes, on resources of their own.
+    """The real adapters, on new resources.
 
-    `mails_about` counts the e-mails about an order that went out.
+    `client` creates a boto3 client. `emails_about` returns the number of e-mails about an order that were sent.
     """
 
     SENDER = "orders@tidings.example"
 
-    def __init__(self, client: Callable[[str], Any], mails_about: Callable[[str], int]) -> None:
+    def __init__(self, client: Callable[[str], Any], emails_about: Callable[[str], int]) -> None:
         self._make = client
-        self._mails_about = mails_about
+        self._emails_about = emails_about
         self._dynamodb = client("dynamodb")
         self._names: dict[int, str] = {}
 
-    def table(self) -> Table:
-        name = self._create_table(stream=True)
-        table = DynamoTable(self._dynamodb, name)
+    def table(self, *, rows: bool = False) -> Table:
+        name = self._create_table(stream=True, sort=SORT_KEY if rows else None)
+        table = DynamoTable(self._dynamodb, name, SORT_KEY if rows else None)
         self._names[id(table)] = name
         return table
 
-    def records(self, table: Table) -> list[Record]:
+    def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
+        parts = {"pk": {"S": key}} | ({SORT_KEY: {"S": row}} if row else {})
+        item = self._dynamodb.get_item(TableName=self._names[id(table)], Key=parts).get("Item", {})
+        return {name: int(value["N"]) for name, value in item.items() if "N" in value}
+
+    def records(self, table: Table) -> list[StreamRecord]:
         streams = self._make("dynamodbstreams")
         arn = self._dynamodb.describe_table(TableName=self._names[id(table)])["Table"]["LatestStreamArn"]
         (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         first = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
         records = streams.get_records(ShardIterator=first["ShardIterator"])["Records"]
-        # Lambda's mapping has this filter; there is none in the stream's own API.
-        return [record for record in records if record["dynamodb"]["NewImage"].get("announces") == {"BOOL": True}]
+        # The filter is that of Lambda's mapping. The stream's own API has none.
+        announcing = (each for each in records if each["dynamodb"]["NewImage"].get("announces") == {"BOOL": True})
+        return [stream_record(record) for record in announcing]
 
     def stock(self, table: Table) -> Any:
         return Stock(self._dynamodb, self._names[id(table)])
 
-    def ledger(self) -> Ledger:
-        name = self._create_table(sort="sk")
-        ledger = DynamoLedger(self._dynamodb, name)
-        self._names[id(ledger)] = name
-        return ledger
-
-    def number(self, ledger: Ledger, partition: str, row: str, name: str) -> int | None:
-        key = {"pk": {"S": partition}, "sk": {"S": row}}
-        item = self._dynamodb.get_item(TableName=self._names[id(ledger)], Key=key).get("Item", {})
-        return int(item[name]["N"]) if name in item else None
-
-    def queue(self, kind: QueueKind) -> Queue:
+    def queue(self, kind: QueueKind) -> FullQueue:
         client = self._make("sqs")
         suffix = ".fifo" if kind == "fifo" else ""
         attributes: dict[str, str] = {}
@@ -290,7 +283,7 @@ class AwsPorts:
         url = client.create_queue(QueueName=f"{_new('queue')}{suffix}", Attributes=attributes | own)["QueueUrl"]
         return AwsQueue(client, url, dlq, kind)
 
-    def topic(self, subscribers: Sequence[tuple[Queue, Collection[str] | None]]) -> Topic:
+    def topic(self, subscribers: Sequence[tuple[FullQueue, Collection[str] | None]]) -> Topic:
         client = self._make("sns")
         arn = client.create_topic(
             Name=f"{_new('topic')}.fifo",
@@ -333,18 +326,18 @@ class AwsPorts:
         client.create_configuration_set(ConfigurationSet={"Name": configuration_set})
         return SesMailer(client, self.SENDER, configuration_set)
 
-    def mails(self, mailer: Mailer, order: str) -> int:  # noqa: ARG002 - it keeps none
-        return self._mails_about(order)
+    def emails(self, mailer: Mailer, order: str) -> int:  # noqa: ARG002 - the real mailer keeps none
+        return self._emails_about(order)
 
-    def arrive(self, queue: Queue, many: int, seconds: int = 0) -> list[Record]:
+    def arrive(self, queue: FullQueue, count: int, seconds: int = 0) -> list[Record]:
         found: list[Record] = []
 
         def there() -> bool:
             found.extend(queue.receive())
-            return len(found) >= many
+            return len(found) >= count
 
-        wait_until(there, seconds + 10, f"{many} messages")
-        assert len(found) == many
+        wait_until(there, seconds + 10, f"{count} messages")
+        assert len(found) == count
         return found
 
     def _create_table(self, *, sort: str | None = None, stream: bool = False) -> str:
@@ -361,10 +354,9 @@ class AwsPorts:
         return name
 
 
-def entry(order: str, number: int, type_: str = "OrderPlaced") -> Entry:
-    """An event to publish."""
-    event = {"id": f"orders/{order}/{number}", "type": type_, "subject": order}
-    return Entry(Head(**event), json.dumps(event))
+def outbox_event(order: str, number: int, type_: str = "OrderPlaced") -> OutboxEvent:
+    """Return an event to publish."""
+    return OutboxEvent(json.dumps({"id": f"orders/{order}/{number}", "type": type_, "subject": order}))
 
 
 def _arn(client: Any, url: str) -> str:

@@ -1,11 +1,13 @@
-"""The whole shop in one process, where a seed decides everything that happens and everything that goes wrong.
+"""The whole shop in one process, where a seed decides what happens and which faults occur.
 
-- `ports/` are what AWS, a payment gateway and a mail system promise, in memory, each by itself and with a clock given.
-- `faults.py` lets every call at a port fail, be lost, be the last, or let others go first; `tasks.py` interleaves the
-  functions that run at once, and `choices.py` records what the seed decides, 0 being the plainest.
-- `shop.py` deploys the real decisions and the real runtime over them; `history.py` is what people do, and the healing.
-- `invariants.py` and `implied.py` say what must be true once all is quiet; `shrink.py` makes a failing history short.
-- `mutations.py` are deliberate faults of the code, each of which must be found.
+- `ports/` are AWS's queues, streams and topics, a payment gateway and a mail system in memory and in virtual time;
+  the tables and the clock come from `tidings.testing`.
+- `faults.py` lets a call at a port fail, lose its answer, be its function's last, or let others go first. `tasks.py`
+  interleaves functions. `random_source.py` records what the seed decides; 0 is always the plainest choice.
+- `shop.py` deploys the real services over the ports, with the same wiring as Lambda. `people.py` is what customers and
+  operators do, and `history.py` chooses what happens next, and heals the shop at the end.
+- `evidence.py` reads the result, which `tests/invariants` judges. `shrink.py` shortens a failing history.
+- `mutations.py` are deliberate faults of the code, which the simulation must find.
 
-`make simulate` runs many histories; `make simulate SEED=…` plays one and tells what happens in it.
+`make simulate` plays many histories. `make simulate SEED=…` plays one and shows its trace.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation`: runs histories on all processors, or plays that of one seed with its trace."""
+"""`python -m tests.simulation`: plays histories on all processors, or the history of one seed with its trace."""
 
 import argparse
 import os
@@ -18,8 +18,8 @@ SECONDS_BETWEEN_LINES = 5
 def main() -> int:
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
     parser.add_argument("--histories", type=int, default=2000)
-    parser.add_argument("--seed", type=int, help="play this one, and tell what happens")
-    parser.add_argument("--orders", type=int, default=ORDERS)
+    parser.add_argument("--seed", type=int, help="play the history of this seed, and show its trace")
+    parser.add_argument("--orders", type=int, default=ORDERS, help="number of orders in a history")
     options = parser.parse_args()
     if options.seed is not None:
         return _play(options.seed, options.orders)
@@ -36,7 +36,7 @@ def _play(seed: int, orders: int) -> int:
 def _run(histories: int, orders: int) -> int:
     first = random.SystemRandom().randrange(2**40)
     _say(f"{histories} histories of {orders} orders, from seed {first}")
-    begun = told = time.monotonic()
+    begun = reported = time.monotonic()
     done = 0
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         chunks = [
@@ -50,8 +50,8 @@ def _run(histories: int, orders: int) -> int:
                 return 1
             done += len(running[finished])
             now = time.monotonic()
-            if now - told > SECONDS_BETWEEN_LINES or done == histories:
-                told = now
+            if now - reported > SECONDS_BETWEEN_LINES or done == histories:
+                reported = now
                 _say(f"{done} histories, {done / (now - begun):.1f} a second, {(now - begun):.0f} s")
     _say("Every invariant holds in all of them.")
     return 0

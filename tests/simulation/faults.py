@@ -1,35 +1,42 @@
-"""What goes wrong at a port: the calls that functions make outside, each of which may fail, be lost, or be the last."""
+"""Faults of the calls that functions make outside: a call can fail, lose its answer, or be its function's last."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import accumulate
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
+from contracts.values.address import Address
+from contracts.values.money import Money
+from functions.fraud.investigation import Memory
 from functions.fraud.rules import Seen, Window
-from functions.notification.letters import Letter
 from functions.notification.mail import Mailer, Rejected, Send, Sent
-from functions.payment.gateway import Captured, Declined, Gateway, Opened, Refunded, Voided
-from tests.simulation.choices import Choices
-from tests.simulation.clock import SECOND, VirtualClock
-from tests.simulation.ports.log import MemoryLog
-from tests.simulation.ports.memory import MemoryWindows
+from functions.notification.templates import RenderedEmail
+from functions.orders.products import Product
+from functions.payment.gateway import Cancelled, Confirmed, Declined, Gateway, Opened
+from tests.simulation.clock import SECOND
 from tests.simulation.ports.products import MemoryProducts
+from tests.simulation.random_source import RandomSource
 from tests.simulation.tasks import Task, Tasks
-from tidings.consumer import DeadLetter, Queue
-from tidings.contracts import Address, Money
-from tidings.decisions import Adjust
-from tidings.events import Event
-from tidings.item import Attributes
-from tidings.ledger import Ledger, Tally
-from tidings.relay import Entry, Topic
-from tidings.table import ConflictError, Table, Write
+from tidings.core.decisions import Increment
+from tidings.core.entity import OutboxEvent, StoredEntity
+from tidings.core.event import Event
+from tidings.core.ports import (
+    DeadLetter,
+    EntityWrite,
+    Queue,
+    Table,
+    Topic,
+    TransactionConflictError,
+)
+from tidings.messaging.assembly import Record
+from tidings.testing import VirtualClock
 
 T = TypeVar("T")
 
 
 class Fault(IntEnum):
-    """What may befall a call; the numbers are those of the choice, of which 0 is none of these."""
+    """The fault of a call. The numbers are those of the random source's choice, whose 0 means no fault."""
 
     OTHERS_GO_FIRST = 1
     OTHERS_GO_NEXT = 2
@@ -46,20 +53,27 @@ class Fault(IntEnum):
 
 
 SLOWEST = 15
-"""Seconds that a slow call takes at most, less than a function's time."""
+"""Maximum number of seconds that a slow call takes, less than a function's time."""
 
 
 class CrashError(BaseException):
-    """The function's process ends here: not an Exception, since no code may catch it."""
+    """The end of the function's process. It is not an Exception, because no code may catch it."""
 
 
 class ThrottledError(Exception):
-    """The service refused the call; nothing was done."""
+    """A call that the service refused. Nothing was done."""
 
 
 @dataclass
-class Weather:
-    """How likely each fault is, a call; the rest of the history's dangers a step."""
+class FaultProfile:
+    """The probabilities of faults, per call.
+
+    Attributes:
+        switches: That another function goes on before or after the call.
+        failures: Of each failure of the call itself.
+        crashes: Of each end of the function's process.
+        edges: The probabilities summed in the order of the faults; see `RandomSource.pick`.
+    """
 
     switches: float = 0.0
     failures: float = 0.0
@@ -83,46 +97,52 @@ class Weather:
 
 
 class Calls:
-    """Makes the calls of the running task."""
+    """Makes the calls of the running task, each with its fault."""
 
-    def __init__(self, choices: Choices, clock: VirtualClock, tasks: Tasks, note: Callable[[str], None] | None) -> None:
-        self.weather = Weather()
+    def __init__(
+        self, choices: RandomSource, clock: VirtualClock, tasks: Tasks, trace: Callable[[str], None] | None
+    ) -> None:
+        self.profile = FaultProfile()
         self._choices = choices
         self._clock = clock
         self._tasks = tasks
-        self._note = note
+        self._trace = trace
 
-    def make(self, name: str, act: Callable[[], T], *, once: bool = False) -> T:
-        """Makes one call; `once` says that a client never repeats it by itself."""
+    def make(self, name: str, call: Callable[[], T], *, once: bool = False) -> T:
+        """Make one call. `once` means that the client never repeats it by itself."""
         clock = self._clock
         clock.now += 1
         task = self._tasks.running
         if task is None:
-            return act()
+            return call()
         if clock.now >= task.deadline:
             self._die(task, f"time is up before {name}")
-        fault = self._choices.pick(self.weather.edges)
+        fault = self._choices.pick(self.profile.edges)
         if fault == 0:
-            return act()
-        return self._fail(fault, task, name, act, once=once)
+            return call()
+        return self._fail(fault, task, name, call, once=once)
 
-    def pause(self, _tries: int = 0) -> None:
-        """Lets the others go on, where the task would wait."""
+    def answer(self) -> None:
+        """Send the function's answer, a call like any other."""
+        self.make("answer", _nothing)
+
+    def pause(self, _attempt: int = 0) -> None:
+        """Let others go on where the task would wait."""
         self._clock.now += 1
         self._tasks.pause()
 
-    def _fail(self, fault: int, task: Task, name: str, act: Callable[[], T], *, once: bool) -> T:
-        if self._note:
-            self._note(f"    {task.name}: {name}: {Fault(fault)}")
+    def _fail(self, fault: int, task: Task, name: str, call: Callable[[], T], *, once: bool) -> T:
+        if self._trace:
+            self._trace(f"    {task.name}: {name}: {Fault(fault)}")
         self._before(fault, task, name)
-        answer = act()
+        answer = call()
         match fault:
             case Fault.UNANSWERED:
                 raise TimeoutError(f"no answer to {name}")
             case Fault.DIES_AFTER:
                 self._die(task, f"dies after {name}")
             case Fault.DONE_TWICE if not once:
-                return act()
+                return call()
             case Fault.OTHERS_GO_NEXT:
                 self._tasks.pause()
         return answer
@@ -138,89 +158,80 @@ class Calls:
             case Fault.SLOW:
                 self._clock.now += SECOND * (1 + self._choices.below(SLOWEST))
             case Fault.IN_CONFLICT if name == "commit":
-                raise ConflictError("a transaction holds the item")
+                raise TransactionConflictError("a transaction holds the item")
         if self._clock.now >= task.deadline:
             self._die(task, f"time is up before {name}")
 
     def _die(self, task: Task, how: str) -> NoReturn:
-        if self._note and not how.startswith("dies"):
-            self._note(f"    {task.name}: {how}")
+        if self._trace and not how.startswith("dies"):
+            self._trace(f"    {task.name}: {how}")
         raise CrashError(how)
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class FaultyTable:
-    """A table, called by a task."""
+    """A table. `committed` receives each stored entity."""
 
     table: Table
     calls: Calls
-    committed: Callable[[Attributes], None] = lambda _item: None
+    committed: Callable[[StoredEntity], None] | None = None
 
-    def get(self, key: str) -> Attributes | None:
-        return self.calls.make("get", lambda: self.table.get(key))
+    def read(self, keys: Sequence[str]) -> Mapping[str, StoredEntity]:
+        return self.calls.make("read", lambda: self.table.read(keys))
 
-    def commit(self, writes: Sequence[Write], adjusts: Sequence[Adjust] = ()) -> None:
-        def act() -> None:
-            self.table.commit(writes, adjusts)
-            for write in writes:
-                self.committed(write.item)
+    def commit(self, writes: Sequence[EntityWrite], increments: Sequence[Increment] = ()) -> None:
+        def call() -> None:
+            self.table.commit(writes, increments)
+            if self.committed:
+                for write in writes:
+                    self.committed(write.entity)
 
-        self.calls.make("commit", act)
-
-
-@dataclass(frozen=True)
-class FaultyLedger:
-    """A ledger, called by a task."""
-
-    ledger: Ledger
-    calls: Calls
-
-    def read(self, orders: Sequence[str]) -> Mapping[str, Attributes]:
-        return self.calls.make("read", lambda: self.ledger.read(orders))
-
-    def commit(self, writes: Sequence[Write], tallies: Sequence[Tally]) -> None:
-        self.calls.make("commit", lambda: self.ledger.commit(writes, tallies))
+        self.calls.make("commit", call)
 
 
 @dataclass(frozen=True)
 class FaultyTopic:
-    """A topic, called by a task; some of a batch may fail alone."""
+    """A topic. Some events of a batch can fail alone."""
 
     topic: Topic
     calls: Calls
-    refused: Callable[[], bool]
+    refuses: Callable[[], bool]
 
-    def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        def act() -> Sequence[Entry]:
-            refused = [entry for entry in entries if self.refused()]
-            taken = [entry for entry in entries if entry not in refused] if refused else entries
+    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
+        def call() -> Sequence[OutboxEvent]:
+            refused = [event for event in events if self.refuses()]
+            taken = [event for event in events if event not in refused] if refused else events
             return [*refused, *(self.topic.publish(taken) if taken else ())]
 
-        return self.calls.make("publish", act)
+        return self.calls.make("publish", call)
 
 
 @dataclass(frozen=True)
 class FaultyQueue:
-    """A queue, called by a task; `unburied` is told of the messages that could not be buried."""
+    """A queue. `not_dead_lettered` receives the ids of the messages that could not be dead-lettered."""
 
     queue: Queue
     calls: Calls
-    unburied: Callable[[str], None]
+    not_dead_lettered: Callable[[str], None]
 
-    def postpone(self, delays: Mapping[str, int]) -> None:
-        self.calls.make("postpone", lambda: self.queue.postpone(delays))
+    def retry_later(self, delays: Mapping[str, int]) -> None:
+        self.calls.make("retry_later", lambda: self.queue.retry_later(delays))
 
-    def bury(self, letter: DeadLetter) -> None:
+    def dead_letter(self, letter: DeadLetter) -> None:
         try:
-            self.calls.make("bury", lambda: self.queue.bury(letter))
+            self.calls.make("dead_letter", lambda: self.queue.dead_letter(letter))
         except Exception:
-            self.unburied(letter.message.id)
+            self.not_dead_lettered(letter.message.id)
             raise
 
 
 @dataclass(frozen=True)
 class FaultyGateway:
-    """A payment gateway, called by a task."""
+    """A payment gateway."""
 
     gateway: Gateway
     calls: Calls
@@ -228,64 +239,64 @@ class FaultyGateway:
     def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
         return self.calls.make("open", lambda: self.gateway.open(order, amount, method))
 
-    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
+    def confirm(self, payment: str) -> Confirmed:
         return self.calls.make("confirm", lambda: self.gateway.confirm(payment))
 
-    def cancel(self, payment: str) -> Voided | Refunded:
+    def cancel(self, payment: str) -> Cancelled:
         return self.calls.make("cancel", lambda: self.gateway.cancel(payment))
 
 
 @dataclass(frozen=True)
 class FaultyMailer:
-    """A mail system, called by a task. `sent` is told of each letter, `unanswered` of those it said nothing of."""
+    """A mail system. `sent` receives each e-mail's order and kind, `unanswered` those whose answer was lost."""
 
     mailer: Mailer
     calls: Calls
     sent: Callable[[str, str], None]
     unanswered: Callable[[str, str], None]
 
-    def send(self, effect: Send, letter: Letter) -> Sent | Rejected:
-        def act() -> Sent | Rejected:
-            answer = self.mailer.send(effect, letter)
+    def send(self, request: Send, email: RenderedEmail) -> Sent | Rejected:
+        def call() -> Sent | Rejected:
+            answer = self.mailer.send(request, email)
             if isinstance(answer, Sent):
-                self.sent(effect.order, effect.kind)
+                self.sent(request.order, request.kind)
             return answer
 
         try:
-            return self.calls.make(f"send {effect.kind}", act, once=True)
+            return self.calls.make(f"send {request.kind}", call, once=True)
         except Exception:
-            self.unanswered(effect.order, effect.kind)
+            self.unanswered(request.order, request.kind)
             raise
 
 
 @dataclass(frozen=True)
-class FaultyWindows:
-    """Fraud's memory, called by a task."""
+class FaultyMemory:
+    """Fraud's memory of the orders seen lately."""
 
-    windows: MemoryWindows
+    memory: Memory
     calls: Calls
 
-    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> list[list[Seen] | None]:
-        return self.calls.make("note", lambda: self.windows.note(rules, seen, address))
+    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> Sequence[list[Seen] | None]:
+        return self.calls.make("note", lambda: self.memory.note(rules, seen, address))
 
 
 @dataclass(frozen=True)
 class FaultyLog:
-    """History's log, called by a task."""
+    """History's event log."""
 
-    log: MemoryLog
+    record_event: Record
     calls: Calls
 
-    def record(self, event: Event[Any], deadline: int) -> None:
-        self.calls.make("record", lambda: self.log.record(event, deadline))
+    def record(self, event: Event[str]) -> None:
+        self.calls.make("record", lambda: self.record_event(event))
 
 
 @dataclass(frozen=True)
 class FaultyProducts:
-    """The products, called by a task."""
+    """The catalogue of products."""
 
     products: MemoryProducts
     calls: Calls
 
-    def find(self, skus: Sequence[str]) -> Mapping[str, Any]:
+    def find(self, skus: Sequence[str]) -> dict[str, Product]:
         return self.calls.make("find", lambda: self.products.find(skus))

@@ -1,77 +1,85 @@
-"""An operator's redrive of one consumer's dead letters: the command's own code over the queues in memory."""
+"""An operator's redrive of one consumer's dead letters: the command's engine over the queues in memory."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ops.letters import Description, Letter
-from ops.quiet import Held
-from ops.redriving import BATCH, Box
-from ops.sending import Sender, Sending
 from tests.simulation.faults import Calls, ThrottledError
-from tests.simulation.ports.queue import MemoryQueue
-from tests.unit.memory import AtOnce
-from tidings.relay import Entry
+from tests.simulation.ports.queue import SimulatedQueue
+from tidings.recovery.dead_letters import DeadLetterDetails
+from tidings.recovery.ports import DeadLetterMessage, OutgoingMessage, QueueDepth
+from tidings.recovery.redrive import DeadLetters
+from tidings.recovery.sender import Sender
+from tidings.testing import InlineExecutor
 
 PERMANENT = {"undecodable", "not-an-event", "unknown-type", "unknown-version", "breaks-contract", "oversized"}
-"""Reasons for which a message would only fail again."""
+"""The reasons for which a message would fail again."""
+
+RECEIVED = 10
+"""Maximum number of messages in one call (Amazon SQS API Reference, "ReceiveMessage")."""
 
 
 @dataclass(frozen=True)
-class DeadLetters:
-    """A dead-letter queue, called by an operator's command."""
+class SimulatedDeadLetterQueue:
+    """A dead-letter queue, as the engine uses it."""
 
-    dlq: MemoryQueue
+    dlq: SimulatedQueue
     calls: Calls
 
-    def receive(self) -> Sequence[Letter]:
-        received = self.calls.make("receive", lambda: self.dlq.receive(BATCH))
+    def receive(self) -> Sequence[DeadLetterMessage]:
+        received = self.calls.make("receive", lambda: self.dlq.receive(RECEIVED))
         return [
-            Letter(each.id, each.receipt, each.body, each.sent, each.group or None, each.attributes)
+            DeadLetterMessage(each.id, each.receipt, each.body, each.sent, each.group or None, each.attributes)
             for each in received
         ]
 
-    def delete(self, letters: Sequence[Letter]) -> None:
-        def act() -> None:
-            for letter in letters:
-                self.dlq.delete(letter.receipt)
+    def delete(self, messages: Sequence[DeadLetterMessage]) -> None:
+        def call() -> None:
+            for message in messages:
+                self.dlq.delete(message.receipt_handle)
 
-        self.calls.make("delete", act)
+        self.calls.make("delete", call)
 
-    def release(self, letters: Sequence[Letter]) -> None:
-        for letter in letters:
+    def release(self, messages: Sequence[DeadLetterMessage]) -> None:
+        for message in messages:
             with suppress(ValueError):
-                self.dlq.change_visibility(letter.receipt, 0)
+                self.dlq.change_visibility(message.receipt_handle, 0)
 
-    def held(self) -> Held:
-        hidden = [each.in_flight for each in self.dlq.messages()]
-        return Held(waiting=hidden.count(False), hidden=hidden.count(True))
+    def depth(self) -> QueueDepth:
+        in_flight = [message.in_flight for message in self.dlq.messages()]
+        return QueueDepth(waiting=in_flight.count(False), in_flight=in_flight.count(True))
 
 
 @dataclass(frozen=True)
-class Outlet:
-    """The consumer's queue, as an operator's command sends to it."""
+class ConsumerDestination:
+    """The consumer's queue, as the engine sends to it."""
 
-    queue: MemoryQueue
+    queue: SimulatedQueue
     calls: Calls
 
-    def send(self, batch: Sequence[Sending]) -> Mapping[Entry, str]:
-        def act() -> None:
-            for each in batch:
-                self.queue.send(each.entry.body, each.entry.head.subject, each.deduplication)
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
+        def call() -> None:
+            for message in batch:
+                self.queue.send(message.body, message.head.subject, f"{message.head.id}#{attempt}")
 
         try:
-            self.calls.make("send", act)
+            self.calls.make("send", call)
         except (ThrottledError, TimeoutError) as error:
-            return {each.entry: str(error) for each in batch}
+            return dict.fromkeys(batch, str(error))
         return {}
 
 
-def redrive(queue: MemoryQueue, dlq: MemoryQueue, run: str, calls: Calls) -> None:
-    """Brings back what may be handled after all."""
-    sender = Sender(Outlet(queue, calls), run, AtOnce(), pause=lambda _seconds: calls.pause())
-    Box(DeadLetters(dlq, calls), "dlq").redrive(sender.send, _may_be_handled)
+def redrive(queue: SimulatedQueue, dlq: SimulatedQueue, run: str, calls: Calls) -> None:
+    """Send back the dead letters that would not fail again."""
+    destination = ConsumerDestination(queue, calls)
+    sender = Sender(destination, run, InlineExecutor(), pause=lambda _seconds: calls.pause())
+    DeadLetters(SimulatedDeadLetterQueue(dlq, calls), "dlq").redrive(sender.send, _would_not_fail_again)
 
 
-def _may_be_handled(letter: Description) -> bool:
-    return letter.reason not in PERMANENT
+def is_redrivable(dlq: SimulatedQueue) -> bool:
+    """Return whether a dead-letter queue holds a message that would not fail again."""
+    return not dlq.is_empty() and any(message.attributes.get("reason") not in PERMANENT for message in dlq.messages())
+
+
+def _would_not_fail_again(details: DeadLetterDetails) -> bool:
+    return details.reason not in PERMANENT

@@ -1,26 +1,26 @@
-"""Runs histories, and tells of one that fails how to have it again."""
+"""Plays histories, and explains a failed one: what is wrong, how to play it again, and its shortest form."""
 
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.simulation.choices import Drawn
 from tests.simulation.history import History
+from tests.simulation.random_source import SeededSource
 from tests.simulation.shrink import Failure, failure, failure_of, shrink
 
 ORDERS = 20
 SHRINKING = 30.0
-"""Seconds."""
+"""Maximum number of seconds that a failed history is shortened."""
 
-MOST_LINES = 120
+MAX_LINES = 120
 
-Note = Callable[[str], None]
+Trace = Callable[[str], None]
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nobody reads what the runtime logs of thousands of failures."""
+    """Switch logging off: thousands of failures would be logged."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -30,7 +30,7 @@ def quiet() -> Iterator[None]:
 
 
 def first_failure(seeds: Iterable[int], orders: int = ORDERS) -> tuple[int, Failure] | None:
-    """The first of these seeds whose history breaks an invariant, and how."""
+    """Play the histories of these seeds. Return the first seed whose history breaks an invariant, and how."""
     with quiet():
         for seed in seeds:
             if found := seeded(seed, orders):
@@ -38,13 +38,13 @@ def first_failure(seeds: Iterable[int], orders: int = ORDERS) -> tuple[int, Fail
     return None
 
 
-def seeded(seed: int, orders: int = ORDERS, note: Note | None = None) -> Failure | None:
-    """How the history of a seed fails, where it does."""
-    return failure_of(History(Drawn(seed), orders, note), orders)
+def seeded(seed: int, orders: int = ORDERS, trace: Trace | None = None) -> Failure | None:
+    """Play the history of a seed. Return its failure, if it fails."""
+    return failure_of(History(SeededSource(seed), orders, trace), orders)
 
 
 def explained(seed: int, found: Failure, seconds: float = SHRINKING) -> str:
-    """A failure in words: what is wrong, how to have it again, and the shortest history that shows it."""
+    """Explain a failure: what is wrong, how to play it again, and the trace of the shortest history that shows it."""
     trace: list[str] = []
     with quiet():
         short = shrink(found, seconds)
@@ -54,14 +54,14 @@ def explained(seed: int, found: Failure, seconds: float = SHRINKING) -> str:
             f"{found.violation}",
             f"make simulate SEED={seed} plays it again.",
             f"The shortest history found has {short.orders} orders and {len(short.unplain)} choices:",
-            *concerning(trace, f"{again.violation}")[-MOST_LINES:],
+            *concerning(trace, f"{again.violation}")[-MAX_LINES:],
             f"{again.violation}",
         ]
     )
 
 
 def concerning(trace: Sequence[str], violation: str) -> list[str]:
-    """The lines of a trace about the orders that a violation names; all of them where it names none."""
+    """Return the lines of a trace about the orders that a violation names; all lines if it names none."""
     orders = {order[:8] for order in _ORDER.findall(violation)}
     kept: list[str] = []
     invocations: set[str] = set()

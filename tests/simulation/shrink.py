@@ -1,22 +1,28 @@
-"""Makes a failing history shorter: fewer orders, and as few choices as possible that are not the plainest ones."""
+"""Shortens a failing history: fewer orders, and as few choices as possible that are not the plainest ones."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.simulation.choices import Drawn, Replayed
+from tests.simulation.evidence import check
 from tests.simulation.history import History
-from tests.simulation.invariants import check
+from tests.simulation.random_source import RecordedSource, SeededSource
 from tests.simulation.violation import ViolationError
 
 SMALLER = (1, 2, 3, 5, 8)
 SEARCHED = 400
-"""Histories of each of these numbers of orders."""
+"""Number of histories of each of these numbers of orders that are tried."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A history that breaks an invariant: by which choices, and with how many orders."""
+    """A history that breaks an invariant.
+
+    Attributes:
+        violation: The broken invariant.
+        choices: The history's choices.
+        orders: Its number of orders.
+    """
 
     violation: ViolationError
     choices: Sequence[int]
@@ -24,17 +30,17 @@ class Failure:
 
     @property
     def unplain(self) -> list[int]:
-        """Where its choices are not the plainest."""
+        """The positions of its choices that are not the plainest."""
         return [n for n, made in enumerate(self.choices) if made]
 
 
-def failure(choices: Sequence[int], orders: int, note: Callable[[str], None] | None = None) -> Failure | None:
-    """How a history fails, where it does."""
-    return failure_of(History(Replayed(choices), orders, note), orders)
+def failure(choices: Sequence[int], orders: int, trace: Callable[[str], None] | None = None) -> Failure | None:
+    """Play a history again. Return its failure, if it fails."""
+    return failure_of(History(RecordedSource(choices), orders, trace), orders)
 
 
 def failure_of(history: History, orders: int) -> Failure | None:
-    """Runs a history; how it fails, where it does."""
+    """Play a history. Return its failure, if it fails."""
     try:
         history.run()
         check(history)
@@ -44,19 +50,19 @@ def failure_of(history: History, orders: int) -> Failure | None:
 
 
 def shrink(found: Failure, seconds: float) -> Failure:
-    """The shortest history found in that time which breaks the same invariant."""
+    """Return the shortest history that was found in this time and breaks the same invariant."""
     begun = time.monotonic()
-    found = _smaller(found, begun + seconds / 2)
+    found = _with_fewer_orders(found, begun + seconds / 2)
     return _shorter(_plainer(found, begun + seconds), begun + seconds)
 
 
-def _smaller(found: Failure, until: float) -> Failure:
-    """Another history with fewer orders: what is wrong with many is mostly wrong with few, and found by looking."""
+def _with_fewer_orders(found: Failure, until: float) -> Failure:
+    """Look for another history with fewer orders: an error that many orders show is mostly shown by few."""
     for orders in SMALLER:
         for seed in range(SEARCHED):
             if orders >= found.orders or time.monotonic() > until:
                 return found
-            new = failure_of(History(Drawn(seed), orders), orders)
+            new = failure_of(History(SeededSource(seed), orders), orders)
             if _same(new, found):
                 return new or found
     return found
@@ -72,7 +78,7 @@ def _same(new: Failure | None, found: Failure) -> bool:
 
 
 def _plainer(found: Failure, until: float) -> Failure:
-    """Sets choices to 0, by halves, quarters and so on (delta debugging)."""
+    """Set choices to 0, by halves, quarters and so on (delta debugging)."""
     parts = 2
     while time.monotonic() < until:
         places = found.unplain
@@ -91,7 +97,7 @@ def _plainer(found: Failure, until: float) -> Failure:
 
 
 def _shorter(found: Failure, until: float) -> Failure:
-    """Cuts choices out, so that what follows moves up."""
+    """Cut choices out, so that the later ones move up."""
     size = len(found.choices) // 2
     while size >= 8 and time.monotonic() < until:
         start = 0

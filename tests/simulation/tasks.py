@@ -1,7 +1,7 @@
-"""Function invocations that run at once, and yet one at a time: each may pause anywhere, and others go on meanwhile.
+"""Function invocations that interleave: each can pause at any call, and others go on meanwhile.
 
-Whatever thread has the baton runs the loop. A task that pauses keeps its thread's stack, and hands the baton to a
-spare thread; who resumes it becomes a spare. Without a pause nothing is switched, so that most tasks cost no thread.
+One thread at a time runs the loop. A task that pauses keeps its thread, with the stack; a spare thread takes the loop.
+The thread that resumes a task becomes a spare. Without a pause no thread is switched, so most tasks cost none.
 """
 
 from collections.abc import Callable
@@ -9,22 +9,36 @@ from threading import Lock, Thread
 
 
 class EndedError(BaseException):
-    """The history is over while this task was paused."""
+    """The end of the history while this task was paused."""
 
 
 class Task:
-    """One invocation; `deadline` is when its process ends at the latest (milliseconds since 1970)."""
+    """One invocation of a function.
+
+    Attributes:
+        name: The function's name and the invocation's number.
+        deadline: When its process ends at the latest, in milliseconds since 1970.
+        unrecorded_emails: The e-mails, by order and kind, that were sent and are not recorded as sent yet.
+        not_dead_lettered: The ids of messages that could not be dead-lettered.
+    """
+
+    __slots__ = ("baton", "deadline", "name", "not_dead_lettered", "unrecorded_emails")
 
     def __init__(self, name: str, deadline: int) -> None:
         self.name = name
         self.deadline = deadline
-        self.unrecorded: set[tuple[str, str]] = set()
-        self.unburied: set[str] = set()
-        self.baton = _taken()
+        self.unrecorded_emails: set[tuple[str, str]] = set()
+        self.not_dead_lettered: set[str] = set()
+        self.baton: Lock | None = None
 
 
 class Tasks:
-    """Runs `step` until it gives False; a step may begin a task, or resume one."""
+    """Runs `step` until it returns False. A step may begin a task, or resume one.
+
+    Attributes:
+        paused: The paused tasks, oldest first.
+        running: The running task.
+    """
 
     def __init__(self, step: Callable[[], bool]) -> None:
         self.paused: list[Task] = []
@@ -36,7 +50,7 @@ class Tasks:
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Until the last step; raises what a step raised."""
+        """Run to the last step. An error of a step is raised here."""
         self._done = False
         self._loop()
         for thread in self._threads:
@@ -47,10 +61,11 @@ class Tasks:
             raise self._error
 
     def pause(self) -> None:
-        """The running task stops here until it is resumed."""
+        """Stop the running task until it is resumed."""
         task = self.running
         if task is None:
             return
+        baton = task.baton = _taken()
         self.paused.append(task)
         self.running = None
         if self._spares:
@@ -59,17 +74,18 @@ class Tasks:
             thread = Thread(target=self._loop, daemon=True)
             self._threads.append(thread)
             thread.start()
-        task.baton.acquire()
+        baton.acquire()
         if self._done:
             raise EndedError
         self.running = task
 
     def resume(self, task: Task) -> None:
-        """Lets a paused task go on; gives back when the baton returns."""
+        """Let a paused task go on. Return when the loop comes back to this thread."""
         self.paused.remove(task)
         own = _taken()
         self._spares.append(own)
-        task.baton.release()
+        if task.baton:
+            task.baton.release()
         own.acquire()
 
     def _loop(self) -> None:
@@ -78,7 +94,7 @@ class Tasks:
                 pass
         except EndedError:
             return
-        except BaseException as error:  # noqa: BLE001 - raised again by run()
+        except BaseException as error:  # noqa: BLE001 - run() raises it again
             self._error = error
         self._end()
 
@@ -87,7 +103,8 @@ class Tasks:
             return
         self._done = True
         for task in self.paused:
-            task.baton.release()
+            if task.baton:
+                task.baton.release()
         for spare in self._spares:
             spare.release()
 

@@ -1,4 +1,4 @@
-"""The checks can fail: each deliberate fault is found within the histories of one test run."""
+"""Each deliberate fault is found within the histories of one test run."""
 
 import os
 import random
@@ -13,11 +13,11 @@ from tests.simulation.test_histories import HISTORIES
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_a_deliberate_fault_is_found(mutation: Mutation) -> None:
     first = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**40))
-    print(f"SEED={first}")  # noqa: T201 - pytest shows it where the test fails
+    print(f"SEED={first}")  # noqa: T201 - pytest shows it if the test fails
     known = [] if mutation.seed is None else [mutation.seed]
     with applied(mutation):
         failed = first_failure([*known, *range(first, first + HISTORIES - len(known))])
     assert failed, f"{mutation} was not found in {HISTORIES} histories"
     seed, found = failed
-    print(f"found by seed {seed}: {found.violation}")  # noqa: T201 - what found it
+    print(f"found by seed {seed}: {found.violation}")  # noqa: T201 - it shows what found the fault
     assert found.violation.invariant in mutation.invariants, found.violation

@@ -1,8 +1,8 @@
-"""What no history may show."""
+"""The error for a history that breaks an invariant."""
 
 
 class ViolationError(BaseException):
-    """An invariant does not hold: not an Exception, since no code under test may catch it."""
+    """A violated invariant. It is not an Exception, because no code under test may catch it."""
 
     def __init__(self, invariant: str, text: str) -> None:
         super().__init__(f"{invariant}: {text}")

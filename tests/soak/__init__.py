@@ -1,5 +1,5 @@
-"""Many customers at once, on a shop that is really deployed; and then, from outside and from its tables: is it true?
+"""The soak test: many customers at once on a deployed shop, then the invariants of `tests/invariants`.
 
-`plan` says what they will do, `crowd` does it, `killing` ends functions meanwhile, `evidence` gathers what came of it,
-and `invariants` says what of it must not be.
+`plan` decides from a seed what everyone does, `load` does it, `kills` ends functions meanwhile, `evidence` reads the
+result from the API, the tables and the gateway, and `soak` runs it all.
 """

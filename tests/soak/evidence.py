@@ -1,9 +1,10 @@
-"""What came of what a crowd did: as its customers see it from outside, and as it stands in the tables."""
+"""The evidence of a soak test, read from a deployed shop: from its API as users see it, its tables and its gateway."""
 
+import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,273 +13,239 @@ from typing import Any
 
 import httpx
 
-from ops.quiet import LOCALLY, Quiet
-from ops.waiting import wait_until
-from tests.soak.crowd import PATIENCE, Answer, Crowd
-from tests.soak.plan import Errand, Plan
-from tests.system.deployed import Deployed, User
+from contracts.orders.order_placed import OrderPlaced
+from functions.fraud.rules import LENIENT
+from functions.payment.simulated import DECLINES
+from tests.invariants.evidence import Evidence, Level, Payment, Purchase
+from tests.invariants.services import SERVICES
+from tests.soak.load import TIMEOUT, LoadGenerator
+from tests.system.deployed import DeployedShop, User
+from tidings.aws.dynamodb import from_attributes
+from tidings.aws.recovery import SqsQueueGauge
+from tidings.core.entity import Entity
+from tidings.recovery import wait_until
 
-Event = Mapping[str, Any]
+EMAIL_KINDS = {"receipt": "Your receipt", "dispatch": "on its way", "cancellation": "cancelled"}
+"""Words of an e-mail's subject, by its kind."""
 
-KINDS = {"receipt": "Your receipt", "dispatch": "on its way", "cancellation": "cancelled"}
-"""How an e-mail's subject tells its kind."""
+BATCH = 10
+"""Messages that a function handles at once. Each may be between the sending and the recording of an e-mail."""
 
-STALLED = 60
-"""Looks at a shop at rest that does not add up, after which it never will."""
+MAX_LOOKS = 60
+"""Number of equal looks at a shop at rest after which no missing event is waited for."""
 
-SENT_BACK = re.compile(r"from tidings-local-\S+ \((\d+) partial failures\)")
+RETURNED = re.compile(r"from tidings-local-\S+ \((\d+) partial failures\)")
 BROKEN_OFF = re.compile(r"Lambda tidings-local-([a-z]+)-consumer failed processing SQS batch")
 
 
 @dataclass(frozen=True)
-class Item:
-    """An order in one service's table."""
-
-    state: Mapping[str, Any]
-    handled: Sequence[str]
-    events: Sequence[Event]
-    claimed: bool = False
-
-
-@dataclass(frozen=True)
-class Payment:
-    """A payment at the gateway: how often its money moved each way."""
-
-    order: str
-    amount: int
-    captured: int
-    refunded: int
-
-
-@dataclass(frozen=True)
-class Level:
-    """A product's stock."""
-
-    on_hand: int
-    reserved: int
-    available: int
-
-
-@dataclass(frozen=True)
 class Incidents:
-    """What the cloud says went wrong: messages sent back to their queue, and batches broken off, by service."""
+    """The failures in the cloud's log: messages returned to their queue, and batches broken off, by service."""
 
-    sent_back: int
+    returned: int
     broken_off: Counter[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """All that is known of a plan's orders at one moment, nothing being under way.
+class EvidenceReader:
+    """Reads the evidence of one load generator. It ignores what was in the queues when it was created."""
 
-    `items` are by service and order, `history` by order. `listed` is the status that each customer's own list shows.
-    `balances` are the customers' points, in the plan's order. `sales` and `partners` are analytics' and
-    recommendation's figures of each product. `left` are messages in queues where there were none before.
-    """
-
-    plan: Plan
-    answers: Mapping[str, Sequence[Answer]]
-    cancellations: Mapping[str, Sequence[int]]
-    dispatches: Mapping[str, Sequence[int]]
-    items: Mapping[str, Mapping[str, Item]]
-    history: Mapping[str, Sequence[Event]]
-    payments: Sequence[Payment]
-    listed: Sequence[Mapping[str, str]]
-    levels: Mapping[str, Level]
-    mails: Counter[tuple[str, str]]
-    balances: Sequence[int]
-    sales: Mapping[str, Mapping[str, Any]]
-    partners: Mapping[str, Mapping[str, int]]
-    left: Mapping[str, int]
-    incidents: Incidents
-
-    @property
-    def orders(self) -> Mapping[str, Errand]:
-        """The orders that were placed, each with its errand."""
-        return {answer.order: errand for errand in self.plan.errands for answer in self.answers.get(errand.key, ())[:1]}
-
-
-class Scene:
-    """A deployed shop while a crowd is in it: begins when made, and remembers what was in the queues before."""
-
-    def __init__(self, shop: Deployed, crowd: Crowd) -> None:
-        self.shop = shop
-        self.crowd = crowd
+    def __init__(self, shop: DeployedShop, load: LoadGenerator) -> None:
+        self._shop = shop
+        self._load = load
+        self._services = {service.name: service for service in SERVICES if service.name != "history"}
         self._began = datetime.now(UTC).date()
         self._sqs = shop.client("sqs")
         self._dynamodb = shop.client("dynamodb")
-        self._log_from = shop.cloud.log.stat().st_size
-        self._before = self._held()
+        self._log_offset = shop.cloud.log.stat().st_size
+        self._before = self._queue_depths()
 
-    def at_rest(self, *, but: str = "") -> None:
-        """Waits until nothing is under way: all queues are empty and history has what the tables have announced.
+    def wait_until_idle(self, *, except_for: str = "") -> None:
+        """Wait until all queues are empty and history has recorded what the tables announced.
 
-        `but` names a service that is down.
+        Args:
+            except_for: A service that is stopped.
         """
-        queues = [str(service.queue) for name, service in self.shop.outputs.services.items() if name != but]
+        queues = [str(service.queue) for name, service in self._shop.outputs.services.items() if name != except_for]
         last: tuple[set[str], set[str]] | None = None
         looks = 0
 
-        def nothing_moves() -> bool:
+        def idle() -> bool:
             nonlocal last, looks
-            if any(sum(self._quiet(queue)) for queue in queues):
+            if any(self._depth(queue) for queue in queues):
                 last, looks = None, 0
                 return False
-            orders = self._orders()
-            announced = {event["id"] for name in self._tables() for event in self._announced(name, orders)}
-            found = announced, {event["id"] for event in self._recorded(orders)}
+            orders = self._load.records.orders()
+            announced = {
+                event.envelope.id
+                for service in self._services
+                for entity in self._entities(service, orders).values()
+                for event in entity.outbox
+            }
+            found = announced, set(self._recorded(orders))
             looks = looks + 1 if found == last else 0
             last = found
-            # What was announced between two looks may just now be on its way.
-            return looks > STALLED or (looks > 0 and found[0] == found[1])
+            # An event that was announced between two looks may be on its way.
+            return looks > MAX_LOOKS or (looks > 0 and found[0] == found[1])
 
-        wait_until(nothing_moves, PATIENCE, "the shop at rest")
+        wait_until(idle, TIMEOUT, "the end of all events")
 
-    def evidence(self) -> Evidence:
-        """Everything as it is now."""
-        diary, plan = self.crowd.diary, self.crowd.plan
-        orders, skus, sales = self._orders(), [product.sku for product in plan.products], self._sales()
+    def read(self) -> Evidence:
+        """Return the evidence as it is now."""
+        plan, records = self._load.plan, self._load.records
+        orders, customers = records.orders(), [_subject(customer) for customer in self._load.customers]
+        crashes = self.incidents().broken_off["notification"]
+        prices = {product.sku: product for product in plan.products}
         return Evidence(
-            plan=plan,
-            answers=diary.answers,
-            cancellations=diary.cancellations,
-            dispatches=diary.dispatches,
-            items={name: self._items(name, orders) for name in self._tables()},
-            history=_by_order(self._recorded(orders)),
-            payments=[payment for payment in self._payments() if payment.order in orders],
-            listed=[self._listed(customer) for customer in self.crowd.customers],
-            levels={sku: self._level(sku) for sku in skus},
-            mails=self._mails(orders),
-            balances=[self._told(customer, "/loyalty")["balance"] for customer in self.crowd.customers],
-            sales={sku: sales[sku] for sku in skus if sku in sales},
-            partners={sku: self._partners(sku) for sku in skus},
-            left={queue: more for queue, n in self._held().items() if (more := n - self._before.get(queue, 0)) > 0},
-            incidents=self.incidents(),
+            purchases=[
+                Purchase(
+                    customer=customers[plan.customer(scenario)],
+                    key=scenario.key,
+                    lines=scenario.lines,
+                    total=plan.total(scenario),
+                    answers=records.answers.get(scenario.key, []),
+                    endings=plan.endings(scenario),
+                )
+                for scenario in plan.scenarios
+            ],
+            cancellations=records.cancellations,
+            dispatches=records.dispatches,
+            entities={service: self._entities(service, orders) for service in self._services},
+            recorded=self._recorded(orders),
+            published=None,
+            payments=self._payments(orders),
+            one_payment=True,
+            supplied={product.sku: product.stock for product in plan.products},
+            levels={sku: self._level(sku) for sku in prices},
+            emails=self._emails(orders),
+            bad_addresses=(),
+            email_crashes={(order, kind): crashes for order in orders for kind in EMAIL_KINDS},
+            max_repeated_emails=BATCH * crashes,
+            balances=dict(zip(customers, (self._balance(user) for user in self._load.customers), strict=True)),
+            listed=dict(zip(customers, (self._listed(user) for user in self._load.customers), strict=True)),
+            rules=LENIENT,
+            declines=_declines,
+            sales=self._sales(prices),
+            sold=list(prices),
+            pairs={pair: count for sku in prices for pair, count in self._pairs(sku)},
+            leftovers=self._leftovers(),
+            poison={},
         )
 
     def incidents(self) -> Incidents:
-        """What has gone wrong since the scene began."""
-        return incidents(self.shop.cloud.log, self._log_from)
+        """Return the failures since the reader was created."""
+        return read_incidents(self._shop.cloud.log, self._log_offset)
 
-    def dead(self) -> list[str]:
-        """The services that gave something up."""
-        held = self._held()
-        dlqs = {name: str(service.dlq).rpartition("/")[2] for name, service in self.shop.outputs.services.items()}
-        return [name for name, dlq in dlqs.items() if held.get(dlq, 0) > self._before.get(dlq, 0)]
+    def services_with_dead_letters(self) -> list[str]:
+        """Return the services whose dead-letter queue holds more messages than before."""
+        left = self._leftovers()
+        dlqs = {name: str(service.dlq).rpartition("/")[2] for name, service in self._shop.outputs.services.items()}
+        return [name for name, dlq in dlqs.items() if dlq in left]
 
     # The tables
-
-    def _orders(self) -> set[str]:
-        return {answer.order for answers in list(self.crowd.diary.answers.values()) for answer in list(answers)[:1]}
-
-    def _tables(self) -> Iterator[str]:
-        return (name for name in self.shop.outputs.services if name != "history")
 
     def _scan(self, table: str) -> Iterator[dict[str, Any]]:
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             yield from page["Items"]
 
-    def _items(self, service: str, orders: set[str]) -> dict[str, Item]:
-        """The items of orders, of which alone there are versions."""
-        table = str(self.shop.outputs.services[service].table)
+    def _entities(self, service: str, orders: set[str]) -> Mapping[str, Entity[Any]]:
+        table, codec = str(self._shop.outputs.services[service].table), self._services[service].codec
         return {
-            item["pk"]["S"]: _item(item)
+            item["pk"]["S"]: codec.decode(from_attributes(item))
             for item in self._scan(table)
             if "version" in item and item["pk"]["S"] in orders
         }
 
-    def _announced(self, service: str, orders: set[str]) -> Iterator[Event]:
-        return (event for item in self._items(service, orders).values() for event in item.events)
+    def _recorded(self, orders: set[str]) -> Mapping[str, str]:
+        table = str(self._shop.outputs.services["history"].table)
+        return {item["id"]["S"]: item["event"]["S"] for item in self._scan(table) if item["pk"]["S"] in orders}
 
-    def _recorded(self, orders: set[str]) -> Iterator[Event]:
-        table = str(self.shop.outputs.services["history"].table)
-        return (json.loads(item["event"]["S"]) for item in self._scan(table) if item["pk"]["S"] in orders)
-
-    def _payments(self) -> Iterator[Payment]:
-        function = self.shop.outputs.services["payment"].function
-        settings = self.shop.client("lambda").get_function_configuration(FunctionName=function)["Environment"]
+    def _payments(self, orders: set[str]) -> Mapping[str, list[Payment]]:
+        function = self._shop.outputs.services["payment"].function
+        settings = self._shop.client("lambda").get_function_configuration(FunctionName=function)["Environment"]
+        payments: dict[str, list[Payment]] = {}
         for item in self._scan(settings["Variables"]["GATEWAY_TABLE"]):
             amount, captured, refunded = (int(item[name]["N"]) for name in ("amount", "captured", "refunded"))
-            yield Payment(item["order"]["S"], amount, captured, refunded)
+            if item["order"]["S"] in orders:
+                payments.setdefault(item["order"]["S"], []).append(Payment(amount, captured, refunded))
+        return payments
 
     # The API
 
-    def _told(self, user: User, path: str, **query: str) -> dict[str, Any]:
-        """What a user is told, however long it takes."""
-        response = self.crowd.diary.insistently(partial(user.http.get, path, params=query))
-        told: dict[str, Any] = response.raise_for_status().json()
-        return told
+    def _get(self, user: User, path: str, **query: str) -> dict[str, Any]:
+        response = self._load.records.insist(partial(user.http.get, path, params=query))
+        answer: dict[str, Any] = response.raise_for_status().json()
+        return answer
 
-    def _listed(self, customer: User) -> dict[str, str]:
-        page = self._told(customer, "/orders", limit="100")
+    def _listed(self, customer: User) -> Mapping[str, str]:
+        page = self._get(customer, "/orders", limit="100")
         items = list(page["items"])
         while page["next"] is not None:
-            page = self._told(customer, "/orders", limit="100", cursor=page["next"])
+            page = self._get(customer, "/orders", limit="100", cursor=page["next"])
             items += page["items"]
         return {order["id"]: order["status"] for order in items}
 
+    def _balance(self, customer: User) -> int:
+        return int(self._get(customer, "/loyalty")["balance"])
+
     def _level(self, sku: str) -> Level:
-        told = self._told(self.crowd.operator, f"/stock/{sku}")
-        return Level(told["on_hand"], told["reserved"], told["available"])
+        stock = self._get(self._load.operator, f"/stock/{sku}")
+        return Level(stock["on_hand"], stock["reserved"], stock["available"])
 
-    def _partners(self, sku: str) -> dict[str, int]:
-        told = self._told(self.crowd.operator, f"/recommendations/{sku}", limit="20")
-        return {partner["sku"]: partner["count"] for partner in told["items"]}
+    def _pairs(self, sku: str) -> Iterator[tuple[tuple[str, str], int]]:
+        answer = self._get(self._load.operator, f"/recommendations/{sku}", limit="20")
+        return (((sku, item["sku"]), item["count"]) for item in answer["items"])
 
-    def _sales(self) -> dict[str, dict[str, Any]]:
-        """Analytics' figures by product, of all days since the scene began."""
+    def _sales(self, skus: Mapping[str, object]) -> Mapping[tuple[str, str, str], int]:
+        """Return the figures of these products that are not 0, of all days since the reader was created."""
         days = {"from": str(self._began), "to": str(datetime.now(UTC).date())}
-        told = self._told(self.crowd.operator, "/analytics/sales", **days)["days"]
-        sums: dict[str, dict[str, Any]] = {}
-        for product in (product for day in told for product in day["products"]):
-            figures, total = sums.setdefault(product["sku"], {"cancelled": Counter()}), product["total"]
-            for name in ("placed", "confirmed", "units"):
-                figures[name] = figures.get(name, 0) + total[name]
-            figures["cancelled"].update(total["cancelled"])
-            figures["revenue"] = figures.get("revenue", 0) + sum(money["amount"] for money in total["revenue"])
-        return sums
+        sales: dict[tuple[str, str, str], int] = {}
+        for day in self._get(self._load.operator, "/analytics/sales", **days)["days"]:
+            for product in day["products"]:
+                total = product["total"]
+                figures = {name: total[name] for name in ("placed", "confirmed", "units")}
+                figures |= {f"cancelled_{reason}": count for reason, count in total["cancelled"].items()}
+                figures |= {f"revenue_{money['currency']}": money["amount"] for money in total["revenue"]}
+                sales |= {(day["day"], product["sku"], name): n for name, n in figures.items()}
+        return {counter: n for counter, n in sales.items() if n and counter[1] in skus}
 
-    def _mails(self, orders: set[str]) -> Counter[tuple[str, str]]:
-        answer = httpx.get(f"{self.shop.stage.endpoint}/_ministack/ses/messages", timeout=60).raise_for_status()
-        subjects = [mail["Subject"] for mails in answer.json()["messages"].values() for mail in mails]
-        told = ((set(re.findall(r"[0-9a-f-]{36}", subject)) & orders, subject) for subject in subjects)
+    def _emails(self, orders: set[str]) -> Mapping[tuple[str, str], int]:
+        answer = httpx.get(f"{self._shop.stage.endpoint}/_ministack/ses/messages", timeout=60).raise_for_status().json()
+        subjects = [mail["Subject"] for mails in answer["messages"].values() for mail in mails]
         return Counter(
-            (order, next(kind for kind, words in KINDS.items() if words in subject))
-            for found, subject in told
-            for order in found
+            (order, next(kind for kind, words in EMAIL_KINDS.items() if words in subject))
+            for subject in subjects
+            for order in set(re.findall(r"[0-9a-f-]{36}", subject)) & orders
         )
 
     # The queues
 
-    def _quiet(self, queue: str) -> tuple[int, int]:
-        held = Quiet(self._sqs, LOCALLY).held(queue)
-        return held.waiting, held.hidden
+    def _depth(self, queue: str) -> int:
+        return SqsQueueGauge(self._sqs, queue).depth().total
 
-    def _held(self) -> dict[str, int]:
-        """How many messages each queue holds, those of failures among them."""
-        urls = self._sqs.list_queues(QueueNamePrefix=self.shop.stage.prefix, MaxResults=1000)["QueueUrls"]
-        return {url.rpartition("/")[2]: sum(self._quiet(url)) for url in urls}
+    def _queue_depths(self) -> Mapping[str, int]:
+        """Return the number of messages in each queue, dead-letter queues included."""
+        urls = self._sqs.list_queues(QueueNamePrefix=self._shop.stage.prefix, MaxResults=1000)["QueueUrls"]
+        return {url.rpartition("/")[2]: self._depth(url) for url in urls}
+
+    def _leftovers(self) -> Mapping[str, list[str]]:
+        """Return the queues that hold more messages than before."""
+        more = {queue: n - self._before.get(queue, 0) for queue, n in self._queue_depths().items()}
+        return {queue: [f"{n} messages"] for queue, n in more.items() if n > 0}
 
 
-def incidents(log: Path, offset: int) -> Incidents:
-    """What a cloud's log tells of failures, from a place in it on."""
+def read_incidents(log: Path, offset: int) -> Incidents:
+    """Return the failures in a cloud's log from a position on."""
     with log.open(errors="replace") as lines:
         lines.seek(offset)
         text = lines.read()
-    return Incidents(sum(int(n) for n in SENT_BACK.findall(text)), Counter(BROKEN_OFF.findall(text)))
+    return Incidents(sum(int(n) for n in RETURNED.findall(text)), Counter(BROKEN_OFF.findall(text)))
 
 
-def _item(item: Mapping[str, Any]) -> Item:
-    return Item(
-        state=json.loads(item["state"]["S"]) or {},
-        handled=[key["S"] for key in item.get("handled", {"L": []})["L"]],
-        events=[json.loads(event["S"]) for event in item.get("events", {"L": []})["L"]],
-        claimed=bool(item.get("claims", {"M": {}})["M"]),
-    )
+def _subject(user: User) -> str:
+    """Return the subject of a user's token, which is the customer's id."""
+    payload = user.token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
 
 
-def _by_order(events: Iterable[Event]) -> dict[str, list[Event]]:
-    found: dict[str, list[Event]] = {}
-    for event in events:
-        found.setdefault(event["subject"], []).append(event)
-    return found
+def _declines(placed: OrderPlaced) -> str | None:
+    return DECLINES.get(placed.payment_method)

@@ -1,89 +1,110 @@
-"""One soak: a plan carried out, with or without functions killed meanwhile, and then looked into."""
+"""One soak test: a plan is played, with or without killed functions, and then judged by every invariant."""
 
 import random
 import time
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.soak.crowd import Crowd
-from tests.soak.evidence import Evidence, Scene
-from tests.soak.invariants import CHECKS, stories, violations
-from tests.soak.killing import killing
+from tests.invariants.catalogue import INVARIANTS, violations
+from tests.invariants.evidence import Evidence
+from tests.soak.evidence import EvidenceReader, Incidents
+from tests.soak.kills import kill_functions
+from tests.soak.load import LoadGenerator
 from tests.soak.plan import Plan
-from tests.system.deployed import Deployed, User, tidings
+from tests.system.deployed import DeployedShop, User, tidings
 
-MOST_REDRIVES = 5
+MAX_REDRIVES = 5
+
+NO_REDRIVES = "nothing is dead-lettered unless functions are killed"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was done, how it ended and what of that must not be. Times are in seconds."""
+    """The outcome of a soak test.
 
+    Attributes:
+        plan: The plan.
+        evidence: The evidence.
+        incidents: The failures in the cloud's log.
+        violated: The violations, by the invariant's name.
+        killed: The number of kills by function.
+        retries: The number of requests that were sent again, by the cause.
+        redriven: The number of redrives by service.
+        placing: Seconds until all customers were done.
+        total: Seconds until the shop was at rest.
+    """
+
+    plan: Plan
     evidence: Evidence
+    incidents: Incidents
     violated: dict[str, list[str]]
     killed: Counter[str]
-    again: Counter[str]
+    retries: Counter[str]
     redriven: Counter[str]
     placing: float
-    all_done: float
+    total: float
 
     def __str__(self) -> str:
-        evidence, orders = self.evidence, self.evidence.orders
-        told = stories(evidence)
-        outcomes = Counter(f"{story.status} ({story.reason})" if story.reason else story.status for story in told)
-        mails = evidence.mails.total()
-        events = sum(len(story.events) for story in told)
-        incidents = evidence.incidents
+        evidence, orders = self.evidence, len(self.evidence.statuses)
+        states = [evidence.state("orders", order) for order in evidence.statuses]
+        outcomes = Counter(f"{state.status} ({state.reason})" if state.reason else state.status for state in states)
+        answers = [answer for purchase in evidence.purchases for answer in purchase.answers]
         lines = [
-            f"seed      {evidence.plan.seed}: {len(orders)} orders by {evidence.plan.clients} clients",
-            f"outcomes  {_counted(outcomes)}",
-            f"requests  {sum(len(each) for each in evidence.answers.values())} to place an order, "
-            f"{sum(len(each) for each in evidence.cancellations.values())} to cancel one, "
-            f"{sum(len(each) for each in evidence.dispatches.values())} to dispatch one; "
-            f"made again: {_counted(self.again)}",
-            f"pace      placed in {self.placing:.0f} s ({len(orders) / self.placing:.1f} orders/s), "
-            f"all done in {self.all_done:.0f} s ({len(orders) / self.all_done:.1f} orders/s)",
-            f"came of   {events} events, {mails} e-mails",
-            f"failures  killed: {_counted(self.killed)}; batches broken off: {_counted(incidents.broken_off)}; "
-            f"messages sent back: {incidents.sent_back}; redriven: {_counted(self.redriven)}",
-            f"checks    {sum(check.__name__ not in self.violated for check in CHECKS)} of {len(CHECKS)} hold",
+            f"seed      {self.plan.seed}: {orders} orders by {self.plan.clients} clients",
+            f"outcomes  {_listed(outcomes)}",
+            f"requests  {len(answers)} to place an order, "
+            f"{sum(map(len, evidence.cancellations.values()))} to cancel one, "
+            f"{sum(map(len, evidence.dispatches.values()))} to dispatch one; sent again: {_listed(self.retries)}",
+            f"pace      placed in {self.placing:.0f} s ({orders / self.placing:.1f} orders/s), "
+            f"all done in {self.total:.0f} s ({orders / self.total:.1f} orders/s)",
+            f"results   {sum(events.types.total() for events in evidence.events.values())} events, "
+            f"{sum(evidence.emails.values())} e-mails",
+            f"failures  killed: {_listed(self.killed)}; batches broken off: {_listed(self.incidents.broken_off)}; "
+            f"messages returned: {self.incidents.returned}; redriven: {_listed(self.redriven)}",
+            f"checks    {sum(name not in self.violated for name in INVARIANTS)} of {len(INVARIANTS)} invariants hold",
         ]
         for name, violated in self.violated.items():
-            lines += [
-                f"VIOLATED  {name.replace('_', ' ')}: {len(violated)} times",
-                *(f"  {each}" for each in violated[:5]),
-            ]
+            lines += [f"VIOLATED  {name}: {len(violated)} times", *(f"  {violation}" for violation in violated[:5])]
         return "\n".join(lines)
 
 
-def soak(shop: Deployed, operator: User, plan: Plan, *, kills: int = 0) -> Report:
-    """Carries the plan out, and so many kills; waits until all is done, and checks every invariant."""
-    chance = random.Random(plan.seed)  # noqa: S311 - not for secrecy
-    crowd = Crowd.gathered(shop, plan, operator)
-    scene = Scene(shop, crowd)
+def run_soak(shop: DeployedShop, operator: User, plan: Plan, *, kills: int = 0) -> Report:
+    """Play a plan while functions are killed, wait until the shop is at rest, and judge it.
+
+    Args:
+        shop: The shop.
+        operator: An operator.
+        plan: The plan.
+        kills: Number of functions to kill.
+    """
+    rng = random.Random(plan.seed)  # noqa: S311 - not for secrecy
+    load = LoadGenerator.prepare(shop, plan, operator)
+    reader = EvidenceReader(shop, load)
     running = shop.cloud.running()
     assert running is not None
     begun = time.monotonic()
-    with killing(running.pid, chance, kills) as killed:
-        crowd.run()
-    scene.at_rest()
+    with kill_functions(running.pid, rng, kills) as killed:
+        load.run()
+    reader.wait_until_idle()
     redriven: Counter[str] = Counter()
-    for _ in range(MOST_REDRIVES):
-        for service in (dead := scene.dead()):
+    for _ in range(MAX_REDRIVES):
+        for service in (dead := reader.services_with_dead_letters()):
             answer = tidings(shop.cloud.directory, "dlq", "redrive", service)
             assert answer.returncode == 0, answer.stderr
             redriven[service] += 1
         if not dead:
             break
-        scene.at_rest()
-    all_done = time.monotonic() - begun
-    evidence = scene.evidence()
+        reader.wait_until_idle()
+    total = time.monotonic() - begun
+    evidence = reader.read()
     violated = violations(evidence)
     if redriven and not kills:
-        violated["nothing_fails_in_peace"] = [f"{service}: {n} redrives" for service, n in redriven.items()]
-    diary = crowd.diary
-    return Report(evidence, violated, killed, diary.again, redriven, diary.seconds, all_done)
+        violated[NO_REDRIVES] = [f"{service}: {n} redrives" for service, n in redriven.items()]
+    records = load.records
+    return Report(
+        plan, evidence, reader.incidents(), violated, killed, records.retries, redriven, records.seconds, total
+    )
 
 
-def _counted(what: Counter[str]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in sorted(what.items())) or "none"
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none"

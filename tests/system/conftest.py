@@ -3,25 +3,25 @@ from collections.abc import Iterator
 import pytest
 
 from ops.local import LocalCloud
-from tests.system.deployed import Deployed, User, deployed
+from tests.system.deployed import DeployedShop, User, deploy_shop
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    with deployed(LocalCloud(tmp_path_factory.mktemp("local"))) as shop:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedShop]:
+    with deploy_shop(LocalCloud(tmp_path_factory.mktemp("local"))) as shop:
         yield shop
 
 
 @pytest.fixture(scope="session")
-def operator(shop: Deployed) -> User:
+def operator(shop: DeployedShop) -> User:
     return shop.user("operator", operator=True)
 
 
 @pytest.fixture(scope="session")
-def customer(shop: Deployed) -> User:
+def customer(shop: DeployedShop) -> User:
     return shop.user("customer")
 
 
 @pytest.fixture
-def sku(shop: Deployed, operator: User) -> str:
-    return shop.product(operator, stock=10)
+def sku(shop: DeployedShop, operator: User) -> str:
+    return shop.add_product(operator, stock=10)

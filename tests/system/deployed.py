@@ -1,4 +1,4 @@
-"""A shop that is really deployed, as its users and its operators see it from outside."""
+"""The shop on a local cloud of the tests, and its users."""
 
 import json
 import os
@@ -13,33 +13,36 @@ from typing import Any
 
 import httpx
 
-from ops.api import order_of
 from ops.local import LocalCloud, free_port
+from ops.orders import order_request
 from ops.outputs import Outputs, outputs_of
-from ops.stage import ROOT, Stage, local_stage
+from ops.stage import ROOT, DeployedStage, local_stage
 from ops.users import token_for
-from ops.waiting import wait_until
+from tidings.aws.recovery import EventSourceMapping, SqsQueueGauge
+from tidings.recovery import wait_until
 
-# Longer than anything should take, on a machine that is busy with other tests too.
 SECONDS = 60
+"""A timeout that is long enough for a machine on which other tests run too."""
 
 
 def tidings(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the `tidings` command as a user would, on the local cloud of this directory."""
-    return run([sys.executable, "-m", "ops", "--local", str(directory), *arguments], own_environment())
+    """Run the command `tidings` on the local cloud of a folder, as a user would."""
+    return run([sys.executable, "-m", "ops", "--local", str(directory), *arguments], clean_environment())
 
 
-def own_environment() -> dict[str, str]:
-    """This process's own, without what is said there to AWS's tools and to the command."""
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without the settings of AWS's tools and of the command."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDINGS_"))}
 
 
-def run(command: Sequence[str], settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs a program in the project's folder, to its end."""
+def run(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, in the project's folder or in another."""
     return subprocess.run(  # noqa: S603 - our own commands, with the tests' arguments
         command,
-        cwd=ROOT,
-        env=settings,
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=300,
@@ -48,85 +51,97 @@ def run(command: Sequence[str], settings: Mapping[str, str]) -> subprocess.Compl
 
 
 def order_id(response: httpx.Response) -> str:
-    """The id of the order that a request has placed."""
+    """Return the id of the order that a request placed."""
     assert response.status_code == 202, response.text
     return str(response.json()["id"])
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a token, and what they do at the API."""
+    """A user with a token, and the requests that they send to the API."""
 
     name: str
     token: str
     http: httpx.Client
 
     def place(self, lines: Mapping[str, int], key: str | None = None, **changes: Any) -> httpx.Response:
-        """Places an order for these SKUs and quantities."""
+        """Place an order of these SKUs and quantities. `changes` replace members of the request."""
         return self.http.post(
             "/orders",
-            json=order_of(lines.items()) | changes,
+            json=order_request(lines.items()) | changes,
             headers={"Idempotency-Key": key or str(uuid.uuid4())},
         )
 
-    def ended(self, order: str) -> dict[str, Any]:
-        """The order, once it is no longer pending."""
-
-        def found() -> dict[str, Any] | None:
-            answer: dict[str, Any] = self.http.get(f"/orders/{order}").raise_for_status().json()
-            return answer if answer["status"] != "PENDING" else None
-
-        return wait_until(found, SECONDS, f"the end of order {order}")
-
     def cancel(self, order: str) -> httpx.Response:
-        """Asks for the order to be cancelled."""
+        """Cancel an order."""
         return self.http.post(f"/orders/{order}/cancellation")
 
-    def timeline(self, order: str, *types: str) -> list[dict[str, Any]]:
-        """The order's events, once those of these types are among them."""
+    def order(self, order: str) -> dict[str, Any]:
+        """Return an order."""
+        return self._get(f"/orders/{order}")
 
-        def found() -> list[dict[str, Any]] | None:
+    def outcome(self, order: str) -> dict[str, Any]:
+        """Wait until an order is no longer pending, and return it."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.order(order)
+            return found if found["status"] != "PENDING" else None
+
+        return wait_until(ended, SECONDS, f"the end of order {order}")
+
+    def timeline(self, order: str, *types: str) -> list[dict[str, Any]]:
+        """Wait until an order's timeline contains events of these types, and return its events."""
+
+        def complete() -> list[dict[str, Any]] | None:
             response = self.http.get(f"/orders/{order}/timeline")
             if response.status_code == 404:
                 return None
             events: list[dict[str, Any]] = response.raise_for_status().json()["events"]
             return events if {event["type"] for event in events} >= set(types) else None
 
-        return wait_until(found, SECONDS, f"{', '.join(types)} in the timeline of {order}")
+        return wait_until(complete, SECONDS, f"{', '.join(types)} in the timeline of {order}")
+
+    def stock(self, sku: str) -> dict[str, Any]:
+        """Return a product's stock."""
+        return self._get(f"/stock/{sku}")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.http.get(path).raise_for_status().json()
+        return answer
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """The shop on a local cloud of the tests' own."""
+class DeployedShop:
+    """The shop on a local cloud."""
 
     cloud: LocalCloud
-    stage: Stage
+    stage: DeployedStage
     outputs: Outputs
 
     def user(self, name: str | None = None, *, operator: bool = False) -> User:
-        """A user, signed in; without a name, one whom nobody has seen before."""
+        """Return a user with a token; a new user if no name is given."""
         name = name or f"user-{uuid.uuid4().hex[:12]}"
         token = token_for(self.stage, self.outputs, name, operator=operator)
-        return User(name, token, self.visitor({"Authorization": f"Bearer {token}"}))
+        return User(name, token, self.http({"Authorization": f"Bearer {token}"}))
 
-    def visitor(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
-        """The API as somebody sees it who sends these headers."""
+    def http(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
+        """Return a client of the API that sends these headers. Without headers, its requests have no token."""
         return httpx.Client(base_url=self.outputs.api, headers=dict(headers or {}), timeout=30)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of an AWS service, with the rights of the account's root."""
+        """Return a boto3 client of an AWS service, with all rights."""
         return self.stage.session.client(service, endpoint_url=self.stage.endpoint)  # type: ignore[call-overload]  # any
 
-    def product(self, operator: User, *, stock: int, amount: int = 1000) -> str:
-        """A product that no other test knows, and so many of it; gives its SKU."""
+    def add_product(self, operator: User, *, stock: int, amount: int = 1000) -> str:
+        """Add a product that no other test uses, with its stock, and return its SKU."""
         sku = f"sku-{uuid.uuid4().hex[:12]}"
-        terms = {"name": "Thing", "price": {"amount": amount, "currency": "EUR"}}
-        operator.http.put(f"/products/{sku}", json=terms).raise_for_status()
+        product = {"name": "Thing", "price": {"amount": amount, "currency": "EUR"}}
+        operator.http.put(f"/products/{sku}", json=product).raise_for_status()
         operator.http.put(f"/stock/{sku}", json={"on_hand": stock}).raise_for_status()
         return sku
 
-    def letters(self, order: str) -> list[str]:
-        """The subjects of the e-mails about the order that were sent, oldest first."""
+    def emails(self, order: str) -> list[str]:
+        """Return the subjects of the e-mails about an order that were sent, oldest first."""
         sent = httpx.get(f"{self.stage.endpoint}/_ministack/ses/messages").raise_for_status().json()["messages"]
         return [
             mail["Subject"]
@@ -135,25 +150,32 @@ class Deployed:
             if order in mail["Subject"]
         ]
 
-    def at_rest(self, *, but: str = "") -> None:
-        """Waits until no service has anything left to react to; `but` names one that is down."""
-        sqs = self.client("sqs")
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    def wait_until_idle(self, *, except_for: str = "") -> None:
+        """Wait until the queues of all services are empty, except that of a service that is stopped."""
+        client = self.client("sqs")
+        gauges = [
+            SqsQueueGauge(client, str(service.queue))
+            for name, service in self.outputs.services.items()
+            if name != except_for
+        ]
+        wait_until(lambda: not any(gauge.depth().total for gauge in gauges), SECONDS, "the end of all events")
 
-        def empty() -> bool:
-            return not any(
-                int(count)
-                for name, service in self.outputs.services.items()
-                if name != but
-                for count in sqs.get_queue_attributes(QueueUrl=service.queue, AttributeNames=names)[
-                    "Attributes"
-                ].values()
-            )
+    def queue_depth(self, service: str) -> int:
+        """Return the number of messages that wait in a service's queue."""
+        return SqsQueueGauge(self.client("sqs"), str(self.outputs.services[service].queue)).depth().waiting
 
-        wait_until(empty, SECONDS, "the queues' emptiness")
+    @contextmanager
+    def consumer_stopped(self, service: str) -> Iterator[None]:
+        """Stop a service's consumer for the duration of the context."""
+        mapping = EventSourceMapping(self.client("lambda"), str(self.outputs.services[service].function))
+        mapping.stop()
+        try:
+            yield
+        finally:
+            mapping.start()
 
-    def items(self, *services: str) -> int:
-        """How many items the services' tables hold."""
+    def count_items(self, *services: str) -> int:
+        """Return the number of items in the services' tables."""
         pages = self.client("dynamodb").get_paginator("scan")
         return sum(
             page["Count"]
@@ -162,7 +184,7 @@ class Deployed:
         )
 
     def dead_letters(self, service: str) -> list[dict[str, Any]]:
-        """What is in the service's dead-letter queue and not seen by an earlier look."""
+        """Return messages of a service's dead-letter queue, at most ten."""
         return list(
             self.client("sqs")
             .receive_message(
@@ -176,26 +198,26 @@ class Deployed:
 
 
 @contextmanager
-def deployed(cloud: LocalCloud) -> Iterator[Deployed]:
-    """The shop on a local cloud that is there for this alone, and ends afterwards, whatever happens."""
+def deploy_shop(cloud: LocalCloud) -> Iterator[DeployedShop]:
+    """Deploy the shop on a local cloud, and stop the cloud at the end of the context."""
     try:
         up = tidings(cloud.directory, "up", "--port", str(free_port()))
         assert up.returncode == 0, up.stderr
         running = cloud.running()
         assert running is not None
         stage = local_stage(running.endpoint)
-        yield Deployed(cloud, stage, outputs_of(stage))
+        yield DeployedShop(cloud, stage, outputs_of(stage))
     finally:
         cloud.stop()
 
 
 def types_of(events: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The events' types, in their order."""
+    """Return the types of events, in their sequence."""
     return [event["type"] for event in events]
 
 
 def problem_of(response: httpx.Response) -> dict[str, Any]:
-    """The problem that the API answered with."""
+    """Return the problem that the API answered with."""
     assert response.headers["content-type"] == "application/problem+json", response.text
     problem: dict[str, Any] = json.loads(response.text)
     assert problem["status"] == response.status_code

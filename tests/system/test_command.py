@@ -1,14 +1,14 @@
-"""The `tidings` command on a deployed shop."""
+"""The command `tidings` on a deployed shop."""
 
 import json
 
 import httpx
 
-from ops.project import service_names
-from tests.system.deployed import Deployed, User, order_id, tidings
+from ops.services import service_names
+from tests.system.deployed import DeployedShop, User, order_id, tidings
 
 
-def test_outputs_are_json_that_says_where_everything_is(shop: Deployed) -> None:
+def test_outputs_are_json_with_the_addresses_of_all_resources(shop: DeployedShop) -> None:
     answer = tidings(shop.cloud.directory, "outputs")
 
     found = json.loads(answer.stdout)
@@ -21,7 +21,7 @@ def test_outputs_are_json_that_says_where_everything_is(shop: Deployed) -> None:
     assert httpx.get(f"{found['endpoint']}/_ministack/health").json()["auth"] == "enabled"
 
 
-def test_token_prints_a_token_of_a_new_user_and_nothing_else(shop: Deployed) -> None:
+def test_token_prints_only_the_token_of_a_new_user(shop: DeployedShop) -> None:
     answer = tidings(shop.cloud.directory, "token", "--user", "somebody-new")
 
     header = {"Authorization": f"Bearer {answer.stdout.strip()}"}
@@ -29,7 +29,7 @@ def test_token_prints_a_token_of_a_new_user_and_nothing_else(shop: Deployed) -> 
     assert httpx.get(f"{shop.outputs.api}/orders", headers=header).json() == {"items": [], "next": None}
 
 
-def test_token_makes_an_operator(shop: Deployed, sku: str) -> None:
+def test_token_makes_the_user_an_operator(shop: DeployedShop, sku: str) -> None:
     token = tidings(shop.cloud.directory, "token", "--user", "chief", "--operator").stdout.strip()
 
     stock = httpx.get(f"{shop.outputs.api}/stock/{sku}", headers={"Authorization": f"Bearer {token}"})
@@ -37,20 +37,20 @@ def test_token_makes_an_operator(shop: Deployed, sku: str) -> None:
     assert stock.json()["sku"] == sku
 
 
-def test_an_order_is_placed_shown_and_cancelled(shop: Deployed, operator: User, sku: str) -> None:
-    placed = tidings(shop.cloud.directory, "order", "place", "--sku", f"{sku}:2", "--json")
+def test_an_order_is_placed_shown_and_cancelled(shop: DeployedShop, operator: User, sku: str) -> None:
+    placed = tidings(shop.cloud.directory, "orders", "place", "--sku", f"{sku}:2", "--json")
     order = str(json.loads(placed.stdout)["id"])
     operator.timeline(order, "OrderConfirmed", "ReceiptSent")
 
-    shown = tidings(shop.cloud.directory, "order", "show", order)
+    shown = tidings(shop.cloud.directory, "orders", "show", order)
     assert f"{order}: CONFIRMED, 2 x {sku}, 20.00 EUR" in shown.stdout
 
-    assert tidings(shop.cloud.directory, "order", "cancel", order).returncode == 0
+    assert tidings(shop.cloud.directory, "orders", "cancel", order).returncode == 0
     operator.timeline(order, "OrderCancelled", "PaymentRefunded", "StockReleased")
-    assert f"{order}: CANCELLED (customer)" in tidings(shop.cloud.directory, "order", "show", order).stdout
+    assert f"{order}: CANCELLED (customer)" in tidings(shop.cloud.directory, "orders", "show", order).stdout
 
 
-def test_a_timeline_says_what_happened_and_why(shop: Deployed, customer: User, sku: str) -> None:
+def test_a_timeline_shows_each_event_with_its_cause(shop: DeployedShop, customer: User, sku: str) -> None:
     order = order_id(customer.place({sku: 1}))
     customer.timeline(order, "OrderConfirmed", "ReceiptSent")
 
@@ -62,15 +62,15 @@ def test_a_timeline_says_what_happened_and_why(shop: Deployed, customer: User, s
     assert rows["ReceiptSent"].endswith("ms PaymentCaptured")
 
 
-def test_a_refusal_is_one_line_with_the_problems_detail_and_exit_status_1(shop: Deployed) -> None:
-    answer = tidings(shop.cloud.directory, "order", "place", "--sku", "unknown:1")
+def test_the_error_about_a_refused_request_is_one_line_with_the_problems_detail(shop: DeployedShop) -> None:
+    answer = tidings(shop.cloud.directory, "orders", "place", "--sku", "unknown:1")
 
     assert answer.returncode == 1
     assert answer.stdout == ""
     assert answer.stderr == "Error: 422 Unknown SKU: There is no product unknown. [lines[0].sku]\n"
 
 
-def test_a_second_deploy_finds_the_running_cloud_and_what_is_in_it(shop: Deployed, customer: User, sku: str) -> None:
+def test_a_second_deployment_keeps_the_cloud_and_its_contents(shop: DeployedShop, customer: User, sku: str) -> None:
     order = order_id(customer.place({sku: 1}))
     before = shop.cloud.running()
 
@@ -78,4 +78,4 @@ def test_a_second_deploy_finds_the_running_cloud_and_what_is_in_it(shop: Deploye
 
     assert again.returncode == 0, again.stderr
     assert shop.cloud.running() == before
-    assert customer.ended(order)["status"] == "CONFIRMED"
+    assert customer.outcome(order)["status"] == "CONFIRMED"

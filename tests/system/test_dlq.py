@@ -1,4 +1,4 @@
-"""What failed is found, sent back and dropped by the command, with SQS's own deduplication and groups in the way."""
+"""The commands `tidings dlq` and `tidings relay` on a deployed shop, with the deduplication and the groups of SQS."""
 
 import json
 import uuid
@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from ops.rebuild import Mapping as Switch
-from ops.waiting import wait_until
-from tests.system.deployed import SECONDS, Deployed, User, order_id, tidings
-from tests.system.test_replay import stopped
-from tidings.aws import SqsQueue
-from tidings.consumer import DeadLetter, Message
+from tests.system.deployed import SECONDS, DeployedShop, User, order_id, tidings
+from tidings.aws.recovery import EventSourceMapping
+from tidings.aws.sqs import SqsQueue
+from tidings.core.ports import DeadLetter, Message
+from tidings.recovery import wait_until
 
 
-def taken(shop: Deployed, service: str, order: str) -> Mapping[str, Any]:
-    """Takes the one message about an order out of a service's queue, while nobody handles it."""
+def take(shop: DeployedShop, service: str, order: str) -> Mapping[str, Any]:
+    """Receive and delete the one message about an order from a queue whose consumer is stopped."""
     sqs, queue = shop.client("sqs"), shop.outputs.services[service].queue
 
     def found() -> Mapping[str, Any] | None:
@@ -32,27 +31,27 @@ def taken(shop: Deployed, service: str, order: str) -> Mapping[str, Any]:
     return message
 
 
-def shown(shop: Deployed, service: str, *options: str) -> list[dict[str, Any]]:
-    """What `tidings dlq show` tells."""
+def shown(shop: DeployedShop, service: str, *options: str) -> list[dict[str, Any]]:
+    """Return what `tidings dlq show` prints."""
     answer = tidings(shop.cloud.directory, "dlq", "show", service, *options, "--json")
     assert answer.returncode == 0, answer.stderr
     return list(json.loads(answer.stdout))
 
 
-def listed(shop: Deployed, service: str, queue: str) -> dict[str, Any]:
-    """What `tidings dlq list` tells of one queue."""
+def listed(shop: DeployedShop, service: str, queue: str) -> dict[str, Any]:
+    """Return what `tidings dlq list` prints about one queue."""
     answer = tidings(shop.cloud.directory, "dlq", "list", "--json")
     assert answer.returncode == 0, answer.stderr
     found = {(each["service"], each["queue"]): each for each in json.loads(answer.stdout)}
     return dict(found[service, queue])
 
 
-def test_a_fifo_queues_dead_letter_that_is_redriven_within_a_minute_is_handled(
-    shop: Deployed, customer: User, sku: str
+def test_a_dead_letter_of_a_fifo_queue_that_is_redriven_within_a_minute_is_handled(
+    shop: DeployedShop, customer: User, sku: str
 ) -> None:
-    with stopped(shop, "payment"):
+    with shop.consumer_stopped("payment"):
         order = order_id(customer.place({sku: 1}))
-        message = taken(shop, "payment", order)
+        message = take(shop, "payment", order)
         service = shop.outputs.services["payment"]
         record = {
             "messageId": message["MessageId"],
@@ -61,7 +60,7 @@ def test_a_fifo_queues_dead_letter_that_is_redriven_within_a_minute_is_handled(
             "attributes": message["Attributes"],
         }
         queue = SqsQueue(lambda: shop.client("sqs"), str(service.queue), str(service.dlq), "fifo")
-        queue.bury(DeadLetter(Message.of(record), "gave-up", "the gateway was down", "OrderPlaced"))
+        queue.dead_letter(DeadLetter(Message.of(record), "gave-up", "the gateway was down", "OrderPlaced"))
     (letter,) = shown(shop, "payment", "--order", order)
     assert (letter["event"], letter["reason"], letter["attempts"]) == (f"orders/{order}/1", "gave-up", 1)
     assert listed(shop, "payment", "dlq")["reasons"]["gave-up"] >= 1
@@ -71,11 +70,11 @@ def test_a_fifo_queues_dead_letter_that_is_redriven_within_a_minute_is_handled(
     done = tidings(shop.cloud.directory, "dlq", "redrive", "payment", "--order", order)
 
     assert done.stdout.startswith("payment: 1 message sent back (gave-up 1)"), done.stderr
-    assert customer.ended(order)["status"] == "CONFIRMED"
+    assert customer.outcome(order)["status"] == "CONFIRMED"
     assert shown(shop, "payment", "--order", order) == []
 
 
-def test_what_fails_again_and_again_lies_there_again_after_each_redrive(shop: Deployed) -> None:
+def test_a_message_that_always_fails_is_dead_lettered_again_after_each_redrive(shop: DeployedShop) -> None:
     poison = f"poison-{uuid.uuid4()}"
     queue = shop.outputs.services["payment"].queue
     shop.client("sqs").send_message(
@@ -93,33 +92,33 @@ def test_what_fails_again_and_again_lies_there_again_after_each_redrive(shop: De
         assert "1 message sent back (undecodable 1)" in done.stdout, done.stderr
 
 
-def test_an_orders_letters_go_back_in_their_order_and_looking_at_them_hides_none(shop: Deployed) -> None:
+def test_an_orders_dead_letters_are_redriven_in_sequence_and_showing_them_hides_none(shop: DeployedShop) -> None:
     sqs, dlq = shop.client("sqs"), shop.outputs.services["warehouse"].dlq
     groups = [str(uuid.uuid4()) for _ in range(12)]
     for n in (1, 2, 3):
         for group in groups:
             sqs.send_message(
                 QueueUrl=dlq,
-                MessageBody=f"letter {n} of {group}",
+                MessageBody=f"message {n} of {group}",
                 MessageGroupId=group,
                 MessageDeduplicationId=f"{group}-{n}",
                 MessageAttributes={"reason": {"DataType": "String", "StringValue": f"reason-{n}"}},
             )
     for _ in range(2):
-        letters = [each for each in shown(shop, "warehouse") if each["order"] in groups]
-        assert len(letters) == 36
+        messages = [each for each in shown(shop, "warehouse") if each["order"] in groups]
+        assert len(messages) == 36
         for group in groups:
-            assert [each["reason"] for each in letters if each["order"] == group] == [
+            assert [each["reason"] for each in messages if each["order"] == group] == [
                 "reason-1",
                 "reason-2",
                 "reason-3",
             ]
 
-    with stopped(shop, "warehouse"):
+    with shop.consumer_stopped("warehouse"):
         done = tidings(shop.cloud.directory, "dlq", "redrive", "warehouse", "--order", groups[5])
         assert "3 messages sent back (reason-1 1, reason-2 1, reason-3 1)" in done.stdout, done.stderr
         answer = sqs.receive_message(QueueUrl=shop.outputs.services["warehouse"].queue, MaxNumberOfMessages=10)
-        assert [each["Body"] for each in answer["Messages"]] == [f"letter {n} of {groups[5]}" for n in (1, 2, 3)]
+        assert [each["Body"] for each in answer["Messages"]] == [f"message {n} of {groups[5]}" for n in (1, 2, 3)]
         for message in answer["Messages"]:
             sqs.delete_message(
                 QueueUrl=shop.outputs.services["warehouse"].queue, ReceiptHandle=message["ReceiptHandle"]
@@ -128,19 +127,19 @@ def test_an_orders_letters_go_back_in_their_order_and_looking_at_them_hides_none
     assert "11 messages dropped (reason-3 11)" in third.stdout, third.stderr
     path = shop.cloud.directory / "dropped" / "local-warehouse-dlq.jsonl"
     assert str(path) in third.stdout
-    kept = [json.loads(line)["body"] for line in path.read_text().splitlines()]
-    assert sorted(kept) == sorted(f"letter 3 of {group}" for group in groups if group != groups[5])
+    recorded = [json.loads(line)["body"] for line in path.read_text().splitlines()]
+    assert sorted(recorded) == sorted(f"message 3 of {group}" for group in groups if group != groups[5])
     rest = tidings(shop.cloud.directory, "dlq", "drop", "warehouse", "--yes")
     assert "22 messages dropped (reason-1 11, reason-2 11), 0 left" in rest.stdout, rest.stderr
 
 
 @pytest.mark.parametrize("service", ["payment", "inventory"])
-def test_what_the_topic_could_not_deliver_reaches_its_consumer_by_the_command(
-    shop: Deployed, customer: User, sku: str, service: str
+def test_an_undelivered_message_reaches_its_consumer_by_the_command(
+    shop: DeployedShop, customer: User, sku: str, service: str
 ) -> None:
-    with stopped(shop, service):
+    with shop.consumer_stopped(service):
         order = order_id(customer.place({sku: 1}))
-        message = taken(shop, service, order)
+        message = take(shop, service, order)
     shop.client("sqs").send_message(
         QueueUrl=shop.outputs.services[service].undelivered,
         MessageBody=message["Body"],
@@ -153,36 +152,38 @@ def test_what_the_topic_could_not_deliver_reaches_its_consumer_by_the_command(
     done = tidings(shop.cloud.directory, "dlq", "redrive", service, "--undelivered")
 
     assert done.stdout == f"{service}: 1 message sent back (undelivered 1), 0 left\n", done.stderr
-    assert customer.ended(order)["status"] == "CONFIRMED"
+    assert customer.outcome(order)["status"] == "CONFIRMED"
 
 
-def test_what_a_relay_did_not_publish_is_published_by_the_command(shop: Deployed, customer: User, sku: str) -> None:
+def test_unpublished_events_are_published_by_the_command(shop: DeployedShop, customer: User, sku: str) -> None:
     begun = datetime.now(UTC).isoformat()
-    relay = Switch(shop.client("lambda"), "tidings-local-orders-relay")
-    relay.off()
+    relay = EventSourceMapping(shop.client("lambda"), "tidings-local-orders-relay")
+    relay.stop()
     try:
         orders = [order_id(customer.place({sku: 1})) for _ in range(3)]
         one = tidings(shop.cloud.directory, "relay", "--order", orders[0])
         assert one.stdout == "1 event published (OrderPlaced 1)\n", one.stderr
-        assert customer.ended(orders[0])["status"] == "CONFIRMED"
+        assert customer.outcome(orders[0])["status"] == "CONFIRMED"
         assert customer.http.get(f"/orders/{orders[1]}").json()["status"] == "PENDING"
 
         counted = tidings(shop.cloud.directory, "relay", "--since", begun, "--service", "orders", "--dry-run")
         assert counted.stdout == "4 events would be published (OrderConfirmed 1, OrderPlaced 3)\n", counted.stderr
         done = tidings(shop.cloud.directory, "relay", "--since", begun, "--service", "orders")
         assert done.stdout == "4 events published (OrderConfirmed 1, OrderPlaced 3)\n", done.stderr
-        assert {customer.ended(order)["status"] for order in orders} == {"CONFIRMED"}
+        assert {customer.outcome(order)["status"] for order in orders} == {"CONFIRMED"}
     finally:
-        relay.on()
+        relay.start()
     for order in orders:
         customer.timeline(order, "OrderPlaced", "OrderConfirmed", "ReceiptSent")
-        assert len(shop.letters(order)) == 1
+        assert len(shop.emails(order)) == 1
 
 
-def test_what_a_relay_gave_up_is_listed_and_dropped(shop: Deployed) -> None:
+def test_a_relays_batch_is_listed_and_dropped(shop: DeployedShop) -> None:
     batch = {"batchSize": 2, "approximateArrivalOfFirstRecord": "2026-01-31T08:30:00Z"}
-    news = {"requestContext": {"condition": "MaxRecordAgeExceeded"}, "DDBStreamBatchInfo": batch}
-    shop.client("sqs").send_message(QueueUrl=shop.outputs.services["inventory"].relay_dlq, MessageBody=json.dumps(news))
+    report = {"requestContext": {"condition": "MaxRecordAgeExceeded"}, "DDBStreamBatchInfo": batch}
+    shop.client("sqs").send_message(
+        QueueUrl=shop.outputs.services["inventory"].relay_dlq, MessageBody=json.dumps(report)
+    )
     table = tidings(shop.cloud.directory, "dlq", "list").stdout
     assert "MaxRecordAgeExceeded 1" in table
     assert "tidings relay --service inventory --since 2026-01-31T08:29:00.000Z" in table
@@ -193,13 +194,13 @@ def test_what_a_relay_gave_up_is_listed_and_dropped(shop: Deployed) -> None:
     assert listed(shop, "inventory", "relay")["waiting"] == 0
 
 
-def test_dropping_without_an_answer_drops_nothing(shop: Deployed) -> None:
+def test_a_drop_without_an_answer_drops_nothing(shop: DeployedShop) -> None:
     sqs, dlq = shop.client("sqs"), shop.outputs.services["analytics"].dlq
     sqs.send_message(QueueUrl=dlq, MessageBody="poison")
     try:
         answer = tidings(shop.cloud.directory, "dlq", "drop", "analytics")
         assert answer.returncode == 1
-        assert "analytics: 1 message will be dropped (received-too-often 1). Go on?" in answer.stderr
+        assert "analytics: 1 message will be dropped (received-too-often 1). Continue?" in answer.stderr
         assert len(shown(shop, "analytics")) == 1
     finally:
         assert tidings(shop.cloud.directory, "dlq", "drop", "analytics", "--yes").returncode == 0

@@ -1,4 +1,4 @@
-"""Starting and ending the local cloud, with nothing deployed on it."""
+"""Starting and stopping the local cloud, without a deployment."""
 
 import fcntl
 import json
@@ -14,8 +14,8 @@ import pytest
 
 from ops.local import LocalCloud, Running, free_port, is_taken
 from ops.stage import local_stage
-from ops.waiting import wait_until
 from tests.system.deployed import SECONDS, tidings
+from tidings.recovery import wait_until
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def taken_port() -> Iterator[int]:
         yield int(other.getsockname()[1])
 
 
-def test_a_port_that_another_program_has_is_told_in_one_line(cloud: LocalCloud, taken_port: int) -> None:
+def test_the_error_about_a_taken_port_is_one_line(cloud: LocalCloud, taken_port: int) -> None:
     answer = tidings(cloud.directory, "up", "--port", str(taken_port))
 
     last = answer.stderr.splitlines()[-1]
@@ -42,12 +42,12 @@ def test_a_port_that_another_program_has_is_told_in_one_line(cloud: LocalCloud, 
     assert cloud.running() is None
 
 
-def test_a_cloud_that_runs_is_found_again(cloud: LocalCloud) -> None:
+def test_a_running_cloud_is_not_started_again(cloud: LocalCloud) -> None:
     started = cloud.start(free_port())
     assert cloud.start() == started
 
 
-def test_a_cloud_that_runs_is_not_started_on_another_port(cloud: LocalCloud) -> None:
+def test_a_running_cloud_is_not_started_on_another_port(cloud: LocalCloud) -> None:
     cloud.start(free_port())
 
     answer = tidings(cloud.directory, "up", "--port", str(free_port()))
@@ -57,14 +57,14 @@ def test_a_cloud_that_runs_is_not_started_on_another_port(cloud: LocalCloud) -> 
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has a single loopback address")
-def test_it_listens_on_this_machine_alone(cloud: LocalCloud) -> None:
+def test_the_cloud_is_reachable_from_this_machine_only(cloud: LocalCloud) -> None:
     port = cloud.start(free_port()).port
-    with socket.socket() as everywhere:
-        # Nobody else could have the other addresses' port, if it listened on all of them.
-        everywhere.bind(("127.0.0.2", port))
+    with socket.socket() as other_address:
+        # The port of another address would be taken too if the cloud listened on all addresses.
+        other_address.bind(("127.0.0.2", port))
 
 
-def test_down_ends_it(cloud: LocalCloud) -> None:
+def test_down_stops_the_cloud(cloud: LocalCloud) -> None:
     started = cloud.start(free_port())
 
     answer = tidings(cloud.directory, "down")
@@ -74,7 +74,7 @@ def test_down_ends_it(cloud: LocalCloud) -> None:
     assert not is_taken(started.port)
 
 
-# A process's locks end with it, however long the system remembers its id.
+# The system releases a process's locks when the process ends.
 WORKER = """
 import fcntl
 held = []
@@ -85,7 +85,7 @@ def handler(event, context):
 
 
 def run_function(running: Running, lock: Path) -> None:
-    """Has the cloud run a function, whose process stays warm and holds the lock."""
+    """Run a function on the cloud. Its process stays alive and holds the lock."""
     stage = local_stage(running.endpoint)
     trust = {
         "Version": "2012-10-17",
@@ -120,7 +120,7 @@ def is_locked(lock: Path) -> bool:
     return False
 
 
-def test_down_ends_the_processes_of_its_functions_too(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_down_ends_the_processes_of_functions(cloud: LocalCloud, tmp_path: Path) -> None:
     lock = tmp_path / "worker.lock"
     run_function(cloud.start(free_port()), lock)
     assert is_locked(lock)
@@ -130,8 +130,8 @@ def test_down_ends_the_processes_of_its_functions_too(cloud: LocalCloud, tmp_pat
     wait_until(lambda: not is_locked(lock), SECONDS, "the worker's end")
 
 
-def test_down_ends_no_process_but_its_own(cloud: LocalCloud) -> None:
-    # What is left of a cloud whose machine was switched off, and whose process id this very test has got.
+def test_down_ends_no_other_process(cloud: LocalCloud) -> None:
+    # The file of a cloud that ended when the machine was switched off. This test now has the cloud's process id.
     (cloud.directory / "cloud.json").write_text(f'{{"pid": {os.getpid()}, "port": 4566}}')
 
     answer = tidings(cloud.directory, "down")
@@ -140,7 +140,7 @@ def test_down_ends_no_process_but_its_own(cloud: LocalCloud) -> None:
     assert answer.stderr == "No local cloud was running.\n"
 
 
-def test_without_a_cloud_the_commands_say_how_to_start_it(cloud: LocalCloud) -> None:
+def test_without_a_cloud_a_command_says_how_to_start_it(cloud: LocalCloud) -> None:
     answer = tidings(cloud.directory, "outputs")
 
     assert answer.returncode == 1
@@ -148,7 +148,7 @@ def test_without_a_cloud_the_commands_say_how_to_start_it(cloud: LocalCloud) -> 
     assert answer.stderr == "Error: the local cloud does not run; start it with make run\n"
 
 
-def test_before_the_deploy_the_commands_say_that_nothing_is_there(cloud: LocalCloud) -> None:
+def test_before_the_deployment_a_command_says_that_the_shop_is_not_deployed(cloud: LocalCloud) -> None:
     cloud.start(free_port())
 
     answer = tidings(cloud.directory, "outputs")

@@ -1,54 +1,57 @@
-"""A service that is down for a time delays nobody else, and catches up."""
+"""A stopped consumer, which delays no other service, and which handles its events when it runs again."""
 
 import random
 
-from tests.soak.crowd import Crowd
-from tests.soak.evidence import Scene
-from tests.soak.invariants import violations
-from tests.soak.plan import planned
-from tests.system.deployed import Deployed, User, order_id, types_of
-from tests.system.test_orders import stock_of
-from tests.system.test_replay import held, stopped
+from tests.invariants.catalogue import violations
+from tests.soak.evidence import EvidenceReader
+from tests.soak.load import LoadGenerator
+from tests.soak.plan import make_plan
+from tests.system.deployed import DeployedShop, User, order_id, types_of
+
+POINTS = "points are what confirmed orders have earned"
+STATES = "each service's state is what the order's events imply"
+AGREEMENT = "services agree about an order"
+LEFTOVERS = "what can never be handled is in the dead-letter queue, and nothing else is"
 
 
-def test_while_loyalty_is_down_everybody_else_does_everything_and_then_it_catches_up(
-    shop: Deployed, operator: User, chance: random.Random
+def test_while_loyalty_is_stopped_only_its_own_invariants_are_violated_and_later_none_is(
+    shop: DeployedShop, operator: User, rng: random.Random
 ) -> None:
-    crowd = Crowd.gathered(shop, planned(chance.getrandbits(32), orders=20, clients=4), operator)
-    scene = Scene(shop, crowd)
-    with stopped(shop, "loyalty"):
-        crowd.run()
-        scene.at_rest(but="loyalty")
-        meanwhile = violations(scene.evidence())
-    assert meanwhile.keys() == {"points_are_what_orders_earned", "services_agree", "nothing_is_left_over"}
-    assert all(": loyalty says" in each for each in meanwhile["services_agree"])
-    (left,) = meanwhile["nothing_is_left_over"]
+    load = LoadGenerator.prepare(shop, make_plan(rng.getrandbits(32), orders=20, clients=4), operator)
+    reader = EvidenceReader(shop, load)
+    with shop.consumer_stopped("loyalty"):
+        load.run()
+        reader.wait_until_idle(except_for="loyalty")
+        meanwhile = violations(reader.read())
+    assert meanwhile.keys() == {POINTS, STATES, AGREEMENT, LEFTOVERS}
+    assert all(": loyalty has" in violation for violation in meanwhile[STATES] + meanwhile[AGREEMENT])
+    (left,) = meanwhile[LEFTOVERS]
     assert left.startswith("tidings-local-loyalty holds ")
 
-    scene.at_rest()
+    reader.wait_until_idle()
 
-    assert violations(scene.evidence()) == {}
+    assert violations(reader.read()) == {}
 
 
-def test_while_payment_is_down_orders_are_taken_reserved_and_cancelled_and_then_it_catches_up(
-    shop: Deployed, customer: User, operator: User, sku: str
+def test_while_payment_is_stopped_orders_are_placed_reserved_and_cancelled_and_later_paid(
+    shop: DeployedShop, customer: User, operator: User, sku: str
 ) -> None:
-    with stopped(shop, "payment"):
-        off, *kept = orders = [order_id(customer.place({sku: 1})) for _ in range(5)]
+    with shop.consumer_stopped("payment"):
+        cancelled, *others = orders = [order_id(customer.place({sku: 1})) for _ in range(5)]
         for order in orders:
             customer.timeline(order, "StockReserved")
-        assert customer.cancel(off).status_code == 202
-        customer.timeline(off, "OrderCancelled", "StockReleased")
-        shop.at_rest(but="payment")
-        assert [customer.http.get(f"/orders/{order}").json()["waiting_for"] for order in kept] == [["payment"]] * 4
-        assert stock_of(operator, sku)["reserved"] == 4
-        assert [len(shop.letters(order)) for order in orders] == [1, 0, 0, 0, 0]
-        assert held(shop, "payment") == 6
+        assert customer.cancel(cancelled).status_code == 202
+        customer.timeline(cancelled, "OrderCancelled", "StockReleased")
+        shop.wait_until_idle(except_for="payment")
+        assert [customer.order(order)["waiting_for"] for order in others] == [["payment"]] * 4
+        assert operator.stock(sku)["reserved"] == 4
+        assert [len(shop.emails(order)) for order in orders] == [1, 0, 0, 0, 0]
+        assert shop.queue_depth("payment") == 6
 
-    assert {customer.ended(order)["status"] for order in kept} == {"CONFIRMED"}
-    customer.timeline(off, "PaymentRefunded")
-    shop.at_rest()
-    assert customer.ended(off)["status"] == "CANCELLED"
-    assert types_of(customer.timeline(off)).count("PaymentCaptured") == 1
-    assert stock_of(operator, sku)["reserved"] == 4
-    assert held(shop, "payment") == 0
+    assert {customer.outcome(order)["status"] for order in others} == {"CONFIRMED"}
+    customer.timeline(cancelled, "PaymentRefunded")
+    shop.wait_until_idle()
+    assert customer.outcome(cancelled)["status"] == "CANCELLED"
+    assert types_of(customer.timeline(cancelled)).count("PaymentCaptured") == 1
+    assert operator.stock(sku)["reserved"] == 4
+    assert shop.queue_depth("payment") == 0

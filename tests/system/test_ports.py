@@ -1,4 +1,4 @@
-"""The facts that the simulation's ports are built on, on the local cloud: moto does not show all of them."""
+"""The facts that the simulation's ports rely on, on the local cloud. moto does not reproduce all of them."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.ports import test_outside, test_queues, test_tables, test_topics
 from tests.ports.implementations import AwsPorts, Ports
-from tests.system.deployed import Deployed
+from tests.system.deployed import DeployedShop
 
 FACTS: list[Callable[[Ports], None]] = [
     fact
@@ -17,10 +17,10 @@ FACTS: list[Callable[[Ports], None]] = [
 
 
 @pytest.fixture(scope="module")
-def ports(shop: Deployed) -> Ports:
-    return AwsPorts(shop.client, lambda order: len(shop.letters(order)))
+def ports(shop: DeployedShop) -> Ports:
+    return AwsPorts(shop.client, lambda order: len(shop.emails(order)))
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__.removeprefix("test_"))
-def test_the_local_cloud_does_as_the_simulation(fact: Callable[[Ports], None], ports: Ports) -> None:
+def test_a_fact_of_the_simulation_holds_on_the_local_cloud(fact: Callable[[Ports], None], ports: Ports) -> None:
     fact(ports)

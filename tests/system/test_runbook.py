@@ -1,4 +1,4 @@
-"""Every command of the runbook does what it is there for, on a shop that has something to show."""
+"""The commands of the runbook, run on a shop that has something to show."""
 
 import json
 import re
@@ -11,13 +11,12 @@ from string import Template
 
 import pytest
 
-from infra.alarms import RUNBOOK
+from infra.constructs.alarm import RUNBOOK
 from ops.stage import ROOT
-from ops.waiting import wait_until
-from tests.system.deployed import SECONDS, Deployed, User, order_id, own_environment, run, tidings
-from tests.system.test_replay import stopped
+from tests.system.deployed import SECONDS, DeployedShop, User, clean_environment, order_id, run, tidings
+from tidings.recovery import wait_until
 
-# Of FIFO queues, whose messages are of an order whatever is in them; it has a relay and routes.
+# Its queues are FIFO queues, whose messages belong to an order whatever they contain. It has a relay and routes.
 SERVICE = "warehouse"
 PREAMBLE, *ENTRIES = (ROOT / RUNBOOK).read_text().split("\n## ")
 
@@ -25,7 +24,7 @@ A_RUN = "REPORT RequestId: "
 BURIED = '"message":"message goes to the dead-letter queue"'
 NO_ACCESS_LOG = "The local cloud writes no access log"
 
-# What a command must tell of what there is; those that are missing here look for what a sound shop does not have.
+# The text that a command must print. The other commands search for something that a healthy shop does not have.
 EXPECTED = {
     "tidings alarms": f"{RUNBOOK}#dlq-depth",
     "tidings dlq list": "tidings dlq show $SERVICE; then tidings dlq redrive $SERVICE",
@@ -54,39 +53,39 @@ EXPECTED = {
     "tidings logs $FUNCTION --since 1h --runs": A_RUN,
     "tidings dlq redrive $SERVICE --rate 1": "sent back (undecodable ",
     "tidings logs api --since 1h --status 5": NO_ACCESS_LOG,
-    "tidings order show $ID": "DISPATCHED",
+    "tidings orders show $ID": "DISPATCHED",
     "tidings logs api --since 15m": NO_ACCESS_LOG,
     "tidings logs $SERVICE-api --since 15m --runs": A_RUN,
     "tidings logs api --since 15m --status 4": NO_ACCESS_LOG,
     "tidings token --operator": "eyJ",
-    "tidings logs orders-sweep --since 1h --containing swept": '"message":"an order was swept"',
-    "tidings logs orders-sweep --since 15m --containing OrdersSwept": '"OrdersSwept":1',
-    "tidings logs orders-sweep --since 1h --containing OrdersSwept": '"OrdersSwept":1',
-    "tidings logs orders-sweep --since 15m --runs": A_RUN,
-    "tidings sweep": " cancelled, 0 failed",
-    "tidings sweep --older-than 2h --yes": " cancelled, 0 failed",
+    "tidings logs orders-expiry --since 1h --containing expired": '"message":"an order expired"',
+    "tidings logs orders-expiry --since 15m --containing OrdersExpired": '"OrdersExpired":1',
+    "tidings logs orders-expiry --since 1h --containing OrdersExpired": '"OrdersExpired":1',
+    "tidings logs orders-expiry --since 15m --runs": A_RUN,
+    "tidings orders expire": " cancelled, 0 failed",
+    "tidings orders expire --older-than 2h --yes": " cancelled, 0 failed",
 }
 
 
 def blocks(text: str) -> str:
-    """What stands in the runbook's blocks of commands."""
+    """Return the text of the runbook's blocks of commands."""
     return "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
 def commands(text: str) -> list[str]:
-    """The commands of the runbook's blocks, each once, in their order."""
+    """Return the commands of the runbook's blocks, each once, in sequence."""
     return list(dict.fromkeys(blocks(text).splitlines()))
 
 
 def shell(script: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs a script as a reader would, in the project's folder; a variable that is not set ends it."""
+    """Run a script as a reader would, in the project's folder. A variable that is not set ends it."""
     return run(["/bin/sh", "-eu", "-c", script], settings)
 
 
 @pytest.fixture(scope="module")
 def preamble() -> dict[str, str]:
-    """What the runbook has one set first, before anything happens here."""
-    own = own_environment()
+    """The environment that the runbook sets first."""
+    own = clean_environment()
     own["PATH"] = f"{Path(sys.executable).parent}:{own['PATH']}"
     done = shell(f"{blocks(PREAMBLE)}env -0", own)
     assert done.returncode == 0, done.stderr
@@ -96,17 +95,17 @@ def preamble() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def settings(preamble: dict[str, str], shop: Deployed, operator: User, customer: User) -> Iterator[dict[str, str]]:
-    """The same for this shop: an order that has ended, another that was swept, and an alarm that is on."""
-    product = shop.product(operator, stock=10)
-    with stopped(shop, "payment"):
+def settings(preamble: dict[str, str], shop: DeployedShop, operator: User, customer: User) -> Iterator[dict[str, str]]:
+    """The same for this shop: an order that has ended, another that has expired, and an active alarm."""
+    product = shop.add_product(operator, stock=10)
+    with shop.consumer_stopped("payment"):
         customer.place({product: 1}).raise_for_status()
         wait_until(
-            lambda: tidings(shop.cloud.directory, "sweep", "--older-than", "1s", "--yes").stdout.startswith(
+            lambda: tidings(shop.cloud.directory, "orders", "expire", "--older-than", "1s", "--yes").stdout.startswith(
                 "1 cancelled"
             ),
             SECONDS,
-            "the order's being swept",
+            "the order's expiry",
         )
     order = order_id(customer.place({product: 1}))
     customer.timeline(order, "OrderConfirmed", "ReceiptSent", "PointsAwarded")
@@ -125,8 +124,8 @@ def settings(preamble: dict[str, str], shop: Deployed, operator: User, customer:
 
 
 @pytest.fixture
-def failures(shop: Deployed, settings: dict[str, str]) -> None:
-    """A message of each kind that failed, for what looks at such, sends them back or drops them."""
+def failures(shop: DeployedShop, settings: dict[str, str]) -> None:
+    """A failed message of each kind."""
     sqs, service = shop.client("sqs"), shop.outputs.services[SERVICE]
 
     def waiting(queue: str | None) -> bool:
@@ -141,28 +140,28 @@ def failures(shop: Deployed, settings: dict[str, str]) -> None:
     if not waiting(service.undelivered):
         poison(service.undelivered)
     if not waiting(service.relay_dlq):
-        news = {"requestContext": {"condition": "MaxRecordAgeExceeded"}, "DDBStreamBatchInfo": {"batchSize": 2}}
-        sqs.send_message(QueueUrl=service.relay_dlq, MessageBody=json.dumps(news))
+        report = {"requestContext": {"condition": "MaxRecordAgeExceeded"}, "DDBStreamBatchInfo": {"batchSize": 2}}
+        sqs.send_message(QueueUrl=service.relay_dlq, MessageBody=json.dumps(report))
     if not waiting(service.dlq):
         poison(service.queue)
         wait_until(lambda: waiting(service.dlq), SECONDS, "the dead letter")
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.splitlines()[0])
-def test_there_are_commands_of_ours_in_every_entry(entry: str) -> None:
+def test_every_entry_contains_commands_of_ours(entry: str) -> None:
     assert commands(entry)
     assert all(command.startswith("tidings ") for command in commands(entry))
 
 
-def test_what_is_expected_is_of_commands_that_the_runbook_has() -> None:
+def test_every_expectation_belongs_to_a_command_of_the_runbook() -> None:
     assert EXPECTED.keys() <= set(commands("\n".join(ENTRIES)))
 
 
 @pytest.mark.usefixtures("failures")
 @pytest.mark.parametrize("command", commands("\n".join(ENTRIES)))
-def test_a_command_of_the_runbook_does_its_work(command: str, settings: dict[str, str]) -> None:
+def test_a_command_of_the_runbook_works(command: str, settings: dict[str, str]) -> None:
     done = shell(command, settings)
     assert done.returncode == 0, done.stderr
-    told = done.stdout + done.stderr
-    assert told
-    assert Template(EXPECTED.get(command, "")).substitute(settings) in told
+    printed = done.stdout + done.stderr
+    assert printed
+    assert Template(EXPECTED.get(command, "")).substitute(settings) in printed

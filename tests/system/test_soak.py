@@ -1,16 +1,16 @@
-"""The soak's short form: `make soak` is the long one."""
+"""The soak test in its short form. `make soak` runs the long one."""
 
 import random
 
-from tests.soak.plan import planned
-from tests.soak.soak import soak
-from tests.system.deployed import Deployed, User
+from tests.soak.plan import make_plan
+from tests.soak.soak import run_soak
+from tests.system.deployed import DeployedShop, User
 
 
-def test_a_hundred_orders_at_once_with_functions_killed_in_their_midst_leave_every_invariant_true(
-    shop: Deployed, operator: User, chance: random.Random
+def test_invariants_hold_after_a_hundred_concurrent_orders_while_functions_are_killed(
+    shop: DeployedShop, operator: User, rng: random.Random
 ) -> None:
-    report = soak(shop, operator, planned(chance.getrandbits(32), orders=100, clients=8), kills=4)
+    report = run_soak(shop, operator, make_plan(rng.getrandbits(32), orders=100, clients=8), kills=4)
 
     assert report.violated == {}, str(report)
     assert report.killed.total() == 4

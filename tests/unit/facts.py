@@ -1,44 +1,43 @@
-"""Events as their services would announce them, saying no more than a test is about."""
+"""The shop's events as their services announce them, specific only in what a test is about."""
 
 from typing import TypeVar
 
-from msgspec import UNSET, UnsetType
-
-from tidings.clock import millis
-from tidings.contracts import Address, Money, OrderLine, OrderPlaced
-from tidings.events import Contract, Event, event_id
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.goods import OrderLine
+from contracts.values.money import Money
+from tidings.core.clock import from_rfc3339
+from tidings.core.contract import Contract
+from tidings.core.event import Event
+from tidings.testing import NOON, SUBJECT, TRACEPARENT, make_event
 
 C = TypeVar("C", bound=Contract)
 
-ORDER = "3f2b8c1e-7a6d-4e0b-9c58-0d1e2f3a4b5c"
-NOON = "2026-01-31T12:00:00.000Z"
-NOON_MILLIS = millis(NOON)
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ORDER = SUBJECT
+NOON_MILLIS = from_rfc3339(NOON)
+TRACE = TRACEPARENT
 HOME = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
+
+
+def order_id(n: int) -> str:
+    """Return the id of the n-th order."""
+    return f"00000000-0000-4000-8000-{n:012x}"
 
 
 def fact(
     data: C,
     *,
-    source: str = "orders",
+    source: str = "",
     n: int = 1,
     order: str = ORDER,
-    time: str = NOON,
-    cause: str | UnsetType = UNSET,
+    time: int | str = NOON,
+    cause: str | None = None,
 ) -> Event[C]:
-    return Event(
-        id=event_id(source, order, n),
-        source=source,
-        type=type(data).__name__,
-        dataschema=data.schema(),
-        subject=order,
-        time=time,
-        sequence=n,
-        correlationid="request-1",
-        causationid=cause,
-        traceparent=TRACE,
-        data=data,
-    )
+    """Return a service's n-th event of an order, by default of the service whose contract it is."""
+    folder = type(data).__module__.split(".")
+    announcing = source or (folder[1] if folder[0] == "contracts" else "orders")
+    return make_event(data, source=announcing, subject=order, number=n, time=time, cause=cause)
 
 
 def line(sku: str, quantity: int, amount: int = 1000) -> OrderLine:
@@ -50,8 +49,24 @@ def order_placed(*lines: OrderLine, customer: str = "customer-1", method: str = 
     return OrderPlaced(
         customer=customer,
         lines=lines,
-        total=Money(sum(each.price.amount * each.quantity for each in lines), "EUR"),
+        total=total_of(lines),
         email="customer@example.com",
         address=HOME,
         payment_method=method,
     )
+
+
+def order_confirmed(*lines: OrderLine, total: Money | None = None) -> OrderConfirmed:
+    lines = lines or (line("tea", 2),)
+    return OrderConfirmed(
+        customer="customer-1",
+        lines=lines,
+        total=total or total_of(lines),
+        email="customer@example.com",
+        address=HOME,
+    )
+
+
+def total_of(lines: tuple[OrderLine, ...]) -> Money:
+    """Return the sum of the lines, which all are in EUR."""
+    return Money(sum(each.price.amount * each.quantity for each in lines), "EUR")

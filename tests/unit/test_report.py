@@ -1,4 +1,4 @@
-"""The report of what is measured."""
+"""The bench's report."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def figure(key: str, value: float, limit: Limit | None = None, *tables: Table) -
     return Figure(key, value, "×", None, "Counted.", limit, tables)
 
 
-class Measured:
+class TwoFigures:
     """A group of two figures."""
 
     KEYS = ("wru.ratio", "hot.sku")
@@ -30,17 +30,17 @@ class Measured:
         )
 
     def measure(self) -> Iterator[Figure]:
-        print("what the shop logs")  # noqa: T201 - as its functions do
+        print("a log of the shop")  # noqa: T201 - as its functions do
         yield from self.figures
 
 
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, group: Measured, *keys: str) -> int:
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, group: TwoFigures, *keys: str) -> int:
     monkeypatch.setattr(command, "groups", lambda: [group])
     return command.main(list(keys), folder)
 
 
 def values(folder: Path) -> dict[str, float]:
-    return {key: told["value"] for key, told in json.loads((folder / "report.json").read_text()).items()}
+    return {key: figure["value"] for key, figure in json.loads((folder / "report.json").read_text()).items()}
 
 
 def test_a_figure_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -51,31 +51,31 @@ def test_a_figure_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read.tables[0].rows == {"orders": [1, 2.5], "fraud & co": [0, 3]}
 
 
-def test_where_all_limits_hold_the_command_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(tmp_path, monkeypatch, Measured(0.5, 20)) == 0
+def test_the_command_succeeds_if_all_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(tmp_path, monkeypatch, TwoFigures(0.5, 20)) == 0
 
 
-def test_where_a_limit_does_not_hold_the_command_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(tmp_path, monkeypatch, Measured(0.51, 20)) == 1
+def test_the_command_fails_if_a_limit_does_not_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(tmp_path, monkeypatch, TwoFigures(0.51, 20)) == 1
     assert json.loads((tmp_path / "report.json").read_text())["wru.ratio"]["ok"] is False
     assert "**no**" in (tmp_path / "REPORT.md").read_text()
 
 
 def test_an_unknown_figure_is_an_error_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(tmp_path, monkeypatch, Measured(0.4, 20), "speed.of.light") == 2
+    assert run(tmp_path, monkeypatch, TwoFigures(0.4, 20), "speed.of.light") == 2
     assert not list(tmp_path.iterdir())
 
 
-def test_measuring_some_figures_leaves_the_others_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(tmp_path, monkeypatch, Measured(0.4, 30))
-    assert run(tmp_path, monkeypatch, Measured(0.6, 40), "hot.sku") == 0
+def test_measuring_some_figures_does_not_change_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, monkeypatch, TwoFigures(0.4, 30))
+    assert run(tmp_path, monkeypatch, TwoFigures(0.6, 40), "hot.sku") == 0
     assert values(tmp_path) == {"wru.ratio": 0.4, "hot.sku": 40}
 
 
-def test_what_the_shop_logs_is_not_shown(
+def test_the_shops_logs_are_not_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(tmp_path, monkeypatch, Measured(0.4, 30))
+    run(tmp_path, monkeypatch, TwoFigures(0.4, 30))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["wru.ratio", "hot.sku"]
 

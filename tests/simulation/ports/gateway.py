@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from functions.payment.gateway import Captured, Declined, Opened, Refunded, Voided
+from contracts.values.money import Money
+from functions.payment.gateway import Cancelled, Captured, Confirmed, Declined, Opened, Refunded, Voided
 from tests.simulation.clock import DAY
-from tidings.clock import Clock
-from tidings.contracts import Money
-from tidings.errors import RetryableError
+from tidings.core.clock import Clock
+from tidings.core.errors import RetryableError
 
 DECLINED = "pm_card_declined"
 ERROR_ONCE = "pm_card_error_once"
 
-LEAST = 50
-"""Minor units below which nothing can be paid: it is declined at once."""
+MIN_AMOUNT = 50
+"""Minor units below which nothing can be paid. Such a payment is declined at once."""
 
 
 @dataclass
 class Payment:
-    """A payment, and how often its money moved each way."""
+    """A payment. `captured` and `refunded` count how often its money moved each way."""
 
     order: str
     amount: Money
@@ -31,7 +31,7 @@ class Payment:
 
 
 class MemoryGateway:
-    """The gateway's payments, by id."""
+    """The gateway's payments by id."""
 
     def __init__(self, clock: Clock) -> None:
         self.payments: dict[str, Payment] = {}
@@ -39,7 +39,7 @@ class MemoryGateway:
         self._keys: dict[str, str] = {}
 
     def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
-        if amount.amount < LEAST:
+        if amount.amount < MIN_AMOUNT:
             return Declined("amount_too_small")
         known = self._keys.get(order)
         if known is None or self.payments[known].opened + DAY <= self._clock():
@@ -47,7 +47,7 @@ class MemoryGateway:
             self.payments[known] = Payment(order, amount, method, self._clock())
         return Opened(known)
 
-    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
+    def confirm(self, payment: str) -> Confirmed:
         found = self.payments[payment]
         found.confirmations += 1
         if found.method == ERROR_ONCE and found.confirmations == 1:
@@ -64,7 +64,7 @@ class MemoryGateway:
                 found.status = "declined"
         return Captured() if found.status == "captured" else Declined("card_declined")
 
-    def cancel(self, payment: str) -> Voided | Refunded:
+    def cancel(self, payment: str) -> Cancelled:
         found = self.payments[payment]
         match found.status:
             case "captured":
@@ -73,7 +73,3 @@ class MemoryGateway:
             case "open" | "declined":
                 found.status = "voided"
         return Refunded() if found.status == "refunded" else Voided()
-
-    def of_order(self, order: str) -> list[Payment]:
-        """The payments that were opened for an order."""
-        return [payment for payment in self.payments.values() if payment.order == order]

@@ -1,13 +1,13 @@
-"""History's log: each event once, under its order and its id."""
+"""History's event log: each event once, by its id."""
 
-from tidings.events import Event
+from tidings.core.event import Event
 
 
 class MemoryLog:
-    """What `functions.history.log.Log` keeps: the events, by id."""
+    """The events that `functions.history.log.Log` keeps, by id."""
 
     def __init__(self) -> None:
         self.events: dict[str, str] = {}
 
-    def record(self, event: Event[str], _deadline: int) -> None:
+    def record(self, event: Event[str]) -> None:
         self.events.setdefault(event.id, event.data)

@@ -1,13 +1,13 @@
-"""The products that the shop sells."""
+"""The catalogue of products."""
 
 from collections.abc import Sequence
 
+from contracts.values.money import Money
 from functions.orders.products import Product
-from tidings.contracts import Money
 
 
 class MemoryProducts:
-    """What `functions.orders.products.Products` finds."""
+    """The products that `functions.orders.products.Products` finds."""
 
     def __init__(self) -> None:
         self.prices: dict[str, int] = {}

@@ -1,28 +1,28 @@
-"""SQS's queues: standard ones, which may repeat and reorder, and FIFO ones, which keep a group's order."""
+"""SQS in virtual time: standard queues, which repeat and reorder, and FIFO queues, which keep a group in order."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Protocol
 
 from tests.simulation.clock import DAY, MINUTE
-from tidings.clock import Clock
-from tidings.consumer import DeadLetter
+from tidings.core.clock import Clock
+from tidings.core.ports import DeadLetter
 
 DEDUPLICATION = 5 * MINUTE
 RETENTION = 14 * DAY
 
 Choose = Callable[[int], int]
-"""Chooses one of so many: 0 is the oldest."""
+"""Chooses a message by its position among this number of messages; 0 is the oldest."""
 
 
-def oldest(_many: int) -> int:
+def oldest(_messages: int) -> int:
     return 0
 
 
-class Stored:
-    """A message in a queue. `arrival` orders them; what is `hidden_until` a time is not seen before it."""
+class StoredMessage:
+    """A message in a queue. `arrival` is its position; it is not visible before `hidden_until`."""
 
     __slots__ = (
         "arrival",
@@ -54,17 +54,27 @@ class Stored:
         self.deleted = False
 
     def record(self) -> dict[str, Any]:
-        """As Lambda's SQS event has it."""
+        """Return the message as a record of Lambda's SQS event."""
         attributes = {"ApproximateReceiveCount": str(self.received), "SentTimestamp": str(self.sent)}
         if self.group:
             attributes["MessageGroupId"] = self.group
         return {"messageId": self.id, "receiptHandle": self.receipt, "body": self.body, "attributes": attributes}
 
 
-class MemoryQueue(Protocol):
-    """What both kinds of queue do. Times are in milliseconds, except where SQS's own call takes seconds."""
+class SimulatedQueue(Protocol):
+    """Either kind of queue. Times are in milliseconds, except in the call that takes seconds at SQS.
 
-    dlq: "MemoryQueue | None"
+    Attributes:
+        dlq: Its dead-letter queue.
+        hidden: The hidden messages with the times at which they become visible, as a heap. Some may be out of date.
+        receivable: The messages, or the groups of a FIFO queue, that can be received now.
+    """
+
+    dlq: "SimulatedQueue | None"
+    hidden: list[tuple[int, int, StoredMessage]]
+
+    @property
+    def receivable(self) -> Collection[object]: ...
 
     def send(
         self,
@@ -74,38 +84,46 @@ class MemoryQueue(Protocol):
         delay: int = 0,
         attributes: Mapping[str, str] | None = None,
     ) -> None:
-        """Takes a message; it arrives after `delay`."""
+        """Take a message, to be visible after a delay."""
 
-    def put(self, letter: Stored) -> None:
-        """Takes a message that is given up elsewhere."""
+    def put(self, letter: StoredMessage) -> None:
+        """Take a message that another queue gave up."""
 
-    def receive(self, most: int = 10) -> list[Stored]:
-        """Messages that are seen now, which are hidden from here on for the visibility timeout."""
+    def receive(self, most: int = 10) -> list[StoredMessage]:
+        """Return visible messages, and hide them for the visibility timeout."""
 
     def delete(self, receipt: str) -> None:
-        """Deletes a message by the receipt of its last reception; an older receipt does nothing."""
+        """Delete a message by the receipt of its last reception. An older receipt has no effect."""
 
     def change_visibility(self, receipt: str, seconds: int) -> None:
-        """Hides a message that is in flight for so many seconds from now."""
+        """Hide a message that is in flight for this number of seconds from now."""
 
-    def ready(self) -> int:
-        """How many messages, or groups of them, could be received now."""
+    def wake(self) -> None:
+        """Let the hidden messages become visible whose time has come."""
+
+    def ready(self, now: int) -> int:
+        """Return the number of messages, or of groups, that can be received now."""
 
     def next_time(self) -> int | None:
-        """When something that is hidden now may be seen again."""
+        """Return the next time at which a hidden message becomes visible."""
 
-    def messages(self) -> list[Stored]:
-        """All messages, hidden ones included, oldest first."""
+    def is_empty(self) -> bool:
+        """Return whether there is no message, not even a hidden one."""
+
+    def messages(self) -> list[StoredMessage]:
+        """Return all messages, also hidden ones, oldest first."""
 
 
 class _Queue:
+    receivable: Collection[object]
+
     def __init__(
         self,
         clock: Clock,
         *,
         visibility: int = 30_000,
         max_receives: int = 5,
-        dlq: MemoryQueue | None = None,
+        dlq: SimulatedQueue | None = None,
         choose: Choose = oldest,
     ) -> None:
         self.dlq = dlq
@@ -114,8 +132,8 @@ class _Queue:
         self._max_receives = max_receives
         self._choose = choose
         self._count = count(1)
-        self._receipts: dict[str, Stored] = {}
-        self._hidden: list[tuple[int, int, Stored]] = []
+        self._receipts: dict[str, StoredMessage] = {}
+        self.hidden: list[tuple[int, int, StoredMessage]] = []
 
     def change_visibility(self, receipt: str, seconds: int) -> None:
         message = self._receipts.get(receipt)
@@ -124,31 +142,36 @@ class _Queue:
         self._hide(message, self._clock() + seconds * 1000)
 
     def next_time(self) -> int | None:
-        hidden = self._hidden
+        hidden = self.hidden
         while hidden and self._is_stale(hidden[0]):
             heappop(hidden)
         return hidden[0][0] if hidden else None
 
-    def _hide(self, message: Stored, until: int) -> None:
+    def _hide(self, message: StoredMessage, until: int) -> None:
         message.hidden_until = until
-        heappush(self._hidden, (until, message.arrival, message))
+        heappush(self.hidden, (until, message.arrival, message))
 
-    def _wake(self) -> None:
-        hidden, now = self._hidden, self._clock()
+    def wake(self) -> None:
+        hidden, now = self.hidden, self._clock()
         while hidden and hidden[0][0] <= now:
             entry = heappop(hidden)
             if not self._is_stale(entry):
                 entry[2].hidden_until = 0
                 self._appear(entry[2])
 
-    def _appear(self, message: Stored) -> None:
+    def ready(self, now: int) -> int:
+        if self.hidden and self.hidden[0][0] <= now:
+            self.wake()
+        return len(self.receivable)
+
+    def _appear(self, message: StoredMessage) -> None:
         raise NotImplementedError
 
-    def _is_stale(self, entry: tuple[int, int, Stored]) -> bool:
+    def _is_stale(self, entry: tuple[int, int, StoredMessage]) -> bool:
         return entry[2].deleted or entry[2].hidden_until != entry[0]
 
-    def _hand_over(self, message: Stored) -> bool:
-        """Begins a reception; False where it has been received too often, and goes to the dead-letter queue."""
+    def _hand_over(self, message: StoredMessage) -> bool:
+        """Begin a reception. Return False if it was received too often, and moved to the dead-letter queue."""
         if message.received >= self._max_receives and self.dlq:
             message.deleted = True
             self._receipts.pop(message.receipt, None)
@@ -162,17 +185,17 @@ class _Queue:
         self._hide(message, self._clock() + self._visibility)
         return True
 
-    def _is_expired(self, message: Stored) -> bool:
+    def _is_expired(self, message: StoredMessage) -> bool:
         return message.sent + RETENTION <= self._clock()
 
 
 class StandardQueue(_Queue):
-    """At least once, in any order."""
+    """A standard queue: at-least-once delivery, in any order."""
 
     def __init__(self, clock: Clock, **options: Any) -> None:
         super().__init__(clock, **options)
-        self._stored: dict[int, Stored] = {}
-        self._ready: list[Stored] = []
+        self._stored: dict[int, StoredMessage] = {}
+        self.receivable: list[StoredMessage] = []
 
     def send(
         self,
@@ -182,26 +205,26 @@ class StandardQueue(_Queue):
         delay: int = 0,
         attributes: Mapping[str, str] | None = None,
     ) -> None:
-        message = Stored(next(self._count), body, "", "", self._clock())
+        message = StoredMessage(next(self._count), body, "", "", self._clock())
         message.attributes = attributes or {}
         self._add(message, delay)
 
-    def put(self, letter: Stored) -> None:
-        copy = Stored(next(self._count), letter.body, "", "", letter.sent)
+    def put(self, letter: StoredMessage) -> None:
+        copy = StoredMessage(next(self._count), letter.body, "", "", letter.sent)
         copy.id, copy.attributes = letter.id, letter.attributes
         self._add(copy, 0)
 
-    def repeat(self, message: Stored, delay: int) -> None:
-        """Another copy of a message, as SQS keeps one where a server missed its deletion."""
-        copy = Stored(next(self._count), message.body, message.group, "", message.sent)
+    def repeat(self, message: StoredMessage, delay: int) -> None:
+        """Keep another copy of a message, as SQS does if a server missed its deletion."""
+        copy = StoredMessage(next(self._count), message.body, message.group, "", message.sent)
         copy.id, copy.received = message.id, message.received
         self._add(copy, delay)
 
-    def receive(self, most: int = 10) -> list[Stored]:
-        self._wake()
-        taken: list[Stored] = []
-        while self._ready and len(taken) < most:
-            message = self._ready.pop(self._choose(len(self._ready)))
+    def receive(self, most: int = 10) -> list[StoredMessage]:
+        self.wake()
+        taken: list[StoredMessage] = []
+        while self.receivable and len(taken) < most:
+            message = self.receivable.pop(self._choose(len(self.receivable)))
             if self._is_expired(message):
                 message.deleted = True
             elif self._hand_over(message):
@@ -215,40 +238,39 @@ class StandardQueue(_Queue):
         if message is None:
             return
         if not message.in_flight:
-            self._ready.remove(message)
+            self.receivable.remove(message)
         message.deleted = True
         del self._stored[message.arrival]
 
-    def ready(self) -> int:
-        if self._hidden and self._hidden[0][0] <= self._clock():
-            self._wake()
-        return len(self._ready)
+    def is_empty(self) -> bool:
+        return not self._stored
 
-    def messages(self) -> list[Stored]:
+    def messages(self) -> list[StoredMessage]:
         return list(self._stored.values())
 
-    def _add(self, message: Stored, delay: int) -> None:
+    def _add(self, message: StoredMessage, delay: int) -> None:
         self._stored[message.arrival] = message
         if delay:
             self._hide(message, self._clock() + delay)
         else:
-            self._ready.append(message)
+            self.receivable.append(message)
 
-    def _appear(self, message: Stored) -> None:
+    def _appear(self, message: StoredMessage) -> None:
         message.in_flight = False
-        self._ready.append(message)
+        self.receivable.append(message)
 
 
 class FifoQueue(_Queue):
-    """A group's messages in their order: while one of them is in flight, none is handed over.
+    """A FIFO queue: a group's messages in order. While one of them is in flight, no other is received.
 
-    A deduplication id is swallowed for five minutes, also where its message was deleted meanwhile.
+    A message whose deduplication id was seen within five minutes is dropped, even if the first one was deleted.
     """
 
     def __init__(self, clock: Clock, **options: Any) -> None:
         super().__init__(clock, **options)
-        self._groups: dict[str, deque[Stored]] = {}
+        self._groups: dict[str, deque[StoredMessage]] = {}
         self._in_flight: Counter[str] = Counter()
+        self.receivable: dict[str, None] = {}
         self._seen: dict[tuple[str, str], int] = {}
 
     def send(
@@ -265,19 +287,19 @@ class FifoQueue(_Queue):
         if self._seen.get((group, deduplication), 0) > now:
             return
         self._seen[group, deduplication] = now + DEDUPLICATION
-        message = Stored(next(self._count), body, group, deduplication, now)
+        message = StoredMessage(next(self._count), body, group, deduplication, now)
         message.attributes = attributes or {}
         self._add(message, delay)
 
-    def put(self, letter: Stored) -> None:
-        copy = Stored(next(self._count), letter.body, letter.group, letter.deduplication, self._clock())
+    def put(self, letter: StoredMessage) -> None:
+        copy = StoredMessage(next(self._count), letter.body, letter.group, letter.deduplication, self._clock())
         copy.id, copy.attributes = letter.id, letter.attributes
         self._add(copy, 0)
 
-    def receive(self, most: int = 10) -> list[Stored]:
-        self._wake()
-        taken: list[Stored] = []
-        free = self._free()
+    def receive(self, most: int = 10) -> list[StoredMessage]:
+        self.wake()
+        taken: list[StoredMessage] = []
+        free = list(self.receivable)
         while free and len(taken) < most:
             group = free.pop(self._choose(len(free)))
             taken += self._receive_group(group, most - len(taken))
@@ -288,29 +310,19 @@ class FifoQueue(_Queue):
         if message is None:
             return
         if not message.in_flight:
-            # Its visibility has ended: SQS refuses such a receipt on a FIFO queue.
+            # Its visibility timeout has ended. SQS refuses such a receipt on a FIFO queue.
             return
         self._land(message)
         self._remove(message)
 
-    def ready(self) -> int:
-        if self._hidden and self._hidden[0][0] <= self._clock():
-            self._wake()
-        return len(self._free()) if self._groups else 0
+    def is_empty(self) -> bool:
+        return not self._groups
 
-    def messages(self) -> list[Stored]:
+    def messages(self) -> list[StoredMessage]:
         return sorted((each for group in self._groups.values() for each in group), key=lambda each: each.arrival)
 
-    def _free(self) -> list[str]:
-        now = self._clock()
-        return [
-            group
-            for group, messages in self._groups.items()
-            if not self._in_flight[group] and messages[0].hidden_until <= now
-        ]
-
-    def _receive_group(self, group: str, most: int) -> list[Stored]:
-        taken: list[Stored] = []
+    def _receive_group(self, group: str, most: int) -> list[StoredMessage]:
+        taken: list[StoredMessage] = []
         now = self._clock()
         for message in list(self._groups[group]):
             if len(taken) == most or message.hidden_until > now:
@@ -320,48 +332,60 @@ class FifoQueue(_Queue):
             else:
                 self._in_flight[group] += 1
                 taken.append(message)
+        self._update(group)
         return taken
 
-    def _add(self, message: Stored, delay: int) -> None:
+    def _add(self, message: StoredMessage, delay: int) -> None:
         waiting = self._groups.setdefault(message.group, deque())
-        # What comes late in a group keeps those behind it waiting.
+        # A message that is delayed delays those behind it in its group.
         behind = waiting[-1].hidden_until if waiting and not waiting[-1].in_flight else 0
         until = max(self._clock() + delay, behind)
         waiting.append(message)
         if until > self._clock():
             self._hide(message, until)
+        self._update(message.group)
 
-    def _appear(self, message: Stored) -> None:
+    def _appear(self, message: StoredMessage) -> None:
         if message.in_flight:
             self._land(message)
+        self._update(message.group)
 
-    def _land(self, message: Stored) -> None:
+    def _land(self, message: StoredMessage) -> None:
         message.in_flight = False
         self._in_flight[message.group] -= 1
 
-    def _remove(self, message: Stored) -> None:
+    def _remove(self, message: StoredMessage) -> None:
         message.deleted = True
         waiting = self._groups[message.group]
         waiting.remove(message)
         if not waiting:
             del self._groups[message.group]
+        self._update(message.group)
+
+    def _update(self, group: str) -> None:
+        """Take note of whether the group's next message can be received."""
+        waiting = self._groups.get(group)
+        if waiting and not self._in_flight[group] and not waiting[0].hidden_until:
+            self.receivable[group] = None
+        else:
+            self.receivable.pop(group, None)
 
 
-class ConsumersQueue:
-    """A queue as a consumer uses it."""
+class ConsumerQueue:
+    """A queue as its consumer uses it; see `tidings.core.ports.Queue`."""
 
-    def __init__(self, queue: MemoryQueue) -> None:
+    def __init__(self, queue: SimulatedQueue) -> None:
         self._queue = queue
 
-    def postpone(self, delays: Mapping[str, int]) -> None:
+    def retry_later(self, delays: Mapping[str, int]) -> None:
         for receipt, seconds in delays.items():
             try:
                 self._queue.change_visibility(receipt, seconds)
             except ValueError:
-                # ChangeMessageVisibilityBatch tells of it in its answer, which the consumer need not look at.
+                # ChangeMessageVisibilityBatch reports it in its answer, which the consumer ignores.
                 continue
 
-    def bury(self, letter: DeadLetter) -> None:
+    def dead_letter(self, letter: DeadLetter) -> None:
         if self._queue.dlq is None:
             raise ValueError("QueueDoesNotExist")
         message = letter.message

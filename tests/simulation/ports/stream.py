@@ -1,49 +1,45 @@
-"""A table's stream and Lambda's mapping on it.
+"""A table's stream, and Lambda's mapping on it.
 
-An order's writes keep their order. The mapping reads each lane by itself, and resumes from the first record that failed
-(AWS Lambda Developer Guide, "Configuring partial batch response with DynamoDB and Lambda").
+The writes of one entity keep their order. The mapping reads each lane by itself, and resumes from the first record that
+failed (AWS Lambda Developer Guide, "Configuring partial batch response with DynamoDB and Lambda").
 """
 
 import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from tidings.item import Attributes
-
-Record = Mapping[str, Any]
+from tidings.core.entity import StoredEntity
+from tidings.core.ports import StreamRecord
 
 
 class MemoryStream:
-    """The writes that pass the mapping's filter (`announces` is true in the new image), in as many lanes as it has.
+    """The writes that pass the mapping's filter (those that add to an outbox), in lanes.
 
-    One lane is read by one function at a time: `take` what is next, then `checkpoint` with the function's answer.
+    One function at a time reads a lane: `take` the next records, then `checkpoint` with the function's answer.
     """
 
     def __init__(self, lanes: int = 1) -> None:
-        self.lanes: list[deque[Record]] = [deque() for _ in range(lanes)]
+        self.lanes: list[deque[StreamRecord]] = [deque() for _ in range(lanes)]
         self._written = 0
 
-    def append(self, key: str, old: Attributes | None, new: Attributes) -> None:
-        if new.get("announces") != {"BOOL": True}:
+    def append(self, old: StoredEntity | None, new: StoredEntity) -> None:
+        if not new.announces:
             return
         self._written += 1
-        images: dict[str, Any] = {"SequenceNumber": f"{self._written:021d}", "NewImage": new}
-        if old is not None:
-            images["OldImage"] = old
-        record = {"eventName": "INSERT" if old is None else "MODIFY", "dynamodb": images}
-        lane = zlib.crc32(key.encode()) % len(self.lanes) if len(self.lanes) > 1 else 0
-        self.lanes[lane].append(record)
+        lane = zlib.crc32(new.key.encode()) % len(self.lanes) if len(self.lanes) > 1 else 0
+        before = old.outbox if old else ()
+        self.lanes[lane].append(StreamRecord.of(f"{self._written:021d}", before, new.outbox))
 
-    def take(self, lane: int, most: int) -> list[Record]:
-        """The next records of a lane; they stay there until they are checkpointed."""
-        records = self.lanes[lane]
-        return [records[n] for n in range(min(most, len(records)))]
+    def take(self, lane: int, most: int) -> list[StreamRecord]:
+        """Return the next records of a lane. They stay there until they are checkpointed."""
+        return list(islice(self.lanes[lane], most))
 
-    def checkpoint(self, lane: int, batch: Sequence[Record], answer: Mapping[str, Any]) -> None:
-        """Moves past what was done: up to the first record that failed."""
+    def checkpoint(self, lane: int, batch: Sequence[StreamRecord], answer: Mapping[str, Any]) -> None:
+        """Move past the records that were handled, up to the first that failed."""
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for record in batch:
-            if record["dynamodb"]["SequenceNumber"] in failed:
+            if record.position in failed:
                 return
             self.lanes[lane].popleft()

@@ -1,11 +1,12 @@
-"""A FIFO topic of SNS: it swallows for five minutes what it has seen, and hands the rest to each queue that asks."""
+"""A FIFO topic of SNS. It drops an event that it has seen within five minutes."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from tests.simulation.clock import MINUTE
-from tidings.clock import Clock
-from tidings.relay import MAX_ENTRIES, Entry
+from tidings.core.clock import Clock
+from tidings.core.entity import OutboxEvent
+from tidings.messaging.relay import MAX_PUBLISH_ENTRIES
 
 DEDUPLICATION = 5 * MINUTE
 
@@ -14,18 +15,26 @@ class Subscriber(Protocol):
     """A queue, as the topic sees it."""
 
     def send(self, body: str, group: str = "", deduplication: str = "", delay: int = 0) -> None:
-        """Takes a message, to be seen after so many milliseconds."""
+        """Take a message, to be visible after a delay in milliseconds."""
 
 
-class MemoryTopic:
-    """A topic. `lag` gives the milliseconds that a delivery takes; a group's stay in order on a FIFO queue.
+class FifoTopic:
+    """A topic.
 
-    `watch` is told of each event when it is published first.
+    Attributes:
+        published: The published events' bodies by id.
     """
 
     def __init__(
         self, clock: Clock, lag: Callable[[], int] = lambda: 0, watch: Callable[[str], None] = lambda _id: None
     ) -> None:
+        """Create a topic without subscribers.
+
+        Args:
+            clock: The current time.
+            lag: Returns the milliseconds that a delivery takes. On a FIFO queue a group's messages keep their order.
+            watch: Called with the id of each event when it is published for the first time.
+        """
         self.published: dict[str, str] = {}
         self._clock = clock
         self._watch = watch
@@ -34,22 +43,22 @@ class MemoryTopic:
         self._subscribers: list[tuple[Subscriber, Collection[str] | None]] = []
 
     def subscribe(self, queue: Subscriber, types: Collection[str] | None) -> None:
-        """Asks for events of these types; None asks for all."""
+        """Deliver events of these types to a queue; None means all types."""
         self._subscribers.append((queue, types))
 
-    def publish(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        if not 0 < len(entries) <= MAX_ENTRIES:
-            raise ValueError("TooManyEntriesInBatchRequest")
+    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
+        if not 0 < len(events) <= MAX_PUBLISH_ENTRIES:
+            raise ValueError(f"TooManyEntriesInBatchRequest: {len(events)} events")
         now = self._clock()
-        for entry in entries:
-            head = entry.head
+        for event in events:
+            head = event.head
             if self._seen.get(head.id, 0) > now:
                 continue
             self._seen[head.id] = now + DEDUPLICATION
             if head.id not in self.published:
                 self._watch(head.id)
-            self.published[head.id] = entry.body
+            self.published[head.id] = event.body
             for queue, types in self._subscribers:
                 if types is None or head.type in types:
-                    queue.send(entry.body, head.subject, head.id, self._lag())
+                    queue.send(event.body, head.subject, head.id, self._lag())
         return []

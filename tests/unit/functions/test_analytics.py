@@ -6,27 +6,33 @@ from typing import Any
 
 import pytest
 
-from functions.analytics.api import MOST_ROWS, Api
-from functions.analytics.reactions import SHARDS, Sale, cancelled, confirmed, counting, placed, share
+from contracts.orders.order_cancelled import CancellationReason, OrderCancelled
+from contracts.values.goods import MAX_LINES, OrderLine
+from contracts.values.money import Money
+from functions.analytics.api import MAX_ROWS, Api
+from functions.analytics.handlers import (
+    SHARDS,
+    Sale,
+    contribution,
+    on_order_cancelled,
+    on_order_confirmed,
+    on_order_placed,
+)
 from functions.analytics.report import Counters, DayFigures, Figures, ProductFigures, days
 from functions.analytics.service import service
-from tests.unit.facts import HOME, ORDER, TRACE, fact, line, order_placed
-from tests.unit.ledger import MemoryLedger
-from tests.unit.memory import AtOnce
-from tidings.contracts import CancellationReason, Money, OrderCancelled, OrderConfirmed, OrderLine
-from tidings.decisions import Commit
-from tidings.events import Event
-from tidings.fold import Fold
-from tidings.item import Item
-from tidings.routes import Caller, Problem, Request
+from tests.unit.facts import ORDER, fact, line, order_confirmed, order_id, order_placed
+from tidings.core.decisions import Save
+from tidings.core.entity import Entity
+from tidings.core.event import Event
+from tidings.core.ports import MAX_ACTIONS
+from tidings.core.strategy import Projection
+from tidings.handling.projection import projection_increments
+from tidings.http.problems import Problem
+from tidings.http.requests import Request
+from tidings.testing import InlineExecutor, Scenario, given, make_request
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-03-30", "2026-03-31", "2026-04-01"
 LINES = (line("tea", 2), line("cup", 1, 300))
-
-
-def order_confirmed(*lines: OrderLine) -> OrderConfirmed:
-    total = Money(sum(each.price.amount * each.quantity for each in lines), "EUR")
-    return OrderConfirmed(customer="customer-1", lines=lines, total=total, email="customer@example.com", address=HOME)
 
 
 def was_placed(day: str = MONDAY, order: str = ORDER, lines: Sequence[OrderLine] = LINES) -> Event[Any]:
@@ -43,24 +49,25 @@ def was_cancelled(
     return fact(OrderCancelled(reason=reason), n=n, order=order, time=f"{day}T12:00:00.000Z")
 
 
-class Bench:
-    """Analytics over a ledger in memory."""
+def analytics(*batches: Sequence[Event[Any]]) -> Scenario[Sale]:
+    """Analytics after these batches."""
+    scenario = given(service)
+    for batch in batches:
+        scenario.when_batch(*batch).then()
+    return scenario
 
-    def __init__(self) -> None:
-        self.ledger = MemoryLedger()
 
-    def deliver(self, *batches: Sequence[Event[Any]]) -> "Bench":
-        for batch in batches:
-            fold = Fold(service, counting, self.ledger, pause=lambda _: None)
-            assert set(fold.fold(batch).values()) == {None}
-        return self
+def days_after(*batches: Sequence[Event[Any]]) -> dict[str, DayFigures]:
+    """The figures of each day after these batches."""
+    return days_of(analytics(*batches))
 
-    def days(self) -> dict[str, DayFigures]:
-        numbers: dict[tuple[str, str], dict[str, int]] = {}
-        for (_, row, name), n in self.ledger.sums().items():
-            day, _, product = row.partition("#")
-            numbers.setdefault((day, product), {})[name] = n
-        return {figures.day: figures for figures in days(numbers)}
+
+def days_of(scenario: Scenario[Sale]) -> dict[str, DayFigures]:
+    numbers: dict[tuple[str, str], dict[str, int]] = {}
+    for counter, n in scenario.table.counters().items():
+        day, _, product = counter.row.partition("#")
+        numbers.setdefault((day, product), {})[counter.name] = n
+    return {figures.day: figures for figures in days(numbers)}
 
 
 def figures(*, ordered: int = 0, sold: int = 0, units: int = 0, revenue: int = 0, **cancelled: int) -> Figures:
@@ -75,42 +82,41 @@ def day(name: str, total: Figures, tea: Figures | None = None, cup: Figures | No
 # Decisions
 
 
-def test_an_order_placed_is_remembered_with_its_time_and_its_lines() -> None:
-    decision = placed(Item(ORDER), was_placed(), None)
-    assert decision == Commit(Sale(LINES, placed=f"{MONDAY}T23:59:59.999Z"))
+def test_a_placed_order_is_stored_with_its_time_and_its_lines() -> None:
+    decision = on_order_placed(Entity(ORDER), was_placed())
+    assert decision == Save(Sale(LINES, placed=f"{MONDAY}T23:59:59.999Z"))
 
 
-def test_a_confirmation_that_comes_first_tells_the_lines() -> None:
-    assert confirmed(Item(ORDER), was_confirmed(), None) == Commit(Sale(LINES, confirmed=f"{TUESDAY}T00:00:00.000Z"))
+def test_a_confirmation_that_comes_first_provides_the_lines() -> None:
+    assert on_order_confirmed(Entity(ORDER), was_confirmed()) == Save(Sale(LINES, confirmed=f"{TUESDAY}T00:00:00.000Z"))
 
 
-def test_a_cancellation_that_comes_first_is_remembered() -> None:
-    decision = cancelled(Item(ORDER), was_cancelled(), None)
-    assert decision == Commit(Sale(cancelled=f"{WEDNESDAY}T12:00:00.000Z", reason="customer"))
+def test_a_cancellation_that_comes_first_is_stored() -> None:
+    decision = on_order_cancelled(Entity(ORDER), was_cancelled())
+    assert decision == Save(Sale(cancelled=f"{WEDNESDAY}T12:00:00.000Z", reason="customer"))
 
 
 def test_of_two_cancellations_the_earlier_counts() -> None:
     first, second = was_cancelled(MONDAY, reason="fraud"), was_cancelled(TUESDAY, reason="timeout", n=4)
     for events in ([first, second], [second, first]):
-        bench = Bench().deliver(*([event] for event in events))
-        assert bench.days() == {MONDAY: day(MONDAY, figures(fraud=1))}
+        assert days_after(*([event] for event in events)) == {MONDAY: day(MONDAY, figures(fraud=1))}
 
 
-def test_an_order_that_nothing_is_known_of_counts_for_nothing() -> None:
-    assert share(Sale()) == {}
+def test_an_unknown_order_contributes_nothing() -> None:
+    assert contribution(Sale()) == {}
 
 
 # Figures
 
 
-def test_an_order_placed_counts_for_its_day_and_for_each_product_but_is_no_revenue() -> None:
+def test_a_placed_order_counts_for_its_day_and_for_each_product_but_is_no_revenue() -> None:
     one = figures(ordered=1)
-    assert Bench().deliver([was_placed()]).days() == {MONDAY: day(MONDAY, one, tea=one, cup=one)}
+    assert days_after([was_placed()]) == {MONDAY: day(MONDAY, one, tea=one, cup=one)}
 
 
-def test_a_confirmed_order_is_units_and_revenue_on_the_day_of_its_confirmation() -> None:
+def test_a_confirmed_order_adds_units_and_revenue_on_the_day_of_its_confirmation() -> None:
     one = figures(ordered=1)
-    assert Bench().deliver([was_placed(), was_confirmed()]).days() == {
+    assert days_after([was_placed(), was_confirmed()]) == {
         MONDAY: day(MONDAY, one, tea=one, cup=one),
         TUESDAY: day(
             TUESDAY,
@@ -121,9 +127,9 @@ def test_a_confirmed_order_is_units_and_revenue_on_the_day_of_its_confirmation()
     }
 
 
-def test_a_confirmed_order_that_is_cancelled_is_taken_off_the_day_of_its_confirmation() -> None:
+def test_a_cancelled_order_is_subtracted_from_the_day_of_its_confirmation() -> None:
     sold, off = figures(sold=1), figures(customer=1)
-    assert Bench().deliver([was_confirmed()], [was_cancelled()]).days() == {
+    assert days_after([was_confirmed()], [was_cancelled()]) == {
         TUESDAY: day(TUESDAY, sold, tea=sold, cup=sold),
         WEDNESDAY: day(WEDNESDAY, off, tea=off, cup=off),
     }
@@ -131,9 +137,8 @@ def test_a_confirmed_order_that_is_cancelled_is_taken_off_the_day_of_its_confirm
 
 def test_a_cancellation_counts_for_the_products_once_they_are_known() -> None:
     off, one = figures(customer=1), figures(ordered=1)
-    bench = Bench().deliver([was_cancelled()])
-    assert bench.days() == {WEDNESDAY: day(WEDNESDAY, off)}
-    assert bench.deliver([was_placed()]).days() == {
+    assert days_after([was_cancelled()]) == {WEDNESDAY: day(WEDNESDAY, off)}
+    assert days_after([was_cancelled()], [was_placed()]) == {
         MONDAY: day(MONDAY, one, tea=one, cup=one),
         WEDNESDAY: day(WEDNESDAY, off, tea=off, cup=off),
     }
@@ -141,57 +146,71 @@ def test_a_cancellation_counts_for_the_products_once_they_are_known() -> None:
 
 def test_an_events_day_is_that_of_its_time_in_utc() -> None:
     late = fact(order_placed(*LINES), time="2026-03-31T01:30:00+02:00")
-    assert list(Bench().deliver([late]).days()) == [MONDAY]
+    assert list(days_after([late])) == [MONDAY]
 
 
-def test_each_currency_is_a_revenue_of_its_own() -> None:
+def test_each_currency_is_summed_separately() -> None:
     lines = (line("tea", 2), OrderLine("cup", 3, Money(500, "JPY")))
-    total = Bench().deliver([was_confirmed(lines=lines)]).days()[TUESDAY].total
+    total = days_after([was_confirmed(lines=lines)])[TUESDAY].total
     assert total.revenue == (Money(2000, "EUR"), Money(1500, "JPY"))
 
 
-def test_a_product_in_two_lines_is_one_order_and_all_its_units() -> None:
-    total = Bench().deliver([was_confirmed(lines=(line("tea", 2), line("tea", 3, 900)))]).days()[TUESDAY]
+def test_a_product_in_two_lines_counts_as_one_order_with_all_its_units() -> None:
+    total = days_after([was_confirmed(lines=(line("tea", 2), line("tea", 3, 900)))])[TUESDAY]
     assert total.products == (ProductFigures("tea", figures(sold=1, units=5, revenue=4700)),)
     assert total.total == figures(sold=1, units=5, revenue=4700)
 
 
-def test_what_is_given_away_is_units_and_no_revenue() -> None:
-    (tea,) = Bench().deliver([was_confirmed(lines=(line("tea", 1, 0),))]).days()[TUESDAY].products
+def test_a_free_product_counts_as_units_without_revenue() -> None:
+    (tea,) = days_after([was_confirmed(lines=(line("tea", 1, 0),))])[TUESDAY].products
     assert tea.total == figures(sold=1, units=1)
 
 
-def test_the_largest_order_on_three_days_is_counted_whole_in_whatever_order() -> None:
-    lines = tuple(line(f"sku-{n}", 1) for n in range(50))
+def test_the_largest_order_on_three_days_is_counted_completely_in_any_sequence() -> None:
+    lines = tuple(line(f"sku-{n}", 1) for n in range(MAX_LINES))
     facts = (was_placed(lines=lines), was_confirmed(lines=lines), was_cancelled())
     for order in permutations(facts):
         for batches in ([order], [[event] for event in order]):
-            found = Bench().deliver(*batches).days()
-            assert [len(found[name].products) for name in (MONDAY, TUESDAY, WEDNESDAY)] == [50, 50, 50]
+            found = days_after(*batches)
+            assert [len(found[name].products) for name in (MONDAY, TUESDAY, WEDNESDAY)] == [MAX_LINES] * 3
             assert found[WEDNESDAY].total == figures(customer=1)
             assert all(each.total == figures(customer=1) for each in found[WEDNESDAY].products)
 
 
-def test_what_orders_add_to_one_day_stands_in_one_row() -> None:
-    bench = Bench().deliver([was_placed(order=f"order-{n}") for n in range(90)])
-    ((_, tallies),) = bench.ledger.transactions
-    assert sorted(tally.row for tally in tallies) == [f"{MONDAY}#", f"{MONDAY}#cup", f"{MONDAY}#tea"]
-    assert bench.days()[MONDAY].total == figures(ordered=90)
+def test_the_largest_order_that_moves_to_another_day_is_one_transaction_and_no_larger_one_would_be() -> None:
+    for lines, fits in ((MAX_LINES, True), (MAX_LINES + 1, False)):
+        products = tuple(line(f"sku-{n}", 1) for n in range(lines))
+        tuesday, monday = (Sale(products, confirmed=f"{day}T00:00:00.000Z") for day in (TUESDAY, MONDAY))
+        increments = projection_increments(Projection(contribution=contribution), tuesday, monday, 0)
+        assert (1 + len(increments) <= MAX_ACTIONS) == fits
+
+
+def test_the_largest_order_is_cancelled_again_on_an_earlier_day() -> None:
+    placing = was_placed(lines=[line(f"sku-{n}", 1) for n in range(MAX_LINES)])
+    found = days_after([placing], [was_cancelled(WEDNESDAY)], [was_cancelled(TUESDAY, n=4)])
+    assert found.keys() == {MONDAY, TUESDAY}
+    assert len(found[TUESDAY].products) == MAX_LINES
+
+
+def test_the_increments_of_one_day_are_one_row() -> None:
+    scenario = analytics([was_placed(order=order_id(n)) for n in range(90)])
+    ((_, increments),) = scenario.table.commits
+    assert sorted(increment.row for increment in increments) == [f"{MONDAY}#", f"{MONDAY}#cup", f"{MONDAY}#tea"]
+    assert days_of(scenario)[MONDAY].total == figures(ordered=90)
 
 
 FACTS = (was_placed(), was_confirmed(), was_cancelled())
 
 
 @pytest.mark.parametrize("facts", [FACTS[:1], FACTS[:2], FACTS[1:], FACTS[::2], FACTS])
-def test_the_same_facts_in_any_order_give_the_same_figures(facts: Sequence[Event[Any]]) -> None:
-    ends = [Bench().deliver(*([event, event] for event in order), order).days() for order in permutations(facts)] + [
-        Bench().deliver(facts).days()
-    ]
+def test_the_same_events_in_any_sequence_give_the_same_figures(facts: Sequence[Event[Any]]) -> None:
+    ends = [days_after(*([event, event] for event in order), order) for order in permutations(facts)]
+    ends.append(days_after(facts))
     assert all(end == ends[0] for end in ends)
 
 
 def expected(events: Sequence[Event[Any]]) -> Mapping[str, Figures]:
-    """The days' figures, counted in the plainest way that follows from the definition."""
+    """The days' figures, counted in the simplest way that the definition allows."""
     off = {event.subject for event in events if event.type == "OrderCancelled"}
     found: dict[str, dict[str, Any]] = {}
     for event in events:
@@ -215,30 +234,29 @@ def expected(events: Sequence[Event[Any]]) -> Mapping[str, Figures]:
     }
 
 
-def test_500_shuffles_of_mixed_batches_give_the_figures_that_a_plain_count_gives(chance: random.Random) -> None:
+def test_500_shuffles_of_mixed_batches_give_the_same_figures_as_a_simple_count(rng: random.Random) -> None:
     reasons: tuple[CancellationReason, ...] = ("customer", "fraud", "timeout")
     for _ in range(500):
         events = []
-        for n in range(chance.randint(1, 8)):
-            lines = [line(f"sku-{k}", chance.randint(1, 9)) for k in range(chance.randint(1, 5))]
-            order = f"order-{n}"
-            name = chance.choice([MONDAY, TUESDAY, WEDNESDAY])
+        for n in range(rng.randint(1, 8)):
+            lines = [line(f"sku-{k}", rng.randint(1, 9)) for k in range(rng.randint(1, 5))]
+            order = order_id(n)
+            name = rng.choice([MONDAY, TUESDAY, WEDNESDAY])
             each = [
                 was_placed(name, order, lines),
-                was_confirmed(chance.choice([TUESDAY, WEDNESDAY]), order, lines),
-                was_cancelled(chance.choice([TUESDAY, WEDNESDAY]), order, chance.choice(reasons)),
+                was_confirmed(rng.choice([TUESDAY, WEDNESDAY]), order, lines),
+                was_cancelled(rng.choice([TUESDAY, WEDNESDAY]), order, rng.choice(reasons)),
             ]
-            events += chance.sample(each, chance.randint(1, 3))
+            events += rng.sample(each, rng.randint(1, 3))
         deliveries = events * 2
-        chance.shuffle(deliveries)
-        size = chance.randint(1, 10)
-        bench = Bench().deliver(*(deliveries[start : start + size] for start in range(0, len(deliveries), size)))
-        assert {name: found.total for name, found in bench.days().items()} == expected(events)
+        rng.shuffle(deliveries)
+        size = rng.randint(1, 10)
+        batches = (deliveries[start : start + size] for start in range(0, len(deliveries), size))
+        assert {name: found.total for name, found in days_after(*batches).items()} == expected(events)
 
 
-def test_the_figures_of_products_add_up_to_the_days() -> None:
-    bench = Bench().deliver([was_placed(), was_confirmed(), was_confirmed(order="other", lines=LINES[:1])])
-    tuesday = bench.days()[TUESDAY]
+def test_the_figures_of_products_sum_to_the_days() -> None:
+    tuesday = days_after([was_placed(), was_confirmed(), was_confirmed(order=order_id(2), lines=LINES[:1])])[TUESDAY]
     assert tuesday.total.units == sum(each.total.units for each in tuesday.products) == 5
     assert tuesday.total.revenue == (Money(4300, "EUR"),)
 
@@ -247,7 +265,7 @@ def test_the_figures_of_products_add_up_to_the_days() -> None:
 
 
 class MemoryCounters(Counters):
-    """Counters in memory, that remember what they were asked for."""
+    """Counters in memory, which record the ranges that were read."""
 
     def __init__(self, numbers: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
         self.numbers = numbers
@@ -259,30 +277,28 @@ class MemoryCounters(Counters):
 
 
 def request(**query: str) -> Request:
-    return Request(
-        {}, {name.rstrip("_"): text for name, text in query.items()}, {}, "r", TRACE, Caller("operator-1", True)
-    )
+    return make_request(query={name.rstrip("_"): text for name, text in query.items()}, operator=True)
 
 
 def api(numbers: Mapping[tuple[str, str], Mapping[str, int]] | None = None, *, rebuilding: bool = False) -> Api:
     return Api(MemoryCounters(numbers or {}), lambda: rebuilding)
 
 
-def test_a_range_is_answered_with_its_days() -> None:
+def test_the_answer_contains_the_days_of_the_range() -> None:
     numbers = {(MONDAY, ""): {"placed": 2}, (MONDAY, "tea"): {"placed": 2}, (TUESDAY, ""): {"placed": 0}}
     counters = MemoryCounters(numbers)
     answer = Api(counters, lambda: False).sales(request(from_=MONDAY, to=WEDNESDAY))
-    assert counters.asked == [(date(2026, 3, 30), date(2026, 4, 1), MOST_ROWS)]
+    assert counters.asked == [(date(2026, 3, 30), date(2026, 4, 1), MAX_ROWS)]
     assert (answer.first, answer.last, answer.rebuilding) == (MONDAY, WEDNESDAY, False)
     assert answer.days == (day(MONDAY, figures(ordered=2), tea=figures(ordered=2)),)
 
 
-def test_figures_that_are_counted_anew_say_so() -> None:
+def test_the_answer_says_that_the_figures_are_being_rebuilt() -> None:
     assert api(rebuilding=True).sales(request(from_=MONDAY, to=MONDAY)).rebuilding
 
 
 @pytest.mark.parametrize(("first", "last"), [(MONDAY, MONDAY), ("2026-01-01", "2026-04-02")])
-def test_a_range_is_from_one_day_to_92(first: str, last: str) -> None:
+def test_a_range_has_one_to_92_days(first: str, last: str) -> None:
     assert api().sales(request(from_=first, to=last)).days == ()
 
 
@@ -302,32 +318,32 @@ def test_a_range_is_from_one_day_to_92(first: str, last: str) -> None:
         ("0001-01-01", "9999-12-31", "to"),
     ],
 )
-def test_a_range_that_is_none_is_refused_with_the_field(first: str, last: str, field: str) -> None:
+def test_an_invalid_range_is_a_problem_with_its_field(first: str, last: str, field: str) -> None:
     with pytest.raises(Problem) as refusal:
         api().sales(request(from_=first, to=last))
     assert (refusal.value.status, refusal.value.field) == (400, field)
 
 
-def test_a_range_must_be_given() -> None:
+def test_a_missing_range_is_a_problem() -> None:
     with pytest.raises(Problem) as refusal:
         api().sales(request())
     assert (refusal.value.status, refusal.value.field) == (400, "from")
 
 
-def test_an_answer_that_would_be_too_large_is_refused() -> None:
-    numbers = {(MONDAY, f"sku-{n}"): {"placed": 1} for n in range(MOST_ROWS + 1)}
+def test_an_answer_that_would_be_too_large_is_a_problem() -> None:
+    numbers = {(MONDAY, f"sku-{n}"): {"placed": 1} for n in range(MAX_ROWS + 1)}
     with pytest.raises(Problem) as refusal:
         api(numbers).sales(request(from_=MONDAY, to=MONDAY))
     assert (refusal.value.status, refusal.value.field) == (400, "to")
 
 
-class Recorder:
-    """As much of DynamoDB's client as counting reads with; each shard of March has the same row."""
+class StubClient:
+    """The part of DynamoDB's client that reads counters. Each shard of March has the same row."""
 
     def __init__(self) -> None:
         self.queries: list[dict[str, Any]] = []
 
-    def get_paginator(self, name: str) -> "Recorder":
+    def get_paginator(self, name: str) -> "StubClient":
         assert name == "query"
         return self
 
@@ -339,8 +355,8 @@ class Recorder:
 
 
 @pytest.mark.parametrize(("first", "last", "months"), [(MONDAY, TUESDAY, 1), (MONDAY, WEDNESDAY, 2)])
-def test_reading_is_a_query_for_each_month_and_shard_and_sums_the_shards(first: str, last: str, months: int) -> None:
-    client: Any = Recorder()
-    found = Counters(client, "table", AtOnce()).read(date.fromisoformat(first), date.fromisoformat(last), 100)
+def test_counters_are_read_by_a_query_for_each_month_and_shard_and_summed(first: str, last: str, months: int) -> None:
+    client: Any = StubClient()
+    found = Counters(client, "table", InlineExecutor()).read(date.fromisoformat(first), date.fromisoformat(last), 100)
     assert len(client.queries) == months * SHARDS
     assert found == {(TUESDAY, "tea"): {"units": 2 * SHARDS}}

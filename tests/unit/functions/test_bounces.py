@@ -6,11 +6,11 @@ import pytest
 from functions.notification.bounces import EmailBounced, bounce, with_bounces
 from functions.notification.mail import MAX_DETAIL
 from tests.unit.facts import ORDER, TRACE, fact, order_placed
-from tidings.clock import millis
-from tidings.consumer import any_event
-from tidings.errors import PermanentError
-from tidings.events import encode
-from tidings.item import handled_key
+from tidings.core.clock import from_rfc3339
+from tidings.core.entity import inbox_key
+from tidings.core.errors import PermanentError
+from tidings.core.event import encode
+from tidings.messaging.consumer import parse_any
 
 MESSAGE = "EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000"
 SENT = "2026-01-31T12:00:02.012Z"
@@ -28,7 +28,7 @@ def tags(**changes: Any) -> dict[str, Any]:
 
 
 def report(event_type: str = "Bounce", **changes: Any) -> dict[str, Any]:
-    """As in Amazon SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS"."""
+    """A report of Amazon SES Developer Guide, "Examples of event data that Amazon SES publishes to Amazon SNS"."""
     return {
         "eventType": event_type,
         "mail": {
@@ -68,60 +68,60 @@ def with_tags(**changes: Any) -> dict[str, Any]:
     return whole
 
 
-def told(content: dict[str, Any]) -> str:
-    """As EventBridge brings it."""
+def message(content: dict[str, Any]) -> str:
+    """The message in which EventBridge delivers a report."""
     return json.dumps({"version": "0", "source": "aws.ses", "detail-type": "Email Bounced", "detail": content})
 
 
-def read(content: dict[str, Any]) -> Any:
-    return bounce(told(content))
+def parsed(content: dict[str, Any]) -> Any:
+    return bounce(message(content))
 
 
-def test_a_bounce_tells_the_order_the_kind_and_why() -> None:
-    event = read(bounced("smtp; 550 5.1.1 user unknown"))
+def test_a_bounce_names_the_order_the_kind_and_the_diagnosis() -> None:
+    event = parsed(bounced("smtp; 550 5.1.1 user unknown"))
     assert event.subject == ORDER
     assert event.data == EmailBounced(kind="receipt", detail="Permanent bounce: smtp; 550 5.1.1 user unknown")
 
 
-def test_a_bounce_belongs_to_the_request_that_began_it_all() -> None:
-    event = read(bounced())
+def test_a_bounce_belongs_to_the_request_at_the_beginning() -> None:
+    event = parsed(bounced())
     assert (event.correlationid, event.traceparent) == ("request=1/é", TRACE)
 
 
-def test_a_bounce_is_not_before_the_mail() -> None:
-    assert read(bounced()).millis >= millis(SENT)
+def test_a_bounce_is_not_earlier_than_the_email() -> None:
+    assert parsed(bounced()).millis >= from_rfc3339(SENT)
 
 
 def test_a_repeated_report_is_the_same_event() -> None:
-    assert handled_key(read(bounced())) == handled_key(read(bounced()))
+    assert inbox_key(parsed(bounced())) == inbox_key(parsed(bounced()))
 
 
-def test_reports_of_different_mails_are_different_events() -> None:
+def test_reports_about_different_emails_are_different_events() -> None:
     other = bounced()
     other["mail"]["messageId"] = "another"
-    assert handled_key(read(bounced())) != handled_key(read(other))
+    assert inbox_key(parsed(bounced())) != inbox_key(parsed(other))
 
 
-def test_a_rejection_tells_its_reason() -> None:
-    event = read(report("Reject", reject={"reason": "Bad content"}))
+def test_a_rejection_names_its_reason() -> None:
+    event = parsed(report("Reject", reject={"reason": "Bad content"}))
     assert event.data == EmailBounced(kind="receipt", detail="Bad content", failed=True, bad=False)
 
 
 def test_a_bounce_that_may_be_an_automatic_reply_is_no_failure() -> None:
     whole = bounced()
     whole["bounce"]["bounceType"] = "Transient"
-    assert (read(whole).data.failed, read(whole).data.bad) == (False, False)
+    assert (parsed(whole).data.failed, parsed(whole).data.bad) == (False, False)
 
 
-def test_a_bounce_without_a_diagnosis_tells_its_type() -> None:
+def test_a_bounce_without_a_diagnosis_names_its_type() -> None:
     whole = bounced()
     whole["bounce"]["bouncedRecipients"] = [{"emailAddress": "customer@example.com"}]
-    assert read(whole).data.detail == "Permanent bounce"
+    assert parsed(whole).data.detail == "Permanent bounce"
 
 
-def test_a_long_diagnosis_is_cut_short() -> None:
-    assert len(read(bounced("x" * 10_000)).data.detail) == MAX_DETAIL
-    assert len(read(report("Reject", reject={"reason": "x" * 10_000})).data.detail) == MAX_DETAIL
+def test_a_long_diagnosis_is_cut() -> None:
+    assert len(parsed(bounced("x" * 10_000)).data.detail) == MAX_DETAIL
+    assert len(parsed(report("Reject", reject={"reason": "x" * 10_000})).data.detail) == MAX_DETAIL
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def test_a_long_diagnosis_is_cut_short() -> None:
         report(mail=report()["mail"] | {"timestamp": "yesterday"}),
     ],
 )
-def test_a_report_that_is_not_of_an_email_of_ours_is_refused_for_good(content: dict[str, Any]) -> None:
+def test_a_report_about_an_email_of_others_is_a_permanent_error(content: dict[str, Any]) -> None:
     with pytest.raises(PermanentError) as refusal:
-        read(content)
+        parsed(content)
     assert refusal.value.reason == "breaks-contract"
 
 
-def test_on_the_services_queue_reports_and_events_are_told_apart() -> None:
-    parse = with_bounces(any_event)
-    assert parse(told(bounced())).type == "EmailBounced"
+def test_reports_and_events_on_the_same_queue_are_distinguished() -> None:
+    parse = with_bounces(parse_any)
+    assert parse(message(bounced())).type == "EmailBounced"
     assert parse(encode(fact(order_placed()))).type == "OrderPlaced"
 
 
@@ -157,6 +157,6 @@ def test_on_the_services_queue_reports_and_events_are_told_apart() -> None:
     ["", "no JSON", "[]", "{}", '{"source": 1}', "\ud800", '{"a":' * 5000 + "1" + "}" * 5000],
     ids=["empty", "text", "list", "object", "number", "surrogate", "deep"],
 )
-def test_what_is_neither_is_refused_for_good(body: str) -> None:
+def test_a_message_that_is_neither_is_a_permanent_error(body: str) -> None:
     with pytest.raises(PermanentError):
-        with_bounces(any_event)(body)
+        with_bounces(parse_any)(body)

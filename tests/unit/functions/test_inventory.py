@@ -4,164 +4,145 @@ from typing import Any
 
 import pytest
 
+from contracts.inventory.stock_rejected import StockRejected
+from contracts.inventory.stock_released import StockReleased
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.values.goods import Shortage, Units
+from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.inventory.api import Api, StockRequest
-from functions.inventory.reactions import Holding, cancelled, placed, stock_key
+from functions.inventory.handlers import Holding, on_order_cancelled, on_order_placed, stock_key
 from functions.inventory.service import service
 from functions.inventory.stock import Level, Stock
-from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact, line, order_placed
-from tests.unit.memory import MemoryTable, comes_after
-from tidings.contracts import OrderCancelled, OrderDispatched, Shortage, StockRejected, StockReserved, Units
-from tidings.decisions import Adjust, Commit, Ignore, Refused
-from tidings.events import decode
-from tidings.item import Attributes, Item
-from tidings.reactor import Reactor
-from tidings.routes import Caller, Problem, Request
+from tests.unit.facts import ORDER, fact, line, order_id, order_placed
+from tidings.core.decisions import ConditionFailed, Decision, Increment, Numbers, Save, Skip
+from tidings.core.entity import Entity
+from tidings.core.event import Event
+from tidings.http.problems import Problem
+from tidings.testing import Scenario, given, make_request, preceded_by
 
 PLACED = fact(order_placed(line("tea", 2), line("cup", 1)))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=2)
-DISPATCHED = fact(OrderDispatched(), source="warehouse")
+DISPATCHED = fact(OrderDispatched())
 LINES = (Units("tea", 2), Units("cup", 1))
+RESERVED, RELEASED = StockReserved(lines=LINES), StockReleased(lines=LINES)
 
 
-def stock(sku: str, available: int, reserved: int = 0) -> Attributes:
-    return {
-        "pk": {"S": stock_key(sku)},
-        "available": {"N": str(available)},
-        "reserved": {"N": str(reserved)},
-    }
+def stock(available: int, reserved: int = 0) -> Numbers:
+    return {"available": available, "reserved": reserved}
 
 
-class Bench:
-    """Inventory over a table in memory with 10 of tea and 10 of cup, or what a test says."""
+def levels(tea: Numbers, cup: Numbers) -> dict[str, Numbers]:
+    return {stock_key("tea"): tea, stock_key("cup"): cup}
 
-    def __init__(self, *levels: Attributes) -> None:
-        self.table = MemoryTable(*(levels or (stock("tea", 10), stock("cup", 10))))
 
-    def deliver(self, *events: Any) -> None:
-        for event in events:
-            Reactor(service, self.table, clock=lambda: NOON_MILLIS).order(event.subject).react(event, 0)
-
-    def level(self, sku: str) -> tuple[int, int]:
-        """What is available, and what is reserved."""
-        return self.table.number(stock_key(sku), "available"), self.table.number(stock_key(sku), "reserved")
-
-    def holding(self) -> Holding:
-        state = service.codec.decode(self.table.items[ORDER]).state
-        assert state
-        return state
-
-    def announced(self) -> list[str]:
-        return [decode(event).type for event in service.codec.decode(self.table.items[ORDER]).events]
+def inventory(tea: int = 10, cup: int = 10, *events: Event[Any]) -> Scenario[Holding]:
+    """Inventory with this stock, after these events."""
+    return given(service, *events, numbers=levels(stock(tea), stock(cup)))
 
 
 # Decisions
 
 
-def test_all_lines_are_reserved_where_there_is_enough_of_each() -> None:
-    decision = placed(Item(ORDER), PLACED, None)
-    assert isinstance(decision, Commit)
-    assert decision.announce == (StockReserved(lines=LINES),)
-    assert decision.adjust == (
-        Adjust(stock_key("tea"), {"available": -2, "reserved": 2}, {"available": 2}),
-        Adjust(stock_key("cup"), {"available": -1, "reserved": 1}, {"available": 1}),
+def test_all_lines_are_reserved_if_there_is_enough_of_each() -> None:
+    decision = on_order_placed(Entity(ORDER), PLACED)
+    assert isinstance(decision, Save)
+    assert decision.announce == (RESERVED,)
+    assert decision.increments == (
+        Increment(stock_key("tea"), {"available": -2, "reserved": 2}, {"available": 2}),
+        Increment(stock_key("cup"), {"available": -1, "reserved": 1}, {"available": 1}),
     )
 
 
-def test_a_shortage_tells_what_was_asked_for_and_what_there_was() -> None:
-    refused = Refused(((Adjust(stock_key("tea"), {}), stock("tea", 1)), (Adjust(stock_key("cup"), {}), None)))
-    decision = placed(Item(ORDER), PLACED, refused)
-    assert isinstance(decision, Commit)
+def after_shortage(entity: Entity[Holding], *short: tuple[str, Numbers | None]) -> Decision[Holding]:
+    decision = on_order_placed(Entity(ORDER), PLACED)
+    assert isinstance(decision, Save)
+    assert decision.otherwise
+    failures = tuple((Increment(stock_key(sku), {}), found) for sku, found in short)
+    return decision.otherwise(entity, ConditionFailed(failures))
+
+
+def test_a_shortage_names_the_requested_and_the_available_quantity() -> None:
+    decision = after_shortage(Entity(ORDER), ("tea", stock(1)), ("cup", None))
+    assert isinstance(decision, Save)
     assert decision.announce == (StockRejected(short=(Shortage("tea", 2, 1), Shortage("cup", 1, 0))),)
-    assert decision.adjust == ()
+    assert decision.increments == ()
 
 
-def test_only_lines_that_are_short_are_named() -> None:
-    decision = placed(Item(ORDER), PLACED, Refused(((Adjust(stock_key("cup"), {}), stock("cup", 0)),)))
-    assert isinstance(decision, Commit)
+def test_a_shortage_names_only_the_lines_that_are_short() -> None:
+    decision = after_shortage(Entity(ORDER), ("cup", stock(0)))
+    assert isinstance(decision, Save)
     assert decision.announce == (StockRejected(short=(Shortage("cup", 1, 0),)),)
 
 
-def test_an_order_that_is_off_is_not_rejected_besides() -> None:
-    off = Item(ORDER, version=1, state=Holding(cancelled=True))
-    decision = placed(off, PLACED, Refused(((Adjust(stock_key("cup"), {}), None),)))
-    assert decision == Commit(Holding(lines=LINES, cancelled=True))
+def test_a_cancelled_order_is_not_rejected() -> None:
+    cancelled = Entity(ORDER, version=1, state=Holding(cancelled=True))
+    decision = after_shortage(cancelled, ("cup", None))
+    assert isinstance(decision, Save)
+    assert (decision.state, decision.announce) == (Holding(lines=LINES, cancelled=True), ())
+    assert decision.increments == ()
 
 
-def test_an_order_is_placed_once() -> None:
-    assert placed(Item(ORDER, version=1, state=Holding(lines=LINES)), PLACED, None) == Ignore()
+def test_an_order_is_reserved_once() -> None:
+    assert on_order_placed(Entity(ORDER, version=1, state=Holding(lines=LINES)), PLACED) == Skip()
 
 
-def test_a_cancellation_that_comes_first_is_remembered() -> None:
-    assert cancelled(Item(ORDER), CANCELLED, None) == Commit(Holding(cancelled=True))
+def test_a_cancellation_that_comes_first_is_recorded() -> None:
+    assert on_order_cancelled(Entity(ORDER), CANCELLED) == Save(Holding(cancelled=True))
 
 
 # The stock
 
 
-def test_what_is_reserved_is_not_available() -> None:
-    bench = Bench()
-    bench.deliver(PLACED)
-    assert (bench.level("tea"), bench.level("cup")) == ((8, 2), (9, 1))
+def test_reserved_units_are_not_available() -> None:
+    inventory().when(PLACED).then(announced=[RESERVED], numbers=levels(stock(8, 2), stock(9, 1)))
 
 
-def test_what_is_cancelled_is_available_again() -> None:
-    bench = Bench()
-    bench.deliver(PLACED, CANCELLED)
-    assert (bench.level("tea"), bench.level("cup")) == ((10, 0), (10, 0))
-    assert bench.announced() == ["StockReserved", "StockReleased"]
+def test_units_of_a_cancelled_order_are_available_again() -> None:
+    outcome = inventory(10, 10, PLACED).when(CANCELLED)
+    outcome.then(announced=[RELEASED], numbers=levels(stock(10), stock(10)))
 
 
-def test_what_is_dispatched_is_no_longer_on_hand() -> None:
-    bench = Bench()
-    bench.deliver(PLACED, DISPATCHED)
-    assert (bench.level("tea"), bench.level("cup")) == ((8, 0), (9, 0))
+def test_dispatched_units_are_not_on_hand() -> None:
+    inventory(10, 10, PLACED).when(DISPATCHED).then(announced=[], numbers=levels(stock(8), stock(9)))
 
 
-def test_what_is_on_its_way_back_counts_as_on_hand() -> None:
-    bench = Bench()
-    bench.deliver(PLACED, DISPATCHED, CANCELLED)
-    assert (bench.level("tea"), bench.level("cup")) == ((10, 0), (10, 0))
+def test_units_on_their_way_back_are_on_hand() -> None:
+    inventory(10, 10, PLACED, DISPATCHED).when(CANCELLED).then(numbers=levels(stock(10), stock(10)))
 
 
-def test_all_lines_or_none() -> None:
-    bench = Bench(stock("tea", 10), stock("cup", 0))
-    bench.deliver(PLACED)
-    assert (bench.level("tea"), bench.level("cup")) == ((10, 0), (0, 0))
-    assert bench.announced() == ["StockRejected"]
+def test_if_one_line_is_short_no_line_is_reserved() -> None:
+    rejection = StockRejected(short=(Shortage("cup", 1, 0),))
+    inventory(10, 0).when(PLACED).then(announced=[rejection], numbers=levels(stock(10), stock(0)))
 
 
 def test_a_product_without_stock_is_out_of_stock() -> None:
-    bench = Bench(stock("tea", 10))
-    bench.deliver(PLACED)
-    assert bench.announced() == ["StockRejected"]
+    scenario = given(service, numbers={stock_key("tea"): stock(10)})
+    scenario.when(PLACED).then(announced=[StockRejected(short=(Shortage("cup", 1, 0),))])
 
 
-def test_the_last_ones_go_to_one_order() -> None:
-    bench = Bench(stock("tea", 2))
-    other = fact(order_placed(line("tea", 2)), order="order-2")
-    bench.table.mishaps.append(comes_after(lambda: bench.deliver(other)))
-    bench.deliver(fact(order_placed(line("tea", 2))))
-    assert bench.level("tea") == (0, 2)
-    assert bench.announced() == ["StockRejected"]
+def test_the_last_units_go_to_one_order() -> None:
+    scenario = inventory(2)
+    other = fact(order_placed(line("tea", 2)), order=order_id(2))
+    scenario.table.commit_faults.next(preceded_by(lambda: scenario.given(other)))
+    scenario.when(fact(order_placed(line("tea", 2)))).then(numbers={stock_key("tea"): stock(0, 2)})
+    assert scenario.announced(ORDER) == [StockRejected(short=(Shortage("tea", 2, 0),))]
 
 
-def test_what_was_rejected_releases_nothing() -> None:
-    bench = Bench(stock("tea", 1), stock("cup", 1))
-    bench.deliver(PLACED, CANCELLED)
-    assert (bench.level("tea"), bench.level("cup")) == ((1, 0), (1, 0))
-    assert bench.announced() == ["StockRejected"]
+def test_a_rejected_order_releases_nothing() -> None:
+    inventory(1, 1, PLACED).when(CANCELLED).then(announced=[], numbers=levels(stock(1), stock(1)))
 
 
 FACTS = (PLACED, DISPATCHED, CANCELLED)
 
 
 @pytest.mark.parametrize("facts", [FACTS[:1], FACTS[:2], FACTS[::2], FACTS])
-def test_the_same_facts_in_any_order_hold_the_same(facts: Sequence[Any]) -> None:
+def test_the_same_events_in_any_sequence_end_in_the_same_holding(facts: Sequence[Event[Any]]) -> None:
     ends = []
-    for order in permutations(facts):
-        bench = Bench()
-        bench.deliver(*order, *order)
-        ends.append((bench.holding(), bench.level("tea"), bench.level("cup")))
+    for events in permutations(facts):
+        scenario = inventory(10, 10, *events, *events)
+        numbers = [scenario.table.numbers(stock_key(sku)) for sku in ("tea", "cup")]
+        ends.append((scenario.state(ORDER), numbers))
     assert all(end == ends[0] for end in ends)
 
 
@@ -185,30 +166,32 @@ class MemoryStock(Stock):
         return self._levels[sku]
 
 
-def request(sku: str) -> Request:
-    return Request({"sku": sku}, {}, {}, "request-1", TRACE, Caller("operator-1", operator=True))
+@pytest.fixture
+def api() -> Api:
+    """The API of a shop with 7 of tea available and 3 reserved."""
+    return Api(MemoryStock(tea=Level(available=7, reserved=3)))
 
 
-def test_what_is_available_and_what_is_reserved_is_on_hand() -> None:
-    view = Api(MemoryStock(tea=Level(available=7, reserved=3))).show(request("tea"))
+def test_available_and_reserved_units_are_on_hand(api: Api) -> None:
+    view = api.show(make_request({"sku": "tea"}))
     assert (view.on_hand, view.available, view.reserved) == (10, 7, 3)
 
 
-def test_setting_what_is_on_hand_leaves_what_is_reserved() -> None:
-    view = Api(MemoryStock(tea=Level(available=7, reserved=3))).put(request("tea"), StockRequest(5))
+def test_setting_the_units_on_hand_keeps_the_reserved_units(api: Api) -> None:
+    view = api.put(make_request({"sku": "tea"}), StockRequest(5))
     assert (view.on_hand, view.available, view.reserved) == (5, 2, 3)
 
 
 @pytest.mark.parametrize(
-    ("sku", "on_hand", "field"), [("tea", 2, "on_hand"), ("no sku", 2, "sku"), ("stock#tea", 2, "sku")]
+    ("sku", "on_hand", "field"), [("tea", 2, "on_hand"), ("no sku", 2, "sku"), ("#stock#tea", 2, "sku")]
 )
-def test_stock_that_cannot_be_is_refused_with_the_field(sku: str, on_hand: int, field: str) -> None:
+def test_the_problem_names_the_field_of_impossible_stock(api: Api, sku: str, on_hand: int, field: str) -> None:
     with pytest.raises(Problem) as refusal:
-        Api(MemoryStock(tea=Level(available=7, reserved=3))).put(request(sku), StockRequest(on_hand))
+        api.put(make_request({"sku": sku}), StockRequest(on_hand))
     assert (refusal.value.status, refusal.value.field) == (422, field)
 
 
-def test_a_product_that_never_had_stock_is_not_found() -> None:
+def test_a_product_that_never_had_stock_is_not_found(api: Api) -> None:
     with pytest.raises(Problem) as refusal:
-        Api(MemoryStock()).show(request("tea"))
+        api.show(make_request({"sku": "gin"}))
     assert refusal.value.status == 404

@@ -1,251 +1,173 @@
-"""What a batch of orders asks of inventory together."""
+"""Batches of orders in inventory. The mechanism itself is tested in `tests/unit/tidings/test_batch.py`."""
 
 import random
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from functions.inventory.reactions import stock_key
+from contracts.inventory.stock_rejected import StockRejected
+from contracts.inventory.stock_released import StockReleased
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.goods import Shortage, Units
+from contracts.warehouse.order_dispatched import OrderDispatched
+from functions.inventory.handlers import Holding, stock_key
 from functions.inventory.service import service
-from tests.unit.facts import NOON_MILLIS, fact, line, order_placed
-from tests.unit.functions.test_inventory import stock
-from tests.unit.memory import AtOnce, MemoryTable, Mishap, comes_after, conflicts, fails, unanswered
-from tidings.batch_reactor import MAX_TRIES, BatchReactor
-from tidings.contracts import OrderCancelled, OrderPlaced, Shortage, StockRejected
-from tidings.errors import LostRaceError
-from tidings.events import Contracts, Event, decode
-from tidings.reactor import Reactor
+from tests.unit.facts import fact, line, order_id, order_placed
+from tidings.core.contract import Contract
+from tidings.core.event import Event
+from tidings.testing import Fault, Scenario, fails, given, lost_answer, preceded_by, transaction_conflict
 
-CONTRACTS = Contracts(service.announces)
+ONE_TEA = StockReserved(lines=(Units("tea", 1),))
+NO_TEA = StockRejected(short=(Shortage("tea", 1, 0),))
 
 
-def placed(n: int, *lines: tuple[str, int]) -> Event[OrderPlaced]:
-    return fact(order_placed(*(line(*each) for each in lines or (("tea", 1),))), order=f"order-{n}")
+def placed(n: int, **quantities: int) -> Event[OrderPlaced]:
+    lines = (line(sku, quantity) for sku, quantity in (quantities or {"tea": 1}).items())
+    return fact(order_placed(*lines), order=order_id(n))
 
 
-class Desk:
-    """Inventory's consumer, as much of it as a batch's preparation and its reactions are."""
+def cancelled(n: int) -> Event[OrderCancelled]:
+    return fact(OrderCancelled(reason="customer"), n=2, order=order_id(n))
 
-    def __init__(self, **levels: int) -> None:
-        self.table = MemoryTable(*(stock(sku, available) for sku, available in levels.items()))
-        self.reactor = Reactor(service, self.table, clock=lambda: NOON_MILLIS, pause=lambda _tries: None)
-        self.batch = BatchReactor(self.reactor, AtOnce())
 
-    def handle(self, *events: Event[Any], mishaps: Sequence[Mishap] = ()) -> list[str]:
-        """Hands it a batch whose writes meet these mishaps; gives the orders whose events go back."""
-        self.table.mishaps.extend(mishaps)
-        self.batch.prepare(events)
-        failed = []
-        for event in events:
-            try:
-                self.batch.open_order(event.subject)(event, 0)
-            except (LostRaceError, TimeoutError):
-                failed.append(event.subject)
-        return failed
+def inventory(**available: int) -> Scenario[Holding]:
+    return given(service, numbers={stock_key(sku): {"available": n, "reserved": 0} for sku, n in available.items()})
 
-    def announced(self, order: str) -> list[Any]:
-        item = self.table.items.get(order)
-        return [CONTRACTS.decode(decode(event)).data for event in service.codec.decode(item).events] if item else []
 
-    def types(self, *events: Event[Any]) -> list[str]:
-        return [type(data).__name__ for event in events for data in self.announced(event.subject)]
+def level(scenario: Scenario[Holding], sku: str) -> tuple[int, int]:
+    """The available and the reserved units of a product."""
+    numbers = scenario.table.numbers(stock_key(sku))
+    return numbers["available"], numbers["reserved"]
 
-    def level(self, sku: str) -> tuple[int, int]:
-        return self.table.number(stock_key(sku), "available"), self.table.number(stock_key(sku), "reserved")
+
+def announced(scenario: Scenario[Holding], *events: Event[OrderPlaced]) -> list[type[Contract]]:
+    return [type(data) for event in events for data in scenario.announced(event.subject)]
 
 
 def test_orders_of_one_product_are_reserved_in_one_transaction() -> None:
-    desk = Desk(tea=10)
-    orders = [placed(n) for n in range(4)]
-    desk.handle(*orders)
-    assert desk.table.transactions == [[order.subject for order in orders]]
-    assert (desk.table.reads, len(desk.table.writes)) == (0, 4)
-    assert desk.types(*orders) == ["StockReserved"] * 4
-    assert desk.level("tea") == (6, 4)
+    scenario, orders = inventory(tea=10), [placed(n) for n in range(4)]
+    scenario.when_batch(*orders).then(announced=[ONE_TEA] * 4, writes=4)
+    ((writes, _),) = scenario.table.commits
+    assert [write.key for write in writes] == [order.subject for order in orders]
+    assert (scenario.table.reads, level(scenario, "tea")) == ([], (6, 4))
 
 
-def test_orders_that_share_no_product_are_reserved_apart() -> None:
-    desk = Desk(tea=10, cup=10)
-    desk.handle(placed(1, ("tea", 1)), placed(2, ("cup", 1)))
-    assert desk.table.transactions == [["order-1"], ["order-2"]]
+def test_stock_that_does_not_suffice_for_all_goes_to_the_first_orders() -> None:
+    scenario, orders = inventory(tea=3), [placed(n) for n in range(5)]
+    scenario.when_batch(*orders).then()
+    assert announced(scenario, *orders) == [StockReserved] * 3 + [StockRejected] * 2
+    assert level(scenario, "tea") == (0, 3)
 
 
-def test_orders_that_share_a_product_through_a_third_are_reserved_together() -> None:
-    desk = Desk(tea=10, cup=10, pot=10)
-    desk.handle(placed(1, ("tea", 1)), placed(2, ("pot", 1)), placed(3, ("pot", 2), ("tea", 2)))
-    assert [sorted(orders) for orders in desk.table.transactions] == [["order-1", "order-2", "order-3"]]
-    assert desk.level("tea") == (7, 3)
+def test_orders_of_a_product_that_is_sold_out_are_rejected_by_one_write_each() -> None:
+    scenario = inventory(tea=0)
+    scenario.when_batch(*[placed(n) for n in range(5)]).then(announced=[NO_TEA] * 5, writes=5)
+    assert scenario.table.reads == []
 
 
-def test_more_orders_than_a_transaction_takes_go_into_several() -> None:
-    desk = Desk(tea=1000)
-    orders = [placed(n) for n in range(150)]
-    desk.handle(*orders)
-    assert sorted(len(each) for each in desk.table.transactions) == [51, 99]
-    assert desk.level("tea") == (850, 150)
+def test_orders_of_a_product_that_never_had_stock_are_rejected() -> None:
+    inventory().when_batch(placed(1), placed(2)).then(announced=[NO_TEA] * 2)
 
 
-def test_a_single_order_is_decided_once_and_not_prepared() -> None:
-    desk = Desk(tea=10)
-    desk.handle(placed(1))
-    assert desk.table.transactions == [["order-1"]]
+def test_an_order_is_not_refused_what_its_neighbour_wanted_and_did_not_get() -> None:
+    scenario = inventory(tea=2, cup=0)
+    greedy, modest = placed(1, tea=2, cup=1), placed(2, tea=2)
+    scenario.when_batch(greedy, modest).then()
+    assert announced(scenario, greedy, modest) == [StockRejected, StockReserved]
 
 
-def test_what_does_not_suffice_for_all_goes_to_those_who_came_first() -> None:
-    desk = Desk(tea=3)
-    orders = [placed(n) for n in range(5)]
-    desk.handle(*orders)
-    assert desk.types(*orders) == ["StockReserved"] * 3 + ["StockRejected"] * 2
-    assert desk.level("tea") == (0, 3)
+def test_an_order_that_is_cancelled_in_the_same_batch_is_released() -> None:
+    scenario = inventory(tea=10)
+    scenario.when_batch(placed(1), cancelled(1), placed(2)).then()
+    assert announced(scenario, placed(1)) == [StockReserved, StockReleased]
+    assert level(scenario, "tea") == (9, 1)
 
 
-def test_an_order_too_large_for_what_is_left_does_not_hold_up_a_smaller_one() -> None:
-    desk = Desk(tea=3)
-    orders = [placed(1, ("tea", 2)), placed(2, ("tea", 2)), placed(3, ("tea", 1))]
-    desk.handle(*orders)
-    assert desk.types(*orders) == ["StockReserved", "StockRejected", "StockReserved"]
-    assert desk.level("tea") == (0, 3)
+def test_for_an_order_whose_cancellation_comes_first_in_a_batch_nothing_is_reserved() -> None:
+    scenario = inventory(tea=10)
+    scenario.when_batch(cancelled(1), placed(1), placed(2), placed(3)).then()
+    assert announced(scenario, placed(1)) == []
+    assert level(scenario, "tea") == (8, 2)
 
 
-def test_orders_of_what_is_sold_out_are_rejected_by_one_write_each() -> None:
-    desk = Desk(tea=0)
-    orders = [placed(n) for n in range(5)]
-    desk.handle(*orders)
-    assert desk.announced("order-1") == [StockRejected(short=(Shortage("tea", 1, 0),))]
-    assert (desk.table.reads, len(desk.table.writes), desk.table.transactions) == (0, 5, [])
+@pytest.mark.parametrize(
+    ("available", "announced_types", "left"),
+    [
+        (9, [StockReserved, StockReserved], (3, 6)),
+        (5, [StockReserved, StockRejected], (0, 5)),
+        (4, [StockRejected, StockReserved], (3, 1)),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_a_product_in_two_lines_is_reserved_alone_as_in_a_batch(
+    together: bool, available: int, announced_types: list[type[Contract]], left: tuple[int, int]
+) -> None:
+    twice = fact(order_placed(line("tea", 2), line("tea", 3)), order=order_id(1))
+    once = placed(2)
+    scenario = inventory(tea=available)
+    if together:
+        scenario.when_batch(twice, once).then()
+    else:
+        scenario.when(twice, once).then()
+    assert announced(scenario, twice, once) == announced_types
+    assert level(scenario, "tea") == left
 
 
-def test_orders_of_what_was_never_in_stock_are_rejected() -> None:
-    desk = Desk()
-    orders = [placed(1), placed(2)]
-    desk.handle(*orders)
-    assert desk.types(*orders) == ["StockRejected"] * 2
+def test_orders_that_are_cancelled_or_dispatched_are_committed_in_one_transaction_with_new_ones() -> None:
+    scenario = inventory(tea=3).given(placed(1), placed(2))
+    dispatched = fact(OrderDispatched(), n=3, order=order_id(2))
+    scenario.when_batch(cancelled(1), dispatched, placed(3, tea=2)).then()
+    writes, _ = scenario.table.commits[-1]
+    assert [write.key for write in writes] == [order_id(1), order_id(2), order_id(3)]
+    assert level(scenario, "tea") == (0, 2)
 
 
-def test_an_order_is_not_refused_what_its_neighbours_asked_for_and_did_not_get() -> None:
-    desk = Desk(tea=2, cup=0)
-    greedy, modest = placed(1, ("tea", 2), ("cup", 1)), placed(2, ("tea", 2))
-    desk.handle(greedy, modest)
-    assert desk.types(greedy, modest) == ["StockRejected", "StockReserved"]
+def test_stock_that_a_rival_takes_between_two_attempts_is_not_reserved_twice() -> None:
+    scenario, orders = inventory(tea=3), [placed(1), placed(2), placed(3)]
+    scenario.table.commit_faults.next(preceded_by(lambda: scenario.given(placed(9, tea=2))))
+    scenario.when_batch(*orders).then()
+    assert sorted(each.__name__ for each in announced(scenario, *orders)) == [
+        "StockRejected",
+        "StockRejected",
+        "StockReserved",
+    ]
+    assert level(scenario, "tea") == (0, 3)
 
 
-def test_a_repeated_order_changes_nothing_and_holds_up_no_other() -> None:
-    desk = Desk(tea=10)
-    desk.handle(placed(1))
-    desk.handle(placed(1), placed(2))
-    desk.handle(placed(1), placed(2), placed(3))
-    assert desk.level("tea") == (7, 3)
-    assert desk.types(placed(1), placed(2), placed(3)) == ["StockReserved"] * 3
-    assert desk.table.reads == 0
-
-
-def test_an_order_twice_in_a_batch_is_reserved_once() -> None:
-    desk = Desk(tea=10)
-    desk.handle(placed(1), placed(1), placed(2))
-    assert desk.level("tea") == (8, 2)
-
-
-def test_an_order_cancelled_in_the_same_batch_is_released_again() -> None:
-    desk = Desk(tea=10)
-    cancelled = fact(OrderCancelled(reason="customer"), n=2, order="order-1")
-    desk.handle(placed(1), cancelled, placed(2))
-    assert desk.types(placed(1)) == ["StockReserved", "StockReleased"]
-    assert desk.level("tea") == (9, 1)
-
-
-def test_a_cancellation_before_its_order_in_a_batch_leaves_nothing_reserved_for_it() -> None:
-    desk = Desk(tea=10)
-    cancelled = fact(OrderCancelled(reason="customer"), n=2, order="order-1")
-    desk.handle(cancelled, placed(1), placed(2), placed(3))
-    assert desk.types(placed(1)) == []
-    assert desk.level("tea") == (8, 2)
-
-
-def test_orders_in_conflict_are_tried_again_together() -> None:
-    desk = Desk(tea=10)
-    desk.handle(placed(1), placed(2), mishaps=[conflicts, conflicts])
-    assert desk.table.transactions == [["order-1", "order-2"]]
-
-
-def test_orders_that_never_get_through_go_back_and_leave_nothing() -> None:
-    desk = Desk(tea=10)
-    assert desk.handle(placed(1), placed(2), mishaps=[conflicts] * MAX_TRIES) == ["order-1", "order-2"]
-    assert desk.level("tea") == (10, 0)
-    assert desk.handle(placed(1), placed(2)) == []
-    assert desk.level("tea") == (8, 2)
-
-
-def test_orders_whose_transaction_failed_are_reserved_one_by_one() -> None:
-    desk = Desk(tea=10)
-    desk.handle(placed(1), placed(2), mishaps=[fails(TimeoutError("no answer"))])
-    assert desk.table.transactions == [["order-1"], ["order-2"]]
-    assert desk.level("tea") == (8, 2)
-
-
-def test_orders_whose_transaction_was_done_unheard_are_not_reserved_again() -> None:
-    desk = Desk(tea=10)
-    desk.handle(placed(1), placed(2), mishaps=[unanswered])
-    assert desk.types(placed(1), placed(2)) == ["StockReserved"] * 2
-    assert desk.level("tea") == (8, 2)
-
-
-def test_stock_that_goes_between_two_tries_is_not_given_twice() -> None:
-    desk = Desk(tea=3)
-
-    def meanwhile() -> None:
-        Reactor(service, desk.table, clock=lambda: NOON_MILLIS).order("order-9").react(placed(9, ("tea", 2)), 0)
-
-    orders = [placed(1), placed(2), placed(3)]
-    desk.handle(*orders, mishaps=[comes_after(meanwhile)])
-    assert sorted(desk.types(*orders)) == ["StockRejected", "StockRejected", "StockReserved"]
-    assert desk.level("tea") == (0, 3)
-
-
-def test_an_order_that_cannot_be_decided_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    decide = service.decisions["OrderPlaced"]
-
-    def decided(item: Any, event: Any, result: Any) -> Any:
-        if item.order == "order-2":
-            raise TimeoutError("undecided")
-        return decide(item, event, result)
-
-    monkeypatch.setitem(service.decisions, "OrderPlaced", decided)
-    desk = Desk(tea=10)
-    assert desk.handle(placed(1), placed(2), placed(3)) == ["order-2"]
-    assert desk.table.transactions == [["order-1", "order-3"]]
-
-
-def test_whatever_befalls_a_batch_nothing_is_oversold_and_none_is_refused_what_is_there(chance: random.Random) -> None:
+def test_under_any_faults_nothing_is_oversold_and_no_order_is_refused_what_is_available(rng: random.Random) -> None:
+    faults: Sequence[Fault] = (fails(TimeoutError("no answer")), lost_answer, transaction_conflict)
     for _ in range(200):
-        desk = Desk(tea=chance.randrange(30), cup=chance.randrange(30))
-        initial = {sku: desk.level(sku)[0] for sku in ("tea", "cup")}
+        available = {sku: rng.randrange(30) for sku in ("tea", "cup")}
+        scenario = inventory(**available)
         orders = [
-            placed(n, *((sku, chance.randint(1, 4)) for sku in chance.choice([["tea"], ["cup"], ["tea", "cup"]])))
-            for n in range(chance.randint(1, 20))
+            placed(n, **{sku: rng.randint(1, 4) for sku in rng.choice([["tea"], ["cup"], ["tea", "cup"]])})
+            for n in range(rng.randint(1, 20))
         ]
-        befalling = [fails(TimeoutError("no answer")), unanswered, conflicts]
         todo = list(orders)
         while todo:
-            batch = [chance.choice(orders), *todo]
-            again = desk.handle(*batch, mishaps=[chance.choice(befalling) for _ in range(chance.randrange(4))])
-            desk.table.mishaps.clear()
-            todo = [order for order in todo if order.subject in again]
-        _check(desk, initial, orders)
+            scenario.table.commit_faults.next(*rng.choices(faults, k=rng.randrange(4)))
+            errors = scenario.when_batch(rng.choice(orders), *todo).errors
+            scenario.table.commit_faults.clear()
+            todo = [order for order in todo if order.id in errors]
+        require_consistent(scenario, available, orders)
 
 
-def _check(desk: Desk, initial: dict[str, int], orders: list[Event[OrderPlaced]]) -> None:
-    assert len(desk.types(*orders)) == len(orders)
-    for sku, first in initial.items():
-        held = sum(
+def require_consistent(
+    scenario: Scenario[Holding], available: Mapping[str, int], orders: Sequence[Event[OrderPlaced]]
+) -> None:
+    assert len(announced(scenario, *orders)) == len(orders)
+    for sku, initial in available.items():
+        reserved = sum(
             each.quantity
             for order in orders
-            if desk.types(order) == ["StockReserved"]
+            if announced(scenario, order) == [StockReserved]
             for each in order.data.lines
             if each.sku == sku
         )
-        assert desk.level(sku) == (first - held, held)
-        assert held <= first
+        assert level(scenario, sku) == (initial - reserved, reserved)
+        assert reserved <= initial
     for order in orders:
-        if desk.types(order) == ["StockRejected"]:
-            assert any(each.quantity > desk.level(each.sku)[0] for each in order.data.lines)
+        if announced(scenario, order) == [StockRejected]:
+            assert any(each.quantity > level(scenario, each.sku)[0] for each in order.data.lines)

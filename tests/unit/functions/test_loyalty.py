@@ -1,62 +1,51 @@
+from typing import Any
+
 import pytest
 
-from functions.loyalty import reactions
-from functions.loyalty.reactions import Earning, balance_key
-from tests.unit.facts import HOME, ORDER, fact, line
-from tidings.contracts import Money, OrderCancelled, OrderConfirmed, PointsAwarded, PointsRevoked
-from tidings.decisions import Adjust, Commit, Ignore
-from tidings.events import Event
-from tidings.item import Item
+from contracts.loyalty.points_awarded import PointsAwarded
+from contracts.loyalty.points_revoked import PointsRevoked
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.values.money import Money
+from functions.loyalty.handlers import Earning, balance_key, points_entry
+from functions.loyalty.service import service
+from tests.unit.facts import ORDER, fact, order_confirmed
+from tidings.core.event import Event
+from tidings.testing import Scenario, given
 
 CANCELLED = fact(OrderCancelled(reason="customer"), n=3)
+BALANCE = balance_key("customer-1")
 
 
 def confirmed(amount: int, currency: str = "EUR") -> Event[OrderConfirmed]:
-    data = OrderConfirmed(
-        customer="customer-1",
-        lines=(line("tea", 1),),
-        total=Money(amount, currency),
-        email="a@example.com",
-        address=HOME,
-    )
-    return fact(data, n=2)
+    return fact(order_confirmed(total=Money(amount, currency)), n=2)
 
 
-def item(state: Earning | None) -> Item[Earning]:
-    return Item(ORDER, state=state)
+def loyalty(*events: Event[Any]) -> Scenario[Earning]:
+    return given(service, *events)
 
 
 @pytest.mark.parametrize(
     ("amount", "currency", "points"), [(100, "EUR", 1), (199, "EUR", 1), (2599, "EUR", 25), (250, "JPY", 250)]
 )
-def test_a_point_is_earned_by_every_whole_unit_of_currency(amount: int, currency: str, points: int) -> None:
-    decision = reactions.confirmed(item(None), confirmed(amount, currency), None)
-    assert isinstance(decision, Commit)
-    assert decision.announce == (PointsAwarded(customer="customer-1", points=points),)
-    assert decision.adjust == (Adjust(balance_key("customer-1"), {"points": points}),)
+def test_each_whole_unit_of_currency_earns_a_point(amount: int, currency: str, points: int) -> None:
+    loyalty().when(confirmed(amount, currency)).then(
+        announced=[PointsAwarded(customer="customer-1", points=points)], numbers={BALANCE: {"points": points}}
+    )
 
 
 def test_an_order_below_one_unit_earns_nothing_and_announces_nothing() -> None:
-    decision = reactions.confirmed(item(None), confirmed(99), None)
-    assert isinstance(decision, Commit)
-    assert (decision.announce, decision.adjust) == ((), ())
-    off = reactions.cancelled(item(decision.state), CANCELLED, None)
-    assert isinstance(off, Commit)
-    assert (off.announce, off.adjust) == ((), ())
+    scenario = loyalty().when(confirmed(99)).then(announced=[], numbers={BALANCE: {}}, writes=1)
+    scenario.when(CANCELLED).then(announced=[], numbers={BALANCE: {}}, writes=1)
 
 
-def test_what_a_cancelled_order_had_earned_is_taken_back_once() -> None:
-    awarded = reactions.confirmed(item(None), confirmed(2599), None)
-    assert isinstance(awarded, Commit)
-    revoked = reactions.cancelled(item(awarded.state), CANCELLED, None)
-    assert isinstance(revoked, Commit)
-    assert revoked.announce == (PointsRevoked(customer="customer-1", points=25),)
-    assert revoked.adjust == (Adjust(balance_key("customer-1"), {"points": -25}),)
-    assert reactions.cancelled(item(revoked.state), CANCELLED, None) == Ignore()
+def test_the_points_of_a_cancelled_order_are_revoked_once() -> None:
+    scenario = loyalty(confirmed(2599)).when(CANCELLED)
+    revoked = PointsRevoked(customer="customer-1", points=25)
+    again = fact(OrderCancelled(reason="customer"), n=4)
+    scenario.then(announced=[revoked], numbers={BALANCE: {"points": 0}}).when(again).then(writes=0)
 
 
-def test_an_order_that_was_off_before_it_was_confirmed_earns_nothing() -> None:
-    tombstone = reactions.cancelled(item(None), CANCELLED, None)
-    assert isinstance(tombstone, Commit)
-    assert reactions.confirmed(item(tombstone.state), confirmed(2599), None) == Ignore()
-    assert reactions.ledger(item(tombstone.state)) == {}
+def test_an_order_that_was_cancelled_before_it_was_confirmed_earns_nothing() -> None:
+    scenario = loyalty(CANCELLED).when(confirmed(2599)).then(writes=0, numbers={BALANCE: {}})
+    assert points_entry(scenario.entity(ORDER)) == {}

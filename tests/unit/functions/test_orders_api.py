@@ -5,22 +5,21 @@ from uuid import UUID
 
 import pytest
 
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.values.money import Money
+from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders.api import AddressRequest, Api, LineRequest, OrderRequest, OrderView, order_id
 from functions.orders.products import Price, Products, ProductTerms
 from functions.orders.service import service
-from tests.unit.facts import NOON_MILLIS, TRACE, fact
-from tests.unit.functions.shelf import Shelf
-from tests.unit.memory import MemoryTable, comes_after, unacknowledged
-from tidings.contracts import (
-    Money,
-    OrderDispatched,
-    PaymentCaptured,
-    PaymentFailed,
-    StockReserved,
-)
-from tidings.pages import Pages
-from tidings.reactor import Reactor
-from tidings.routes import Caller, Problem, Reply, Request
+from tests.unit.facts import fact
+from tests.unit.functions.dynamodb_client import StubDynamoDBClient
+from tidings.core.contract import Contract
+from tidings.http.pagination import Pages
+from tidings.http.problems import Problem
+from tidings.http.requests import Reply, Request
+from tidings.testing import duplicate_request, given, make_request, preceded_by
 
 ADDRESS = AddressRequest("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2999, "EUR"))
@@ -36,15 +35,15 @@ def body(**changes: Any) -> OrderRequest:
     return OrderRequest(**(fields | changes))
 
 
-class Shop:
+class OrdersApi:
     """The API of orders over tables in memory, with tea for 12.50 and a cup for 4.99."""
 
     def __init__(self) -> None:
-        self.table = MemoryTable()
-        self.shelf = Shelf()
-        self.products = Products(cast(Any, self.shelf), "orders", 0)
-        self.reactor = Reactor(service, self.table, clock=lambda: NOON_MILLIS, pause=lambda _: None)
-        self.api = Api(self.reactor, Pages(cast(Any, self.shelf), "orders", "index"), self.products)
+        self.scenario = given(service)
+        self.table = self.scenario.table
+        self.client = StubDynamoDBClient()
+        self.products = Products(cast(Any, self.client), "orders", 0)
+        self.api = Api(self.scenario.executor, Pages(cast(Any, self.client), "orders", "index"), self.products)
         self.price("tea", 1250)
         self.price("cup", 499)
         self._requests = 0
@@ -62,8 +61,14 @@ class Shop:
         query: dict[str, str] | None = None,
     ) -> Request:
         self._requests += 1
-        who = Caller(caller, operator)
-        return Request({"id": order}, query or {}, headers or {}, f"request-{self._requests}", TRACE, who)
+        return make_request(
+            {"id": order},
+            query=query,
+            headers=headers,
+            caller=caller,
+            operator=operator,
+            correlation_id=f"request-{self._requests}",
+        )
 
     def place(self, order: OrderRequest | None = None, *, key: str = "key-1", caller: str = "customer-1") -> Reply:
         request = self.request(caller=caller, headers={"idempotency-key": key})
@@ -72,9 +77,8 @@ class Shop:
     def placed(self) -> str:
         return view(self.place()).id
 
-    def deliver(self, order: str, *facts: tuple[str, Any]) -> None:
-        for source, data in facts:
-            self.reactor.order(order).react(fact(data, source=source, order=order), 0)
+    def handle(self, order: str, data: Contract) -> None:
+        self.scenario.given(fact(data, order=order))
 
     def show(self, order: str, *, caller: str = "customer-1", operator: bool = False) -> Reply:
         return self.api.show(self.request(order, caller=caller, operator=operator))
@@ -92,14 +96,14 @@ def refusal(action: Any) -> Problem:
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
+def shop() -> OrdersApi:
+    return OrdersApi()
 
 
 # Ids
 
 
-def test_a_customers_key_always_names_the_same_order() -> None:
+def test_a_customers_key_always_identifies_the_same_order() -> None:
     assert order_id("customer-1", "key") == order_id("customer-1", "key")
     assert str(UUID(order_id("customer-1", "key"))) == order_id("customer-1", "key")
 
@@ -119,7 +123,7 @@ def test_orders_differ_by_customer_and_by_key() -> None:
 # Placing
 
 
-def test_an_order_is_priced_by_the_shop(shop: Shop) -> None:
+def test_an_order_has_the_shops_prices(shop: OrdersApi) -> None:
     order = view(shop.place())
     assert order.status == "PENDING"
     assert order.total == Money(2 * 1250 + 499, "EUR")
@@ -127,39 +131,39 @@ def test_an_order_is_priced_by_the_shop(shop: Shop) -> None:
     assert order.waiting_for == ("payment", "stock")
 
 
-def test_placing_is_one_write_and_no_reading(shop: Shop) -> None:
+def test_placing_takes_one_write_and_no_read(shop: OrdersApi) -> None:
     reply = shop.place()
-    assert (shop.table.reads, len(shop.table.writes)) == (0, 1)
+    assert (shop.table.reads, len(shop.table.commits)) == ([], 1)
     assert reply.headers == {"Location": f"/orders/{view(reply).id}"}
 
 
-def test_a_lost_acknowledgement_is_no_repeat(shop: Shop) -> None:
-    shop.table.mishaps.append(unacknowledged)
+def test_a_write_whose_answer_was_lost_is_no_repeat(shop: OrdersApi) -> None:
+    shop.table.commit_faults.next(duplicate_request)
     assert "Idempotent-Replayed" not in shop.place().headers
-    assert len(shop.table.writes) == 1
+    assert len(shop.table.commits) == 1
 
 
-def test_a_repeat_gets_the_first_answer(shop: Shop) -> None:
+def test_a_repeat_gets_the_first_answer(shop: OrdersApi) -> None:
     first, repeat = shop.place(), shop.place()
     assert repeat.body == first.body
     assert repeat.headers == {**first.headers, "Idempotent-Replayed": "true"}
-    assert len(shop.table.writes) == 1
+    assert len(shop.table.commits) == 1
 
 
-def test_two_requests_at_once_place_one_order(shop: Shop) -> None:
+def test_two_concurrent_requests_place_one_order(shop: OrdersApi) -> None:
     replies: list[Reply] = []
-    shop.table.mishaps.append(comes_after(lambda: replies.append(shop.place())))
+    shop.table.commit_faults.next(preceded_by(lambda: replies.append(shop.place())))
     replies.append(shop.place())
     assert replies[0].body == replies[1].body
     assert ["Idempotent-Replayed" in reply.headers for reply in replies] == [False, True]
 
 
-def test_a_repeat_gets_the_first_answer_whatever_has_changed_since(shop: Shop) -> None:
+def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_changed(shop: OrdersApi) -> None:
     first = shop.place()
-    shop.deliver(view(first).id, ("payment", PaymentFailed(code="card_declined")))
+    shop.handle(view(first).id, PaymentFailed(code="card_declined"))
     shop.price("tea", 9999)
     assert shop.place().body == first.body
-    del shop.shelf.items["product#cup"]
+    del shop.client.items["#product#cup"]
     assert shop.place().body == first.body
 
 
@@ -175,24 +179,24 @@ def test_a_repeat_gets_the_first_answer_whatever_has_changed_since(shop: Shop) -
         {"address": AddressRequest("A. Customer", "2 Mill Lane", "Ghent", "9000", "BE")},
     ],
 )
-def test_another_request_under_the_same_key_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
+def test_another_request_under_the_same_key_is_refused(shop: OrdersApi, changes: dict[str, Any]) -> None:
     shop.place()
     problem = refusal(lambda: shop.place(body(**changes)))
     assert (problem.status, problem.field) == (422, "Idempotency-Key")
-    assert len(shop.table.writes) == 1
+    assert len(shop.table.commits) == 1
 
 
-def test_another_customer_may_use_the_same_key(shop: Shop) -> None:
+def test_another_customer_may_use_the_same_key(shop: OrdersApi) -> None:
     assert view(shop.place(caller="customer-1")).id != view(shop.place(caller="customer-2")).id
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "k" * 256, "key\n"])
-def test_an_order_needs_a_visible_key(shop: Shop, key: str) -> None:
+def test_an_order_needs_a_key_of_visible_characters(shop: OrdersApi, key: str) -> None:
     problem = refusal(lambda: shop.place(key=key))
     assert (problem.status, problem.field) == (400, "Idempotency-Key")
 
 
-def test_a_key_may_have_255_characters(shop: Shop) -> None:
+def test_a_key_may_have_255_characters(shop: OrdersApi) -> None:
     assert view(shop.place(key="~" * 255)).status == "PENDING"
 
 
@@ -205,73 +209,73 @@ def test_a_key_may_have_255_characters(shop: Shop) -> None:
     ],
     ids=["unknown", "twice", "two currencies"],
 )
-def test_lines_that_cannot_be_sold_are_named_and_nothing_is_stored(
-    shop: Shop, lines: tuple[LineRequest, ...], field: str
+def test_the_problem_names_lines_that_cannot_be_sold_and_nothing_is_stored(
+    shop: OrdersApi, lines: tuple[LineRequest, ...], field: str
 ) -> None:
     shop.price("kimono", 50_000, "JPY")
     problem = refusal(lambda: shop.place(body(lines=lines)))
     assert (problem.status, problem.field) == (422, field)
-    assert not shop.table.writes
+    assert not shop.table.commits
 
 
 # Showing and cancelling
 
 
-def test_an_order_shows_what_it_waits_for(shop: Shop) -> None:
+def test_an_order_shows_what_it_is_waiting_for(shop: OrdersApi) -> None:
     order = shop.placed()
     assert shop.show(order).headers["Retry-After"]
-    shop.deliver(order, ("payment", CAPTURED))
+    shop.handle(order, CAPTURED)
     assert view(shop.show(order)).waiting_for == ("stock",)
-    shop.deliver(order, ("inventory", StockReserved(lines=())))
+    shop.handle(order, StockReserved(lines=()))
     confirmed = shop.show(order)
     assert (view(confirmed).status, view(confirmed).waiting_for, confirmed.headers) == ("CONFIRMED", (), {})
 
 
-def test_a_cancelled_order_shows_why(shop: Shop) -> None:
+def test_a_cancelled_order_shows_why(shop: OrdersApi) -> None:
     order = shop.placed()
-    shop.deliver(order, ("payment", PaymentFailed(code="card_declined")))
+    shop.handle(order, PaymentFailed(code="card_declined"))
     assert view(shop.show(order)).reason == "payment_failed"
 
 
 @pytest.mark.parametrize("path", ["cancel", "show"])
-def test_anothers_order_does_not_exist(shop: Shop, path: str) -> None:
+def test_another_customers_order_does_not_exist(shop: OrdersApi, path: str) -> None:
     order = shop.placed()
     ask = getattr(shop.api, path)
-    anothers = refusal(lambda: ask(shop.request(order, caller="customer-2")))
-    nobodys = refusal(lambda: ask(shop.request(order_id("customer-2", "none"), caller="customer-2")))
-    assert anothers.status == 404
-    assert str(anothers) == str(nobodys)
+    existing = refusal(lambda: ask(shop.request(order, caller="customer-2")))
+    missing = refusal(lambda: ask(shop.request(order_id("customer-2", "none"), caller="customer-2")))
+    assert existing.status == 404
+    assert str(existing) == str(missing)
     assert view(shop.show(order)).status == "PENDING"
 
 
-def test_an_operator_sees_any_order(shop: Shop) -> None:
+def test_an_operator_sees_any_order(shop: OrdersApi) -> None:
     assert view(shop.show(shop.placed(), caller="operator-1", operator=True)).status == "PENDING"
 
 
-@pytest.mark.parametrize("order", ["", "1", "product#tea", "A" * 5000, "00000000-0000-0000-0000-00000000000G"])
-def test_what_cannot_be_an_orders_id_is_not_looked_for(shop: Shop, order: str) -> None:
+@pytest.mark.parametrize("order", ["", "1", "#product#tea", "A" * 5000, "00000000-0000-0000-0000-00000000000G"])
+def test_a_text_that_is_no_order_id_is_not_looked_up(shop: OrdersApi, order: str) -> None:
     assert refusal(lambda: shop.show(order)).status == 404
-    assert shop.table.reads == 0
+    assert shop.table.reads == []
 
 
-def test_a_customer_cancels_an_order_once(shop: Shop) -> None:
+def test_a_customer_cancels_an_order_once(shop: OrdersApi) -> None:
     order = shop.placed()
     for _ in range(2):
         answer = shop.api.cancel(shop.request(order))
         assert (answer.status, answer.reason) == ("CANCELLED", "customer")
-    assert len(shop.table.writes) == 2
+    assert len(shop.table.commits) == 2
 
 
-def test_what_is_dispatched_can_no_longer_be_cancelled(shop: Shop) -> None:
+def test_a_dispatched_order_cannot_be_cancelled(shop: OrdersApi) -> None:
     order = shop.placed()
-    shop.deliver(order, ("warehouse", OrderDispatched()))
+    shop.handle(order, OrderDispatched())
     assert refusal(lambda: shop.api.cancel(shop.request(order))).status == 409
 
 
 # Lists
 
 
-def test_pages_follow_each_other_without_gaps(shop: Shop) -> None:
+def test_pages_follow_each_other_without_gaps(shop: OrdersApi) -> None:
     skus = sorted(["tea", "cup", *(f"item-{n}" for n in range(5))])
     for sku in skus:
         shop.price(sku, 100)
@@ -286,14 +290,14 @@ def test_pages_follow_each_other_without_gaps(shop: Shop) -> None:
     assert seen == skus
 
 
-def test_without_a_limit_twenty_are_shown(shop: Shop) -> None:
+def test_without_a_limit_twenty_products_are_shown(shop: OrdersApi) -> None:
     for n in range(30):
         shop.price(f"item-{n}", 100)
     assert len(shop.api.list_products(shop.request()).items) == 20
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "ten", "٣", "9" * 5000])
-def test_a_limit_is_a_whole_number_from_1_to_100(shop: Shop, limit: str) -> None:
+def test_a_limit_is_a_whole_number_from_1_to_100(shop: OrdersApi, limit: str) -> None:
     problem = refusal(lambda: shop.api.list_own(shop.request(query={"limit": limit})))
     assert (problem.status, problem.field) == (400, "limit")
 
@@ -306,6 +310,6 @@ def cursor(content: Any) -> str:
     "text",
     ["x", "é", "%%%", "AAAA", cursor({}), cursor(["one"]), cursor([1, 2]), cursor(["", ""]), cursor(["k", "r" * 5000])],
 )
-def test_a_cursor_is_what_the_page_before_said(shop: Shop, text: str) -> None:
+def test_a_cursor_must_come_from_the_page_before(shop: OrdersApi, text: str) -> None:
     problem = refusal(lambda: shop.api.list_own(shop.request(query={"cursor": text})))
     assert (problem.status, problem.field) == (400, "cursor")

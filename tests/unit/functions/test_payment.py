@@ -5,73 +5,79 @@ from typing import Any, get_args
 
 import pytest
 
-from functions.payment.gateway import (
-    Cancel,
-    Captured,
-    Confirm,
-    Declined,
-    Open,
-    Opened,
-    Outcome,
-    Refunded,
-    Voided,
-    perform,
-)
-from functions.payment.reactions import Payment, Status, cancel, charge
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_refunded import PaymentRefunded
+from contracts.values.money import Money
+from functions.payment.gateway import Cancel, Captured, Confirm, Declined, Open, Opened, Outcome, Refunded, Voided
+from functions.payment.handlers import Payment, Status, on_order_cancelled, on_order_placed
 from functions.payment.service import service
-from tests.unit.facts import NOON_MILLIS, ORDER, fact, order_placed
-from tests.unit.memory import MemoryTable
-from tidings.contracts import Money, OrderCancelled, PaymentCaptured, PaymentFailed, PaymentRefunded
-from tidings.decisions import Act, Claim, Commit, Decision, Ignore
-from tidings.events import decode
-from tidings.item import Item
-from tidings.reactor import Reactor
+from tests.unit.facts import ORDER, fact, order_placed
+from tidings.core.decisions import Decision, Effect, Perform, Reserve, Save, Skip
+from tidings.core.entity import Entity
+from tidings.core.event import Event
+from tidings.testing import Scenario, given, preceded_by
 
 TOTAL = Money(2000, "EUR")
 PLACED = fact(order_placed())
 CANCELLED = fact(OrderCancelled(reason="customer"), n=2)
 CAPTURED = PaymentCaptured(payment="pay_1", amount=TOTAL)
 REFUNDED = PaymentRefunded(payment="pay_1", amount=TOTAL)
-OUTCOMES: tuple[Outcome | None, ...] = (
-    None,
-    Opened("pay_1"),
-    Captured(),
-    Declined("card_declined"),
-    Voided(),
-    Refunded(),
-)
+OUTCOMES: tuple[Outcome, ...] = (Opened("pay_1"), Captured(), Declined("card_declined"), Voided(), Refunded())
+OPEN, CONFIRM, CANCEL = Open(ORDER, TOTAL, "pm_card_visa"), Confirm("pay_1"), Cancel("pay_1")
 
 
 def payment(status: Status) -> Payment:
     return Payment(status) if status == "forbidden" else Payment(status, "pay_1", TOTAL)
 
 
-def item(status: Status | None) -> Item[Payment]:
-    return Item(ORDER, version=1, state=payment(status)) if status else Item(ORDER)
+def entity(status: Status | None) -> Entity[Payment]:
+    return Entity(ORDER, version=1, state=payment(status)) if status else Entity(ORDER)
 
 
-def after_placing(status: Status | None, outcome: Outcome | None = None) -> Decision[Payment]:
-    return charge(item(status), PLACED, outcome)
+def effect_of(decision: Decision[Payment]) -> Effect[Any, Any]:
+    assert isinstance(decision, Perform)
+    return decision.effect
 
 
-def after_cancelling(status: Status | None, outcome: Outcome | None = None) -> Decision[Payment]:
-    return cancel(item(status), CANCELLED, outcome)
+def after_open(outcome: Opened | Declined, status: Status | None = None) -> Decision[Payment]:
+    """Decide on the outcome of an opening that began without a payment, when the payment has this status."""
+    decision = on_order_placed(Entity(ORDER), PLACED)
+    assert isinstance(decision, Perform)
+    return decision.then(entity(status), outcome)
+
+
+def after_confirm(outcome: Outcome, status: Status = "charging") -> Decision[Payment]:
+    """Decide on the outcome of a confirmation, when the payment has this status."""
+    decision = on_order_placed(entity("charging"), PLACED)
+    assert isinstance(decision, Perform)
+    return decision.then(entity(status), outcome)
+
+
+def after_cancel(outcome: Outcome, status: Status) -> Decision[Payment]:
+    """Decide on the outcome of a cancellation, when the payment has this status."""
+    decision = on_order_cancelled(entity("captured"), CANCELLED)
+    assert isinstance(decision, Perform)
+    return decision.then(entity(status), outcome)
 
 
 # The charge
 
 
 def test_a_payment_is_opened_for_the_orders_total_by_its_method() -> None:
-    assert after_placing(None) == Act(Open(ORDER, TOTAL, "pm_card_visa"))
+    assert effect_of(on_order_placed(Entity(ORDER), PLACED)) == OPEN
 
 
 def test_an_open_payments_id_is_written_before_it_is_confirmed() -> None:
-    assert after_placing(None, Opened("pay_1")) == Claim(payment("charging"), Confirm("pay_1"), repeatable=True)
+    decision = after_open(Opened("pay_1"))
+    assert isinstance(decision, Reserve)
+    assert (decision.state, decision.effect, decision.repeatable) == (payment("charging"), CONFIRM, True)
 
 
-def test_an_amount_that_cannot_be_paid_fails_before_anything_is_opened() -> None:
-    decision = after_placing(None, Declined("amount_too_small"))
-    assert isinstance(decision, Commit)
+def test_an_amount_that_cannot_be_paid_fails_before_a_payment_is_opened() -> None:
+    decision = after_open(Declined("amount_too_small"))
+    assert isinstance(decision, Save)
     assert (decision.state.status, decision.announce) == ("failed", (PaymentFailed(code="amount_too_small"),))
 
 
@@ -84,80 +90,93 @@ def test_an_amount_that_cannot_be_paid_fails_before_anything_is_opened() -> None
         (Refunded(), "refunded", REFUNDED),
     ],
 )
-def test_what_came_of_a_confirmation_is_recorded_and_announced(
+def test_the_outcome_of_a_confirmation_is_recorded_and_announced(
     outcome: Outcome, status: Status, announcement: Any
 ) -> None:
-    assert after_placing("charging", outcome) == Commit(payment(status), (announcement,))
+    assert after_confirm(outcome) == Save(payment(status), (announcement,))
 
 
-@pytest.mark.parametrize("outcome", [None, Opened("pay_1")])
-def test_a_charge_that_was_begun_is_confirmed_by_its_stored_id(outcome: Outcome | None) -> None:
-    assert after_placing("charging", outcome) == Act(Confirm("pay_1"))
+def test_a_charge_that_was_begun_is_confirmed_by_its_stored_id() -> None:
+    assert effect_of(on_order_placed(entity("charging"), PLACED)) == CONFIRM
+    assert effect_of(after_open(Opened("pay_1"), "charging")) == CONFIRM
 
 
 @pytest.mark.parametrize("status", ["captured", "failed", "voided", "refunded"])
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_a_charge_that_has_ended_is_left_as_it_is(status: Status, outcome: Outcome | None) -> None:
-    assert after_placing(status, outcome) == Ignore()
+def test_a_charge_that_has_ended_is_not_changed(status: Status, outcome: Outcome) -> None:
+    assert on_order_placed(entity(status), PLACED) == Skip()
+    assert after_confirm(outcome, status) == Skip()
+    if isinstance(outcome, Opened | Declined):
+        assert after_open(outcome, status) == Skip()
 
 
 # The tombstone
 
 
 def test_a_cancellation_that_comes_first_forbids_a_payment() -> None:
-    assert after_cancelling(None) == Commit(payment("forbidden"))
+    assert on_order_cancelled(entity(None), CANCELLED) == Save(payment("forbidden"))
 
 
-def test_no_payment_is_opened_where_it_is_forbidden() -> None:
-    assert after_placing("forbidden") == Ignore()
+def test_a_forbidden_payment_is_not_opened() -> None:
+    assert on_order_placed(entity("forbidden"), PLACED) == Skip()
 
 
-def test_a_payment_opened_in_vain_is_undone() -> None:
-    assert after_placing("forbidden", Opened("pay_1")) == Act(Cancel("pay_1"))
-    assert after_placing("forbidden", Voided()) == Ignore()
+def test_a_payment_that_was_forbidden_while_it_was_opened_is_cancelled() -> None:
+    decision = after_open(Opened("pay_1"), "forbidden")
+    assert isinstance(decision, Perform)
+    assert decision.effect == CANCEL
+    assert decision.then(entity("forbidden"), Voided()) == Skip()
 
 
 # The cancellation
 
 
 @pytest.mark.parametrize("status", ["charging", "captured"])
-def test_a_cancellation_undoes_what_was_begun(status: Status) -> None:
-    assert after_cancelling(status) == Act(Cancel("pay_1"))
+def test_a_cancellation_cancels_a_payment_that_was_begun(status: Status) -> None:
+    assert effect_of(on_order_cancelled(entity(status), CANCELLED)) == CANCEL
 
 
 @pytest.mark.parametrize("status", ["charging", "captured"])
 def test_money_that_had_moved_is_refunded(status: Status) -> None:
-    assert after_cancelling(status, Refunded()) == Commit(payment("refunded"), (REFUNDED,))
+    assert after_cancel(Refunded(), status) == Save(payment("refunded"), (REFUNDED,))
 
 
-def test_a_payment_that_had_not_moved_is_void() -> None:
-    assert after_cancelling("charging", Voided()) == Commit(payment("voided"), (PaymentFailed(code="voided"),))
+def test_a_payment_whose_money_had_not_moved_is_void() -> None:
+    assert after_cancel(Voided(), "charging") == Save(payment("voided"), (PaymentFailed(code="voided"),))
 
 
 @pytest.mark.parametrize("status", ["forbidden", "failed", "voided", "refunded"])
-@pytest.mark.parametrize("outcome", [None, Voided(), Refunded()])
-def test_where_nothing_is_charged_a_cancellation_changes_nothing(status: Status, outcome: Outcome | None) -> None:
-    assert after_cancelling(status, outcome) == Ignore()
+@pytest.mark.parametrize("outcome", [Voided(), Refunded()])
+def test_a_cancellation_changes_nothing_of_a_payment_that_charges_nothing(status: Status, outcome: Outcome) -> None:
+    assert on_order_cancelled(entity(status), CANCELLED) == Skip()
+    assert after_cancel(outcome, status) == Skip()
 
 
-def test_every_state_has_an_answer_to_every_outcome() -> None:
-    for decide, status, outcome in product((after_placing, after_cancelling), (None, *get_args(Status)), OUTCOMES):
-        assert isinstance(decide(status, outcome), Ignore | Act | Claim | Commit)
+def test_every_status_has_a_decision_on_every_outcome() -> None:
+    statuses: tuple[Status, ...] = get_args(Status)
+    for status, outcome in product(statuses, OUTCOMES):
+        for decision in (
+            on_order_placed(entity(status), PLACED),
+            on_order_cancelled(entity(status), CANCELLED),
+            after_confirm(outcome, status),
+            after_cancel(outcome, status),
+        ):
+            assert isinstance(decision, Skip | Perform | Reserve | Save)
 
 
-# The whole way, over a gateway in memory
+# All the way, over a gateway in memory
 
 
 @dataclass
 class MemoryGateway:
-    """A gateway that counts its money, where something may happen before or after it moves."""
+    """A gateway that counts its money. Something may happen before or after money moves."""
 
     status: str = "none"
     captured: int = 0
     refunded: int = 0
     opened: int = 0
-    before_confirming: list[Callable[[], None]] = field(default_factory=list)
-    after_confirming: list[Callable[[], None]] = field(default_factory=list)
+    before_confirming: list[Callable[[], object]] = field(default_factory=list)
+    after_confirming: list[Callable[[], object]] = field(default_factory=list)
 
     def open(self, _order: str, _amount: Money, _method: str) -> Opened:
         if self.status == "none":
@@ -190,93 +209,77 @@ class MemoryGateway:
         return Refunded() if self.status == "refunded" else Voided()
 
     @staticmethod
-    def _happen(events: list[Callable[[], None]]) -> None:
+    def _happen(events: list[Callable[[], object]]) -> None:
         if events:
             events.pop(0)()
 
 
-@dataclass
-class Bench:
-    gateway: MemoryGateway = field(default_factory=MemoryGateway)
-    table: MemoryTable = field(default_factory=MemoryTable)
+@pytest.fixture
+def gateway() -> MemoryGateway:
+    return MemoryGateway()
 
-    def deliver(self, *events: Any) -> None:
-        for event in events:
-            reactor = Reactor(service, self.table, lambda effect: perform(self.gateway, effect), lambda: NOON_MILLIS)
-            reactor.order(ORDER).react(event, NOON_MILLIS)
 
-    @property
-    def status(self) -> Status:
-        state = service.codec.decode(self.table.items[ORDER]).state
-        assert state
-        return state.status
-
-    def announced(self) -> list[str]:
-        return [decode(event).type for event in service.codec.decode(self.table.items[ORDER]).events]
+@pytest.fixture
+def scenario(gateway: MemoryGateway) -> Scenario[Payment]:
+    return given(service, port=gateway)
 
 
 def crash() -> None:
     raise TimeoutError("no answer")
 
 
-def test_an_order_is_charged_once_however_often_it_is_delivered() -> None:
-    bench = Bench()
-    bench.deliver(PLACED, PLACED, PLACED)
-    assert (bench.status, bench.gateway.captured) == ("captured", 1)
-    assert bench.announced() == ["PaymentCaptured"]
-    assert len(bench.table.writes) == 2
+def test_an_order_is_charged_once_however_often_it_is_delivered(
+    scenario: Scenario[Payment], gateway: MemoryGateway
+) -> None:
+    scenario.when(PLACED, PLACED, PLACED).then(state=payment("captured"), announced=[CAPTURED], writes=2)
+    assert gateway.captured == 1
 
 
 @pytest.mark.parametrize("events", list(permutations([PLACED, CANCELLED, PLACED, CANCELLED])))
-def test_in_whatever_order_a_cancelled_order_has_no_money(events: tuple[Any, ...]) -> None:
-    bench = Bench()
-    bench.deliver(*events)
-    assert bench.gateway.captured == bench.gateway.refunded
-    assert bench.gateway.status in ("none", "refunded")
+def test_in_any_sequence_of_events_a_cancelled_order_keeps_no_money(
+    scenario: Scenario[Payment], gateway: MemoryGateway, events: tuple[Event[Any], ...]
+) -> None:
+    scenario.when(*events).then()
+    assert gateway.captured == gateway.refunded
+    assert gateway.status in ("none", "refunded")
 
 
-def test_a_cancellation_before_the_money_moves_voids_the_charge() -> None:
-    bench = Bench()
-    bench.gateway.before_confirming.append(lambda: bench.deliver(CANCELLED))
-    bench.deliver(PLACED)
-    assert (bench.status, bench.gateway.status, bench.gateway.captured) == ("voided", "voided", 0)
-    assert bench.announced() == ["PaymentFailed"]
+def test_a_cancellation_before_the_money_moves_voids_the_charge(
+    scenario: Scenario[Payment], gateway: MemoryGateway
+) -> None:
+    gateway.before_confirming.append(lambda: scenario.given(CANCELLED))
+    scenario.when(PLACED).then(state=payment("voided"), announced=[PaymentFailed(code="voided")])
+    assert (gateway.status, gateway.captured) == ("voided", 0)
 
 
-def test_a_cancellation_after_the_money_moved_refunds_it() -> None:
-    bench = Bench()
-    bench.gateway.after_confirming.append(lambda: bench.deliver(CANCELLED))
-    bench.deliver(PLACED)
-    assert (bench.status, bench.gateway.captured, bench.gateway.refunded) == ("refunded", 1, 1)
-    assert bench.announced() == ["PaymentRefunded"]
+def test_a_cancellation_after_the_money_moved_refunds_it(scenario: Scenario[Payment], gateway: MemoryGateway) -> None:
+    gateway.after_confirming.append(lambda: scenario.given(CANCELLED))
+    scenario.when(PLACED).then(state=payment("refunded"), announced=[REFUNDED])
+    assert (gateway.captured, gateway.refunded) == (1, 1)
 
 
-def test_a_charge_that_crashed_after_the_money_moved_captures_no_more() -> None:
-    bench = Bench()
-    bench.gateway.after_confirming += [crash] * 5
+def test_a_charge_that_crashed_after_the_money_moved_captures_no_more(
+    scenario: Scenario[Payment], gateway: MemoryGateway
+) -> None:
+    gateway.after_confirming += [crash] * 5
     for _ in range(5):
-        with pytest.raises(TimeoutError):
-            bench.deliver(PLACED)
-    bench.deliver(PLACED)
-    assert (bench.status, bench.gateway.opened, bench.gateway.captured) == ("captured", 1, 1)
+        scenario.when(PLACED).then_fails(TimeoutError)
+    scenario.when(PLACED).then(state=payment("captured"))
+    assert (gateway.opened, gateway.captured) == (1, 1)
 
 
-def test_a_charge_that_crashed_and_was_cancelled_is_refunded_and_stays_so() -> None:
-    bench = Bench()
-    bench.gateway.after_confirming.append(crash)
-    with pytest.raises(TimeoutError):
-        bench.deliver(PLACED)
-    bench.deliver(CANCELLED, PLACED, CANCELLED)
-    assert (bench.status, bench.gateway.captured, bench.gateway.refunded) == ("refunded", 1, 1)
+def test_a_charge_that_crashed_and_was_cancelled_is_refunded_for_good(
+    scenario: Scenario[Payment], gateway: MemoryGateway
+) -> None:
+    gateway.after_confirming.append(crash)
+    scenario.when(PLACED).then_fails(TimeoutError)
+    scenario.when(CANCELLED, PLACED, CANCELLED).then(state=payment("refunded"))
+    assert (gateway.captured, gateway.refunded) == (1, 1)
 
 
-def test_a_cancellation_between_opening_and_writing_leaves_no_open_payment() -> None:
-    bench = Bench()
-
-    def cancelled_first(write: Callable[[], None]) -> None:
-        bench.deliver(CANCELLED)
-        write()
-
-    bench.table.mishaps.append(cancelled_first)
-    bench.deliver(PLACED)
-    assert (bench.status, bench.gateway.status, bench.gateway.captured) == ("forbidden", "voided", 0)
+def test_a_cancellation_between_opening_and_writing_leaves_no_open_payment(
+    scenario: Scenario[Payment], gateway: MemoryGateway
+) -> None:
+    scenario.table.commit_faults.next(preceded_by(lambda: scenario.given(CANCELLED)))
+    scenario.when(PLACED).then(state=payment("forbidden"))
+    assert (gateway.status, gateway.captured) == ("voided", 0)

@@ -2,101 +2,101 @@ from typing import Any, cast
 
 import pytest
 
+from contracts.values.money import Money
 from functions.orders.products import Price, Product, Products, ProductTerms
-from tests.unit.functions.shelf import Shelf
-from tidings.contracts import Money
+from tests.unit.functions.dynamodb_client import StubDynamoDBClient
 
 TEA = ProductTerms("Tea", Price(1250, "EUR"))
-KEPT_FOR = 60
+CACHE_SECONDS = 60
 
 
-class Bench:
-    """Products over a shelf in memory, at a time that a test sets."""
+class Catalogue:
+    """The products of one table, as the processes of several functions see them."""
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.shelf = Shelf()
-        self.products = self.of_another_function()
+        self.client = StubDynamoDBClient()
+        self.products = self.another_process()
         self.products.put("tea", TEA)
         self.products.put("cup", ProductTerms("Cup", Price(499, "EUR")))
 
-    def of_another_function(self) -> Products:
-        return Products(cast(Any, self.shelf), "orders", KEPT_FOR, lambda: self.now)
+    def another_process(self) -> Products:
+        return Products(cast(Any, self.client), "orders", CACHE_SECONDS, lambda: self.now)
 
     def price(self) -> int:
         return self.products.find(["tea"])["tea"].price.amount
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def catalogue() -> Catalogue:
+    return Catalogue()
 
 
-def test_a_product_is_found_as_it_was_put(bench: Bench) -> None:
-    assert bench.products.find(["tea"]) == {"tea": Product("tea", "Tea", Money(1250, "EUR"))}
+def test_a_product_is_found_as_it_was_put(catalogue: Catalogue) -> None:
+    assert catalogue.products.find(["tea"]) == {"tea": Product("tea", "Tea", Money(1250, "EUR"))}
 
 
-def test_products_that_there_are_not_are_left_out(bench: Bench) -> None:
-    assert list(bench.products.find(["tea", "gin"])) == ["tea"]
-    assert bench.products.find([]) == {}
+def test_products_that_do_not_exist_are_left_out(catalogue: Catalogue) -> None:
+    assert list(catalogue.products.find(["tea", "gin"])) == ["tea"]
+    assert catalogue.products.find([]) == {}
 
 
-def test_several_products_are_one_reading(bench: Bench) -> None:
-    assert set(bench.products.find(["tea", "cup"])) == {"tea", "cup"}
-    assert len(bench.shelf.reads) == 1
+def test_several_products_are_one_read(catalogue: Catalogue) -> None:
+    assert set(catalogue.products.find(["tea", "cup"])) == {"tea", "cup"}
+    assert len(catalogue.client.reads) == 1
 
 
-def test_what_was_found_is_not_read_again_until_its_time_is_over(bench: Bench) -> None:
-    bench.products.find(["tea"])
-    bench.now += KEPT_FOR - 1
-    bench.products.find(["tea"])
-    assert len(bench.shelf.reads) == 1
-    bench.now += 1
-    bench.products.find(["tea"])
-    assert len(bench.shelf.reads) == 2
+def test_a_cached_product_is_not_read_again_until_it_is_too_old(catalogue: Catalogue) -> None:
+    catalogue.products.find(["tea"])
+    catalogue.now += CACHE_SECONDS - 1
+    catalogue.products.find(["tea"])
+    assert len(catalogue.client.reads) == 1
+    catalogue.now += 1
+    catalogue.products.find(["tea"])
+    assert len(catalogue.client.reads) == 2
 
 
-def test_finding_a_product_does_not_keep_it_any_longer(bench: Bench) -> None:
+def test_finding_a_product_does_not_keep_it_longer(catalogue: Catalogue) -> None:
     for _ in range(4):
-        bench.products.find(["tea"])
-        bench.now += KEPT_FOR / 2
-    assert len(bench.shelf.reads) == 2
+        catalogue.products.find(["tea"])
+        catalogue.now += CACHE_SECONDS / 2
+    assert len(catalogue.client.reads) == 2
 
 
-def test_only_what_is_not_kept_is_read(bench: Bench) -> None:
-    bench.products.find(["tea"])
-    bench.products.find(["tea", "cup"])
-    assert bench.shelf.reads == [["product#tea"], ["product#cup"]]
+def test_only_products_that_are_not_cached_are_read(catalogue: Catalogue) -> None:
+    catalogue.products.find(["tea"])
+    catalogue.products.find(["tea", "cup"])
+    assert catalogue.client.reads == [["#product#tea"], ["#product#cup"]]
 
 
-def test_what_there_is_not_is_looked_for_again(bench: Bench) -> None:
-    bench.products.find(["gin"])
-    bench.of_another_function().put("gin", TEA)
-    assert "gin" in bench.products.find(["gin"])
+def test_a_product_that_did_not_exist_is_read_again(catalogue: Catalogue) -> None:
+    catalogue.products.find(["gin"])
+    catalogue.another_process().put("gin", TEA)
+    assert "gin" in catalogue.products.find(["gin"])
 
 
-def test_a_product_that_is_put_is_not_kept_as_it_was(bench: Bench) -> None:
-    assert bench.price() == 1250
-    bench.products.put("tea", ProductTerms("Tea", Price(1300, "EUR")))
-    assert bench.price() == 1300
+def test_putting_a_product_removes_it_from_the_cache(catalogue: Catalogue) -> None:
+    assert catalogue.price() == 1250
+    catalogue.products.put("tea", ProductTerms("Tea", Price(1300, "EUR")))
+    assert catalogue.price() == 1300
 
 
-def test_a_price_that_changed_elsewhere_is_seen_when_the_time_is_over(bench: Bench) -> None:
-    assert bench.price() == 1250
-    bench.of_another_function().put("tea", ProductTerms("Tea", Price(1300, "EUR")))
-    assert bench.price() == 1250
-    bench.now += KEPT_FOR
-    assert bench.price() == 1300
+def test_a_price_that_another_process_changed_is_found_when_the_cached_one_is_too_old(catalogue: Catalogue) -> None:
+    assert catalogue.price() == 1250
+    catalogue.another_process().put("tea", ProductTerms("Tea", Price(1300, "EUR")))
+    assert catalogue.price() == 1250
+    catalogue.now += CACHE_SECONDS
+    assert catalogue.price() == 1300
 
 
-def test_keys_that_were_left_unread_are_read_again(bench: Bench) -> None:
-    bench.shelf.unread = 1
-    assert set(bench.products.find(["tea", "cup"])) == {"tea", "cup"}
-    assert bench.shelf.reads == [["product#tea", "product#cup"], ["product#tea"]]
+def test_unprocessed_keys_are_read_again(catalogue: Catalogue) -> None:
+    catalogue.client.unprocessed = 1
+    assert set(catalogue.products.find(["tea", "cup"])) == {"tea", "cup"}
+    assert catalogue.client.reads == [["#product#tea", "#product#cup"], ["#product#tea"]]
 
 
-def test_a_product_that_is_shown_is_always_read(bench: Bench) -> None:
-    bench.products.find(["tea"])
-    assert bench.products.read("tea") == Product("tea", "Tea", Money(1250, "EUR"))
-    assert bench.products.read("gin") is None
-    assert len(bench.shelf.reads) == 3
+def test_a_product_that_is_shown_is_always_read(catalogue: Catalogue) -> None:
+    catalogue.products.find(["tea"])
+    assert catalogue.products.read("tea") == Product("tea", "Tea", Money(1250, "EUR"))
+    assert catalogue.products.read("gin") is None
+    assert len(catalogue.client.reads) == 3

@@ -1,111 +1,107 @@
 import random
 from itertools import combinations
-from typing import Any
 
 import pytest
 
-from functions.recommendation.api import Api
-from functions.recommendation.partners import Partner, Partners
-from functions.recommendation.reactions import MOST_PRODUCTS, ONE, RANK, Basket, confirmed, counting, share
+from contracts.orders.order_confirmed import OrderConfirmed
+from functions.recommendation.api import Api, Recommendations
+from functions.recommendation.bought_together import BoughtTogether, BoughtTogetherIndex
+from functions.recommendation.handlers import MAX_PRODUCTS, ONE, RANK, Basket, contribution, on_order_confirmed
 from functions.recommendation.service import service
-from tests.unit.facts import HOME, ORDER, TRACE, fact, line
-from tests.unit.ledger import MemoryLedger
-from tidings.contracts import Money, OrderConfirmed
-from tidings.decisions import Commit, Ignore
-from tidings.events import Event
-from tidings.fold import Cell, Fold
-from tidings.item import Item
-from tidings.routes import Problem, Request
-from tidings.table import MAX_ACTIONS
+from tests.unit.facts import ORDER, fact, line, order_confirmed, order_id
+from tidings.core.decisions import Save, Skip
+from tidings.core.entity import Entity
+from tidings.core.event import Event
+from tidings.core.ports import MAX_ACTIONS
+from tidings.core.strategy import CounterKey
+from tidings.http.problems import Problem
+from tidings.testing import Scenario, given, make_request
 
 
 def bought(*products: str, order: str = ORDER) -> Event[OrderConfirmed]:
-    lines = tuple(line(product, 1) for product in products)
-    data = OrderConfirmed(
-        customer="customer-1", lines=lines, total=Money(1000, "EUR"), email="customer@example.com", address=HOME
-    )
-    return fact(data, order=order, n=2)
+    return fact(order_confirmed(*(line(product, 1) for product in products)), order=order, n=2)
 
 
-def counts(ledger: MemoryLedger) -> dict[tuple[str, str], int]:
-    """By product and partner."""
-    return {(group.removeprefix("with#"), row): n // ONE for (group, row, _), n in ledger.sums().items()}
+def counts(scenario: Scenario[Basket]) -> dict[tuple[str, str], int]:
+    """The number of orders that contain both products of a pair."""
+    sums = scenario.table.counters()
+    return {(counter.group.removeprefix("with#"), counter.row): n // ONE for counter, n in sums.items()}
 
 
-def deliver(ledger: MemoryLedger, *events: Event[Any]) -> None:
-    outcomes = Fold(service, counting, ledger, pause=lambda _: None).fold(events)
-    assert set(outcomes.values()) == {None}
+@pytest.fixture
+def scenario() -> Scenario[Basket]:
+    return given(service)
 
 
 # Decisions
 
 
-def test_a_basket_is_the_different_products_of_an_order() -> None:
-    assert confirmed(Item(ORDER), bought("tea", "cup", "tea"), None) == Commit(Basket(("cup", "tea")))
+def test_a_basket_contains_the_different_products_of_an_order() -> None:
+    assert on_order_confirmed(Entity(ORDER), bought("tea", "cup", "tea")) == Save(Basket(("cup", "tea")))
 
 
 def test_an_order_is_counted_once() -> None:
-    assert confirmed(Item(ORDER, version=1, state=Basket(("tea",))), bought("tea", "cup"), None) == Ignore()
+    assert on_order_confirmed(Entity(ORDER, version=1, state=Basket(("tea",))), bought("tea", "cup")) == Skip()
 
 
 def test_each_pair_counts_in_both_directions() -> None:
-    assert share(Basket(("cup", "tea"))) == {Cell("with#cup", "tea", RANK): ONE, Cell("with#tea", "cup", RANK): ONE}
+    assert contribution(Basket(("cup", "tea"))) == {
+        CounterKey("with#cup", "tea", RANK): ONE,
+        CounterKey("with#tea", "cup", RANK): ONE,
+    }
 
 
-def test_one_product_alone_is_bought_with_nothing() -> None:
-    assert share(Basket(("tea",))) == {}
+def test_a_single_product_is_no_pair() -> None:
+    assert contribution(Basket(("tea",))) == {}
 
 
-@pytest.mark.parametrize(("products", "pairs"), [(MOST_PRODUCTS, 90), (MOST_PRODUCTS + 1, 0), (50, 0)])
+@pytest.mark.parametrize(("products", "pairs"), [(MAX_PRODUCTS, 90), (MAX_PRODUCTS + 1, 0), (50, 0)])
 def test_an_order_of_more_than_ten_products_is_not_counted(products: int, pairs: int) -> None:
-    decision = confirmed(Item(ORDER), bought(*(f"sku-{n}" for n in range(products))), None)
-    assert isinstance(decision, Commit)
-    assert len(share(decision.state)) == pairs
+    decision = on_order_confirmed(Entity(ORDER), bought(*(f"sku-{n}" for n in range(products))))
+    assert isinstance(decision, Save)
+    assert len(contribution(decision.state)) == pairs
 
 
-def test_the_largest_basket_is_one_transaction_and_no_larger_one_would_be() -> None:
-    ledger = MemoryLedger()
-    deliver(ledger, bought(*(f"sku-{n}" for n in range(MOST_PRODUCTS))))
-    ((_, tallies),) = ledger.transactions
-    assert 1 + len(tallies) <= MAX_ACTIONS < 1 + (MOST_PRODUCTS + 1) * MOST_PRODUCTS
+def test_the_largest_basket_is_one_transaction_and_no_larger_one_would_be(scenario: Scenario[Basket]) -> None:
+    scenario.given(bought(*(f"sku-{n}" for n in range(MAX_PRODUCTS))))
+    ((_, increments),) = scenario.table.commits
+    assert 1 + len(increments) <= MAX_ACTIONS < 1 + (MAX_PRODUCTS + 1) * MAX_PRODUCTS
 
 
-# Counting
+# Projection
 
 
-def test_orders_with_the_same_pair_add_up_and_duplicates_do_not() -> None:
-    ledger = MemoryLedger()
-    events = [bought("tea", "cup", order=f"order-{n}") for n in range(7)]
-    deliver(ledger, *events, *events)
-    deliver(ledger, *events)
-    assert counts(ledger) == {("tea", "cup"): 7, ("cup", "tea"): 7}
-    assert len(ledger.transactions) == 1
+def test_orders_with_the_same_pair_are_summed_and_duplicates_are_not(scenario: Scenario[Basket]) -> None:
+    events = [bought("tea", "cup", order=order_id(n)) for n in range(7)]
+    scenario.when_batch(*events, *events).then()
+    scenario.when_batch(*events).then(writes=0)
+    assert counts(scenario) == {("tea", "cup"): 7, ("cup", "tea"): 7}
+    assert len(scenario.table.commits) == 1
 
 
-def test_what_breaks_a_tie_stays_below_one_order_and_is_counted_once() -> None:
-    ledger = MemoryLedger()
+def test_a_tie_breaker_is_smaller_than_one_order_and_is_counted_once(scenario: Scenario[Basket]) -> None:
     ranks = []
     for n in range(3):
-        deliver(ledger, bought("tea", "cup", order=f"order-{n}"))
-        ranks.append(ledger.sums()["with#tea", "cup", RANK])
+        scenario.given(bought("tea", "cup", order=order_id(n)))
+        ranks.append(scenario.table.counters()[CounterKey("with#tea", "cup", RANK)])
     assert [rank // ONE for rank in ranks] == [1, 2, 3]
     assert len({rank % ONE for rank in ranks}) == 1
 
 
-def test_shuffled_batches_end_in_the_same_ranks(chance: random.Random) -> None:
+def test_shuffled_batches_end_in_the_same_ranks(rng: random.Random) -> None:
     products = [f"sku-{n}" for n in range(6)]
     for _ in range(100):
-        baskets = [chance.sample(products, chance.randint(1, 4)) for _ in range(chance.randint(1, 12))]
-        events = [bought(*basket, order=f"order-{n}") for n, basket in enumerate(baskets)]
+        baskets = [rng.sample(products, rng.randint(1, 4)) for _ in range(rng.randint(1, 12))]
+        events = [bought(*basket, order=order_id(n)) for n, basket in enumerate(baskets)]
         ends = []
         for _ in range(2):
-            ledger = MemoryLedger()
+            scenario = given(service)
             deliveries = events * 2
-            chance.shuffle(deliveries)
-            size = chance.randint(1, 8)
+            rng.shuffle(deliveries)
+            size = rng.randint(1, 8)
             for start in range(0, len(deliveries), size):
-                deliver(ledger, *deliveries[start : start + size])
-            ends.append(ledger.sums())
+                scenario.when_batch(*deliveries[start : start + size]).then()
+            ends.append(scenario.table.counters())
         assert ends[0] == ends[1]
         expected = {
             (one, other): together
@@ -113,52 +109,54 @@ def test_shuffled_batches_end_in_the_same_ranks(chance: random.Random) -> None:
             for one, other in (pair, pair[::-1])
             if (together := sum({one, other} <= set(basket) for basket in baskets))
         }
-        assert counts(ledger) == expected
+        assert counts(scenario) == expected
 
 
 # The API
 
 
-class MemoryPartners(Partners):
-    """The partners of a product, as many as it is asked for."""
+class MemoryIndex(BoughtTogetherIndex):
+    """An index that contains the same products for each product."""
 
-    def __init__(self, *partners: Partner) -> None:
-        self._found = partners
+    def __init__(self, *products: BoughtTogether) -> None:
+        self._products = products
         self.asked: list[str] = []
 
-    def top(self, product: str, most: int) -> tuple[Partner, ...]:
+    def top(self, product: str, limit: int) -> tuple[BoughtTogether, ...]:
         self.asked.append(product)
-        return self._found[:most]
+        return self._products[:limit]
 
 
-def request(sku: str, **query: str) -> Request:
-    return Request({"sku": sku}, query, {}, "request-1", TRACE)
+def show(
+    index: MemoryIndex, sku: str = "tea", query: dict[str, str] | None = None, *, rebuilding: bool = False
+) -> Recommendations:
+    return Api(index, lambda: rebuilding).show(make_request({"sku": sku}, query=query, caller=None))
 
 
-PARTNERS = tuple(Partner(f"sku-{n}", 30 - n) for n in range(30))
+PRODUCTS = tuple(BoughtTogether(f"sku-{n}", 30 - n) for n in range(30))
 
 
 @pytest.mark.parametrize(("query", "shown"), [({}, 10), ({"limit": "1"}, 1), ({"limit": "20"}, 20)])
-def test_ten_partners_are_shown_unless_told(query: dict[str, str], shown: int) -> None:
-    partners = MemoryPartners(*PARTNERS)
-    answer = Api(partners, lambda: False).show(request("tea", **query))
-    assert (answer.sku, answer.items) == ("tea", PARTNERS[:shown])
-    assert partners.asked == ["tea"]
+def test_ten_products_are_shown_unless_a_limit_is_given(query: dict[str, str], shown: int) -> None:
+    index = MemoryIndex(*PRODUCTS)
+    answer = show(index, query=query)
+    assert (answer.sku, answer.items) == ("tea", PRODUCTS[:shown])
+    assert index.asked == ["tea"]
 
 
 @pytest.mark.parametrize("limit", ["0", "21", "-1", "ten", "", "1.5", "٣", "001"])
-def test_a_limit_that_is_none_is_refused_with_the_field(limit: str) -> None:
+def test_an_invalid_limit_is_a_problem_with_its_field(limit: str) -> None:
     with pytest.raises(Problem) as refusal:
-        Api(MemoryPartners(), lambda: False).show(request("tea", limit=limit))
+        show(MemoryIndex(), query={"limit": limit})
     assert (refusal.value.status, refusal.value.field) == (400, "limit")
 
 
-@pytest.mark.parametrize("sku", ["no sku", "with#tea", "", "x" * 65])
-def test_what_is_no_sku_is_refused(sku: str) -> None:
+@pytest.mark.parametrize("sku", ["no sku", "#with#tea", "", "x" * 65])
+def test_a_text_that_is_no_sku_is_a_problem(sku: str) -> None:
     with pytest.raises(Problem) as refusal:
-        Api(MemoryPartners(), lambda: False).show(request(sku))
+        show(MemoryIndex(), sku)
     assert (refusal.value.status, refusal.value.field) == (422, "sku")
 
 
-def test_counts_that_are_made_anew_say_so() -> None:
-    assert Api(MemoryPartners(), lambda: True).show(request("tea")).rebuilding
+def test_the_answer_says_that_the_counts_are_being_rebuilt() -> None:
+    assert show(MemoryIndex(), rebuilding=True).rebuilding

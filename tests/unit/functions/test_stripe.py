@@ -1,4 +1,4 @@
-"""What Stripe's gateway makes of Stripe's answers, as its documentation has them."""
+"""Stripe's gateway over stubbed answers, in the form that Stripe documents."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import stripe
 
+from contracts.values.money import Money
 from functions.payment.gateway import (
     UNKNOWN_METHOD,
     Cancel,
@@ -19,7 +20,6 @@ from functions.payment.gateway import (
     Opened,
     Refunded,
     Voided,
-    perform,
 )
 from functions.payment.stripe_gateway import (
     AUTHENTICATION_REQUIRED,
@@ -30,8 +30,7 @@ from functions.payment.stripe_gateway import (
 )
 from tests.gateway.keys import StubSecrets
 from tests.unit.facts import ORDER
-from tidings.contracts import Money
-from tidings.errors import RetryableError
+from tidings.core.errors import RetryableError
 
 TOTAL = Money(2000, "EUR")
 INTENT = "/v1/payment_intents/pi_1"
@@ -70,11 +69,11 @@ def wrong(code: str, **more: str) -> Answer:
 
 DONE = Answer(200, {"object": "refund", "id": "re_1"})
 FAILED = refused(500, "api_error")
-TOLD_AGAIN = Answer(FAILED.status, FAILED.body, {"idempotent-replayed": "true"})
+REPLAYED_FAILURE = Answer(FAILED.status, FAILED.body, {"idempotent-replayed": "true"})
 
 
 @dataclass
-class Asked:
+class StripeRequest:
     method: str
     path: str
     key: str
@@ -83,14 +82,14 @@ class Asked:
 
 
 class StubHttp(stripe.HTTPClient):
-    """Gives the answers that it was given, in turn, and remembers what was asked."""
+    """An HTTP client that returns prepared answers one after another, and records the requests."""
 
     name = "stub"
 
     def __init__(self, *answers: Answer | Exception) -> None:
         super().__init__()
         self.answers = list(answers)
-        self.asked: list[Asked] = []
+        self.requests: list[StripeRequest] = []
 
     def request(
         self,
@@ -102,8 +101,8 @@ class StubHttp(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
         headers = headers or {}
-        self.asked.append(
-            Asked(
+        self.requests.append(
+            StripeRequest(
                 method,
                 urlsplit(url).path,
                 headers["Authorization"].removeprefix("Bearer "),
@@ -118,11 +117,13 @@ class StubHttp(stripe.HTTPClient):
 
     @property
     def paths(self) -> list[str]:
-        return [asked.path for asked in self.asked]
+        return [request.path for request in self.requests]
 
 
 @dataclass
-class Bench:
+class StubbedStripe:
+    """The gateway over prepared answers of Stripe and of Secrets Manager."""
+
     http: StubHttp
     secrets: StubSecrets
 
@@ -131,55 +132,55 @@ class Bench:
         return StripeGateway(self.secrets.secret(), http=self.http)
 
 
-def answering(*answers: Answer | Exception) -> Bench:
-    return Bench(StubHttp(*answers), StubSecrets("sk_test_1"))
+def answering(*answers: Answer | Exception) -> StubbedStripe:
+    return StubbedStripe(StubHttp(*answers), StubSecrets("sk_test_1"))
 
 
 # Opening
 
 
-def test_a_payment_is_opened_under_a_key_made_of_the_orders_id() -> None:
-    bench = answering(intent("requires_confirmation"))
-    assert bench.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
-    (asked,) = bench.http.asked
-    assert (asked.path, asked.idempotency_key) == ("/v1/payment_intents", f"{ORDER}/open")
-    assert asked.form["confirm"] == "false"
+def test_a_payment_is_opened_with_an_idempotency_key_made_of_the_orders_id() -> None:
+    stripe_api = answering(intent("requires_confirmation"))
+    assert stripe_api.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
+    (request,) = stripe_api.http.requests
+    assert (request.path, request.idempotency_key) == ("/v1/payment_intents", f"{ORDER}/open")
+    assert request.form["confirm"] == "false"
 
 
 @pytest.mark.parametrize(
     "refusal", [wrong("resource_missing", param="payment_method"), refused(404, "invalid_request_error")]
 )
-def test_a_payment_is_opened_without_a_method_where_the_customers_is_none(refusal: Answer) -> None:
-    bench = answering(refusal, intent("requires_payment_method"))
-    assert bench.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
-    first, second = bench.http.asked
+def test_a_payment_is_opened_without_a_method_if_the_customers_method_does_not_exist(refusal: Answer) -> None:
+    stripe_api = answering(refusal, intent("requires_payment_method"))
+    assert stripe_api.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
+    first, second = stripe_api.http.requests
     assert "payment_method" in first.form
     assert "payment_method" not in second.form
     assert first.idempotency_key != second.idempotency_key
 
 
 @pytest.mark.parametrize("param", ["amount", "currency"])
-def test_what_stripe_charges_nobody_is_declined_at_once(param: str) -> None:
+def test_an_amount_that_stripe_does_not_charge_is_declined_at_once(param: str) -> None:
     refused_amount = answering(wrong("amount_too_small", param=param))
     assert refused_amount.gateway.open(ORDER, TOTAL, "pm_1") == Declined("amount_too_small")
 
 
-def test_what_else_is_wrong_with_an_opening_is_an_error() -> None:
+def test_any_other_refused_opening_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
         answering(wrong("parameter_unknown", param="metadata")).gateway.open(ORDER, TOTAL, "pm_1")
 
 
-def test_a_failure_that_stripe_remembers_is_not_waited_out() -> None:
-    bench = answering(TOLD_AGAIN, intent("requires_confirmation"))
-    assert bench.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
-    assert [asked.idempotency_key for asked in bench.http.asked] == [f"{ORDER}/open", f"{ORDER}/open/again"]
+def test_a_failure_that_stripe_replays_is_retried_at_once_with_another_idempotency_key() -> None:
+    stripe_api = answering(REPLAYED_FAILURE, intent("requires_confirmation"))
+    assert stripe_api.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
+    assert [request.idempotency_key for request in stripe_api.http.requests] == [f"{ORDER}/open", f"{ORDER}/open/again"]
 
 
-def test_a_failure_that_is_told_for_the_first_time_is_retried_under_the_same_key() -> None:
-    bench = answering(FAILED)
+def test_a_new_failure_is_retried_later_with_the_same_idempotency_key() -> None:
+    stripe_api = answering(FAILED)
     with pytest.raises(RetryableError):
-        bench.gateway.open(ORDER, TOTAL, "pm_1")
-    assert len(bench.http.asked) == 1
+        stripe_api.gateway.open(ORDER, TOTAL, "pm_1")
+    assert len(stripe_api.http.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -193,24 +194,24 @@ def test_a_failure_that_is_told_for_the_first_time_is_retried_under_the_same_key
         (Money(500, "MGA"), 5),
     ],
 )
-def test_amounts_are_counted_as_stripe_counts_them(money: Money, amount: int) -> None:
+def test_amounts_are_converted_to_stripes_units(money: Money, amount: int) -> None:
     assert in_stripes_units(money) == amount
 
 
-def test_an_amount_that_stripe_cannot_count_is_declined_and_asked_of_nobody() -> None:
-    bench = answering()
+def test_an_amount_that_stripe_cannot_represent_is_declined_without_a_request() -> None:
+    stripe_api = answering()
     assert in_stripes_units(Money(550, "MGA")) is None
-    assert bench.gateway.open(ORDER, Money(550, "MGA"), "pm_1") == Declined("indivisible_amount")
-    assert bench.http.asked == []
+    assert stripe_api.gateway.open(ORDER, Money(550, "MGA"), "pm_1") == Declined("indivisible_amount")
+    assert stripe_api.http.requests == []
 
 
 # Confirming
 
 
-def test_a_confirmation_that_succeeds_is_one_call() -> None:
-    bench = answering(intent("succeeded", latest_charge="ch_1"))
-    assert bench.gateway.confirm("pi_1") == Captured()
-    assert bench.http.paths == [f"{INTENT}/confirm"]
+def test_a_successful_confirmation_is_one_call() -> None:
+    stripe_api = answering(intent("succeeded", latest_charge="ch_1"))
+    assert stripe_api.gateway.confirm("pi_1") == Captured()
+    assert stripe_api.http.paths == [f"{INTENT}/confirm"]
 
 
 @pytest.mark.parametrize(
@@ -224,12 +225,12 @@ def test_a_confirmation_that_succeeds_is_one_call() -> None:
         ({"code": "x" * 100}, "x" * CODE_LENGTH),
     ],
 )
-def test_a_card_error_is_a_decline_with_the_most_telling_code(error: dict[str, str], code: str) -> None:
+def test_a_card_error_is_a_decline_with_the_most_specific_code(error: dict[str, str], code: str) -> None:
     assert answering(refused(402, "card_error", **error)).gateway.confirm("pi_1") == Declined(code)
 
 
 @pytest.mark.parametrize("code", ["fraudulent", "lost_card", "merchant_blacklist", "stolen_card"])
-def test_a_customer_is_not_told_that_the_card_is_suspected(code: str) -> None:
+def test_a_decline_does_not_reveal_that_the_card_is_suspected(code: str) -> None:
     error = refused(402, "card_error", code="card_declined", decline_code=code)
     assert answering(error).gateway.confirm("pi_1") == Declined(GENERIC_DECLINE)
 
@@ -251,32 +252,32 @@ def test_a_customer_is_not_told_that_the_card_is_suspected(code: str) -> None:
         (intent("requires_payment_method", last_payment_error=None), Declined(UNKNOWN_METHOD)),
     ],
 )
-def test_an_ended_payment_is_told_as_what_it_is(found: Answer, outcome: object) -> None:
-    bench = answering(wrong(UNEXPECTED_STATE), found)
-    assert bench.gateway.confirm("pi_1") == outcome
-    assert bench.http.paths == [f"{INTENT}/confirm", INTENT]
+def test_the_confirmation_of_an_ended_payment_returns_its_outcome(found: Answer, outcome: object) -> None:
+    stripe_api = answering(wrong(UNEXPECTED_STATE), found)
+    assert stripe_api.gateway.confirm("pi_1") == outcome
+    assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT]
 
 
-def test_a_payment_that_needs_its_customer_is_closed_with_its_reason_written_first() -> None:
+def test_a_payment_that_needs_its_customer_is_cancelled_after_its_reason_was_stored() -> None:
     waiting = intent("requires_action")
-    bench = answering(waiting, waiting, waiting, intent("canceled"))
-    assert bench.gateway.confirm("pi_1") == Declined(AUTHENTICATION_REQUIRED)
-    assert bench.http.paths == [f"{INTENT}/confirm", INTENT, INTENT, f"{INTENT}/cancel"]
-    assert bench.http.asked[1].form == {"metadata[declined]": AUTHENTICATION_REQUIRED}
+    stripe_api = answering(waiting, waiting, waiting, intent("canceled"))
+    assert stripe_api.gateway.confirm("pi_1") == Declined(AUTHENTICATION_REQUIRED)
+    assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT, INTENT, f"{INTENT}/cancel"]
+    assert stripe_api.http.requests[1].form == {"metadata[declined]": AUTHENTICATION_REQUIRED}
 
 
-def test_a_method_that_was_used_up_since_the_opening_is_a_decline() -> None:
+def test_a_method_that_was_used_up_after_the_opening_is_a_decline() -> None:
     opened = intent("requires_confirmation")
-    bench = answering(wrong("", param="payment_method"), opened, opened, opened, intent("canceled"))
-    assert bench.gateway.confirm("pi_1") == Declined(UNKNOWN_METHOD)
+    stripe_api = answering(wrong("", param="payment_method"), opened, opened, opened, intent("canceled"))
+    assert stripe_api.gateway.confirm("pi_1") == Declined(UNKNOWN_METHOD)
 
 
-def test_a_payment_that_stripe_will_not_confirm_for_another_reason_is_an_error() -> None:
+def test_a_confirmation_that_stripe_refuses_for_another_reason_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
         answering(wrong("account_invalid"), intent("requires_confirmation")).gateway.confirm("pi_1")
 
 
-def test_a_payment_that_stripe_is_still_at_is_asked_for_later() -> None:
+def test_a_payment_that_stripe_is_still_processing_is_retried_later() -> None:
     with pytest.raises(RetryableError, match="the payment intent pi_1 is processing"):
         answering(intent("processing")).gateway.confirm("pi_1")
 
@@ -284,36 +285,36 @@ def test_a_payment_that_stripe_is_still_at_is_asked_for_later() -> None:
 # Cancelling
 
 
-def test_a_payment_is_refunded_whole_under_a_key_made_of_its_id() -> None:
-    bench = answering(charged(refunded=False), DONE)
-    assert bench.gateway.cancel("pi_1") == Refunded()
-    refund = bench.http.asked[1]
+def test_a_payment_is_refunded_completely_with_an_idempotency_key_made_of_its_id() -> None:
+    stripe_api = answering(charged(refunded=False), DONE)
+    assert stripe_api.gateway.cancel("pi_1") == Refunded()
+    refund = stripe_api.http.requests[1]
     assert (refund.path, refund.form) == ("/v1/refunds", {"payment_intent": "pi_1"})
     assert refund.idempotency_key == "pi_1/refund"
 
 
-def test_a_payment_that_was_refunded_is_left_as_it_is() -> None:
-    bench = answering(charged(refunded=True))
-    assert bench.gateway.cancel("pi_1") == Refunded()
-    assert bench.http.paths == [INTENT]
+def test_a_refunded_payment_is_not_changed() -> None:
+    stripe_api = answering(charged(refunded=True))
+    assert stripe_api.gateway.cancel("pi_1") == Refunded()
+    assert stripe_api.http.paths == [INTENT]
 
 
-def test_a_refund_that_was_made_meanwhile_is_a_refund() -> None:
+def test_a_concurrent_refund_is_a_refund() -> None:
     assert answering(charged(refunded=False), wrong("charge_already_refunded")).gateway.cancel("pi_1") == Refunded()
 
 
-def test_a_refund_that_stripe_will_not_make_is_an_error() -> None:
+def test_a_refund_that_stripe_refuses_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
         answering(charged(refunded=False), wrong("charge_disputed")).gateway.cancel("pi_1")
 
 
-def test_a_cancellation_that_stripe_will_not_make_is_an_error() -> None:
+def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
     waiting = intent("processing")
     with pytest.raises(stripe.InvalidRequestError):
         answering(waiting, wrong(UNEXPECTED_STATE), waiting).gateway.cancel("pi_1")
 
 
-# What fails
+# Failures
 
 
 @pytest.mark.parametrize(
@@ -329,12 +330,12 @@ def test_a_cancellation_that_stripe_will_not_make_is_an_error() -> None:
         stripe.APIConnectionError("Timed out", should_retry=True),  # type: ignore[no-untyped-call]  # it has no types
     ],
 )
-def test_what_may_pass_is_to_be_tried_again(failure: Answer | Exception) -> None:
+def test_a_transient_failure_is_retried_later(failure: Answer | Exception) -> None:
     for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
-        bench = answering(failure)
+        stripe_api = answering(failure)
         with pytest.raises(RetryableError, match="Stripe did not answer"):
-            perform(bench.gateway, effect)
-        assert len(bench.http.asked) == 1
+            effect.perform(stripe_api.gateway)
+        assert len(stripe_api.http.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -344,9 +345,7 @@ def test_what_may_pass_is_to_be_tried_again(failure: Answer | Exception) -> None
         (refused(400, "idempotency_error"), stripe.IdempotencyError),
     ],
 )
-def test_what_an_operator_must_see_to_stays_the_error_that_it_is(
-    failure: Answer, error: type[stripe.StripeError]
-) -> None:
+def test_a_failure_that_an_operator_must_fix_is_not_converted(failure: Answer, error: type[stripe.StripeError]) -> None:
     with pytest.raises(error):
         answering(failure).gateway.confirm("pi_1")
 
@@ -357,31 +356,31 @@ def test_what_an_operator_must_see_to_stays_the_error_that_it_is(
 REFUSED_KEY = refused(401, "invalid_request_error")
 
 
-def test_a_refused_key_is_read_again_and_the_call_made_with_the_new_one() -> None:
-    bench = answering(REFUSED_KEY, intent("succeeded"))
-    bench.secrets.later = ["sk_test_2"]
-    assert bench.gateway.confirm("pi_1") == Captured()
-    assert [asked.key for asked in bench.http.asked] == ["sk_test_1", "sk_test_2"]
+def test_a_refused_key_is_read_again_and_the_call_is_repeated_with_the_new_one() -> None:
+    stripe_api = answering(REFUSED_KEY, intent("succeeded"))
+    stripe_api.secrets.later = ["sk_test_2"]
+    assert stripe_api.gateway.confirm("pi_1") == Captured()
+    assert [request.key for request in stripe_api.http.requests] == ["sk_test_1", "sk_test_2"]
 
 
 def test_a_new_key_that_is_refused_too_is_an_error() -> None:
-    bench = answering(REFUSED_KEY, REFUSED_KEY)
-    bench.secrets.later = ["sk_test_2", "sk_test_3"]
+    stripe_api = answering(REFUSED_KEY, REFUSED_KEY)
+    stripe_api.secrets.later = ["sk_test_2", "sk_test_3"]
     with pytest.raises(stripe.AuthenticationError):
-        bench.gateway.confirm("pi_1")
-    assert bench.secrets.reads == 2
+        stripe_api.gateway.confirm("pi_1")
+    assert stripe_api.secrets.reads == 2
 
 
 def test_a_refused_key_that_is_still_the_same_is_not_tried_again() -> None:
-    bench = answering(REFUSED_KEY)
+    stripe_api = answering(REFUSED_KEY)
     with pytest.raises(stripe.AuthenticationError):
-        bench.gateway.confirm("pi_1")
-    assert (len(bench.http.asked), bench.secrets.reads) == (1, 2)
+        stripe_api.gateway.confirm("pi_1")
+    assert (len(stripe_api.http.requests), stripe_api.secrets.reads) == (1, 2)
 
 
 def test_the_key_is_read_once_for_many_calls() -> None:
-    bench = answering(*[intent("succeeded")] * 3)
-    gateway = bench.gateway
+    stripe_api = answering(*[intent("succeeded")] * 3)
+    gateway = stripe_api.gateway
     for _ in range(3):
         gateway.confirm("pi_1")
-    assert bench.secrets.reads == 1
+    assert stripe_api.secrets.reads == 1

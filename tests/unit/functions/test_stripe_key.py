@@ -9,14 +9,7 @@ from functions.payment.secret import MAX_AGE
 from tests.gateway.keys import StubSecrets
 
 
-class Time:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_secret_is_read_when_it_is_first_needed_and_then_remembered() -> None:
+def test_a_secret_is_read_when_it_is_first_needed_and_then_cached() -> None:
     secrets = StubSecrets("one")
     secret = secrets.secret()
     assert secrets.reads == 0
@@ -24,22 +17,22 @@ def test_a_secret_is_read_when_it_is_first_needed_and_then_remembered() -> None:
     assert secrets.reads == 1
 
 
-def test_a_secret_that_has_been_replaced_is_seen_when_its_time_is_over() -> None:
-    time, secrets = Time(), StubSecrets("one")
-    secret = secrets.secret(clock=time)
+def test_a_replaced_secret_is_read_when_the_cached_one_is_too_old() -> None:
+    time, secrets = 1000.0, StubSecrets("one")
+    secret = secrets.secret(clock=lambda: time)
     secret.value()
     secrets.value = "two"
-    time.now += MAX_AGE - 1
+    time += MAX_AGE - 1
     assert secret.value() == "one"
-    time.now += 1
+    time += 1
     assert secret.value() == "two"
 
 
-def test_the_end_of_a_line_is_no_part_of_a_secret() -> None:
+def test_a_line_break_at_the_end_is_no_part_of_a_secret() -> None:
     assert StubSecrets("one\n").secret().value() == "one"
 
 
-def test_a_refused_secret_is_replaced_at_once_where_there_is_a_new_one() -> None:
+def test_a_refused_secret_is_replaced_at_once_if_there_is_a_new_one() -> None:
     secrets = StubSecrets("one", later=["two"])
     secret = secrets.secret()
     assert secret.other_than(secret.value()) == "two"
@@ -54,13 +47,13 @@ def test_a_refused_secret_that_another_thread_has_replaced_is_not_read_again() -
     assert secrets.reads == 2
 
 
-def test_there_is_none_other_than_a_refused_secret_that_is_still_the_same() -> None:
+def test_a_refused_secret_that_was_not_replaced_has_no_alternative() -> None:
     secret = StubSecrets("one").secret()
     assert secret.other_than(secret.value()) is None
 
 
 class MeetingSecrets(StubSecrets):
-    """Where two readings are under way at once, they meet."""
+    """A stub in which two concurrent reads meet."""
 
     def __init__(self) -> None:
         super().__init__("one")
@@ -74,7 +67,7 @@ class MeetingSecrets(StubSecrets):
         return super().get_secret_value()
 
 
-def test_threads_that_need_a_secret_at_once_read_it_once() -> None:
+def test_threads_that_need_a_secret_at_the_same_time_read_it_once() -> None:
     secrets = MeetingSecrets()
     secret = secrets.secret()
     with ThreadPoolExecutor(2) as executor:
@@ -82,7 +75,7 @@ def test_threads_that_need_a_secret_at_once_read_it_once() -> None:
     assert (secrets.reads, secrets.met) == (1, False)
 
 
-def test_a_secret_does_not_show_itself() -> None:
+def test_a_secret_is_not_in_its_representation() -> None:
     secret = StubSecrets("hush").secret()
     secret.value()
     assert "hush" not in repr(secret)

@@ -1,63 +1,58 @@
 import pytest
 
-from functions.warehouse import reactions
-from functions.warehouse.reactions import Shipment
-from tests.unit.facts import ORDER, fact, line, order_placed
-from tidings.contracts import OrderCancelled, OrderConfirmed, OrderDispatched, ReturnRequested, Units
-from tidings.decisions import Commit, Ignore
-from tidings.item import Item
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.values.goods import Units
+from contracts.warehouse.order_dispatched import OrderDispatched
+from contracts.warehouse.return_requested import ReturnRequested
+from functions.warehouse import handlers
+from functions.warehouse.handlers import Shipment
+from functions.warehouse.service import service
+from tests.unit.facts import HOME, ORDER, fact, line, order_confirmed
+from tidings.core.entity import Entity
+from tidings.testing import Execute, given
 
-PLACED = order_placed(line("tea", 2), line("cup", 1))
-CONFIRMED = fact(
-    OrderConfirmed(
-        customer=PLACED.customer, lines=PLACED.lines, total=PLACED.total, email=PLACED.email, address=PLACED.address
-    ),
-    n=2,
-)
+CONFIRMED = fact(order_confirmed(line("tea", 2), line("cup", 1)), n=2)
 CANCELLED = fact(OrderCancelled(reason="customer"), n=3)
+CANCELLED_AGAIN = fact(OrderCancelled(reason="customer"), n=4)
 LINES = (Units("tea", 2), Units("cup", 1))
-TO_PICK = Shipment("to_pick", LINES, PLACED.address, CONFIRMED.time)
+TO_PICK = Shipment("to_pick", LINES, HOME, CONFIRMED.time)
 
 
-def item(state: Shipment | None) -> Item[Shipment]:
-    return Item(ORDER, state=state)
+def dispatch(tracking: str = "T1") -> Execute[Shipment]:
+    return Execute(ORDER, lambda entity: handlers.dispatch(entity, tracking))
 
 
 def test_a_confirmed_order_is_to_be_picked() -> None:
-    assert reactions.confirmed(item(None), CONFIRMED, None) == Commit(TO_PICK)
+    given(service).when(CONFIRMED).then(state=TO_PICK)
 
 
-def test_an_order_that_was_off_before_it_was_confirmed_is_not_picked() -> None:
-    tombstone = reactions.cancelled(item(None), CANCELLED, None)
-    assert isinstance(tombstone, Commit)
-    assert reactions.confirmed(item(tombstone.state), CONFIRMED, None) == Ignore()
-    assert reactions.dispatch(item(tombstone.state), "") == Ignore()
-    assert reactions.to_pick(item(tombstone.state)) == {}
+def test_an_order_that_was_cancelled_before_it_was_confirmed_is_not_picked() -> None:
+    scenario = given(service, CANCELLED).when(CONFIRMED).then(writes=0)
+    assert handlers.to_pick(scenario.entity(ORDER)) == {}
+    scenario.when(dispatch()).then_rejected("cancelled")
 
 
-def test_a_dispatch_is_announced_with_its_tracking_once() -> None:
-    dispatched = reactions.dispatch(item(TO_PICK), "T1")
-    assert isinstance(dispatched, Commit)
-    assert dispatched.announce == (OrderDispatched(tracking="T1"),)
-    assert reactions.dispatch(item(dispatched.state), "T2") == Ignore()
+def test_a_dispatch_is_announced_once_with_its_tracking() -> None:
+    scenario = given(service, CONFIRMED).when(dispatch("T1")).then(announced=[OrderDispatched(tracking="T1")])
+    scenario.when(dispatch("T2")).then(writes=0)
 
 
-def test_what_has_left_when_the_order_is_cancelled_must_come_back() -> None:
-    dispatched = reactions.dispatch(item(TO_PICK), "T1")
-    assert isinstance(dispatched, Commit)
-    returning = reactions.cancelled(item(dispatched.state), CANCELLED, None)
-    assert isinstance(returning, Commit)
-    assert returning.announce == (ReturnRequested(lines=LINES),)
-    assert reactions.cancelled(item(returning.state), CANCELLED, None) == Ignore()
+def test_an_unknown_shipment_cannot_be_dispatched() -> None:
+    given(service).when(dispatch()).then_rejected("unknown")
 
 
-def test_what_has_not_left_when_the_order_is_cancelled_stays() -> None:
-    decision = reactions.cancelled(item(TO_PICK), CANCELLED, None)
-    assert isinstance(decision, Commit)
-    assert (decision.state.status, decision.announce) == ("cancelled", ())
+def test_goods_that_have_left_must_come_back_if_the_order_is_cancelled() -> None:
+    scenario = given(service, CONFIRMED, dispatch()).when(CANCELLED).then(announced=[ReturnRequested(lines=LINES)])
+    scenario.when(CANCELLED_AGAIN).then(writes=0)
+    scenario.when(dispatch()).then_rejected("cancelled")
+
+
+def test_goods_that_have_not_left_stay_if_the_order_is_cancelled() -> None:
+    outcome = given(service, CONFIRMED).when(CANCELLED)
+    outcome.then(announced=[], state=Shipment("cancelled", LINES, HOME, CONFIRMED.time))
 
 
 @pytest.mark.parametrize("status", ["dispatched", "cancelled", "returning"])
-def test_only_what_is_to_be_picked_is_listed(status: reactions.Status) -> None:
-    assert reactions.to_pick(item(TO_PICK))["owner"] == reactions.TO_PICK
-    assert reactions.to_pick(item(Shipment(status, LINES, PLACED.address, CONFIRMED.time))) == {}
+def test_only_shipments_to_pick_are_listed(status: handlers.Status) -> None:
+    assert handlers.to_pick(Entity(ORDER, state=TO_PICK))["owner"] == handlers.TO_PICK
+    assert handlers.to_pick(Entity(ORDER, state=Shipment(status, LINES, HOME, CONFIRMED.time))) == {}

@@ -5,7 +5,9 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.dlq import Summary, advice, age, counted
+from ops.dlq.queues import QueueStatus
+from ops.dlq.report import advice, format_counts
+from ops.times import format_age
 
 
 @pytest.fixture
@@ -15,12 +17,12 @@ def run(tmp_path: Path) -> CliRunner:
 
 @pytest.mark.parametrize("rate", ["0", "-1", "fast", "0.01"])
 @pytest.mark.parametrize("command", [["dlq", "redrive", "payment"], ["relay", "--order", "1"]])
-def test_a_rate_that_is_none_is_refused(run: CliRunner, command: list[str], rate: str) -> None:
+def test_an_invalid_rate_is_refused(run: CliRunner, command: list[str], rate: str) -> None:
     assert run.invoke(app, [*command, "--rate", rate]).exit_code == 2
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "all"])
-def test_a_limit_that_is_none_is_refused(run: CliRunner, limit: str) -> None:
+def test_an_invalid_limit_is_refused(run: CliRunner, limit: str) -> None:
     assert run.invoke(app, ["dlq", "show", "payment", "--limit", limit]).exit_code == 2
 
 
@@ -34,27 +36,27 @@ def test_a_limit_that_is_none_is_refused(run: CliRunner, limit: str) -> None:
         ["relay", "--order", "1"],
     ],
 )
-def test_a_stage_that_cannot_be_reached_is_told_in_one_line(run: CliRunner, command: list[str]) -> None:
+def test_the_error_about_an_unreachable_stage_is_one_line(run: CliRunner, command: list[str]) -> None:
     answer = run.invoke(app, command)
     assert answer.exit_code == 1
     assert answer.output == "Error: the local cloud does not run; start it with make run\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         ([], "--order ID"),
         (["--service", "orders"], "--since TIME"),
-        (["--since", "yesterday"], "'yesterday' is no time"),
+        (["--since", "yesterday"], "'yesterday' is not a time"),
         (["--since", "2999-01-01"], "lies in the future"),
-        (["--order", "1", "--since", "13:00"], "'13:00' is no time"),
+        (["--order", "1", "--since", "13:00"], "'13:00' is not a time"),
     ],
 )
-def test_a_relaying_that_makes_no_sense_is_refused_in_one_line(run: CliRunner, arguments: list[str], told: str) -> None:
+def test_the_error_about_invalid_options_of_relay_is_one_line(run: CliRunner, arguments: list[str], text: str) -> None:
     answer = run.invoke(app, ["relay", *arguments])
     assert answer.exit_code == 1
     assert answer.output.count("\n") == 1
-    assert told in answer.output
+    assert text in answer.output
 
 
 @pytest.mark.parametrize(
@@ -69,25 +71,24 @@ def test_a_relaying_that_makes_no_sense_is_refused_in_one_line(run: CliRunner, a
         (86_400 * 13 + 3_600 * 5, "13 d 5 h"),
     ],
 )
-def test_an_age_is_told_in_its_two_largest_units(seconds: int, text: str) -> None:
-    assert age(seconds * 1000) == text
+def test_an_age_is_shown_in_its_two_largest_units(seconds: int, text: str) -> None:
+    assert format_age(seconds * 1000) == text
 
 
-def test_a_count_tells_of_each_reason() -> None:
+def test_a_number_of_messages_is_shown_with_each_reason() -> None:
     assert (
-        counted({"undecodable": 1, "gave-up": 1_200}, "dropped")
+        format_counts({"undecodable": 1, "gave-up": 1_200}, "dropped")
         == "1,201 messages dropped (gave-up 1,200, undecodable 1)"
     )
-    assert counted({"gave-up": 1}, "dropped") == "1 message dropped (gave-up 1)"
-    assert counted({}, "dropped") == "0 messages dropped"
+    assert format_counts({"gave-up": 1}, "dropped") == "1 message dropped (gave-up 1)"
+    assert format_counts({}, "dropped") == "0 messages dropped"
 
 
-def test_what_a_relay_gave_up_without_a_time_is_relayed_since_one_that_the_operator_knows() -> None:
-    summary = Summary("orders", "relay", 1, 0, 1, None, {"not-relayed": 1})
-    assert list(advice([summary])) == [
+def test_the_advice_about_a_relay_names_a_time_only_if_all_its_batches_were_examined() -> None:
+    status = QueueStatus("orders", "relay", 1, 0, 1, None, {"not-relayed": 1})
+    assert list(advice([status])) == [
         "tidings relay --service orders --since TIME; then tidings dlq drop orders --relay"
     ]
-    seen = replace(summary, since="2026-01-31T12:00:00.000Z")
-    assert "--since 2026-01-31T12:00:00.000Z;" in next(advice([seen]))
-    # Of more than were looked at, an earlier one may be among the others.
-    assert "--since TIME;" in next(advice([replace(seen, waiting=seen.examined + 1)]))
+    dated = replace(status, since="2026-01-31T12:00:00.000Z")
+    assert "--since 2026-01-31T12:00:00.000Z;" in next(advice([dated]))
+    assert "--since TIME;" in next(advice([replace(dated, waiting=dated.examined + 1)]))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.failure import Failure
-from ops.local import LocalCloud, Running, settings
+from ops.errors import CommandError
+from ops.local.cloud import LocalCloud, Running, settings
 
 
 @pytest.fixture
@@ -16,14 +16,14 @@ def cloud(tmp_path: Path) -> LocalCloud:
 
 @pytest.fixture
 def record(tmp_path: Path) -> Iterator[Path]:
-    """The record of a cloud whose process lives: it is locked."""
+    """The record of a running cloud, which is locked."""
     path = tmp_path / "cloud.json"
     with path.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield path
 
 
-def test_no_cloud_runs_where_none_was_started(cloud: LocalCloud) -> None:
+def test_a_cloud_that_was_not_started_does_not_run(cloud: LocalCloud) -> None:
     assert cloud.running() is None
     assert not cloud.stop()
 
@@ -33,23 +33,23 @@ def test_a_cloud_runs_while_its_record_is_locked(cloud: LocalCloud, record: Path
     assert cloud.running() == Running(12, 4566)
 
 
-def test_a_record_that_nobody_locks_is_of_a_cloud_that_is_gone(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_a_cloud_whose_record_is_not_locked_has_ended(cloud: LocalCloud, tmp_path: Path) -> None:
     (tmp_path / "cloud.json").write_text(json.dumps({"pid": 12, "port": 4566}))
     assert cloud.running() is None
 
 
 @pytest.mark.usefixtures("record")
-def test_a_locked_record_that_says_nothing_yet_is_of_a_cloud_being_started(cloud: LocalCloud) -> None:
-    with pytest.raises(Failure, match="just being started"):
+def test_a_cloud_whose_locked_record_is_empty_is_being_started(cloud: LocalCloud) -> None:
+    with pytest.raises(CommandError, match="another command is starting the local cloud"):
         cloud.running()
 
 
-def test_no_aws_setting_of_the_users_reaches_the_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_aws_setting_of_the_user_reaches_the_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://elsewhere.example")
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL"} & settings(4566, tmp_path).keys()
 
 
-def test_the_cloud_enforces_iam_and_listens_on_this_machine_alone(tmp_path: Path) -> None:
+def test_the_cloud_enforces_iam_and_listens_on_this_machine_only(tmp_path: Path) -> None:
     chosen = settings(4600, tmp_path)
     assert (chosen["AUTH"], chosen["BIND_HOST"], chosen["GATEWAY_PORT"]) == ("true", "127.0.0.1", "4600")

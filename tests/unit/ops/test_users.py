@@ -5,16 +5,16 @@ import pytest
 import typer
 from botocore.stub import Stubber
 
-from ops.failure import Failure
+from ops.errors import CommandError
 from ops.outputs import Outputs
-from ops.stage import Stage, local_stage
+from ops.stage import DeployedStage, local_stage
 from ops.users import OPERATOR, token_for
 
 OUTPUTS = Outputs("http://api", None, "eu-west-1", "topic", "pool", "client", {})
 
 
 class OneClient(boto3.Session):
-    """A session with this client alone."""
+    """A session with one client."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(region_name="eu-west-1")
@@ -24,8 +24,8 @@ class OneClient(boto3.Session):
         return self._client
 
 
-def test_a_user_on_aws_signs_in_with_the_password_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typer, "prompt", lambda text, **_: f"what was typed at “{text}”")
+def test_a_user_on_aws_signs_in_with_the_entered_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typer, "prompt", lambda text, **_: f"the answer to “{text}”")
     client = local_stage("http://nowhere").session.client("cognito-idp")
     with Stubber(client) as stub:
         stub.add_response(
@@ -37,13 +37,13 @@ def test_a_user_on_aws_signs_in_with_the_password_that_is_asked_for(monkeypatch:
                 "AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
                 "AuthParameters": {
                     "USERNAME": "me@example.com",
-                    "PASSWORD": "what was typed at “Password of me@example.com”",
+                    "PASSWORD": "the answer to “Password of me@example.com”",
                 },
             },
         )
-        assert token_for(Stage("dev", "eu-west-1", OneClient(client)), OUTPUTS, "me@example.com") == "the token"
+        assert token_for(DeployedStage("dev", "eu-west-1", OneClient(client)), OUTPUTS, "me@example.com") == "the token"
 
 
-def test_a_name_that_no_user_on_aws_can_have_is_refused_before_a_password_is_asked_for() -> None:
-    with pytest.raises(Failure, match=r"the users of prod go by their e-mail addresses: .* --user or TIDINGS_USER"):
-        token_for(Stage("prod", "eu-west-1", boto3.Session()), OUTPUTS, OPERATOR, operator=True)
+def test_an_impossible_user_name_on_aws_is_refused_before_a_password_is_asked_for() -> None:
+    with pytest.raises(CommandError, match=r"a user of prod is an e-mail address: .* --user or TIDINGS_USER"):
+        token_for(DeployedStage("prod", "eu-west-1", boto3.Session()), OUTPUTS, OPERATOR, operator=True)

@@ -1,163 +1,170 @@
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.unit.facts import fact
-from tests.unit.memory import AtOnce, MemoryQueue
 from tests.unit.tidings.example import Asked
-from tidings.consumer import LONGEST_POSTPONEMENT, MAX_DETAIL, Consumer, any_event, contracted
-from tidings.errors import PermanentError, RetryableError
-from tidings.events import Event, encode
-from tidings.service import QueueKind
+from tidings.core.errors import PermanentError, RetryableError
+from tidings.core.event import Event, encode
+from tidings.core.service import QueueKind
+from tidings.handling.executor import Handle
+from tidings.handling.retries import MAX_RETRY_DELAY
+from tidings.messaging.consumer import MAX_DETAIL, Consumer, parse_any, parse_typed
+from tidings.testing import InlineExecutor, MemoryQueue, VirtualClock, fails, make_event, make_record
 
 MAX_RECEIVES = 5
 PATIENCE = 10
-"""Seconds that a test with threads waits at most for what must happen at once."""
+"""Maximum number of seconds that a test with threads waits for something that must happen at once."""
+
+NO_ANSWER = TimeoutError("no answer")
 
 
-def record(order: str, n: int, *, attempts: int = 1, body: str | None = None) -> dict[str, Any]:
-    """A record of Lambda's SQS event; its message id is that of the event, `<order>/<n>`."""
-    return {
-        "messageId": f"{order}/{n}",
-        "receiptHandle": f"receipt of {order}/{n}",
-        "body": encode(fact(Asked(), order=order, n=n)) if body is None else body,
-        "attributes": {
-            "ApproximateReceiveCount": str(attempts),
-            "SentTimestamp": "1769860800000",
-            "MessageGroupId": order,
-        },
-    }
+def record(entity: str, number: int, *, attempts: int = 1, body: str | None = None) -> dict[str, Any]:
+    """A record of Lambda's SQS event. Its message id is `<entity>/<number>`."""
+    event = make_event(Asked(), subject=entity, number=number)
+    return make_record(
+        encode(event) if body is None else body, message_id=f"{entity}/{number}", attempts=attempts, group=entity
+    )
 
 
-class Bench:
-    """A consumer whose reactions fail where a test says so, and remember what they were given."""
+class StubHandlers:
+    """An executor whose handlers fail as a test says, and that records which messages were handled."""
 
-    def __init__(self, kind: QueueKind = "standard", executor: Executor | None = None) -> None:
-        self.queue = MemoryQueue()
-        self.tried: list[str] = []
+    def __init__(self) -> None:
+        self.handled: list[str] = []
         self.deadlines: set[int] = set()
-        self.fails: dict[str, Exception] = {}
-        self.meanwhile: Callable[[str], None] = lambda _: None
+        self.errors: dict[str, Exception] = {}
+        self.meanwhile: Callable[[str], object] = lambda _: None
+
+    def prepare(self, events: Sequence[Event[Any]]) -> None:
+        pass
+
+    def open_entity(self, key: str) -> Handle:
+        def handle(event: Event[Any], deadline: int) -> None:
+            assert event.subject == key
+            message = f"{key}/{event.number}"
+            self.meanwhile(message)
+            self.handled.append(message)
+            self.deadlines.add(deadline)
+            if message in self.errors:
+                raise self.errors[message]
+
+        return handle
+
+
+class ConsumerOver:
+    """A consumer over a queue in memory and stub handlers."""
+
+    def __init__(self, kind: QueueKind, threads: Executor | None = None) -> None:
+        self.queue = MemoryQueue()
+        self.handlers = StubHandlers()
+        self.clock = VirtualClock(0)
         self.backoff = 2.0
-        self.chance = 1.0
-        self.now = 0
-        self._kind = kind
-        self._executor = executor or AtOnce()
+        self._kind: QueueKind = kind
+        self._threads = threads or InlineExecutor()
 
     def handle(self, *records: dict[str, Any], deadline: int = 0) -> list[str]:
-        """The ids of the messages that failed."""
+        """Handle records, and return the ids of the messages that failed."""
         consumer = Consumer(
             queue=self.queue,
             kind=self._kind,
-            parse=contracted([Asked]),
-            open_order=lambda order: lambda event, deadline: self._react(order, event, deadline),
-            executor=self._executor,
+            parse=parse_typed([Asked]),
+            executor=self.handlers,
+            threads=self._threads,
             max_receives=MAX_RECEIVES,
             backoff=self.backoff,
-            randomness=lambda: self.chance,
-            clock=lambda: self.now,
+            randomness=lambda: 1.0,
+            clock=self.clock,
         )
         answer = consumer.handle(records, deadline)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def delay(self, message: str) -> int:
-        return self.queue.postponed[f"receipt of {message}"]
-
-    def buried(self) -> dict[str, str]:
-        return {letter.message.id: letter.reason for letter in self.queue.buried}
-
-    def _react(self, order: str, event: Event[Any], deadline: int) -> None:
-        assert event.subject == order
-        message = f"{event.subject}/{event.sequence}"
-        self.meanwhile(message)
-        self.tried.append(message)
-        self.deadlines.add(deadline)
-        if message in self.fails:
-            raise self.fails[message]
+    def dead_letters(self) -> dict[str, str]:
+        """The reasons of the dead letters, by message id."""
+        return {letter.message.id: letter.reason for letter in self.queue.dead_letters}
 
 
 @pytest.fixture
-def standard() -> Bench:
-    return Bench("standard")
+def standard() -> ConsumerOver:
+    return ConsumerOver("standard")
 
 
 @pytest.fixture
-def fifo() -> Bench:
-    return Bench("fifo")
+def fifo() -> ConsumerOver:
+    return ConsumerOver("fifo")
 
 
 @pytest.fixture(params=["standard", "fifo"])
-def either(request: pytest.FixtureRequest) -> Bench:
-    return Bench(request.param)
+def either(request: pytest.FixtureRequest) -> ConsumerOver:
+    return ConsumerOver(request.param)
 
 
 # Failures
 
 
-def test_a_batch_without_failures_reports_none(either: Bench) -> None:
+def test_a_batch_without_failures_reports_none(either: ConsumerOver) -> None:
     assert either.handle(record("a", 1), record("a", 2), record("b", 1), deadline=7) == []
-    assert sorted(either.tried) == ["a/1", "a/2", "b/1"]
-    assert either.deadlines == {7}
-    assert not either.queue.postponed
+    assert sorted(either.handlers.handled) == ["a/1", "a/2", "b/1"]
+    assert either.handlers.deadlines == {7}
+    assert not either.queue.delays
 
 
-def test_an_empty_batch_is_nothing(either: Bench) -> None:
+def test_an_empty_batch_is_handled(either: ConsumerOver) -> None:
     assert either.handle() == []
 
 
-def test_a_message_that_fails_is_reported_alone(either: Bench) -> None:
-    either.fails["b/1"] = TimeoutError("no answer")
+def test_a_failed_message_is_reported_alone(either: ConsumerOver) -> None:
+    either.handlers.errors["b/1"] = NO_ANSWER
     assert either.handle(record("a", 1), record("b", 1), record("c", 1)) == ["b/1"]
-    assert list(either.queue.postponed) == ["receipt of b/1"]
-    assert either.tried == ["a/1", "b/1", "c/1"]
+    assert list(either.queue.delays) == ["b/1"]
+    assert either.handlers.handled == ["a/1", "b/1", "c/1"]
 
 
-def test_on_a_standard_queue_later_messages_of_the_order_are_tried_all_the_same(standard: Bench) -> None:
-    standard.fails["a/1"] = TimeoutError("no answer")
+def test_on_a_standard_queue_the_entitys_later_messages_are_handled_anyway(standard: ConsumerOver) -> None:
+    standard.handlers.errors["a/1"] = NO_ANSWER
     assert standard.handle(record("a", 1), record("a", 2), record("a", 3)) == ["a/1"]
-    assert standard.tried == ["a/1", "a/2", "a/3"]
+    assert standard.handlers.handled == ["a/1", "a/2", "a/3"]
 
 
-def test_on_a_fifo_queue_later_messages_of_the_order_go_back_untried(fifo: Bench) -> None:
-    fifo.fails["a/2"] = TimeoutError("no answer")
+def test_on_a_fifo_queue_the_entitys_later_messages_are_retried_untried(fifo: ConsumerOver) -> None:
+    fifo.handlers.errors["a/2"] = NO_ANSWER
     failed = fifo.handle(record("a", 1), record("a", 2), record("a", 3), record("a", 4))
     assert failed == ["a/2", "a/3", "a/4"]
-    assert fifo.tried == ["a/1", "a/2"]
+    assert fifo.handlers.handled == ["a/1", "a/2"]
 
 
-def test_on_a_fifo_queue_later_messages_come_back_when_the_failed_one_does(fifo: Bench) -> None:
-    fifo.fails["a/1"] = TimeoutError("no answer")
+def test_on_a_fifo_queue_later_messages_are_retried_with_the_failed_one(fifo: ConsumerOver) -> None:
+    fifo.handlers.errors["a/1"] = NO_ANSWER
     fifo.handle(record("a", 1, attempts=3), record("a", 2))
-    assert fifo.delay("a/1") == fifo.delay("a/2")
+    assert fifo.queue.delays["a/1"] == fifo.queue.delays["a/2"]
 
 
-def test_on_a_fifo_queue_other_orders_are_unaffected(fifo: Bench) -> None:
-    fifo.fails["a/1"] = TimeoutError("no answer")
+def test_on_a_fifo_queue_other_entities_are_unaffected(fifo: ConsumerOver) -> None:
+    fifo.handlers.errors["a/1"] = NO_ANSWER
     assert fifo.handle(record("a", 1), record("b", 1), record("a", 2), record("b", 2)) == ["a/1", "a/2"]
-    assert fifo.tried == ["a/1", "b/1", "b/2"]
+    assert fifo.handlers.handled == ["a/1", "b/1", "b/2"]
 
 
-# For good
+# Permanent failures
 
 
-def test_a_permanent_failure_is_buried_at_once_with_its_reason(either: Bench) -> None:
-    either.fails["a/1"] = PermanentError("unknown-order", "nobody placed it")
+def test_a_permanent_failure_is_dead_lettered_at_once_with_its_reason(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = PermanentError("unknown-entity", "nobody created it")
     assert either.handle(record("a", 1)) == []
-    (letter,) = either.queue.buried
-    assert (letter.reason, letter.detail, letter.type) == ("unknown-order", "nobody placed it", "Asked")
+    (letter,) = either.queue.dead_letters
+    assert (letter.reason, letter.detail, letter.type) == ("unknown-entity", "nobody created it", "Asked")
     assert letter.message.body == record("a", 1)["body"]
-    assert letter.message.sent == 1769860800000
-    assert not either.queue.postponed
+    assert letter.message.sent == make_event(Asked()).millis
+    assert not either.queue.delays
 
 
-def test_after_a_permanent_failure_the_orders_later_messages_are_tried(either: Bench) -> None:
-    either.fails["a/1"] = PermanentError("unknown-order", "nobody placed it")
+def test_after_a_permanent_failure_the_entitys_later_messages_are_handled(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = PermanentError("unknown-entity", "nobody created it")
     assert either.handle(record("a", 1), record("a", 2), record("b", 1)) == []
-    assert either.tried == ["a/1", "a/2", "b/1"]
+    assert either.handlers.handled == ["a/1", "a/2", "b/1"]
 
 
 @pytest.mark.parametrize(
@@ -165,194 +172,179 @@ def test_after_a_permanent_failure_the_orders_later_messages_are_tried(either: B
     [
         ("not JSON", "undecodable"),
         ("{}", "not-an-event"),
-        (encode(fact(Asked())).replace("Asked", "Told"), "unknown-type"),
-        (encode(fact(Asked())).replace('"why?"', "1"), "breaks-contract"),
+        (encode(make_event(Asked())).replace("Asked", "Told"), "unknown-type"),
+        (encode(make_event(Asked())).replace('"why?"', "1"), "breaks-contract"),
+        (encode(make_event(Asked(), subject="#shelf#a1")), "not-an-event"),
     ],
 )
-def test_a_message_that_cannot_be_read_does_not_hurt_its_neighbours(either: Bench, body: str, reason: str) -> None:
+def test_an_unreadable_message_does_not_hurt_its_neighbours(either: ConsumerOver, body: str, reason: str) -> None:
     assert either.handle(record("a", 1), record("a", 2, body=body), record("a", 3), record("b", 1)) == []
-    assert either.tried == ["a/1", "a/3", "b/1"]
-    assert either.buried() == {"a/2": reason}
+    assert either.handlers.handled == ["a/1", "a/3", "b/1"]
+    assert either.dead_letters() == {"a/2": reason}
 
 
-def test_a_message_nested_without_end_does_not_hurt_its_neighbours(either: Bench) -> None:
-    deep = encode(fact(Asked())).replace('"why?"', "[" * 20_000 + "]" * 20_000)
+def test_a_deeply_nested_message_does_not_hurt_its_neighbours(either: ConsumerOver) -> None:
+    deep = encode(make_event(Asked())).replace('"why?"', "[" * 20_000 + "]" * 20_000)
     assert either.handle(record("a", 1, body=deep), record("b", 1)) == []
-    assert either.tried == ["b/1"]
+    assert either.handlers.handled == ["b/1"]
 
 
-def test_a_message_that_cannot_be_read_has_no_type(either: Bench) -> None:
+def test_the_dead_letter_of_an_unreadable_message_has_no_type(either: ConsumerOver) -> None:
     either.handle(record("a", 1, body="not JSON"))
-    assert [letter.type for letter in either.queue.buried] == [None]
+    assert [letter.type for letter in either.queue.dead_letters] == [None]
 
 
-def test_a_message_without_a_group_that_cannot_be_read_is_buried(standard: Bench) -> None:
-    nameless = record("a", 1, body="not JSON")
-    del nameless["attributes"]["MessageGroupId"]
-    assert standard.handle(nameless, record("b", 1)) == []
-    assert standard.buried() == {"a/1": "undecodable"}
+def test_an_unreadable_message_without_a_group_is_dead_lettered(standard: ConsumerOver) -> None:
+    assert standard.handle(make_record("not JSON", message_id="a/1"), record("b", 1)) == []
+    assert standard.dead_letters() == {"a/1": "undecodable"}
 
 
-def test_a_long_detail_is_cut_short(either: Bench) -> None:
-    either.fails["a/1"] = PermanentError("unknown-order", "x" * 100_000)
+def test_a_long_detail_is_cut(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = PermanentError("unknown-entity", "x" * 100_000)
     either.handle(record("a", 1))
-    assert [len(letter.detail) for letter in either.queue.buried] == [MAX_DETAIL]
+    assert [len(letter.detail) for letter in either.queue.dead_letters] == [MAX_DETAIL]
 
 
-# For the last time
+# The last attempt
 
 
-def test_a_message_that_fails_for_the_last_time_is_given_up(either: Bench) -> None:
-    either.fails["a/1"] = TimeoutError("no answer")
+def test_a_message_that_fails_on_its_last_attempt_is_dead_lettered(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = NO_ANSWER
     assert either.handle(record("a", 1, attempts=MAX_RECEIVES - 1)) == ["a/1"]
-    assert either.buried() == {}
+    assert either.dead_letters() == {}
     assert either.handle(record("a", 1, attempts=MAX_RECEIVES)) == []
-    assert either.buried() == {"a/1": "gave-up"}
-    assert [letter.detail for letter in either.queue.buried] == ["TimeoutError: no answer"]
+    assert either.dead_letters() == {"a/1": "gave-up"}
+    assert [letter.detail for letter in either.queue.dead_letters] == ["TimeoutError: no answer"]
 
 
-def test_when_a_message_is_given_up_its_followers_are_tried_then_and_there(either: Bench) -> None:
-    either.fails["a/1"] = TimeoutError("no answer")
+def test_after_a_message_was_given_up_the_entitys_later_messages_are_handled_at_once(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = NO_ANSWER
     assert either.handle(record("a", 1, attempts=MAX_RECEIVES), record("a", 2, attempts=MAX_RECEIVES)) == []
-    assert either.tried == ["a/1", "a/2"]
-    assert either.buried() == {"a/1": "gave-up"}
+    assert either.handlers.handled == ["a/1", "a/2"]
+    assert either.dead_letters() == {"a/1": "gave-up"}
 
 
-def test_a_message_that_cannot_be_buried_goes_back(either: Bench) -> None:
-    either.queue.cannot_bury = True
-    either.fails = {"a/1": PermanentError("unknown-order", "nobody placed it"), "b/1": TimeoutError("no answer")}
+def test_a_message_that_cannot_be_dead_lettered_is_retried(either: ConsumerOver) -> None:
+    either.queue.dead_letter_faults.always(fails(NO_ANSWER))
+    either.handlers.errors = {"a/1": PermanentError("unknown-entity", "nobody created it"), "b/1": NO_ANSWER}
     assert either.handle(record("a", 1), record("b", 1, attempts=MAX_RECEIVES)) == ["a/1", "b/1"]
-    assert sorted(either.queue.postponed) == ["receipt of a/1", "receipt of b/1"]
+    assert sorted(either.queue.delays) == ["a/1", "b/1"]
 
 
-def test_on_a_fifo_queue_nothing_overtakes_a_message_that_cannot_be_buried(fifo: Bench) -> None:
-    fifo.queue.cannot_bury = True
-    fifo.fails["a/1"] = PermanentError("unknown-order", "nobody placed it")
+def test_on_a_fifo_queue_no_message_overtakes_one_that_cannot_be_dead_lettered(fifo: ConsumerOver) -> None:
+    fifo.queue.dead_letter_faults.always(fails(NO_ANSWER))
+    fifo.handlers.errors["a/1"] = PermanentError("unknown-entity", "nobody created it")
     assert fifo.handle(record("a", 1), record("a", 2)) == ["a/1", "a/2"]
-    assert fifo.tried == ["a/1"]
+    assert fifo.handlers.handled == ["a/1"]
 
 
-def test_a_message_that_cannot_be_postponed_is_still_reported(either: Bench) -> None:
-    either.queue.cannot_postpone = True
-    either.fails["a/1"] = TimeoutError("no answer")
+def test_a_message_whose_retry_delay_cannot_be_set_is_reported_anyway(either: ConsumerOver) -> None:
+    either.queue.retry_later_faults.always(fails(NO_ANSWER))
+    either.handlers.errors["a/1"] = NO_ANSWER
     assert either.handle(record("a", 1), record("b", 1)) == ["a/1"]
 
 
-# Postponement
+# Retry delays
 
 
-def test_the_postponement_grows_with_each_attempt(either: Bench) -> None:
+def test_the_retry_delay_grows_with_each_attempt(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = NO_ANSWER
     delays = []
-    either.fails["a/1"] = TimeoutError("no answer")
     for attempts in range(1, MAX_RECEIVES):
         either.handle(record("a", 1, attempts=attempts))
-        delays.append(either.delay("a/1"))
+        delays.append(either.queue.delays["a/1"])
     assert delays == sorted(set(delays))
     assert all(delay > 0 for delay in delays)
 
 
-@pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
-def test_a_postponement_is_at_least_half_and_at_most_the_whole_of_the_backoff(either: Bench, chance: float) -> None:
-    either.backoff, either.chance = 10, chance
-    either.fails["a/1"] = TimeoutError("no answer")
-    either.handle(record("a", 1, attempts=3))
-    assert 20 <= either.delay("a/1") <= 40 + 1  # a started second counts
-
-
-@pytest.mark.parametrize("error", [TimeoutError("no answer"), RetryableError("later", after=100_000)])
-def test_a_postponement_is_bounded(either: Bench, error: Exception) -> None:
+@pytest.mark.parametrize("error", [NO_ANSWER, RetryableError("later", after=100_000)])
+def test_the_retry_delay_is_bounded(either: ConsumerOver, error: Exception) -> None:
     either.backoff = 10_000
-    either.fails["a/1"] = error
+    either.handlers.errors["a/1"] = error
     either.handle(record("a", 1, attempts=4))
-    assert either.delay("a/1") == LONGEST_POSTPONEMENT
+    assert either.queue.delays["a/1"] == MAX_RETRY_DELAY
 
 
-def test_a_postponement_is_as_long_as_the_error_asks_for(either: Bench) -> None:
-    either.fails["a/1"] = RetryableError("later", after=61.5)
+def test_the_retry_delay_is_at_least_what_the_error_asks_for(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = RetryableError("later", after=61.5)
     either.handle(record("a", 1))
-    assert 61.5 <= either.delay("a/1") <= 63
-
-
-def test_an_error_cannot_ask_for_less_than_the_backoff(either: Bench) -> None:
-    either.backoff = 100
-    either.fails["a/1"] = RetryableError("now", after=1)
-    either.handle(record("a", 1))
-    assert either.delay("a/1") >= 50
+    assert 61.5 <= either.queue.delays["a/1"] <= 63
 
 
 # Concurrency
 
 
 @pytest.fixture
-def threads() -> Any:
+def threads() -> Iterator[Executor]:
     with ThreadPoolExecutor(4) as pool:
         yield pool
 
 
 @pytest.mark.parametrize("kind", ["standard", "fifo"])
-def test_different_orders_are_handled_at_once(kind: QueueKind, threads: Executor) -> None:
-    bench = Bench(kind, threads)
+def test_different_entities_are_handled_in_parallel(kind: QueueKind, threads: Executor) -> None:
+    consumer = ConsumerOver(kind, threads)
     together = threading.Barrier(4)
-
-    def meanwhile(_message: str) -> None:
-        together.wait(PATIENCE)
-
-    bench.meanwhile = meanwhile
-    assert bench.handle(*(record(order, 1) for order in "abcd")) == []
-    assert sorted(bench.tried) == ["a/1", "b/1", "c/1", "d/1"]
+    consumer.handlers.meanwhile = lambda _message: together.wait(PATIENCE)
+    assert consumer.handle(*(record(entity, 1) for entity in "abcd")) == []
+    assert sorted(consumer.handlers.handled) == ["a/1", "b/1", "c/1", "d/1"]
 
 
 @pytest.mark.parametrize("kind", ["standard", "fifo"])
-def test_messages_of_one_order_are_handled_one_after_another(kind: QueueKind, threads: Executor) -> None:
-    bench = Bench(kind, threads)
+def test_messages_of_one_entity_are_handled_one_after_another(kind: QueueKind, threads: Executor) -> None:
+    consumer = ConsumerOver(kind, threads)
     busy: Counter[str] = Counter()
     most: Counter[str] = Counter()
     together = threading.Barrier(2)
 
     def meanwhile(message: str) -> None:
-        order = message.partition("/")[0]
-        busy[order] += 1
-        most[order] = max(most[order], busy[order])
-        together.wait(PATIENCE)  # with the other order's message of the same number
-        busy[order] -= 1
+        entity = message.partition("/")[0]
+        busy[entity] += 1
+        most[entity] = max(most[entity], busy[entity])
+        together.wait(PATIENCE)  # with the other entity's message of the same number
+        busy[entity] -= 1
 
-    bench.meanwhile = meanwhile
-    assert bench.handle(*(record(order, n) for n in range(1, 6) for order in "ab")) == []
+    consumer.handlers.meanwhile = meanwhile
+    assert consumer.handle(*(record(entity, n) for n in range(1, 6) for entity in "ab")) == []
     assert most == {"a": 1, "b": 1}
-    assert [message for message in bench.tried if message.startswith("a")] == [f"a/{n}" for n in range(1, 6)]
+    handled = consumer.handlers.handled
+    assert [message for message in handled if message.startswith("a")] == [f"a/{n}" for n in range(1, 6)]
 
 
-def test_failures_of_orders_handled_at_once_are_all_reported(threads: Executor) -> None:
-    bench = Bench("fifo", threads)
-    bench.fails = {f"{order}/1": TimeoutError("no answer") for order in "abcdefgh"}
-    failed = bench.handle(*(record(order, n) for n in (1, 2) for order in "abcdefgh"))
-    assert sorted(failed) == sorted(f"{order}/{n}" for n in (1, 2) for order in "abcdefgh")
+def test_failures_of_entities_handled_in_parallel_are_all_reported(threads: Executor) -> None:
+    consumer = ConsumerOver("fifo", threads)
+    consumer.handlers.errors = {f"{entity}/1": NO_ANSWER for entity in "abcdefgh"}
+    failed = consumer.handle(*(record(entity, n) for n in (1, 2) for entity in "abcdefgh"))
+    assert sorted(failed) == sorted(f"{entity}/{n}" for n in (1, 2) for entity in "abcdefgh")
 
 
-def test_a_consumer_of_every_event_has_it_word_for_word() -> None:
-    body = encode(fact(Asked(question="what?"))).replace("{", '{"unheard": 1, ', 1)
-    assert any_event(body).data == body
+def test_a_consumer_of_every_event_receives_it_word_for_word() -> None:
+    body = encode(make_event(Asked(question="what?"))).replace("{", '{"unheard": 1, ', 1)
+    assert parse_any(body).data == body
 
 
 # Time
 
 
-def test_once_half_of_the_time_is_over_what_was_not_begun_goes_back_at_once(either: Bench) -> None:
-    either.meanwhile = lambda message: setattr(either, "now", 11 if message == "a/2" else either.now)
+def test_after_half_of_the_time_the_remaining_messages_are_retried_at_once(either: ConsumerOver) -> None:
+    def meanwhile(message: str) -> None:
+        if message == "a/2":
+            either.clock.now = 11
+
+    either.handlers.meanwhile = meanwhile
     failed = either.handle(record("a", 1), record("a", 2), record("a", 3), record("b", 1), deadline=20)
     assert failed == ["a/3", "b/1"]
-    assert either.tried == ["a/1", "a/2"]
-    assert either.delay("a/3") == either.delay("b/1") == 0
+    assert either.handlers.handled == ["a/1", "a/2"]
+    assert either.queue.delays["a/3"] == either.queue.delays["b/1"] == 0
 
 
-def test_a_deadline_that_is_over_from_the_start_keeps_nothing_from_being_tried(either: Bench) -> None:
-    either.now = 30
+def test_messages_are_handled_although_the_deadline_was_over_from_the_start(either: ConsumerOver) -> None:
+    either.clock.now = 30
     assert either.handle(record("a", 1), record("b", 1), deadline=20) == []
-    assert either.tried == ["a/1", "b/1"]
+    assert either.handlers.handled == ["a/1", "b/1"]
 
 
-def test_what_is_there_for_the_last_time_is_tried_however_late_it_is(either: Bench) -> None:
-    either.meanwhile = lambda _: setattr(either, "now", 19)
-    late = [record(order, 1, attempts=MAX_RECEIVES) for order in "ab"]
+def test_a_message_on_its_last_attempt_is_handled_however_late_it_is(either: ConsumerOver) -> None:
+    either.handlers.meanwhile = lambda _: setattr(either.clock, "now", 19)
+    late = [record(entity, 1, attempts=MAX_RECEIVES) for entity in "ab"]
     assert either.handle(*late, deadline=20) == []
-    assert either.tried == ["a/1", "b/1"]
+    assert either.handlers.handled == ["a/1", "b/1"]

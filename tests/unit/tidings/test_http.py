@@ -7,16 +7,18 @@ from typing import Annotated, Any, cast
 import pytest
 from msgspec import Meta, Struct
 
-from tests.unit.facts import TRACE
-from tidings import http
-from tidings.errors import RetryableError
-from tidings.routes import Problem, Reply, Request, require_sku, route, routes_of
+from tidings.core.errors import RetryableError
+from tidings.http.problems import Problem
+from tidings.http.requests import Reply, Request
+from tidings.http.routes import route, routes_of
+from tidings.http.server import serve
+from tidings.testing import CORRELATION_ID, TRACEPARENT, make_request
 
 KIBIBYTE = 1024
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True):
-    sku: Annotated[str, Meta(min_length=1)]
+    part: Annotated[str, Meta(min_length=1)]
     quantity: Annotated[int, Meta(ge=1, le=10)]
 
 
@@ -27,20 +29,20 @@ class Parcel(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass
 class Api:
-    """Routes as a service has them; `seen` are the requests that reached one."""
+    """An API for these tests. It records the requests that reached a route, and fails as a test says."""
 
     seen: list[Request] = field(default_factory=list)
     fails: Exception | None = None
 
     @route("POST", "/parcels", Parcel, status=202, body=Parcel)
     def send(self, request: Request, body: Parcel) -> Parcel:
-        """Sends a parcel."""
+        """Send a parcel."""
         self.seen.append(request)
         return body
 
     @route("GET", "/parcels/{id}", str)
     def show(self, request: Request) -> str:
-        """Shows a parcel."""
+        """Show a parcel."""
         self.seen.append(request)
         if self.fails:
             raise self.fails
@@ -48,13 +50,13 @@ class Api:
 
     @route("PUT", "/parcels/{id}/label", str, operators=True)
     def label(self, request: Request) -> Reply:
-        """Labels a parcel."""
+        """Label a parcel."""
         self.seen.append(request)
         return Reply("labelled", {"Location": f"/parcels/{request.path['id']}/label"}, status=201)
 
     @route("GET", "/mine", str)
     def mine(self, request: Request) -> str:
-        """Shows who asks."""
+        """Show the caller."""
         return request.require_caller().id
 
 
@@ -75,7 +77,7 @@ def call(
     headers: dict[str, str] | None = None,
     encoded: bool = False,
 ) -> Answer:
-    """A request as the HTTP API hands it over (payload format 2.0)."""
+    """Send a request in the form of an HTTP API (payload format 2.0)."""
     context: dict[str, Any] = {
         "requestId": "request=1",
         "stage": "$default",
@@ -91,7 +93,7 @@ def call(
         "body": body,
         "isBase64Encoded": encoded,
     }
-    answer = http.serve(api)(event, cast(Any, None))
+    answer = serve(api)(event, cast(Any, None))
     return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 
 
@@ -100,11 +102,11 @@ def send(body: str, *, encoded: bool = False) -> Answer:
 
 
 def parcel(**changes: Any) -> dict[str, Any]:
-    return {"lines": [{"sku": "tea", "quantity": 2}, {"sku": "cup", "quantity": 1}]} | changes
+    return {"lines": [{"part": "tea", "quantity": 2}, {"part": "cup", "quantity": 1}]} | changes
 
 
 def assert_problem(answer: Answer, status: int, field: str | None = None) -> None:
-    """That it is a problem of RFC 9457, with what to do."""
+    """Require a problem of RFC 9457 whose detail is a sentence."""
     assert answer.status == answer.body["status"] == status
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.body["title"]
@@ -132,7 +134,7 @@ def test_a_reply_may_have_headers_and_another_status() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/parcels/7"), ("GET", "/parcels/7/8")])
-def test_what_has_no_route_is_a_problem(method: str, path: str) -> None:
+def test_a_request_without_a_route_is_a_problem(method: str, path: str) -> None:
     assert_problem(call(Api(), method, path), 404)
 
 
@@ -143,18 +145,18 @@ def test_routes_are_known_without_serving_them() -> None:
         "PUT /parcels/{id}/label",
         "GET /mine",
     ]
-    assert routes_of(Api)[0].summary == "Sends a parcel."
+    assert routes_of(Api)[0].summary == "Send a parcel."
 
 
 # Bodies
 
 
-def test_a_body_is_read() -> None:
+def test_a_body_is_decoded() -> None:
     answer = send(json.dumps(parcel(note="żółć 🫖")))
     assert answer.body == parcel(note="żółć 🫖")
 
 
-def test_a_body_in_base64_is_read() -> None:
+def test_a_body_in_base64_is_decoded() -> None:
     text = json.dumps(parcel(note="żółć 🫖"), ensure_ascii=False)
     assert send(base64.b64encode(text.encode()).decode(), encoded=True).body == parcel(note="żółć 🫖")
 
@@ -184,17 +186,17 @@ def test_a_body_may_have_64_kibibytes_and_no_more(letter: str) -> None:
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (parcel(lines=[{"sku": "tea", "quantity": 0}]), "lines[0].quantity"),
-        (parcel(lines=[{"sku": "tea", "quantity": 1}, {"sku": "cup", "quantity": 11}]), "lines[1].quantity"),
-        (parcel(lines=[{"sku": "tea", "quantity": "two"}]), "lines[0].quantity"),
-        (parcel(lines=[{"sku": "", "quantity": 1}]), "lines[0].sku"),
+        (parcel(lines=[{"part": "tea", "quantity": 0}]), "lines[0].quantity"),
+        (parcel(lines=[{"part": "tea", "quantity": 1}, {"part": "cup", "quantity": 11}]), "lines[1].quantity"),
+        (parcel(lines=[{"part": "tea", "quantity": "two"}]), "lines[0].quantity"),
+        (parcel(lines=[{"part": "", "quantity": 1}]), "lines[0].part"),
         (parcel(lines="tea"), "lines"),
         (parcel(note=None), "note"),
         ([], "body"),
         (None, "body"),
     ],
 )
-def test_a_field_that_is_wrong_is_named(body: Any, field: str) -> None:
+def test_the_problem_names_an_invalid_field(body: Any, field: str) -> None:
     assert_problem(send(json.dumps(body)), 422, field)
 
 
@@ -202,36 +204,36 @@ def test_a_field_that_is_wrong_is_named(body: Any, field: str) -> None:
     ("body", "field"),
     [
         (parcel(colour="red"), "colour"),
-        (parcel(lines=[{"sku": "tea", "quantity": 1, "price": 0}]), "lines[0].price"),
+        (parcel(lines=[{"part": "tea", "quantity": 1, "price": 0}]), "lines[0].price"),
     ],
 )
-def test_a_field_that_is_unknown_is_named(body: Any, field: str) -> None:
+def test_the_problem_names_an_unknown_field(body: Any, field: str) -> None:
     assert_problem(send(json.dumps(body)), 422, field)
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({}, "lines"), (parcel(lines=[{"sku": "tea", "quantity": 1}, {"sku": "cup"}]), "lines[1].quantity")],
+    [({}, "lines"), (parcel(lines=[{"part": "tea", "quantity": 1}, {"part": "cup"}]), "lines[1].quantity")],
 )
-def test_a_field_that_is_missing_is_named(body: Any, field: str) -> None:
+def test_the_problem_names_a_missing_field(body: Any, field: str) -> None:
     assert_problem(send(json.dumps(body)), 422, field)
 
 
-def test_a_body_that_is_refused_reaches_no_route() -> None:
+def test_a_refused_body_reaches_no_route() -> None:
     api = Api()
     for body in ("{", "{}", "x" * 65 * KIBIBYTE):
         call(api, "POST", "/parcels", body)
     assert api.seen == []
 
 
-# Who asks
+# The caller
 
 
 @pytest.mark.parametrize(
     "groups",
     ["[operators]", "[a operators]", "[operators b]", "operators", ["operators"], ["a", "operators"]],
 )
-def test_a_member_of_operators_may_do_what_operators_may(groups: Any) -> None:
+def test_a_member_of_operators_may_use_an_operators_route(groups: Any) -> None:
     answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "operator-1", "cognito:groups": groups})
     assert answer.status == 201
 
@@ -239,22 +241,22 @@ def test_a_member_of_operators_may_do_what_operators_may(groups: Any) -> None:
 @pytest.mark.parametrize(
     "groups", ["", "[]", [], "[customers]", "[operators2]", "[ex-operators]", "Operators", "[a,operators]"]
 )
-def test_others_may_not(groups: Any) -> None:
+def test_a_member_of_other_groups_may_not_use_an_operators_route(groups: Any) -> None:
     api = Api()
     assert_problem(call(api, "PUT", "/parcels/7/label", claims={"sub": "customer-1", "cognito:groups": groups}), 403)
     assert api.seen == []
 
 
-def test_who_is_of_no_group_may_not() -> None:
+def test_a_caller_without_a_group_may_not_use_an_operators_route() -> None:
     assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "customer-1"}), 403)
     assert_problem(call(Api(), "PUT", "/parcels/7/label"), 403)
 
 
-def test_who_asks_is_the_tokens_subject() -> None:
+def test_the_caller_is_the_tokens_subject() -> None:
     assert call(Api(), "GET", "/mine", claims={"sub": "customer-1"}).body == "customer-1"
 
 
-def test_who_did_not_sign_in_is_told_so() -> None:
+def test_a_request_without_a_token_is_a_problem() -> None:
     assert_problem(call(Api(), "GET", "/mine"), 401)
 
 
@@ -267,16 +269,16 @@ def test_header_names_are_read_in_any_case() -> None:
     assert api.seen[0].headers == {"idempotency-key": "k"}
 
 
-def test_the_requests_id_is_its_correlation() -> None:
+def test_the_requests_id_is_its_correlation_id() -> None:
     api = Api()
     call(api)
-    assert api.seen[0].correlation == "request=1"
+    assert api.seen[0].correlation_id == "request=1"
 
 
-def test_a_valid_trace_is_carried_on() -> None:
+def test_a_valid_trace_context_is_kept() -> None:
     api = Api()
-    call(api, headers={"traceparent": TRACE})
-    assert api.seen[0].traceparent == TRACE
+    call(api, headers={"traceparent": TRACEPARENT})
+    assert api.seen[0].traceparent == TRACEPARENT
 
 
 @pytest.mark.parametrize(
@@ -284,58 +286,69 @@ def test_a_valid_trace_is_carried_on() -> None:
     [
         "",
         "nonsense",
-        TRACE.upper(),
-        TRACE + "\n",
-        "ff" + TRACE[2:],
+        TRACEPARENT.upper(),
+        TRACEPARENT + "\n",
+        "ff" + TRACEPARENT[2:],
         f"00-{'0' * 32}-b7ad6b7169203331-01",
         f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
     ],
 )
-def test_a_trace_that_is_not_valid_is_replaced(trace: str) -> None:
+def test_an_invalid_trace_context_is_replaced(trace: str) -> None:
     api = Api()
     call(api, headers={"traceparent": trace})
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", api.seen[0].traceparent)
     assert api.seen[0].traceparent != trace
 
 
-def test_each_request_without_a_trace_gets_its_own() -> None:
+def test_each_request_without_a_trace_context_gets_a_new_one() -> None:
     api = Api()
     call(api)
     call(api)
     assert api.seen[0].traceparent != api.seen[1].traceparent
 
 
-# Refusals
+# Problems
 
 
 def test_a_problem_is_answered_with_its_field_and_headers() -> None:
-    refusal = Problem(409, "Gone", "It has left.", field="id", headers={"Retry-After": "3"})
-    answer = call(Api(fails=refusal))
+    problem = Problem(409, "Gone", "It has left.", field="id", headers={"Retry-After": "3"})
+    answer = call(Api(fails=problem))
     assert_problem(answer, 409, "id")
     assert answer.headers["Retry-After"] == "3"
     assert (answer.body["title"], answer.body["detail"]) == ("Gone", "It has left.")
 
 
-def test_what_may_succeed_later_says_when_to_try_again() -> None:
+def test_a_retryable_error_says_when_to_try_again() -> None:
     answer = call(Api(fails=RetryableError("the table is busy")))
     assert_problem(answer, 503)
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_an_unknown_error_is_a_problem_that_tells_nothing_of_it() -> None:
+def test_an_unknown_error_is_a_problem_that_reveals_nothing() -> None:
     answer = call(Api(fails=KeyError("secret")))
     assert_problem(answer, 500)
     assert "secret" not in json.dumps(answer.body)
     assert "KeyError" not in json.dumps(answer.body)
 
 
-@pytest.mark.parametrize("sku", ["tea", "T-1.b_2", "1" * 64])
-def test_a_sku_is_taken_from_a_path(sku: str) -> None:
-    assert require_sku(sku) == sku
+# Parameters
 
 
-@pytest.mark.parametrize("sku", ["", "-tea", "te a", "tea\n", "stock#tea", "1" * 65, "ž"])
-def test_what_cannot_be_a_sku_is_a_problem(sku: str) -> None:
-    with pytest.raises(Problem) as refusal:
-        require_sku(sku)
-    assert (refusal.value.status, refusal.value.field) == (422, "sku")
+Part = Annotated[str, Meta(pattern=r"^[a-z]+\Z", description="A part is one or more letters")]
+
+
+def test_a_parameter_of_the_path_that_has_its_form_is_returned() -> None:
+    assert make_request({"part": "lid"}).path_parameter("part", Part) == "lid"
+
+
+@pytest.mark.parametrize("text", ["", "Lid", "lid\n", "#lid", "ž"])
+def test_a_parameter_of_the_path_that_has_not_its_form_is_a_problem(text: str) -> None:
+    with pytest.raises(Problem, match="A part is one or more letters") as refusal:
+        make_request({"part": text}).path_parameter("part", Part)
+    assert (refusal.value.status, refusal.value.field) == (422, "part")
+
+
+def test_a_requests_metadata_has_its_correlation_id_and_its_trace_context() -> None:
+    metadata = make_request().metadata(7)
+    assert (metadata.correlation_id, metadata.traceparent, metadata.time) == (CORRELATION_ID, TRACEPARENT, 7)
+    assert metadata.inbox_key is None

@@ -3,31 +3,35 @@ import os
 import subprocess
 import sys
 
-SERVICE = {"POWERTOOLS_SERVICE_NAME": "inventory", "AWS_DEFAULT_REGION": "eu-west-1"}
+SERVICE = {"POWERTOOLS_SERVICE_NAME": "answers", "AWS_DEFAULT_REGION": "eu-west-1"}
 
 
 def run(code: str) -> str:
-    """What an interpreter of its own prints."""
+    """Return what a new interpreter prints."""
     environment = {**os.environ, **SERVICE}
     return subprocess.run(  # noqa: S603 - no input of others
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     ).stdout
 
 
-def test_what_every_consumer_loads_does_not_load_powertools() -> None:
-    assert run("import sys, tidings.aws; print('aws_lambda_powertools' in sys.modules)") == "False\n"
+def test_a_consumer_does_not_load_powertools() -> None:
+    code = "import sys, tidings.aws.lambdas; print('aws_lambda_powertools' in sys.modules)"
+    assert run(code) == "False\n"
 
 
-def test_what_the_runtime_logs_is_json_with_the_services_name() -> None:
-    said = json.loads(run("from tidings.log import logger; logger.warning('busy', extra={'order': 'order-1'})"))
-    assert (said["level"], said["service"], said["message"], said["order"]) == (
+LOGGER = "from tidings.observability.log import logger; "
+
+
+def test_a_log_line_is_json_with_the_services_name() -> None:
+    line = json.loads(run(LOGGER + "logger.warning('busy', extra={'entity': 'ticket-1'})"))
+    assert (line["level"], line["service"], line["message"], line["entity"]) == (
         "WARNING",
-        "inventory",
+        "answers",
         "busy",
-        "order-1",
+        "ticket-1",
     )
 
 
-def test_whoever_logs_finds_the_keys_that_were_appended_to_the_functions_log() -> None:
-    said = json.loads(run("from tidings.log import logger; logger.append_keys(correlation_id='c'); logger.error('no')"))
-    assert said["correlation_id"] == "c"
+def test_a_log_line_contains_the_keys_that_were_appended() -> None:
+    line = json.loads(run(LOGGER + "logger.append_keys(correlation_id='c'); logger.error('no')"))
+    assert line["correlation_id"] == "c"

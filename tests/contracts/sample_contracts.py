@@ -1,0 +1,46 @@
+"""Sample contracts and services."""
+
+from types import NoneType
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from infra.published_language.schemas import Json, event_schema
+from tidings.core.contract import Contract
+from tidings.core.decisions import Skip
+from tidings.core.entity import Entity
+from tidings.core.event import Event
+from tidings.core.service import Service, on
+
+
+def contract(*fields: Any, major: int = 1, name: str = "ParcelLost", open_ended: bool = True) -> type[Contract]:
+    """Return a contract with these fields, each as `msgspec.defstruct` takes it: a name, a type, and maybe a default.
+
+    A contract that is not open-ended forbids unknown fields.
+    """
+    made = msgspec.defstruct(
+        name,
+        fields,
+        bases=(Contract,),
+        namespace={"major": major, "__annotations__": {"major": ClassVar[int]}},
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=not open_ended,
+    )
+    return cast(type[Contract], made)
+
+
+def schema(*fields: Any, **options: Any) -> Json:
+    """Return the schema of an event with such a contract."""
+    return event_schema(contract(*fields, **options))
+
+
+def service(
+    name: str, *, announces: tuple[type[Contract], ...] = (), handles: tuple[type[Contract], ...] = ()
+) -> Service[None]:
+    handlers = tuple(on(contract, skip) for contract in handles)
+    return Service(name=name, state=NoneType, announces=announces, handlers=handlers)
+
+
+def skip(_entity: Entity[None], _event: Event[Contract]) -> Skip:
+    return Skip()

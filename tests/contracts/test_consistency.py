@@ -1,0 +1,40 @@
+"""Every announced event has a published contract, and every handled event is announced."""
+
+from infra.application import Application
+from infra.published_language.consistency import inconsistencies
+from tests.contracts.sample_contracts import contract, service
+
+LOST = contract(("parcel", str))
+FOUND = contract(("parcel", str), name="ParcelFound")
+
+
+def test_the_shops_services_are_consistent(application: Application) -> None:
+    assert inconsistencies((folder.service for folder in application.services), application.contracts) == []
+
+
+def test_an_announced_event_needs_a_published_contract() -> None:
+    assert inconsistencies([service("post", announces=(LOST, FOUND))], [FOUND]) == [
+        "post announces ParcelLost, which is not among the published contracts"
+    ]
+
+
+def test_another_contract_of_the_same_name_is_not_the_published_one() -> None:
+    assert inconsistencies([service("post", announces=(contract(("weight", int)),))], [LOST]) != []
+
+
+def test_a_handled_event_must_be_announced() -> None:
+    services = [service("post", announces=(LOST,)), service("depot", handles=(LOST, FOUND))]
+    assert inconsistencies(services, [LOST, FOUND]) == [
+        "depot handles urn:tidings:ParcelFound:1, which no service announces"
+    ]
+
+
+def test_a_handled_major_version_must_be_announced() -> None:
+    newer = contract(("parcel", int), major=2)
+    services = [service("post", announces=(newer,)), service("depot", handles=(LOST,))]
+    assert inconsistencies(services, [newer]) == ["depot handles urn:tidings:ParcelLost:1, which no service announces"]
+
+
+def test_services_that_announce_all_handled_events_are_consistent() -> None:
+    services = [service("post", announces=(LOST, FOUND)), service("depot", handles=(LOST,))]
+    assert inconsistencies(services, [LOST, FOUND]) == []

@@ -1,0 +1,236 @@
+"""The expiry of pending orders: found by their index, and cancelled by the same write as by any handler."""
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from contracts.inventory.stock_reserved import StockReserved
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.goods import Units
+from contracts.values.money import Money
+from functions.orders.expiry.pending import SHARDS
+from tests.integration.cloud import Cloud
+from tests.integration.facts import fact
+from tests.integration.shop import Shop
+from tidings.aws.dynamodb import DynamoTable
+from tidings.core.decisions import Increment
+from tidings.core.ports import EntityWrite
+
+CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(1000, "EUR"))
+RESERVED = StockReserved(lines=(Units("mug", 1),))
+
+
+class Minute:
+    """A function's context with a minute left."""
+
+    def __init__(self, millis: int = 60_000) -> None:
+        self._millis = millis
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._millis
+
+
+def expire(cloud: Cloud, older_than: float | None = -1, *, millis: int = 60_000) -> dict[str, Any]:
+    """Run the expiry job. By default every pending order is too old."""
+    event = {} if older_than is None else {"older_than": older_than}
+    return cloud.handler("orders", "expiry")(event, Minute(millis))
+
+
+def in_index(cloud: Cloud) -> dict[str, set[str]]:
+    """Return the orders in the index of pending ones, each with its attributes."""
+    found = cloud.dynamodb.scan(TableName=cloud.table("orders"), IndexName="pending")["Items"]
+    return {item["pk"]["S"]: set(item) for item in found}
+
+
+def last_events(cloud: Cloud, order: str) -> list[dict[str, Any]]:
+    return [json.loads(event["S"]) for event in cloud.item("orders", order)["outbox"]["L"]]
+
+
+@pytest.fixture
+def order(shop: Shop) -> str:
+    shop.stock("mug", 10)
+    return shop.place(("mug", 1))
+
+
+def test_the_index_contains_pending_orders_only_and_their_keys_only(shop: Shop, order: str) -> None:
+    assert in_index(shop.cloud) == {order: {"pk", "pending", "since"}}
+    shop.cloud.hand("orders", fact(order, "payment", CAPTURED))
+    assert list(in_index(shop.cloud)) == [order]
+    shop.cloud.hand("orders", fact(order, "inventory", RESERVED))
+    assert shop.show(order)["status"] == "CONFIRMED"
+    assert in_index(shop.cloud) == {}
+
+
+def test_an_expired_order_is_cancelled_and_its_stock_and_money_are_returned(shop: Shop, order: str) -> None:
+    shop.cloud.drain(without=("payment",))
+    assert expire(shop.cloud)["cancelled"] == 1
+    shop.cloud.drain()
+    shown = shop.show(order)
+    assert (shown["status"], shown["reason"]) == ("CANCELLED", "timeout")
+    assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 0, "available": 10}
+    assert "captured" not in [payment["status"]["S"] for payment in shop.cloud.payments()]
+
+
+def test_the_cancellation_records_what_was_missing_and_belongs_to_the_request_that_placed_the_order(
+    shop: Shop, order: str
+) -> None:
+    shop.cloud.hand("orders", fact(order, "inventory", RESERVED))
+    expire(shop.cloud)
+    placed, cancelled = last_events(shop.cloud, order)
+    assert cancelled["data"] == {"reason": "timeout", "detail": "payment"}
+    assert "causationid" not in cancelled
+    assert (cancelled["correlationid"], cancelled["traceparent"]) == (placed["correlationid"], placed["traceparent"])
+
+
+def test_an_order_younger_than_the_stages_limit_stays_pending(shop: Shop, order: str) -> None:
+    assert expire(shop.cloud, None) == {
+        "cancelled": 0,
+        "failed": 0,
+        "finished": True,
+        "oldest": pytest.approx(0, abs=60),
+    }
+    assert shop.show(order)["status"] == "PENDING"
+
+
+def test_a_confirmed_order_never_expires(shop: Shop, order: str) -> None:
+    shop.cloud.drain()
+    assert shop.show(order)["status"] == "CONFIRMED"
+    assert expire(shop.cloud) == {"cancelled": 0, "failed": 0, "finished": True, "oldest": 0}
+    assert shop.show(order)["status"] == "CONFIRMED"
+
+
+def test_a_confirmation_between_the_jobs_read_and_its_write_wins(
+    shop: Shop, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = shop.cloud
+    cloud.hand("orders", fact(order, "payment", CAPTURED))
+    commit = DynamoTable.commit
+    late: list[str] = [fact(order, "inventory", RESERVED)]
+
+    def confirm_first(table: DynamoTable, writes: Sequence[EntityWrite], increments: Sequence[Increment] = ()) -> None:
+        if "timeout" in writes[0].entity.state and late:
+            cloud.hand("orders", late.pop())
+        commit(table, writes, increments)
+
+    monkeypatch.setattr(DynamoTable, "commit", confirm_first)
+    assert expire(cloud)["cancelled"] == 0
+    assert late == []
+    assert shop.show(order)["status"] == "CONFIRMED"
+    assert [event["type"] for event in last_events(cloud, order)] == ["OrderPlaced", "OrderConfirmed"]
+
+
+def test_two_concurrent_jobs_cancel_each_order_once(shop: Shop) -> None:
+    cloud = shop.cloud
+    shop.stock("mug", 100)
+    orders = [shop.place(("mug", 1)) for _ in range(20)]
+    handler = cloud.handler("orders", "expiry")
+    both = threading.Barrier(2)
+    answers: list[dict[str, Any]] = []
+
+    def run() -> None:
+        both.wait()
+        answers.append(handler({"older_than": -1}, Minute()))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Both may count a write that they made identically, in the same millisecond.
+    assert sum(answer["cancelled"] for answer in answers) >= len(orders)
+    assert all(answer["failed"] == 0 for answer in answers)
+    for order in orders:
+        assert [event["type"] for event in last_events(cloud, order)] == ["OrderPlaced", "OrderCancelled"]
+
+
+def test_an_unreadable_order_does_not_prevent_the_expiry_of_others(shop: Shop, order: str) -> None:
+    cloud = shop.cloud
+    broken = shop.place(("mug", 1))
+    cloud.dynamodb.update_item(
+        TableName=cloud.table("orders"),
+        Key={"pk": {"S": broken}},
+        UpdateExpression="SET #state = :nonsense",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues={":nonsense": {"S": "nonsense"}},
+    )
+    answer = expire(cloud)
+    assert (answer["cancelled"], answer["failed"]) == (1, 1)
+    assert shop.show(order)["status"] == "CANCELLED"
+
+
+def test_a_job_without_time_begins_no_order_and_the_next_run_continues(shop: Shop, order: str) -> None:
+    assert expire(shop.cloud, millis=0) == {
+        "cancelled": 0,
+        "failed": 0,
+        "finished": False,
+        "oldest": pytest.approx(0, abs=60),
+    }
+    assert expire(shop.cloud)["cancelled"] == 1
+    assert shop.show(order)["status"] == "CANCELLED"
+
+
+def test_finding_no_order_costs_one_query_of_each_shard(shop: Shop) -> None:
+    shop.cloud.handler("orders", "expiry")
+    with shop.cloud.calls.counted() as calls:
+        expire(shop.cloud)
+    assert calls.names() == {"Query": SHARDS}
+
+
+def test_the_expiry_of_an_order_costs_one_read_and_one_write(shop: Shop, order: str) -> None:
+    assert order
+    shop.cloud.handler("orders", "expiry")
+    with shop.cloud.calls.counted() as calls:
+        expire(shop.cloud)
+    assert calls.names() == {"Query": SHARDS, "GetItem": 1, "PutItem": 1}
+
+
+def test_more_than_one_page_of_orders_expire_oldest_first(shop: Shop) -> None:
+    cloud = shop.cloud
+    shop.stock("mug", 1000)
+    cloud.handler("orders", "expiry")
+    orders = [shop.place(("mug", 1)) for _ in range(2 * 60)]
+    cloud.calls.made.clear()
+    assert expire(cloud)["cancelled"] == len(orders)
+    first, *_ = [request["Item"]["pk"]["S"] for name, request in cloud.calls.made if name == "PutItem"]
+    assert first in orders[:60]
+    assert in_index(cloud) == {}
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the metrics written since the last call."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+
+def test_a_job_reports_the_oldest_order_even_if_none_is_pending_and_nothing_if_it_crashes(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.cloud.handler("orders", "expiry")
+    capsys.readouterr()
+    expire(shop.cloud)
+    assert [line["OldestPending"] for line in metrics(capsys)] == [0]
+    shop.cloud.dynamodb.delete_table(TableName=shop.cloud.table("orders"))
+    with pytest.raises(ClientError):
+        expire(shop.cloud)
+    assert metrics(capsys) == []
+
+
+def test_a_job_reports_the_numbers_of_orders_as_metrics(
+    shop: Shop, order: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.cloud.handler("orders", "expiry")
+    capsys.readouterr()
+    expire(shop.cloud)
+    (line,) = metrics(capsys)
+    assert (line["OrdersExpired"], line["ExpiryFailed"]) == (1, 0)
+    assert line["OldestPending"] >= 0
+    assert (line["Stage"], line["Service"]) == ("local", "orders")
+    assert {metric["Name"]: metric["Unit"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == {
+        "OrdersExpired": "Count",
+        "ExpiryFailed": "Count",
+        "OldestPending": "Seconds",
+    }
+    assert order

@@ -1,0 +1,454 @@
+"""The catalogue: the invariants of the shop at rest, by name.
+
+An invariant is a function that yields what of the evidence violates it. It judges by the orders' own events: the other
+tables, the gateway, the e-mails and the figures must be what those events imply.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import permutations
+from typing import Any
+
+from msgspec import UNSET
+
+from contracts.orders.order_placed import OrderPlaced
+from functions.fraud.rules import Limit, Window
+from tests.invariants.evidence import Evidence, OrderEvents
+from tests.invariants.implied import VIEWS, World, implied_state
+from tests.invariants.services import SERVICES
+
+Violations = Iterator[str]
+Check = Callable[[Evidence], Violations]
+
+INVARIANTS: dict[str, Check] = {}
+
+_SERVICES = {service.name: service for service in SERVICES}
+
+
+def invariant(name: str) -> Callable[[Check], Check]:
+    def add(check: Check) -> Check:
+        INVARIANTS[name] = check
+        return check
+
+    return add
+
+
+def violations(evidence: Evidence) -> dict[str, list[str]]:
+    """Return all violations, by the invariant's name; none if every invariant holds."""
+    found = {name: list(_judge(check, evidence)) for name, check in INVARIANTS.items()}
+    return {name: violated for name, violated in found.items() if violated}
+
+
+def first_violation(evidence: Evidence) -> tuple[str, str] | None:
+    """Return the first invariant that is violated, and how; None if every invariant holds."""
+    for name, check in INVARIANTS.items():
+        for violation in _judge(check, evidence):
+            return name, violation
+    return None
+
+
+def _judge(check: Check, evidence: Evidence) -> Violations:
+    try:
+        yield from check(evidence)
+    except (AttributeError, KeyError, IndexError) as error:
+        # Even the facts that it asks for are missing.
+        yield f"{type(error).__name__}: {error}"
+
+
+# Requests and their answers
+
+
+@invariant("a repeated request gets the first answer")
+def _repeated_requests(evidence: Evidence) -> Violations:
+    for purchase in evidence.purchases:
+        if not purchase.answers:
+            yield f"{purchase.key} was never answered"
+        for answer in purchase.answers:
+            view = answer.view
+            lines = [(line.sku, line.quantity) for line in view.lines]
+            if view != purchase.answers[0].view or view.status != "PENDING":
+                yield f"{purchase.key} was answered {view}, and first {purchase.answers[0].view}"
+            if view.id != purchase.order or lines != list(purchase.lines.items()):
+                yield f"{purchase.key} asked for {dict(purchase.lines)} as {purchase.order} and was answered {view}"
+        if sum(not answer.replayed for answer in purchase.answers) > 1:
+            yield f"{purchase.key} placed a new order more than once"
+    orders = {purchase.order for purchase in evidence.purchases}
+    if len(orders) != len(evidence.purchases):
+        yield f"{len(evidence.purchases)} purchases placed {len(orders)} orders"
+
+
+# Events
+
+
+@invariant("event ids are unique, and sequences have no gap")
+def _numbers(evidence: Evidence) -> Violations:
+    for service, entities in evidence.entities.items():
+        for order, entity in entities.items():
+            if entity.outbox:
+                ids = [event.envelope.id for event in entity.outbox]
+                if ids != [f"{service}/{order}/{number}" for number in range(1, len(ids) + 1)]:
+                    yield f"{service} numbered its events of {order} {ids}"
+    for order, events in evidence.events.items():
+        for event in events:
+            if event.id != f"{event.source}/{order}/{event.number}" or event.subject != order:
+                yield f"{event.id} is about {order}"
+
+
+@invariant("effects are later than their causes")
+def _causes(evidence: Evidence) -> Violations:
+    times = {event.id: event.time for events in evidence.events.values() for event in events}
+    for events in evidence.events.values():
+        for event in events:
+            cause = event.causationid
+            if cause is UNSET:
+                continue
+            if times.get(cause, "9") >= event.time:
+                yield f"{event.id} of {event.time} is not later than {cause} of {times.get(cause)}"
+            # Only fraud flags an order because of another one.
+            if cause.split("/")[1] != event.subject and event.type != "OrderFlagged":
+                yield f"{event.id} was caused by {cause}"
+
+
+@invariant("every event is published, and history has recorded exactly these")
+def _recorded(evidence: Evidence) -> Violations:
+    announced = {
+        event.envelope.id: event.body
+        for entities in evidence.entities.values()
+        for entity in entities.values()
+        for event in entity.outbox
+    }
+    if evidence.published is not None and (lost := announced.keys() - evidence.published):
+        yield f"not published: {sorted(lost)}"
+    if announced != evidence.recorded:
+        yield f"history and the outboxes differ: {_difference(evidence.recorded, announced)}"
+
+
+# Orders
+
+
+@invariant("no order is lost, and none is pending at rest")
+def _statuses(evidence: Evidence) -> Violations:
+    for order in (purchase.order for purchase in evidence.purchases):
+        status = evidence.statuses.get(order)
+        if status is None:
+            yield f"{order} was answered, and does not exist"
+            continue
+        types = evidence.events[order].types
+        if status == "PENDING":
+            yield f"{order} is pending"
+        if types["OrderPlaced"] != 1 or types["OrderConfirmed"] > 1 or types["OrderCancelled"] > 1:
+            yield f"{order} announced {dict(types)}"
+        if (status == "CANCELLED") != (types["OrderCancelled"] == 1):
+            yield f"{order} is {status} and announced {dict(types)}"
+        if status in ("CONFIRMED", "DISPATCHED") and types["OrderConfirmed"] != 1:
+            yield f"{order} is {status}, and was never confirmed"
+        if status == "DISPATCHED" and types["OrderDispatched"] != 1:
+            yield f"{order} is DISPATCHED, and was never dispatched"
+        if status == "CONFIRMED" and types["OrderDispatched"]:
+            yield f"{order} is CONFIRMED, and was dispatched"
+
+
+@invariant("an order ends as its request allows")
+def _endings(evidence: Evidence) -> Violations:
+    for purchase in evidence.purchases:
+        state = evidence.state("orders", purchase.order)
+        if purchase.endings is not None and (state.status, state.reason) not in purchase.endings:
+            allowed = sorted(purchase.endings, key=str)
+            yield f"{purchase.order} ended as {state.status}, {state.reason}, and not as one of {allowed}"
+
+
+@invariant("an expired order was never confirmed")
+def _expired(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        cancelled = events.first("OrderCancelled")
+        if cancelled and cancelled.data.reason == "timeout" and events.types["OrderConfirmed"]:
+            yield f"{order} was confirmed and expired"
+
+
+REPEATED = {"EmailFailed"}
+"""The events that an order may have several of: one of each e-mail."""
+
+
+@invariant("what happens to an order once is announced once")
+def _announced_once(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        if repeated := {kind: n for kind, n in events.types.items() if n > 1 and kind not in REPEATED}:
+            yield f"{order} announced {repeated}"
+
+
+@invariant("answers stay true")
+def _true_answers(evidence: Evidence) -> Violations:
+    for purchase in evidence.purchases:
+        view, placed = purchase.answers[0].view, evidence.placed[purchase.order]
+        if (view.lines, view.total) != (placed.lines, placed.total) or placed.customer != purchase.customer:
+            yield f"{purchase.order} of {purchase.customer} was answered {view}, and is {placed}"
+        if purchase.total not in (None, placed.total.amount):
+            yield f"{purchase.order} costs {placed.total}, and should cost {purchase.total}"
+    for order, answers in evidence.cancellations.items():
+        for code in answers:
+            if evidence.statuses[order] != {202: "CANCELLED", 409: "DISPATCHED"}.get(code):
+                yield f"the cancellation of {order} was answered {code}, and it is {evidence.statuses[order]}"
+    for order, answers in evidence.dispatches.items():
+        dispatched = evidence.announced(order, "OrderDispatched")
+        for code in answers:
+            if (code == 202) != (dispatched == 1):
+                yield f"the dispatch of {order} was answered {code}, and it was dispatched {dispatched} times"
+
+
+@invariant("a customer's list shows exactly the customer's orders")
+def _lists(evidence: Evidence) -> Violations:
+    own: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for purchase in evidence.purchases:
+        own[purchase.customer][purchase.order] = evidence.statuses[purchase.order]
+    for customer in own.keys() | evidence.listed.keys():
+        if own[customer] != (listed := evidence.listed.get(customer, {})):
+            yield f"{customer} lists {_difference(listed, own[customer])}"
+
+
+# Money, stock, e-mails and points
+
+
+@invariant("money moves at most once each way")
+def _money_once(evidence: Evidence) -> Violations:
+    for order, payments in evidence.payments.items():
+        if sum(payment.captured for payment in payments) > 1 or sum(payment.refunded for payment in payments) > 1:
+            yield f"{order} has {payments}"
+        if evidence.one_payment and len(payments) > 1:
+            yield f"{order} has {len(payments)} payments"
+
+
+@invariant("a confirmed order is paid once, and a cancelled one not at all")
+def _paid(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        payments = evidence.payments.get(order, ())
+        status, total = evidence.statuses[order], evidence.placed[order].total.amount
+        net = sum((payment.captured - payment.refunded) * payment.amount for payment in payments)
+        if net != (0 if status == "CANCELLED" else total):
+            yield f"{order} is {status}, and of {total} {net} is paid"
+        if any(payment.amount != total for payment in payments):
+            yield f"{order} costs {total}, and has {payments}"
+        captured = sum(payment.captured for payment in payments)
+        refunded = sum(payment.refunded for payment in payments)
+        # A cancellation that meets a capture under way announces its refund only.
+        captures = {captured, 0} if refunded else {captured}
+        types = events.types
+        if types["PaymentCaptured"] not in captures or types["PaymentRefunded"] != refunded:
+            yield f"{order} has {payments} and announced {dict(types)}"
+        if types["PaymentFailed"] > 1:
+            yield f"{order} announced {dict(types)}"
+
+
+@invariant("a confirmed order holds its goods, and a cancelled one none")
+def _held(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        status, holding = evidence.statuses[order], evidence.state("inventory", order)
+        hold = holding.hold if holding else "none"
+        if hold != {"CONFIRMED": "reserved", "DISPATCHED": "shipped", "CANCELLED": "none"}.get(status):
+            yield f"{order} is {status}, and its goods are {hold}"
+        if events.types["StockReserved"] - events.types["StockReleased"] != (status != "CANCELLED"):
+            yield f"{order} is {status} and announced {dict(events.types)}"
+
+
+@invariant("stock adds up")
+def _stock(evidence: Evidence) -> Violations:
+    shipped: Counter[str] = Counter()
+    reserved: Counter[str] = Counter()
+    for order, placed in evidence.placed.items():
+        status = evidence.statuses[order]
+        for line in placed.lines:
+            shipped[line.sku] += line.quantity if status == "DISPATCHED" else 0
+            reserved[line.sku] += line.quantity if status == "CONFIRMED" else 0
+    for sku, supplied in evidence.supplied.items():
+        level = evidence.levels[sku]
+        on_hand, kept = supplied - shipped[sku], reserved[sku]
+        if level is None or (level.on_hand, level.reserved, level.available) != (on_hand, kept, on_hand - kept):
+            yield f"{sku} is {level}, and should be {on_hand} on hand with {kept} reserved"
+        if level and min(level.available, level.reserved) < 0:
+            yield f"{sku} is {level}"
+
+
+@invariant("one e-mail of each kind, and one more at most for each crash between sending and recording")
+def _emails(evidence: Evidence) -> Violations:
+    causes = {"receipt": "PaymentCaptured", "cancellation": "OrderCancelled", "dispatch": "OrderDispatched"}
+    repeated = 0
+    for order, events in evidence.events.items():
+        good = evidence.placed[order].email not in evidence.bad_addresses
+        due = {kind: int(good and events.types[cause] > 0) for kind, cause in causes.items()}
+        for kind, least in due.items():
+            sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
+            if not least <= sent <= least * (1 + crashes):
+                yield f"{sent} e-mails of the kind {kind} about {order}, with {crashes} crashes"
+            repeated += max(0, sent - least)
+        if events.types["ReceiptSent"] != due["receipt"]:
+            yield f"{order} announced {dict(events.types)}"
+    if repeated > evidence.max_repeated_emails:
+        yield f"{repeated} e-mails were repeated, and {evidence.max_repeated_emails} may be"
+
+
+@invariant("points are what confirmed orders have earned")
+def _points(evidence: Evidence) -> Violations:
+    earned: Counter[str] = Counter()
+    for order, events in evidence.events.items():
+        placed, types = evidence.placed[order], events.types
+        kept = placed.total.amount // 100 if types["OrderConfirmed"] and not types["OrderCancelled"] else 0
+        earned[placed.customer] += kept
+        awarded, revoked = (events.first(kind) for kind in ("PointsAwarded", "PointsRevoked"))
+        points = (awarded.data.points if awarded else 0) - (revoked.data.points if revoked else 0)
+        if points != kept:
+            yield f"{order} earned {kept}, and loyalty announced {points}"
+    for customer, balance in evidence.balances.items():
+        if balance != earned[customer]:
+            yield f"{customer} has {balance} points, and has earned {earned[customer]}"
+
+
+@invariant("fraud is found by the orders' times alone")
+def _flags(evidence: Evidence) -> Violations:
+    placed = [
+        (first.millis, order, first.data)
+        for order, events in evidence.events.items()
+        if (first := events.first("OrderPlaced"))
+    ]
+    suspects: set[str] = set()
+    for rule in evidence.rules:
+        if isinstance(rule, Limit):
+            suspects |= {
+                order
+                for _, order, data in placed
+                if data.total.amount > rule.limits.get(data.total.currency, data.total.amount)
+            }
+            continue
+        for time, order, data in placed:
+            before = {
+                (other, each.customer)
+                for at, other, each in placed
+                if (at, other) <= (time, order) and at > time - rule.span and _alike(rule, each, data)
+            }
+            count = len(before) if rule.by == "customer" else len({customer for _, customer in before})
+            if count > rule.most:
+                suspects.add(order)
+    flagged = {order for order, events in evidence.events.items() if events.types["OrderFlagged"]}
+    if flagged != suspects:
+        yield f"flagged {sorted(flagged)}, and not {sorted(suspects)}"
+
+
+def _alike(rule: Window, one: OrderPlaced, other: OrderPlaced) -> bool:
+    return one.customer == other.customer if rule.by == "customer" else one.address == other.address
+
+
+# Figures
+
+
+@invariant("sales are counted exactly")
+def _sales(evidence: Evidence) -> Violations:
+    expected: Counter[tuple[str, str, str]] = Counter()
+    for order, events in evidence.events.items():
+        lines = evidence.placed[order].lines
+        names = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancelled": "cancelled_"}
+        days = {kind: event.time[:10] for kind in names if (event := events.first(kind))}
+        if cancelled := events.first("OrderCancelled"):
+            names["OrderCancelled"] += cancelled.data.reason
+        for kind, day in days.items():
+            for product in ("", *(line.sku for line in lines)):
+                expected[day, product, names[kind]] += 1
+        if "OrderConfirmed" in days and not cancelled:
+            day = days["OrderConfirmed"]
+            for line in lines:
+                for product in ("", line.sku):
+                    expected[day, product, "units"] += line.quantity
+                    expected[day, product, f"revenue_{line.price.currency}"] += line.quantity * line.price.amount
+    due = {counter: n for counter, n in expected.items() if n and counter[1] in evidence.sold}
+    if evidence.sales != due:
+        yield f"counted {_difference(evidence.sales, due)}"
+
+
+@invariant("pairs are counted exactly")
+def _pairs(evidence: Evidence) -> Violations:
+    expected: Counter[tuple[str, str]] = Counter()
+    for order, events in evidence.events.items():
+        if events.types["OrderConfirmed"]:
+            expected.update(permutations({line.sku for line in evidence.placed[order].lines}, 2))
+    if evidence.pairs != expected:
+        yield f"counted {_difference(evidence.pairs, expected)}"
+
+
+# Services
+
+
+@invariant("each service's state is what the order's events imply")
+def _converged(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        world = World(events, evidence)
+        for service, view in VIEWS.items():
+            found = view(evidence.state(service, order))
+            due = view(implied_state(_SERVICES[service], events, world))
+            if found != due:
+                yield f"{order}: {service} has {found}, and the events imply {due}"
+
+
+@invariant("services agree about an order")
+def _agreement(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        for service, due in _agreed_states(events, evidence.placed[order]).items():
+            state = evidence.state(service, order)
+            found = {name: getattr(state, name, None) for name in due}
+            if found != due:
+                yield f"{order}: {service} has {found}, and the others {due}"
+        types = events.types
+        if types["ReturnRequested"] != (types["OrderCancelled"] > 0 and types["OrderDispatched"] > 0):
+            yield f"{order} announced {dict(types)}"
+
+
+def _agreed_states(events: OrderEvents, placed: OrderPlaced) -> dict[str, dict[str, object]]:
+    """Return what the services' states must contain, by the events that were announced."""
+    cancelled, flagged = events.first("OrderCancelled"), events.first("OrderFlagged")
+    dispatched, rejected = events.types["OrderDispatched"] > 0, events.types["StockRejected"] > 0
+    if cancelled:
+        status, shipment = "CANCELLED", "returning" if dispatched else "cancelled"
+        points = "revoked" if events.types["PointsAwarded"] else "forbidden"
+    else:
+        status, shipment = ("DISPATCHED", "dispatched") if dispatched else ("CONFIRMED", "to_pick")
+        points = "awarded"
+    hold = "none" if cancelled or rejected else "shipped" if dispatched else "reserved"
+    agreed: dict[str, dict[str, object]] = {
+        "orders": {"status": status, "reason": cancelled.data.reason if cancelled else None},
+        "warehouse": {"status": shipment},
+        "inventory": {"hold": hold, "cancelled": cancelled is not None, "rejected": rejected},
+        "fraud": {"rules": flagged.data.rules if flagged else None},
+    }
+    # An order that earns no points announces none: it is not known whether its cancellation came first.
+    if placed.total.amount >= 100:
+        agreed["loyalty"] = {"status": points}
+    return agreed
+
+
+@invariant("what can never be handled is in the dead-letter queue, and nothing else is")
+def _leftovers(evidence: Evidence) -> Violations:
+    for queue in evidence.leftovers.keys() | evidence.poison.keys():
+        left, due = set(evidence.leftovers.get(queue, ())), set(evidence.poison.get(queue, ()))
+        if left != due:
+            yield f"{queue} holds {sorted(left)}, and should hold {sorted(due)}"
+
+
+@invariant("no in-progress record is left")
+def _in_progress(evidence: Evidence) -> Violations:
+    return (
+        f"{service} still performs an effect for {order}: {dict(entity.in_progress)}"
+        for service, entities in evidence.entities.items()
+        for order, entity in entities.items()
+        if entity.in_progress
+    )
+
+
+@invariant("an event is handled once")
+def _handled_once(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        known = {f"{event.source}/{event.number}" for event in events}
+        for service, entities in evidence.entities.items():
+            inbox = entities[order].inbox if order in entities else ()
+            if len(set(inbox)) != len(inbox) or not known.issuperset(inbox):
+                yield f"{service} has handled {inbox} of {order}"
+
+
+def _difference(found: Mapping[Any, object], due: Mapping[Any, object]) -> str:
+    keys = sorted(key for key in found.keys() | due.keys() if found.get(key) != due.get(key))
+    return "; ".join(f"{key}: {found.get(key)} and not {due.get(key)}" for key in keys[:3])

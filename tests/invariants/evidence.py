@@ -1,0 +1,182 @@
+"""The evidence by which the invariants are judged, wherever it was read."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+from contracts.orders.order_placed import OrderPlaced
+from functions.fraud.rules import Rule
+from functions.orders.api import OrderView
+from tests.invariants.services import SERVICES
+from tidings.core.contract import Contract, ContractRegistry
+from tidings.core.entity import Entity
+from tidings.core.event import Event
+
+CONTRACTS = ContractRegistry(contract for service in SERVICES for contract in service.announces)
+
+Ending = tuple[str, str | None]
+"""An order's final status, and the reason of its cancellation."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a request to place an order. `replayed` means that the shop said it knew the order already."""
+
+    view: OrderView
+    replayed: bool
+
+
+@dataclass(kw_only=True)
+class Purchase:
+    """An order that a customer wants, under one idempotency key until it is answered.
+
+    Attributes:
+        customer: The customer.
+        key: The idempotency key.
+        lines: The wanted quantities by SKU.
+        total: What the order must cost; None if prices changed meanwhile.
+        answers: The answers to the request, in the order in which they came.
+        endings: The endings that the request allows; None if any is allowed.
+    """
+
+    customer: str
+    key: str
+    lines: Mapping[str, int]
+    total: int | None = None
+    answers: list[Answer] = field(default_factory=list)
+    endings: Collection[Ending] | None = None
+
+    @property
+    def order(self) -> str:
+        """The id of the order, by the first answer; empty if there is no answer yet."""
+        return self.answers[0].view.id if self.answers else ""
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment at the gateway. `captured` and `refunded` count how often its money moved each way."""
+
+    amount: int
+    captured: int
+    refunded: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """A product's stock."""
+
+    on_hand: int
+    reserved: int
+    available: int
+
+
+class OrderEvents:
+    """The events of all services about one order.
+
+    Attributes:
+        order: The order's id.
+        events: The events in causal order.
+        types: The number of events by type.
+    """
+
+    def __init__(self, order: str, events: Iterable[Event[Contract]]) -> None:
+        self.order = order
+        self.events = sorted(events, key=attrgetter("time", "id"))
+        self.types = Counter(event.type for event in self.events)
+
+    def __iter__(self) -> Iterator[Event[Contract]]:
+        return iter(self.events)
+
+    def first(self, event_type: str) -> Event[Any] | None:
+        """Return the first event of a type."""
+        if not self.types[event_type]:
+            return None
+        return next(event for event in self.events if event.type == event_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All facts about the purchases of a shop at rest.
+
+    Attributes:
+        purchases: What the customers wanted, and what they were answered.
+        cancellations: The HTTP statuses of the answers to cancellations, by order.
+        dispatches: The HTTP statuses of the answers to dispatches, by order.
+        entities: The stored entities of these orders, by service and order.
+        recorded: The bodies of these orders' events in history's log, by event id.
+        published: The ids of the published events; None if it is not known.
+        payments: The payments at the gateway, by order.
+        one_payment: Whether the gateway never forgets that an order has a payment.
+        supplied: The units of each product that were ever counted in.
+        levels: The stock by SKU.
+        emails: The number of accepted e-mails by order and kind.
+        bad_addresses: The addresses that accept no e-mail.
+        email_crashes: Maximum number of crashes between the sending and the recording of an e-mail, by order and kind.
+        max_repeated_emails: Maximum number of repeated e-mails of all orders.
+        balances: The points by customer.
+        listed: The status of each order in a customer's list, by customer.
+        rules: The rules of fraud.
+        declines: Returns why the gateway declines an order's payment, if it does.
+        sales: Analytics' counters that are not 0, by day, product and name.
+        sold: The products whose sales are known, the empty one for the whole day among them.
+        pairs: Recommendation's counters, by product and other product.
+        leftovers: What is left in each queue that must be empty.
+        poison: What must be in each dead-letter queue, because it can never be handled.
+    """
+
+    purchases: Sequence[Purchase]
+    cancellations: Mapping[str, Sequence[int]]
+    dispatches: Mapping[str, Sequence[int]]
+    entities: Mapping[str, Mapping[str, Entity[Any]]]
+    recorded: Mapping[str, str]
+    published: Collection[str] | None
+    payments: Mapping[str, Sequence[Payment]]
+    one_payment: bool
+    supplied: Mapping[str, int]
+    levels: Mapping[str, Level | None]
+    emails: Mapping[tuple[str, str], int]
+    bad_addresses: Collection[str]
+    email_crashes: Mapping[tuple[str, str], int]
+    max_repeated_emails: int
+    balances: Mapping[str, int]
+    listed: Mapping[str, Mapping[str, str]]
+    rules: Sequence[Rule]
+    declines: Callable[[OrderPlaced], str | None]
+    sales: Mapping[tuple[str, str, str], int]
+    sold: Collection[str]
+    pairs: Mapping[tuple[str, str], int]
+    leftovers: Mapping[str, Collection[str]]
+    poison: Mapping[str, Collection[str]]
+
+    @cached_property
+    def events(self) -> Mapping[str, OrderEvents]:
+        """The announced events, by order."""
+        found: dict[str, list[Event[Contract]]] = {}
+        for entities in self.entities.values():
+            for order, entity in entities.items():
+                events = found.setdefault(order, [])
+                events += (CONTRACTS.decode(event.envelope) for event in entity.outbox)
+        return {order: OrderEvents(order, events) for order, events in found.items()}
+
+    @cached_property
+    def placed(self) -> Mapping[str, OrderPlaced]:
+        """What was ordered, by order."""
+        found = {order: events.first("OrderPlaced") for order, events in self.events.items()}
+        return {order: event.data for order, event in found.items() if event}
+
+    @cached_property
+    def statuses(self) -> Mapping[str, str]:
+        """Each order's status."""
+        return {order: self.state("orders", order).status for order in self.entities["orders"]}
+
+    def announced(self, order: str, event_type: str) -> int:
+        """Return how often an event of this type was announced about an order."""
+        return self.events[order].types[event_type]
+
+    def state(self, service: str, order: str) -> Any:
+        """Return a service's state of an order; None if it has none."""
+        entity = self.entities[service].get(order)
+        return entity.state if entity else None

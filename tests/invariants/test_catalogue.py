@@ -1,0 +1,384 @@
+"""Each invariant can be violated: evidence without a violation is spoiled, and the right invariant finds it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from contracts.loyalty.points_awarded import PointsAwarded
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.money import Money
+from functions.orders.api import AddressRequest, LineRequest, OrderRequest
+from tests.invariants.catalogue import INVARIANTS, first_violation, violations
+from tests.invariants.evidence import Answer, Evidence, Payment, Purchase
+from tests.simulation.evidence import evidence_of
+from tests.simulation.history import History
+from tests.simulation.random_source import RecordedSource
+from tidings.core.contract import Contract
+from tidings.core.entity import Entity, InProgress, OutboxEvent
+from tidings.testing import make_event
+
+Spoil = Callable[[Evidence], Evidence]
+
+CONFIRMED, DISPATCHED, CANCELLED = range(3)
+"""The orders of the evidence, by position. Ann placed the first and the last one, Bob the second."""
+
+
+@cache
+def good() -> Evidence:
+    """Return the evidence of three orders, without a violation."""
+    history = History(RecordedSource(()), orders=0)
+    people = history.people
+
+    def place(customer: str, **lines: int) -> str:
+        address = AddressRequest("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
+        wanted = tuple(LineRequest(sku, quantity) for sku, quantity in lines.items())
+        return people.order(customer, OrderRequest(wanted, "pm_card_visa", "a@customers.example", address)).order
+
+    orders = [place("ann", mug=2), place("bob", mug=1, tea=1), place("ann", tea=3)]
+    history.run()
+    people.dispatch(orders[DISPATCHED])
+    people.cancel(people.records.purchases[CANCELLED])
+    history.run()
+    return replace(evidence_of(history), one_payment=True)
+
+
+def order(evidence: Evidence, position: int) -> str:
+    return evidence.purchases[position].order
+
+
+def changed(**changes: Any) -> Spoil:
+    return lambda evidence: replace(evidence, **changes)
+
+
+def with_purchase(position: int, **changes: Any) -> Spoil:
+    """Return a spoiler that changes a purchase."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        purchases = list(evidence.purchases)
+        own = purchases[position]
+        purchases[position] = Purchase(
+            **{"customer": own.customer, "key": own.key, "lines": own.lines, "answers": own.answers} | changes
+        )
+        return replace(evidence, purchases=purchases)
+
+    return spoil
+
+
+def with_entity(service: str, position: int, **changes: Any) -> Spoil:
+    """Return a spoiler that changes an entity. History records exactly what its outbox then contains."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        key = order(evidence, position)
+        entities = {name: dict(some) for name, some in evidence.entities.items()}
+        entities[service][key] = replace(entities[service][key], **changes)
+        outboxes = [entity.outbox for some in entities.values() for entity in some.values()]
+        recorded = {event.envelope.id: event.body for outbox in outboxes for event in outbox}
+        return replace(evidence, entities=entities, recorded=recorded, published=recorded.keys())
+
+    return spoil
+
+
+def with_state(service: str, position: int, **changes: Any) -> Spoil:
+    """Return a spoiler that changes an entity's state."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        state = evidence.state(service, order(evidence, position))
+        return with_entity(service, position, state=structs.replace(state, **changes))(evidence)
+
+    return spoil
+
+
+def with_events(service: str, position: int, *data: Contract, first: int = 1) -> Spoil:
+    """Return a spoiler that replaces a service's events of an order."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        key = order(evidence, position)
+        events = [
+            make_event(each, source=service, subject=key, number=first + n, time=f"2026-01-31T13:00:0{n}.000Z")
+            for n, each in enumerate(data)
+        ]
+        return with_entity(service, position, outbox=tuple(OutboxEvent.of(event) for event in events))(evidence)
+
+    return spoil
+
+
+def with_cause(position: int, *, time: str = "2026-01-31T13:00:00.000Z") -> Spoil:
+    """Return a spoiler with which a payment event of this time was caused by the first event of an order."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        cause, subject = f"orders/{order(evidence, position)}/1", order(evidence, CONFIRMED)
+        event = make_event(CAPTURED, source="payment", subject=subject, time=time, cause=cause)
+        return with_entity("payment", CONFIRMED, outbox=(OutboxEvent.of(event),))(evidence)
+
+    return spoil
+
+
+def with_more_events(service: str, position: int, *data: Contract) -> Spoil:
+    """Return a spoiler that adds events of an order."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        before = evidence.entities[service][order(evidence, position)].outbox
+        added = with_events(service, position, *data, first=len(before) + 1)(evidence)
+        outbox = before + added.entities[service][order(evidence, position)].outbox
+        return with_entity(service, position, outbox=outbox)(evidence)
+
+    return spoil
+
+
+def with_payments(position: int, *payments: tuple[int, int, int]) -> Spoil:
+    return lambda evidence: replace(
+        evidence,
+        payments={**evidence.payments, order(evidence, position): [Payment(*payment) for payment in payments]},
+    )
+
+
+def with_emails(position: int, kind: str, sent: int, crashes: int = 0) -> Spoil:
+    def spoil(evidence: Evidence) -> Evidence:
+        key = (order(evidence, position), kind)
+        return replace(
+            evidence,
+            emails={**evidence.emails, key: sent},
+            email_crashes={key: crashes},
+            max_repeated_emails=crashes,
+        )
+
+    return spoil
+
+
+def with_level(sku: str, **changes: int) -> Spoil:
+    def spoil(evidence: Evidence) -> Evidence:
+        level = evidence.levels[sku]
+        assert level is not None
+        return replace(evidence, levels={**evidence.levels, sku: replace(level, **changes)})
+
+    return spoil
+
+
+def with_answers(position: int, answers: Callable[[Answer], Sequence[Answer]]) -> Spoil:
+    return lambda evidence: with_purchase(position, answers=answers(evidence.purchases[position].answers[0]))(evidence)
+
+
+def another_view(answer: Answer, **changes: Any) -> Answer:
+    return replace(answer, view=structs.replace(answer.view, **changes))
+
+
+def statuses(name: str, position: int, *codes: int) -> Spoil:
+    return lambda evidence: replace(evidence, **{name: {order(evidence, position): codes}})  # type: ignore[arg-type]  # any field
+
+
+def recorded_differently(evidence: Evidence) -> Evidence:
+    event = f"loyalty/{order(evidence, CONFIRMED)}/1"
+    body = evidence.recorded[event]
+    return replace(evidence, recorded={**evidence.recorded, event: body.replace('"points":25', '"points":26')})
+
+
+def without_record(evidence: Evidence) -> Evidence:
+    return replace(evidence, recorded=dict(list(evidence.recorded.items())[1:]))
+
+
+def listed(customer: str, change: Callable[[dict[str, str]], dict[str, str]]) -> Spoil:
+    return lambda evidence: replace(
+        evidence, listed={**evidence.listed, customer: change(dict(evidence.listed[customer]))}
+    )
+
+
+def counted_twice(evidence: Evidence) -> Evidence:
+    return replace(evidence, sales={counter: 2 * n for counter, n in evidence.sales.items()})
+
+
+def entity_of(service: str, position: int) -> Callable[[Evidence], Entity[Any]]:
+    return lambda evidence: evidence.entities[service][order(evidence, position)]
+
+
+CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2500, "EUR"))
+
+SPOILED: dict[str, tuple[str, Spoil]] = {
+    "a key has two orders": (
+        "a repeated request gets the first answer",
+        with_answers(CONFIRMED, lambda first: [first, replace(another_view(first, id="other"), replayed=True)]),
+    ),
+    "a repeat was taken for new": (
+        "a repeated request gets the first answer",
+        with_answers(CONFIRMED, lambda first: [first, first]),
+    ),
+    "a repeat got the present status": (
+        "a repeated request gets the first answer",
+        with_answers(CONFIRMED, lambda first: [first, replace(another_view(first, status="CONFIRMED"), replayed=True)]),
+    ),
+    "a request was never answered": ("a repeated request gets the first answer", with_purchase(CONFIRMED, answers=[])),
+    "a number was left out": (
+        "event ids are unique, and sequences have no gap",
+        with_events("payment", CONFIRMED, CAPTURED, first=2),
+    ),
+    "a number was given twice": (
+        "event ids are unique, and sequences have no gap",
+        lambda evidence: with_entity("payment", CONFIRMED, outbox=entity_of("payment", CONFIRMED)(evidence).outbox * 2)(
+            evidence
+        ),
+    ),
+    "a cause came later": (
+        "effects are later than their causes",
+        with_cause(CONFIRMED, time="2026-01-31T11:00:00.000Z"),
+    ),
+    "a cause is of another order": ("effects are later than their causes", with_cause(CANCELLED)),
+    "history lacks an event": (
+        "every event is published, and history has recorded exactly these",
+        without_record,
+    ),
+    "history has an event in other words": (
+        "every event is published, and history has recorded exactly these",
+        recorded_differently,
+    ),
+    "an event was not published": (
+        "every event is published, and history has recorded exactly these",
+        lambda evidence: replace(evidence, published=list(evidence.recorded)[1:]),
+    ),
+    "an order stayed pending": (
+        "no order is lost, and none is pending at rest",
+        with_state("orders", CONFIRMED, status="PENDING"),
+    ),
+    "an order ended otherwise": (
+        "an order ends as its request allows",
+        with_purchase(CONFIRMED, endings={("CANCELLED", "payment_failed")}),
+    ),
+    "a confirmed order expired": (
+        "an expired order was never confirmed",
+        with_more_events("orders", CONFIRMED, OrderCancelled(reason="timeout")),
+    ),
+    "a payment was announced twice": (
+        "what happens to an order once is announced once",
+        with_events("payment", CONFIRMED, CAPTURED, CAPTURED),
+    ),
+    "a cancellation had no effect": ("answers stay true", statuses("cancellations", CONFIRMED, 202)),
+    "a cancellation was refused without reason": ("answers stay true", statuses("cancellations", CONFIRMED, 409)),
+    "a dispatch had no effect": ("answers stay true", statuses("dispatches", CONFIRMED, 202)),
+    "a dispatch was refused without reason": ("answers stay true", statuses("dispatches", DISPATCHED, 409)),
+    "the wrong total was charged": ("answers stay true", with_purchase(CONFIRMED, total=2400)),
+    "an order is another customer's": ("answers stay true", with_purchase(CONFIRMED, customer="bob")),
+    "an order is not listed": (
+        "a customer's list shows exactly the customer's orders",
+        listed("bob", lambda _: {}),
+    ),
+    "a stranger's order is listed": (
+        "a customer's list shows exactly the customer's orders",
+        listed("ann", lambda orders: orders | {"stranger": "PENDING"}),
+    ),
+    "a capture was made twice": ("money moves at most once each way", with_payments(CONFIRMED, (2500, 2, 0))),
+    "an order has two payments": (
+        "money moves at most once each way",
+        with_payments(CONFIRMED, (2500, 1, 0), (2500, 0, 0)),
+    ),
+    "a cancelled order was not refunded": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_payments(CANCELLED, (3000, 1, 0)),
+    ),
+    "the wrong amount was captured": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_payments(CONFIRMED, (2499, 1, 0)),
+    ),
+    "a payment was not announced": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_events("payment", CONFIRMED),
+    ),
+    "a cancelled order still holds its goods": (
+        "a confirmed order holds its goods, and a cancelled one none",
+        with_state("inventory", CANCELLED, hold="reserved"),
+    ),
+    "a unit is missing": ("stock adds up", with_level("mug", on_hand=998, available=996)),
+    "a unit is still reserved": ("stock adds up", with_level("tea", reserved=3, available=996)),
+    "an e-mail was never sent": (
+        "one e-mail of each kind, and one more at most for each crash between sending and recording",
+        with_emails(CONFIRMED, "receipt", 0),
+    ),
+    "an e-mail was sent twice without a crash": (
+        "one e-mail of each kind, and one more at most for each crash between sending and recording",
+        with_emails(CONFIRMED, "receipt", 2),
+    ),
+    "an e-mail was sent thrice with one crash": (
+        "one e-mail of each kind, and one more at most for each crash between sending and recording",
+        with_emails(CONFIRMED, "receipt", 3, crashes=1),
+    ),
+    "an e-mail was sent that was not due": (
+        "one e-mail of each kind, and one more at most for each crash between sending and recording",
+        with_emails(CONFIRMED, "dispatch", 1, crashes=1),
+    ),
+    "more e-mails were repeated than crashes allow": (
+        "one e-mail of each kind, and one more at most for each crash between sending and recording",
+        lambda evidence: replace(with_emails(CONFIRMED, "receipt", 2, crashes=1)(evidence), max_repeated_emails=0),
+    ),
+    "a receipt was not announced": (
+        "one e-mail of each kind, and one more at most for each crash between sending and recording",
+        with_events("notification", CONFIRMED),
+    ),
+    "points are missing": (
+        "points are what confirmed orders have earned",
+        changed(balances={"ann": 24, "bob": 22}),
+    ),
+    "points were not revoked": (
+        "points are what confirmed orders have earned",
+        with_events("loyalty", CANCELLED, PointsAwarded(customer="ann", points=30)),
+    ),
+    "an order was not flagged": (
+        "fraud is found by the orders' times alone",
+        lambda evidence: replace(evidence, rules=[structs.replace(rule, most=0) for rule in evidence.rules[:1]]),
+    ),
+    "an order was counted twice": ("sales are counted exactly", counted_twice),
+    "a pair was counted twice": ("pairs are counted exactly", changed(pairs={("mug", "tea"): 2, ("tea", "mug"): 1})),
+    "the warehouse would dispatch a cancelled order": (
+        "each service's state is what the order's events imply",
+        with_state("warehouse", CANCELLED, status="to_pick"),
+    ),
+    "the warehouse and orders disagree": (
+        "services agree about an order",
+        with_state("warehouse", CANCELLED, status="to_pick"),
+    ),
+    "a cancellation has another reason": (
+        "services agree about an order",
+        with_state("orders", CANCELLED, reason="fraud"),
+    ),
+    "a message is left over": (
+        "what can never be handled is in the dead-letter queue, and nothing else is",
+        changed(leftovers={"tidings-local-payment-dlq.fifo": ["1 messages"]}),
+    ),
+    "poison disappeared": (
+        "what can never be handled is in the dead-letter queue, and nothing else is",
+        changed(poison={"payment": ["not JSON"]}),
+    ),
+    "an effect was never recorded": (
+        "no in-progress record is left",
+        with_entity("notification", CONFIRMED, in_progress={"payment/1": InProgress("token", 0)}),
+    ),
+    "an event was handled twice": (
+        "an event is handled once",
+        with_entity("payment", CONFIRMED, inbox=("orders/1", "orders/1")),
+    ),
+    "an event was handled that nobody announced": (
+        "an event is handled once",
+        with_entity("payment", CONFIRMED, inbox=("orders/9",)),
+    ),
+}
+
+
+def test_evidence_without_a_fault_violates_no_invariant() -> None:
+    assert violations(good()) == {}
+    assert first_violation(good()) is None
+    assert len(good().recorded) > 20
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_violation_is_found_by_its_invariant(name: str) -> None:
+    invariant, spoil = SPOILED[name]
+    assert invariant in violations(spoil(good()))
+
+
+def test_every_invariant_is_known_to_find_something() -> None:
+    assert {invariant for invariant, _ in SPOILED.values()} == INVARIANTS.keys()
+
+
+def test_one_more_email_is_allowed_for_a_crash() -> None:
+    assert violations(with_emails(CONFIRMED, "receipt", 2, crashes=1)(good())) == {}

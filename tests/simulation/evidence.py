@@ -1,0 +1,133 @@
+"""The evidence of a history, read from the simulation's memory."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from contracts.orders.order_placed import OrderPlaced
+from functions.analytics.handlers import SHARDS
+from functions.loyalty.handlers import POINTS, balance_key
+from functions.orders.handlers import Summary, customers_list
+from functions.recommendation.handlers import ONE, RANK, bought_with
+from tests.invariants.catalogue import first_violation
+from tests.invariants.evidence import Evidence, Level, Payment
+from tests.simulation.history import History
+from tests.simulation.people import SKUS
+from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT
+from tests.simulation.ports.mailer import BAD_ADDRESS
+from tests.simulation.redrive import PERMANENT
+from tests.simulation.shop import RULES, Shop
+from tests.simulation.violation import ViolationError
+from tidings.core.entity import RESERVED, Entity
+from tidings.http.pagination import OWNER, SUMMARY
+from tidings.testing import MemoryTable
+
+_summary = msgspec.json.Decoder(Summary)
+
+
+def check(history: History) -> None:
+    """Judge a history at rest.
+
+    Raises:
+        ViolationError: If an invariant does not hold.
+    """
+    if violation := first_violation(evidence_of(history)):
+        raise ViolationError(*violation)
+
+
+def evidence_of(history: History) -> Evidence:
+    """Read the evidence of a history at rest."""
+    shop, records = history.shop, history.people.records
+    loyalty = shop.deployed["loyalty"].table
+    customers = {purchase.customer for purchase in records.purchases}
+    return Evidence(
+        purchases=records.purchases,
+        cancellations=records.cancellations,
+        dispatches=records.dispatches,
+        entities={name: _entities(shop, name) for name in shop.deployed if name != "history"},
+        recorded=shop.log.events,
+        published=shop.topic.published.keys(),
+        payments=_payments(shop),
+        one_payment=False,
+        supplied=records.supplied,
+        levels={sku: _level(shop, sku) for sku in SKUS},
+        emails=shop.mailer.sent,
+        bad_addresses={BAD_ADDRESS},
+        email_crashes=shop.email_crashes,
+        max_repeated_emails=shop.email_crashes.total(),
+        balances={customer: loyalty.numbers(balance_key(customer)).get(POINTS, 0) for customer in customers},
+        listed=_listed(shop),
+        rules=RULES,
+        declines=_declines,
+        sales=_sums(shop.deployed["analytics"].table),
+        sold=("", *SKUS),
+        pairs=_pairs(shop.deployed["recommendation"].table),
+        leftovers={name: _dead_letters(shop, name) for name in shop.deployed},
+        poison=records.poison,
+    )
+
+
+def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
+    deployed = shop.deployed[service]
+    decode = deployed.service.codec.decode
+    return {key: decode(stored) for key, stored in deployed.table.entities.items()}
+
+
+def _payments(shop: Shop) -> Mapping[str, list[Payment]]:
+    found: defaultdict[str, list[Payment]] = defaultdict(list)
+    for payment in shop.gateway.payments.values():
+        found[payment.order].append(Payment(payment.amount.amount, payment.captured, payment.refunded))
+    return found
+
+
+def _level(shop: Shop, sku: str) -> Level | None:
+    level = shop.stock.read(sku)
+    return Level(level.available + level.reserved, level.reserved, level.available) if level else None
+
+
+def _listed(shop: Shop) -> Mapping[str, Mapping[str, str]]:
+    """Return what the index of customers' lists contains."""
+    listed: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for stored in shop.deployed["orders"].table.entities.values():
+        summary = _summary.decode(stored.attributes[SUMMARY])
+        listed[stored.attributes[OWNER].removeprefix(customers_list(""))][summary.id] = summary.status
+    return listed
+
+
+def _declines(placed: OrderPlaced) -> str | None:
+    if placed.total.amount < MIN_AMOUNT:
+        return "amount_too_small"
+    return "card_declined" if placed.payment_method == DECLINED else None
+
+
+def _sums(table: MemoryTable) -> Mapping[tuple[str, str, str], int]:
+    """Return analytics' counters by day, product and name, summed over the shards that are read."""
+    shards = {str(shard) for shard in range(SHARDS)}
+    sums: Counter[tuple[str, str, str]] = Counter()
+    for (partition, row), numbers in table.items.items():
+        group, _, shard = partition.rpartition(RESERVED)
+        day, _, product = row.partition("#")
+        if shard in shards and group == f"{RESERVED}sales#{day[:7]}":
+            sums.update({(day, product, name): number for name, number in numbers.items()})
+    return {counter: total for counter, total in sums.items() if total}
+
+
+def _pairs(table: MemoryTable) -> Mapping[tuple[str, str], int]:
+    """Return how often each two products were counted together, from the partitions that are read."""
+    return {
+        (partition.split(RESERVED)[2], other): numbers[RANK] // ONE
+        for (partition, other), numbers in table.items.items()
+        if partition == bought_with(partition.split(RESERVED)[2])
+    }
+
+
+def _dead_letters(shop: Shop, service: str) -> Collection[str]:
+    """Return the messages in a service's queues, with the reason of those that would not fail again."""
+    deployed = shop.deployed[service]
+    bodies = {message.body for message in deployed.queue.messages()}
+    for letter in deployed.dlq.messages():
+        reason = letter.attributes.get("reason")
+        bodies.add(letter.body if reason in PERMANENT else f"{letter.body} ({reason})")
+    return bodies

@@ -1,0 +1,318 @@
+"""Customers and operators: what they do to the shop, through its API's code and its ports."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from functions.orders.api import AddressRequest, LineRequest, OrderRequest, OrderView
+from functions.orders.expiry.job import ExpiryJob
+from functions.orders.expiry.pending import SHARD, PendingOrder
+from functions.orders.service import service as orders
+from functions.warehouse.api import DispatchRequest
+from tests.invariants.evidence import Answer, Purchase
+from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.ports.mailer import BAD_ADDRESS
+from tests.simulation.random_source import RandomSource
+from tests.simulation.redrive import is_redrivable, redrive
+from tests.simulation.shop import TIMEOUT, DeployedService, Shop
+from tests.simulation.violation import ViolationError
+from tidings.core.clock import from_rfc3339
+from tidings.core.entity import OutboxEvent
+from tidings.http.pagination import OWNER, RANK
+from tidings.http.problems import Problem
+from tidings.http.requests import Caller, Request
+
+T = TypeVar("T")
+
+SKUS = ("tea", "mug", "pen", "ink")
+METHODS = (*["pm_card_visa"] * 6, "pm_card_error_once", "pm_card_declined")
+EMAILS = (*["a@customers.example"] * 7, BAD_ADDRESS)
+PRICES = (1000, 1250, 20, 6000)
+LEVELS = (1000, 20, 8, 3)
+
+JUMPS = (SECOND, 10 * SECOND, MINUTE, 6 * MINUTE, HOUR, 25 * HOUR, 3 * DAY)
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+POISON = (
+    "not JSON %(n)d",
+    '{"n":%(n)d,"specversion":"1.0","id":"x/%(order)s/1","source":"x","type":"Unheard"}',
+    '{"n":%(n)d,"specversion":"1.0","id":"x/%(order)s/1","source":"x","type":"Unheard","subject":"%(order)s",%(rest)s}',
+    '{"n":%(n)d,"specversion":"1.0","id":"x/#stock#tea/1","source":"x","type":"OrderPlaced","subject":"#stock#tea",'
+    "%(rest)s}",
+    '{"n":%(n)d,"specversion":"1.0","id":"x/nobody/1","source":"x","type":"OrderPlaced","subject":"nobody",%(rest)s}',
+)
+"""Messages that can never be handled: no JSON, no event, an unknown type, and subjects that are no orders."""
+
+REST = (
+    '"dataschema":"urn:tidings:OrderPlaced:1","time":"2026-01-31T12:00:00.000Z",'
+    '"correlationid":"x","traceparent":"x","data":{"customer":"x","lines":[{"sku":"tea","quantity":1,"price":'
+    '{"amount":1000,"currency":"EUR"}}],"total":{"amount":1000,"currency":"EUR"},"email":"x@customers.example",'
+    '"address":{"name":"X","street":"1 Mill Lane","city":"Ghent","postal_code":"9000","country":"BE"},'
+    '"payment_method":"pm_card_visa"}'
+)
+
+
+@dataclass(kw_only=True)
+class Order(Purchase):
+    """A purchase with its request."""
+
+    body: OrderRequest
+
+
+@dataclass
+class Records:
+    """What people have done, and what they were answered.
+
+    Attributes:
+        purchases: The orders that customers wanted.
+        cancellations: The HTTP statuses of the answers to cancellations, by order.
+        dispatches: Those of accepted dispatches, by order.
+        supplied: The units of each product that operators counted in.
+        poison: The messages that can never be handled, by the service in whose queue they are.
+    """
+
+    purchases: list[Order] = field(default_factory=list)
+    cancellations: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    dispatches: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    supplied: dict[str, int] = field(default_factory=dict)
+    poison: dict[str, list[str]] = field(default_factory=dict)
+
+
+class People:
+    """The customers and operators of a shop. An action returns whether there was anything to do."""
+
+    def __init__(self, shop: Shop, choices: RandomSource) -> None:
+        self.records = Records()
+        self.unanswered: list[Callable[[], None]] = []
+        self._shop = shop
+        self._choices = choices
+        self._requests = 0
+        self._runs = 0
+
+    def open_shop(self) -> None:
+        """Set the prices and the stock of all products."""
+        for sku, price in zip(SKUS, PRICES, strict=True):
+            self._shop.products.prices[sku] = price
+            self._count(sku, LEVELS[self._choices.below(len(LEVELS))])
+
+    # Customers
+
+    def place(self) -> bool:
+        below = self._choices.below
+        customer = f"customer-{below(4)}"
+        skus = [SKUS[(below(len(SKUS)) + k) % len(SKUS)] for k in range(1 + below(3))]
+        body = OrderRequest(
+            tuple(LineRequest(sku, 1 + below(3)) for sku in dict.fromkeys(skus)),
+            METHODS[below(len(METHODS))],
+            EMAILS[below(len(EMAILS))],
+            AddressRequest("A. Customer", f"{below(3)} Mill Lane", "Ghent", "9000", "BE"),
+        )
+        self.order(customer, body)
+        return True
+
+    def order(self, customer: str, body: OrderRequest) -> Order:
+        """Place an order, and send the request again until it is answered."""
+        key = f"key-{len(self.records.purchases)}"
+        order = Order(customer=customer, key=key, lines={line.sku: line.quantity for line in body.lines}, body=body)
+        self.records.purchases.append(order)
+        self._post(order)
+        return order
+
+    def repeat(self) -> bool:
+        purchases = self.records.purchases
+        if not purchases:
+            return False
+        self._post(purchases[self._choices.below(len(purchases))])
+        return True
+
+    def cancel_any(self) -> bool:
+        answered = [order for order in self.records.purchases if order.answers]
+        if not answered:
+            return False
+        self.cancel(answered[-1 - self._choices.below(len(answered))])
+        return True
+
+    def cancel(self, order: Order) -> None:
+        """Cancel an order, and send the request again until it is answered."""
+
+        def request() -> int:
+            try:
+                view = self._shop.orders_api().cancel(self._request(order.customer, {"id": order.order}))
+            except Problem as problem:
+                if problem.status != 409:
+                    raise ViolationError(
+                        "an order that was taken can be cancelled", f"{order.order}: {problem}"
+                    ) from problem
+                return problem.status
+            if view.status != "CANCELLED":
+                raise ViolationError("a cancellation that is accepted cancels", f"{order.order} is {view.status}")
+            return 202
+
+        self._shop.say(f"{order.customer} cancels {order.order[:8]}")
+        if not self._send("orders' API", request, self.records.cancellations[order.order].append):
+            self.unanswered.append(lambda: self.cancel(order))
+
+    def _post(self, order: Order) -> None:
+        def request() -> Answer:
+            headers = {"idempotency-key": order.key}
+            try:
+                reply = self._shop.orders_api().place(self._request(order.customer, {}, headers), order.body)
+            except Problem as problem:
+                raise ViolationError("an order is taken", f"{order.key}: {problem}") from problem
+            view: OrderView = reply.body
+            return Answer(view, "Idempotent-Replayed" in reply.headers)
+
+        self._shop.say(f"{order.customer} places an order under {order.key}: {_described(order.body)}")
+        if not self._send("orders' API", request, order.answers.append):
+            self.unanswered.append(lambda: self._post(order))
+
+    # The warehouse
+
+    def dispatch_any(self) -> bool:
+        shipments = self._shop.deployed["warehouse"].table.entities
+        listed = [key for key, shipment in shipments.items() if OWNER in shipment.attributes]
+        if not listed:
+            return False
+        self.dispatch(listed[self._choices.below(len(listed))])
+        return True
+
+    def dispatch(self, order: str) -> None:
+        """Dispatch an order's goods. The request is sent once."""
+
+        def request() -> list[int]:
+            try:
+                self._shop.warehouse_api().dispatch(self._request("packer", {"id": order}), DispatchRequest("T1"))
+            except Problem as problem:
+                # This says nothing: an earlier request may have dispatched the goods before the order was cancelled.
+                self._shop.say(f"    {problem}")
+                return []
+            return [202]
+
+        self._shop.say(f"the warehouse dispatches {order[:8]}")
+        self._send("the warehouse's API", request, self.records.dispatches[order].extend)
+
+    # Operators
+
+    def expire(self) -> bool:
+        """Run the expiry job on the pending orders, whatever their age, or on all that a lagging index may show."""
+        shop = self._shop
+        lags = self._choices.below(2)
+        shop.say(f"the expiry job runs{', with an index that lags' if lags else ''}")
+        placed = shop.deployed["orders"].table.entities.values()
+        found = [order for order in placed if lags or SHARD in order.attributes]
+        times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
+        pending = sorted(PendingOrder(from_rfc3339(time), order) for time, order in times)
+        job = ExpiryJob(shop.handlers(orders), shop.threads)
+
+        def act() -> None:
+            job.run(pending, older_than=-HOUR, deadline=shop.clock.now + TIMEOUT)
+
+        shop.invoke("the expiry job", act)
+        return True
+
+    def set_stock(self) -> bool:
+        sku = SKUS[self._choices.below(len(SKUS))]
+        self._count(sku, LEVELS[self._choices.below(len(LEVELS))])
+        return True
+
+    def set_price(self) -> bool:
+        sku = SKUS[self._choices.below(len(SKUS))]
+        self._shop.products.prices[sku] = PRICES[self._choices.below(len(PRICES))]
+        return True
+
+    def poison(self) -> bool:
+        """Put a message that can never be handled into a queue, between an order's messages."""
+        purchases = self.records.purchases
+        if not purchases:
+            return False
+        to = self._any_service()
+        if to.service.subscribes_to_all:
+            return False
+        order = purchases[self._choices.below(len(purchases))].order or "unanswered"
+        bodies = self.records.poison.setdefault(to.name, [])
+        kind = POISON[self._choices.below(len(POISON))]
+        bodies.append(kind % {"n": len(bodies), "order": order, "rest": REST})
+        self._shop.say(f"poison for {to.name}: {bodies[-1][:20]}")
+        to.queue.send(bodies[-1], order, f"poison-{len(bodies)}")
+        return True
+
+    def stop_consumer(self) -> bool:
+        to = self._any_service()
+        to.down_until = self._shop.clock.now + JUMPS[self._choices.below(len(JUMPS))]
+        self._shop.say(f"the consumer of {to.name} is down")
+        return True
+
+    def redrive_any(self) -> bool:
+        redrivable = [each for each in self._shop.deployed.values() if is_redrivable(each.dlq)]
+        if not redrivable:
+            return False
+        self.redrive(redrivable[self._choices.below(len(redrivable))])
+        return True
+
+    def redrive(self, to: DeployedService) -> None:
+        """Redrive a service's dead letters."""
+        shop = self._shop
+        self._runs += 1
+
+        def act() -> None:
+            try:
+                redrive(to.queue, to.dlq, f"run-{self._runs}", shop.calls)
+            except Exception as error:  # noqa: BLE001 - the operator sees it, and runs the command again
+                shop.say(f"    failed: {error}")
+
+        shop.say(f"a redrive of {to.name}")
+        shop.invoke(f"a redrive of {to.name}", act)
+
+    def republish(self) -> bool:
+        """Publish an entity's outbox again."""
+        entities = [entity for entity in self._any_service().table.entities.values() if entity.outbox]
+        if not entities:
+            return False
+        entity = entities[self._choices.below(len(entities))]
+        self._shop.say(f"{entity.key[:8]} is published again")
+        for body in entity.outbox:
+            self._shop.topic.publish([OutboxEvent(body)])
+        return True
+
+    def _count(self, sku: str, on_hand: int) -> None:
+        stock, supplied = self._shop.stock, self.records.supplied
+        self._shop.say(f"{sku}: {on_hand} on hand")
+        before = stock.read(sku)
+        if stock.set_on_hand(sku, on_hand):
+            supplied[sku] = supplied.get(sku, 0) + on_hand - (before.available + before.reserved if before else 0)
+
+    def _any_service(self) -> DeployedService:
+        deployed = list(self._shop.deployed.values())
+        return deployed[self._choices.below(len(deployed))]
+
+    # Requests
+
+    def _request(self, caller: str, path: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
+        self._requests += 1
+        number = f"request-{self._requests}"
+        return Request(path, {}, headers or {}, number, TRACEPARENT, Caller(caller, operator=False))
+
+    def _send(self, function: str, request: Callable[[], T], record: Callable[[T], object]) -> bool:
+        """Send a request, and record its answer. Return whether it was answered."""
+        shop = self._shop
+        answers: list[T] = []
+
+        def act() -> None:
+            try:
+                answer = request()
+                shop.calls.answer()
+            except Exception as error:  # noqa: BLE001 - the client receives a 500 or 503
+                shop.say(f"    failed: {error}")
+            else:
+                answers.append(answer)
+
+        shop.invoke(function, act)
+        for answer in answers:
+            record(answer)
+        return bool(answers)
+
+
+def _described(body: OrderRequest) -> str:
+    return f"{', '.join(f'{line.quantity} {line.sku}' for line in body.lines)}, {body.payment_method}"

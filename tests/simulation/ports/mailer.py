@@ -1,0 +1,23 @@
+"""A mail system. It accepts every e-mail except those to one bad address."""
+
+from collections import Counter
+
+from functions.notification.mail import Rejected, Send, Sent
+from functions.notification.templates import RenderedEmail
+
+BAD_ADDRESS = "bad@customers.example"
+
+
+class MemoryMailer:
+    """A mail system. `sent` counts the accepted e-mails by order and kind."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[tuple[str, str]] = Counter()
+
+    def send(self, request: Send, email: RenderedEmail) -> Sent | Rejected:
+        if request.order not in email.subject:
+            raise ValueError("the e-mail is about another order")
+        if request.placed.email == BAD_ADDRESS:
+            return Rejected(request.kind, "no such address")
+        self.sent[request.order, request.kind] += 1
+        return Sent(request.kind, f"mail-{self.sent.total()}")

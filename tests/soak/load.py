@@ -1,0 +1,228 @@
+"""The load generator: clients who place, repeat and cancel orders over HTTP, and an operator who dispatches them."""
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import httpx
+import msgspec
+
+from functions.orders.api import OrderView
+from ops.orders import order_request
+from tests.invariants.evidence import Answer
+from tests.soak.plan import Plan, Scenario
+from tests.system.deployed import DeployedShop, User
+from tidings.recovery import wait_until
+
+MAX_ATTEMPTS = 60
+REPEAT_SECONDS = 1
+"""Seconds after which a request is repeated that is not repeated at once."""
+
+TIMEOUT = 900
+"""Maximum number of seconds until everything has happened, on a busy machine."""
+
+
+@dataclass
+class Records:
+    """The answers of the shop.
+
+    Attributes:
+        answers: The answers to the requests to place an order, by idempotency key.
+        cancellations: The HTTP statuses of the answers to cancellations, by order.
+        dispatches: The HTTP statuses of the answers to dispatches, by order.
+        retries: Number of requests that were sent again, by the cause.
+        seconds: The duration of the customers' part.
+        stopped: Set once no further request may be sent.
+    """
+
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    cancellations: dict[str, list[int]] = field(default_factory=dict)
+    dispatches: dict[str, list[int]] = field(default_factory=dict)
+    retries: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0
+    stopped: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def insist(self, request: Callable[[], httpx.Response]) -> httpx.Response:
+        """Send a request again until it is answered without an error of the server."""
+        for _ in range(MAX_ATTEMPTS):
+            if self.stopped.is_set():
+                raise InterruptedError("the soak test was stopped")
+            try:
+                response = request()
+            except httpx.TransportError as error:
+                cause = type(error).__name__
+            else:
+                if response.status_code < 500 and response.status_code != 429:
+                    return response
+                cause = str(response.status_code)
+            with self._lock:
+                self.retries[cause] += 1
+            time.sleep(0.25)
+        raise TimeoutError(f"a request failed in {MAX_ATTEMPTS} attempts: {dict(self.retries)}")
+
+    def add_answer(self, scenario: Scenario, answer: Answer) -> None:
+        with self._lock:
+            self.answers.setdefault(scenario.key, []).append(answer)
+
+    def add_status(self, statuses: dict[str, list[int]], order: str, status: int) -> None:
+        with self._lock:
+            statuses.setdefault(order, []).append(status)
+
+    def order(self, scenario: Scenario) -> str | None:
+        """Return the id of the scenario's order, if it has been placed."""
+        with self._lock:
+            answers = self.answers.get(scenario.key)
+        return answers[0].view.id if answers else None
+
+    def orders(self) -> set[str]:
+        """Return the ids of all orders that have been placed."""
+        with self._lock:
+            return {answers[0].view.id for answers in self.answers.values()}
+
+
+@dataclass(frozen=True)
+class LoadGenerator:
+    """The customers of a plan and an operator, with tokens, and the answers that they get."""
+
+    plan: Plan
+    customers: Sequence[User]
+    operator: User
+    records: Records = field(default_factory=Records)
+
+    @classmethod
+    def prepare(cls, shop: DeployedShop, plan: Plan, operator: User) -> "LoadGenerator":
+        """Sign the customers in, and set the prices and the stock of the products."""
+        for product in plan.products:
+            terms = {"name": f"Product {product.sku}", "price": {"amount": product.price, "currency": "EUR"}}
+            operator.http.put(f"/products/{product.sku}", json=terms).raise_for_status()
+            operator.http.put(f"/stock/{product.sku}", json={"on_hand": product.stock}).raise_for_status()
+        mark = uuid.uuid4().hex[:8]
+        return cls(plan, [shop.user(f"soak-{mark}-{n}") for n in range(plan.customers)], operator)
+
+    def run(self) -> None:
+        """Play all scenarios in parallel, and dispatch orders meanwhile. Return when all have been played."""
+        clients = self.plan.clients
+        # Each client needs one more thread for requests that are sent twice at once; dispatches need some.
+        with ThreadPoolExecutor(clients + 8) as helpers, ThreadPoolExecutor(clients + 1) as people:
+            begun = time.monotonic()
+            placing = [people.submit(self._take_turn, *each, helpers) for each in _one_after_another(clients)]
+            dispatching = people.submit(self._dispatch, helpers)
+            try:
+                for client in placing:
+                    client.result()
+                self.records.seconds = time.monotonic() - begun
+                dispatching.result()
+            except BaseException:
+                self.records.stopped.set()
+                raise
+
+    def _take_turn(self, client: int, turn: threading.Event, served: threading.Event, helpers: Executor) -> None:
+        """Play a client's scenarios from its turn on, and signal when the first one was served."""
+        turn.wait()
+        try:
+            self._play(client, served, helpers)
+        finally:
+            served.set()
+
+    def _play(self, client: int, served: threading.Event, helpers: Executor) -> None:
+        """Play one client's scenarios, one after another. Do between them what is due later."""
+        later: list[tuple[float, Callable[[], None]]] = []
+        for scenario in self.plan.scenarios:
+            if scenario.client != client:
+                continue
+            twin = helpers.submit(self._place, scenario) if scenario.repeat == "at once" else None
+            self._place(scenario)
+            if twin:
+                twin.result()
+            served.set()
+            now = time.monotonic()
+            if scenario.repeat == "later":
+                later.append((now + REPEAT_SECONDS, partial(self._place, scenario)))
+            if scenario.cancel_after is not None:
+                later.append((now + scenario.cancel_after, partial(self._cancel, scenario)))
+            for due, act in list(later):
+                if due <= now:
+                    later.remove((due, act))
+                    act()
+        for due, act in sorted(later, key=itemgetter(0)):
+            time.sleep(max(0, due - time.monotonic()))
+            act()
+
+    def _customer(self, scenario: Scenario) -> User:
+        return self.customers[self.plan.customer(scenario)]
+
+    def _place(self, scenario: Scenario) -> None:
+        place = partial(self._customer(scenario).place, scenario.lines, scenario.key, **_details(scenario))
+        response = self.records.insist(place)
+        assert response.status_code == 202, f"{scenario.key}: {response.status_code} {response.text}"
+        view = msgspec.json.decode(response.content, type=OrderView)
+        self.records.add_answer(scenario, Answer(view, response.headers.get("Idempotent-Replayed") == "true"))
+
+    def _cancel(self, scenario: Scenario) -> None:
+        order = self._placed(scenario)
+        response = self.records.insist(partial(self._customer(scenario).cancel, order))
+        self.records.add_status(self.records.cancellations, order, response.status_code)
+
+    def _dispatch(self, helpers: Executor) -> None:
+        """Dispatch the listed shipments, until every order that is to be dispatched was tried."""
+        waiting = [scenario for scenario in self.plan.scenarios if scenario.dispatch]
+
+        def all_tried() -> bool:
+            listed = set(self._to_pick())
+            ready = [scenario for scenario in waiting if self.records.order(scenario) in listed]
+            requests = [helpers.submit(self._dispatch_order, scenario) for scenario in ready]
+            requests += [helpers.submit(self._cancel, scenario) for scenario in ready if scenario.cancel_at_dispatch]
+            for request in requests:
+                request.result()
+            for scenario in ready:
+                waiting.remove(scenario)
+            return not waiting
+
+        wait_until(all_tried, TIMEOUT, "the list of all shipments")
+
+    def _to_pick(self) -> Iterator[str]:
+        query = {"limit": "100"}
+        while True:
+            page = self.records.insist(partial(self.operator.http.get, "/shipments", params=query))
+            yield from (item["id"] for item in page.raise_for_status().json()["items"])
+            if page.json()["next"] is None:
+                return
+            query["cursor"] = page.json()["next"]
+
+    def _dispatch_order(self, scenario: Scenario) -> None:
+        order = self._placed(scenario)
+        path = f"/shipments/{order}/dispatch"
+        response = self.records.insist(partial(self.operator.http.post, path, json={"tracking": "T-1"}))
+        self.records.add_status(self.records.dispatches, order, response.status_code)
+
+    def _placed(self, scenario: Scenario) -> str:
+        order = self.records.order(scenario)
+        assert order, scenario
+        return order
+
+
+def _one_after_another(clients: int) -> Iterator[tuple[int, threading.Event, threading.Event]]:
+    """Iterate over the clients, each with the event that it waits for and the event that the next one waits for.
+
+    If all clients began at the same time, as many functions would start at once, which would test the machine instead
+    of the shop.
+    """
+    served = threading.Event()
+    served.set()
+    for client in range(clients):
+        turn, served = served, threading.Event()
+        yield client, turn, served
+
+
+def _details(scenario: Scenario) -> dict[str, Any]:
+    """Return the payment method and the address. Each client has another address."""
+    address = order_request([])["address"] | {"street": f"{scenario.client} Harbour Street"}
+    return {"payment_method": scenario.method, "address": address}

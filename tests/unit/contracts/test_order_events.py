@@ -1,0 +1,73 @@
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import contracts
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.order import ORDER_ID, is_order_id
+from tests.unit.facts import ORDER, fact, order_placed
+from tidings.core.contract import Contract, ContractRegistry
+from tidings.core.errors import PermanentError
+from tidings.core.event import decode, encode
+
+REGISTRY = ContractRegistry([OrderPlaced, OrderCancelled])
+
+
+def reason_of(text: str) -> str:
+    with pytest.raises(PermanentError) as refusal:
+        REGISTRY.decode(decode(text))
+    return refusal.value.reason
+
+
+def test_a_placed_order_is_decoded_as_it_was_encoded() -> None:
+    event = fact(order_placed(), n=3, cause=f"payment/{ORDER}/1")
+    assert REGISTRY.decode(decode(encode(event))) == event
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lines": []},
+        {"lines": [{"sku": "tea", "quantity": 0, "price": {"amount": 1, "currency": "EUR"}}]},
+        {"total": {"amount": -1, "currency": "EUR"}},
+        {"total": {"amount": 1, "currency": "eur"}},
+        {"total": {"amount": 1.5, "currency": "EUR"}},
+        {"email": "nobody"},
+        {"customer": ""},
+    ],
+)
+def test_an_order_out_of_bounds_breaks_the_contract(changes: dict[str, Any]) -> None:
+    placed = json.loads(encode(fact(order_placed())))
+    assert reason_of(json.dumps(placed | {"data": placed["data"] | changes})) == "breaks-contract"
+
+
+@pytest.mark.parametrize("order", ["order-1", ORDER.upper(), ORDER[1:], f"{ORDER}\n", f"{ORDER}/1", "stock#x"])
+def test_an_order_event_whose_subject_is_no_uuid_breaks_the_contract(order: str) -> None:
+    assert not is_order_id(order)
+    assert reason_of(encode(fact(OrderCancelled(reason="customer"), order=order))) == "breaks-contract"
+
+
+@pytest.mark.parametrize("key", ["#stock#x", "#hours"])
+def test_an_order_event_about_a_reserved_key_is_not_an_event(key: str) -> None:
+    assert reason_of(encode(fact(OrderCancelled(reason="customer"), order=key))) == "not-an-event"
+
+
+MODULES = [
+    import_module(".".join(file.with_suffix("").parts[-3:]))
+    for file in Path(contracts.__file__).parent.glob("*/[!_]*.py")
+]
+
+
+def test_the_subject_of_every_event_of_the_shop_is_an_order() -> None:
+    announced = [
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Contract) and value.__module__ == module.__name__
+    ]
+    assert len(announced) > 10
+    assert all(contract.subject_pattern == ORDER_ID for contract in announced)

@@ -1,0 +1,92 @@
+from typing import get_args
+
+import pytest
+
+from contracts.orders.order_cancelled import CancellationReason
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.email import EmailKind
+from contracts.values.goods import OrderLine
+from contracts.values.money import Money
+from functions.notification.templates import render
+from tests.unit.facts import HOME, ORDER, line, order_placed
+
+PLACED = order_placed(line("tea", 2, 1250), line("cup", 1, 499))
+
+
+def priced_in(currency: str, amount: int) -> OrderPlaced:
+    price = Money(amount, currency)
+    return OrderPlaced(
+        customer="customer-1",
+        lines=(OrderLine("tea", 1, price),),
+        total=price,
+        email="customer@example.com",
+        address=HOME,
+        payment_method="pm_card_visa",
+    )
+
+
+@pytest.mark.parametrize("kind", get_args(EmailKind))
+def test_every_email_names_the_order_the_customer_and_the_total(kind: EmailKind) -> None:
+    email = render(kind, ORDER, PLACED, "")
+    assert ORDER in email.subject
+    for body in (email.text, email.html):
+        assert "A. Customer" in body
+        assert "29.99 EUR" in body
+
+
+def test_an_email_has_a_row_for_each_line() -> None:
+    rows = render("receipt", ORDER, PLACED, "").text.splitlines()
+    assert any(row.startswith("2 x tea") and row.endswith("25.00 EUR") for row in rows)
+    assert any(row.startswith("1 x cup") and row.endswith("4.99 EUR") for row in rows)
+
+
+def test_each_kind_has_a_different_subject() -> None:
+    kinds: tuple[EmailKind, ...] = get_args(EmailKind)
+    assert len({render(kind, ORDER, PLACED, "").subject for kind in kinds}) == len(kinds)
+
+
+@pytest.mark.parametrize("reason", get_args(CancellationReason))
+def test_a_cancellation_gives_its_reason_in_words(reason: str) -> None:
+    text = render("cancellation", ORDER, PLACED, reason).text
+    assert f": {reason}." not in text
+    assert "is cancelled: " in text
+
+
+def test_an_email_does_not_mention_a_suspicion_of_fraud() -> None:
+    email = render("cancellation", ORDER, PLACED, "fraud")
+    assert "fraud" not in f"{email.subject}{email.text}{email.html}".lower()
+
+
+def test_a_dispatch_contains_the_tracking_if_it_is_known() -> None:
+    assert "Tracking: RR123" in render("dispatch", ORDER, PLACED, "RR123").text
+    assert "Tracking" not in render("dispatch", ORDER, PLACED, "").text
+
+
+@pytest.mark.parametrize(("currency", "text"), [("EUR", "12.34 EUR"), ("JPY", "1234 JPY"), ("BHD", "1.234 BHD")])
+def test_money_has_its_currencys_decimal_places(currency: str, text: str) -> None:
+    email = render("receipt", ORDER, priced_in(currency, 1234), "")
+    assert text in email.text
+    assert text in email.html
+
+
+def test_in_html_the_texts_of_others_are_escaped() -> None:
+    hostile = '<script>alert("1")</script>'
+    address = Address(hostile, "1 Mill Lane", "Ghent", "9000", "BE")
+    placed = OrderPlaced(
+        customer="customer-1",
+        lines=(line("tea", 1),),
+        total=Money(1000, "EUR"),
+        email="customer@example.com",
+        address=address,
+        payment_method="pm",
+    )
+    html = render("dispatch", ORDER, placed, "<b>&</b>").html
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "<b>" not in html
+    assert "&lt;b&gt;&amp;&lt;/b&gt;" in html
+
+
+def test_in_text_the_texts_of_others_are_unchanged() -> None:
+    assert "{total} & <b>" in render("dispatch", ORDER, PLACED, "{total} & <b>").text

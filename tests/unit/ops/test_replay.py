@@ -1,0 +1,109 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ops.cli import app
+from ops.errors import CommandError
+from ops.replay.options import ReplayOptions
+from ops.replay.report import describe_gaps
+from ops.replay.subscription import effective_since
+from ops.times import parse_time
+from tidings.core.clock import from_rfc3339
+from tidings.recovery import Gap
+from tidings.testing import NOON
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> CliRunner:
+    return CliRunner(env={"TIDINGS_LOCAL": str(tmp_path), "TIDINGS_STAGE": "local"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["history"], "history is the event log itself"),
+        (["nobody"], "there is no service 'nobody'; there are"),
+        (["payment"], "payment has side effects (mail, money)"),
+        (["notification", "--order", "1"], "--from"),
+        (["fraud", "--type", "OrderPlaced", "--type", "Unknown"], "fraud does not subscribe to Unknown; it subscribes"),
+        (["fraud", "--from", "noon"], "'noon' is not a time"),
+        (["payment", "--rebuild"], "payment has side effects, so its state cannot be deleted"),
+        (["inventory", "--rebuild"], "inventory announces events, so its state cannot be deleted"),
+        (["history", "--rebuild"], "history is the event log itself"),
+    ],
+)
+def test_the_error_about_a_harmful_or_invalid_replay_is_one_line(
+    run: CliRunner, arguments: list[str], text: str
+) -> None:
+    answer = run.invoke(app, ["replay", *arguments])
+    assert answer.exit_code == 1
+    assert answer.output.count("\n") == 1
+    assert text in answer.output
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "fast"])
+def test_an_invalid_rate_is_refused(run: CliRunner, rate: str) -> None:
+    assert run.invoke(app, ["replay", "fraud", "--rate", rate]).exit_code == 2
+
+
+def test_a_service_with_side_effects_receives_events_from_an_explicit_time_on() -> None:
+    assert ReplayOptions(consumer="payment", start="2026-01-31").checked_service().name == "payment"
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00.000Z"),
+        ("2026-01-31T12:30", "2026-01-31T12:30:00.000Z"),
+        ("2026-01-31T12:30:00.123Z", "2026-01-31T12:30:00.123Z"),
+        ("2026-01-31T12:30:00+01:00", "2026-01-31T11:30:00.000Z"),
+    ],
+)
+def test_a_time_without_a_zone_is_utc(text: str, time: str) -> None:
+    assert parse_time(text) == time
+
+
+def test_the_error_about_an_invalid_time_contains_an_example() -> None:
+    with pytest.raises(CommandError, match="2026-11-22T01:30:00Z"):
+        parse_time("yesterday")
+
+
+class CloudFormationClient:
+    """A client for one stack with a subscription that was changed at noon, and a function that was changed later."""
+
+    def get_paginator(self, _name: str) -> "CloudFormationClient":
+        return self
+
+    def paginate(self, **request: str) -> list[dict[str, Any]]:
+        assert request == {"StackName": "tidings-dev-analytics"}
+        times = {"AWS::SNS::Subscription": 12, "AWS::Lambda::Function": 15}
+        return [
+            {
+                "StackResourceSummaries": [
+                    {"ResourceType": kind, "LastUpdatedTimestamp": datetime(2026, 1, 31, hour, tzinfo=UTC)}
+                ]
+            }
+            for kind, hour in times.items()
+        ]
+
+
+def test_a_subscription_is_effective_a_delay_after_its_last_change() -> None:
+    client: Any = CloudFormationClient()
+    assert effective_since(client, "tidings-dev-analytics", 900) == from_rfc3339(NOON) + 900_000
+
+
+def test_gaps_are_shown_by_order_and_source() -> None:
+    gaps = [Gap("b", "payment", 1), Gap("a", "orders", 10), Gap("a", "orders", 2)]
+    assert list(describe_gaps(gaps)) == [
+        "Not recorded: of order a, from orders, number 2, 10",
+        "Not recorded: of order b, from payment, number 1",
+    ]
+
+
+def test_of_many_gaps_the_first_are_shown_and_the_others_counted() -> None:
+    lines = list(describe_gaps([Gap(f"order-{n:03d}", "orders", 1) for n in range(100)]))
+    assert len(lines) == 21
+    assert lines[-1] == "and 80 more"

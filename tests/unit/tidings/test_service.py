@@ -1,0 +1,75 @@
+from types import NoneType
+from typing import Any
+
+import pytest
+
+from tests.unit.tidings.example import Answered, Asked, Known, Repeated, answer, answers, skip
+from tidings.core.entity import Entity
+from tidings.core.service import Index, Service, on
+from tidings.core.strategy import Log, OneByOne
+
+
+def test_a_service_subscribes_to_the_contracts_that_it_handles() -> None:
+    assert answers().contracts == (Asked, Repeated)
+    assert answers().consumes
+
+
+def test_a_service_handles_each_event_by_the_handler_of_its_type() -> None:
+    service = answers(creates=True)
+    assert service.handler_of("Asked").decide is answer
+    assert (service.handler_of("Asked").creates, service.handler_of("Repeated").creates) == (True, False)
+    with pytest.raises(KeyError):
+        service.handler_of("Answered")
+
+
+def test_an_external_handler_is_no_subscription() -> None:
+    service = Service(name="answers", state=Known, external_handlers=(on(Asked, answer),))
+    assert service.contracts == ()
+    assert service.handler_of("Asked").decide is answer
+
+
+def test_a_service_without_handlers_has_no_queue() -> None:
+    assert not Service(name="answers", state=Known).consumes
+
+
+def test_a_log_receives_every_event() -> None:
+    service = Service(name="log", state=NoneType, strategy=Log(sort_key="id"))
+    assert service.subscribes_to_all
+    assert service.consumes
+    assert service.contracts == ()
+
+
+def test_a_service_is_handled_one_by_one_unless_declared_otherwise() -> None:
+    assert answers().strategy == OneByOne()
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        {"announces": (Answered,)},
+        {"has_side_effects": True},
+        {"external_handlers": (on(Repeated, skip),)},
+    ],
+)
+def test_a_service_with_effects_beyond_its_table_cannot_be_rebuilt(declaration: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="answers cannot be rebuilt"):
+        Service(name="answers", state=Known, handlers=(on(Asked, answer),), rebuildable=True, **declaration)
+
+
+def test_a_log_cannot_have_event_handlers() -> None:
+    with pytest.raises(ValueError, match="log records every event, so it cannot have event handlers"):
+        Service(name="log", state=Known, strategy=Log(sort_key="id"), handlers=(on(Asked, answer),))
+
+
+def test_a_services_index_attributes_are_those_of_all_its_indexes() -> None:
+    indexes = (
+        Index(partition="owner", sort="rank", of=lambda entity: {"owner": entity.key}),
+        Index(name="pending", partition="shard", sort="since", of=lambda _: {}),
+        Index(name="recent", partition="day", sort="time", of=lambda _: {"day": "1"}),
+    )
+    assert answers(indexes=indexes).index_attributes(Entity("a")) == {"owner": "a", "day": "1"}
+
+
+def test_an_indexs_name_is_in_an_environment_variable() -> None:
+    assert Index(partition="owner", sort="rank").variable == "INDEX"
+    assert Index(name="pending", partition="owner", sort="rank").variable == "PENDING_INDEX"
