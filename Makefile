@@ -1,6 +1,6 @@
-# Tidings, on the laptop and on AWS. `make` alone says what there is.
+# Tidings, on this machine and on AWS. `make` lists the targets.
 
-# The first Python that works and is new enough: a name may stand on the path without a program behind it.
+# The first Python that runs and is recent enough: a version manager may put names on the path that do not run.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1 && echo "$$python" && break; done)
 PORT ?=
@@ -8,86 +8,124 @@ STAGE ?= dev
 
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := requirements.txt
-# Node comes with the virtual environment, whatever else is installed.
+UV := $(BIN)/uv pip
+# Node is part of the virtual environment.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-# $(call quietly,what,log,command): its output goes to a log, whose last lines are shown where it fails.
+# $(call quietly,title,log,command) writes the command's output to a log, and prints its last lines if it fails.
 define quietly
-	@mkdir -p .local && printf '%s … ' "$(1)"
-	@if { $(3); } > .local/$(2).log 2>&1; then echo done; else \
-		echo failed; tail -n 20 .local/$(2).log; echo "All of it is in .local/$(2).log"; exit 1; fi
+	@mkdir -p .local && echo "$(1) …"
+	@{ $(3); } > .local/$(2).log 2>&1 || { tail -n 20 .local/$(2).log; echo "See .local/$(2).log"; exit 1; }
 endef
 
-.PHONY: help install run stop test test-deployed test-offline simulate soak bench lint contracts bootstrap deploy
+# $(call option,NAME) is the option --name with the variable's value, if the variable is set.
+option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
-help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PORT (4566), the local cloud's; STAGE (dev), to deploy; PYTHON (the first that is 3.11 or later)"
-	@echo "  make simulate knows HISTORIES (2000) and SEED; make soak ORDERS (500), CLIENTS (16), KILLS (one for 25 orders)"
-	@echo "  and SEED, which is what another run has shown; make bench KEYS, the figures wanted"
+.PHONY: help install run example stop test test-deployed test-offline test-long simulate soak bench check lint docs \
+	wheel lock contracts bootstrap deploy
 
-install: $(VENV)/.installed node_modules/.installed ## Install everything pinned, here in this folder
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); PYTHON (the first that is 3.11 or later);"
+	@echo "  HISTORIES (2000) and SEED of make simulate; ORDERS (500), CLIENTS (16), KILLS (one for 25 orders) and SEED of"
+	@echo "  make soak; KEYS, the figures of make bench; UPGRADE, the packages that make lock upgrades"
+
+install: ## Install the pinned tools and packages in this folder
+	@$(MAKE) --silent --jobs=2 $(VENV)/.installed node_modules/.installed
 
 run: install ## Start the local cloud, deploy the shop on it and place some orders
-	@$(BIN)/tidings up $(if $(PORT),--port $(PORT))
+	@$(BIN)/tidings up $(call option,PORT)
 	@$(BIN)/tidings demo
 
-stop: ## End the local cloud
+example: install ## Deploy the helpdesk of examples/ on the local cloud and take two tickets through it
+	@address=$$($(BIN)/tidings up --app examples.helpdesk.app $(call option,PORT)) && \
+		$(BIN)/python -m examples.helpdesk.demo "$$address"
+
+stop: ## Stop the local cloud
 	@if [ -x $(BIN)/tidings ]; then $(BIN)/tidings down; else echo "Nothing is installed here, so nothing runs."; fi
 
 test: install ## Run all tests
 	@$(MAKE) --no-print-directory --jobs=2 test-deployed test-offline
 
-# Those on the local cloud mostly wait: they go first, and the others take what is left of the processors.
+# The tests on the local cloud mostly wait. They have priority, and the other tests use the remaining processor time.
 test-deployed:
 	@$(WITH_NODE) $(BIN)/pytest tests/system
 
 test-offline:
-	@mkdir -p .local && echo "All other tests run beside; what they say comes at the end, and is in .local/test-offline.log"
+	@mkdir -p .local && echo "All other tests run in parallel. Their output follows, and is in .local/test-offline.log"
 	@$(WITH_NODE) nice -n 19 $(BIN)/pytest -n 2 --dist=loadgroup --ignore=tests/system > .local/test-offline.log 2>&1; status=$$?; \
 		if [ $$status = 0 ]; then tail -n 1 .local/test-offline.log; else cat .local/test-offline.log; fi; exit $$status
 
-simulate: install ## Play HISTORIES (2000) in which everything goes wrong; or the one of SEED, with its trace
+test-long: ## Run all tests with 20,000 histories and 10,000 documents per schema, then soak and bench
+	@$(MAKE) --no-print-directory test HISTORIES=20000 DOCUMENTS=10000
+	@$(MAKE) --no-print-directory soak
+	@$(MAKE) --no-print-directory bench
+
+simulate: install ## Run HISTORIES (2000) of the shop with random faults; or the history of SEED, with its trace
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(or $(HISTORIES),2000))
 
-# $(call option,NAME): the program's option of that name, where the variable is set.
-option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
-
-soak: install ## Have a crowd order on a local cloud of its own, twice: in peace, and with functions killed
+soak: install ## Load a local cloud twice: undisturbed, and while functions are killed
 	@$(WITH_NODE) $(BIN)/python -m tests.soak $(foreach name,ORDERS CLIENTS KILLS SEED,$(call option,$(name)))
 
-bench: install ## Measure what the shop costs and how fast it is, and write bench/REPORT.md; or KEYS of it alone
+bench: install ## Measure costs and speed and write bench/REPORT.md; or only the figures KEYS
 	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)
 
-lint: install ## Check style and types
-	@$(BIN)/ruff check
+check: lint docs wheel ## Run what CI runs beside the tests
+
+lint: install ## Check style, the direction of imports, and types
 	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
-contracts: install ## Write docs/contracts/ anew from the code
-	@$(WITH_NODE) $(BIN)/python -m infra.contracts
+docs: install ## Build the documentation site in .build/docs
+	@rm -rf .build/docs docs/reference/api
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto docs .build/docs
+	@echo "Open .build/docs/index.html"
+
+wheel: install ## Build the library's wheel and source distribution in .build/dist
+	@rm -rf .build/dist
+	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --out-dir .build/dist
+
+contracts: install ## Generate docs/contracts/ from the code
+	@$(WITH_NODE) $(BIN)/python -m infra.published_language
 
 bootstrap: install ## Prepare an AWS account and region for the CDK, once
 	@$(WITH_NODE) node_modules/.bin/cdk bootstrap -c stage=$(STAGE)
 
-deploy: install ## Deploy the stage STAGE onto AWS
+deploy: install ## Deploy the stage STAGE to AWS
 	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }
 	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE)
 
-$(VENV)/.locked: $(LOCK)
+# One resolution for the whole repository. The other locks take their versions from it.
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) compile --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes $(UPGRADE:%=--upgrade-package %)
+GROUPS := build docs layer lint test ops/pyproject.toml:local ops/pyproject.toml:stripe
+
+lock: $(VENV)/.uv ## Pin what the pyproject.toml files require; UPGRADE lists packages to upgrade
+	@$(COMPILE) pyproject.toml ops/pyproject.toml $(GROUPS:%=--group %) --no-emit-package tidings -o requirements.txt
+	@echo uv | $(COMPILE) - -c requirements.txt --no-annotate -o requirements-uv.txt
+	@$(COMPILE) --group layer -c requirements.txt --no-annotate -o requirements-layer.txt
+	@$(COMPILE) --group ops/pyproject.toml:stripe -c requirements.txt --no-annotate -o requirements-stripe.txt
+
+# The steps of the installation. Each leaves a file, and runs again when what it reads has changed.
+$(VENV)/.uv: requirements-uv.txt
 	@"$(or $(PYTHON),false)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1 || { \
-		echo "Python 3.11 or later is needed; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(call quietly,Making the virtual environment,venv,"$(PYTHON)" -m venv $(VENV))
-	$(call quietly,Installing what requirements.txt pins (a minute or two),pip,$(BIN)/pip install --quiet \
-		--disable-pip-version-check --require-hashes -r $(LOCK))
+		echo "Python 3.11 or later is required. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(call quietly,Creating the virtual environment,venv,"$(PYTHON)" -m venv $(VENV) && \
+		$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements-uv.txt)
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.locked pyproject.toml
-	$(call quietly,Installing the command tidings,tidings,$(BIN)/pip install --quiet --disable-pip-version-check \
-		--no-deps --no-build-isolation --editable .)
+$(VENV)/.packages: $(VENV)/.uv requirements.txt
+	$(call quietly,Installing the Python packages,packages,$(UV) install --python $(BIN)/python --compile-bytecode \
+		--require-hashes -r requirements.txt)
 	@touch $@
 
-node_modules/.installed: package-lock.json $(VENV)/.locked
-	$(call quietly,Installing the CDK's command line,npm,$(WITH_NODE) npm ci)
+$(VENV)/.installed: $(VENV)/.packages pyproject.toml ops/pyproject.toml
+	$(call quietly,Installing the command tidings,tidings,$(UV) install --python $(BIN)/python --no-deps \
+		--no-build-isolation --editable . --editable ops)
+	@touch $@
+
+node_modules/.installed: $(VENV)/.packages package-lock.json
+	$(call quietly,Installing the command line of the CDK,npm,$(WITH_NODE) npm ci)
 	@touch $@
