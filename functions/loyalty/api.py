@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from functions.loyalty.balances import Balances
-from functions.loyalty.handlers import PointsEntry
+from functions.loyalty.handlers import POINTS, PointsEntry, balance_key
+from tidings.core.ports import NumberTable
 from tidings.http.pagination import PAGE_QUERY, Pages
 from tidings.http.requests import Request
 from tidings.http.routes import route
@@ -20,8 +20,8 @@ class LoyaltyView(Struct, frozen=True):
 class Api:
     """The routes of loyalty."""
 
-    def __init__(self, balances: Balances, pages: Pages) -> None:
-        self._balances = balances
+    def __init__(self, table: NumberTable, pages: Pages) -> None:
+        self._table = table
         self._pages = pages
 
     @route("GET", "/loyalty", LoyaltyView, query=PAGE_QUERY, problems=(400,))
@@ -29,4 +29,5 @@ class Api:
         """Show the caller's points, and the orders that earned them."""
         customer = request.require_caller().id
         items, following = self._pages.read(customer, PointsEntry, request, newest_first=True)
-        return LoyaltyView(self._balances.read(customer), items, following)
+        balance = self._table.numbers(balance_key(customer)).get(POINTS, 0)
+        return LoyaltyView(balance, items, following)

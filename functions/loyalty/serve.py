@@ -3,11 +3,11 @@
 import os
 
 from functions.loyalty.api import Api
-from functions.loyalty.balances import Balances
-from tidings.aws import clients
+from functions.loyalty.service import service
+from tidings.aws import clients, lambdas
 from tidings.http.pagination import Pages
 from tidings.http.server import serve
 
-_client, _table = clients.dynamodb(), os.environ["TABLE"]
+_pages = Pages(clients.dynamodb(), os.environ["TABLE"], os.environ["INDEX"])
 
-handler = serve(Api(Balances(_client, _table), Pages(_client, _table, os.environ["INDEX"])))
+handler = serve(Api(lambdas.table(service), _pages))

@@ -250,9 +250,7 @@ class AwsPorts:
         return table
 
     def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
-        parts = {"pk": {"S": key}} | ({SORT_KEY: {"S": row}} if row else {})
-        item = self._dynamodb.get_item(TableName=self._names[id(table)], Key=parts).get("Item", {})
-        return {name: int(value["N"]) for name, value in item.items() if "N" in value}
+        return cast(DynamoTable, table).numbers(key, row)
 
     def records(self, table: Table) -> list[StreamRecord]:
         streams = self._make("dynamodbstreams")

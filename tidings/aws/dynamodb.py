@@ -67,6 +67,11 @@ class DynamoTable:
             items = read_all(self._client, self._name, [self._key(key) for key in keys])
         return {item["pk"]["S"]: from_attributes(item) for item in items}
 
+    def numbers(self, key: str, row: str = "") -> Numbers:
+        """Return an item's numbers, or none if the item does not exist, by one consistent GetItem."""
+        answer = self._client.get_item(TableName=self._name, Key=self._key(key, row), ConsistentRead=True)
+        return _numbers(answer.get("Item")) or {}
+
     def commit(self, writes: Sequence[EntityWrite], increments: Sequence[Increment] = ()) -> None:
         """Store entities and increment items by one PutItem or one TransactWriteItems; see `Table.commit`."""
         if len(writes) == 1 and not increments:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tidings.core.decisions import ConditionFailed, Increment
+from tidings.core.decisions import ConditionFailed, Increment, Numbers
 from tidings.core.entity import OutboxEvent, StoredEntity
 from tidings.core.errors import RetryableError
 
@@ -79,6 +79,13 @@ class Table(Protocol):
             ConditionFailedError: If the condition of an increment failed.
             TransactionConflictError: If another transaction holds one of the items.
         """
+
+
+class NumberTable(Protocol):
+    """A table of items with numbers, such as those that increments change."""
+
+    def numbers(self, key: str, row: str = "") -> Numbers:
+        """Return an item's numbers; none if the item does not exist."""
 
 
 class StreamRecord(msgspec.Struct, frozen=True):
