@@ -183,8 +183,8 @@ class Api:
     def _own(self, request: Request) -> UnitOfWork[Order]:
         """Return the order asked for, if the caller may see it. To others it does not exist."""
         caller = request.require_caller()
-        unit = self._orders.entity(request.path["id"])
         if is_order_id(request.path["id"]):
+            unit = self._orders.entity(request.path["id"])
             entity = unit.read()
             if entity.state and (caller.operator or handlers.placed(entity).data.customer == caller.id):
                 return unit

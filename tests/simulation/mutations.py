@@ -327,9 +327,9 @@ MUTATIONS = [
     ),
     _mutation(
         "an optimistic create ignores the entity that it finds",
-        UnitOfWork._run,
-        "entity = self._decode(conflict.found[self._key])",
-        "entity = Entity(self._key, self._decode(conflict.found[self._key]).version)",
+        UnitOfWork._recover,
+        "self._decode(error.found[self._key])",
+        "Entity(self._key, self._decode(error.found[self._key]).version)",
         LEGAL,
         ANSWERS,
         SEQUENCES,

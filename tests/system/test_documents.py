@@ -66,24 +66,23 @@ def test_the_readmes_commands_succeed(checkout: Checkout) -> None:
     assert "2 x mug-blue, 1 x tea-assam" in outputs[1]
 
 
-class Earning(Struct, frozen=True):
+class Bonus(Struct, frozen=True):
     """The state that the README's handler returns."""
 
-    status: str
     points: int
 
 
 def test_the_readmes_handler_announces_what_its_text_says() -> None:
     (code,) = (block.text for block in blocks(README) if block.language == "python")
     names: dict[str, Any] = vars(tidings) | {
-        "Earning": Earning,
+        "Bonus": Bonus,
         "OrderConfirmed": OrderConfirmed,
         "PointsAwarded": PointsAwarded,
     }
     exec(code, names)  # noqa: S102 - our own README
     service = Service(
         name="loyalty",
-        state=Earning,
+        state=Bonus,
         announces=(PointsAwarded,),
         handlers=(on(OrderConfirmed, names["on_order_confirmed"]),),
     )
@@ -91,7 +90,7 @@ def test_the_readmes_handler_announces_what_its_text_says() -> None:
     points = event.data.total.amount // 100
     announced = PointsAwarded(customer=event.data.customer, points=points)
 
-    given(service).when(event).then(state=Earning("awarded", points), announced=[announced])
+    given(service).when(event).then(state=Bonus(points), announced=[announced])
     given(service, event).when(event).then(writes=0, announced=[])
 
 

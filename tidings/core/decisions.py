@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from tidings.core.contract import Contract
-from tidings.core.entity import Entity
+from tidings.core.entity import RESERVED, Entity
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -49,6 +49,10 @@ class Increment:
     at_least: Numbers = field(default_factory=dict)
     start: Numbers = field(default_factory=dict)
     row: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.key.startswith(RESERVED):
+            raise ValueError(f"{self.key!r} is an entity's key; an increment changes an item with a reserved key")
 
     @property
     def item(self) -> tuple[str, str]:

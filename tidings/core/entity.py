@@ -10,7 +10,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
-from tidings.core.event import Event, decode, encode, event_id, with_data
+from tidings.core.errors import PermanentError
+from tidings.core.event import MAX_EVENT_BYTES, Event, decode, encode, event_id, with_data
 
 RESERVED = "#"
 """The first character of keys that are not entities' keys. No event's subject begins with it."""
@@ -47,8 +48,14 @@ class OutboxEvent:
 
     @classmethod
     def of(cls, event: Event[Contract]) -> "OutboxEvent":
-        """Encode an event, and keep it so that reading it again parses nothing."""
+        """Encode an event, and keep it so that reading it again parses nothing.
+
+        Raises:
+            PermanentError: If the event is larger than `MAX_EVENT_BYTES`, so that no consumer would accept it.
+        """
         made = cls(encode(event))
+        if (size := len(made.body.encode())) > MAX_EVENT_BYTES:
+            raise PermanentError("oversized", f"{event.id} has {size} bytes; {MAX_EVENT_BYTES} are allowed")
         vars(made)["_typed"] = event
         return made
 
@@ -84,8 +91,7 @@ class OutboxEvent:
         return typed
 
 
-@dataclass(frozen=True)
-class InProgress:
+class InProgress(Struct, frozen=True):
     """The record of a delivery that performs an effect now.
 
     Attributes:
@@ -129,8 +135,7 @@ class Entity(Generic[S]):
         return self.outbox[0].read(contract)
 
 
-@dataclass(frozen=True)
-class MessageMetadata:
+class MessageMetadata(Struct, frozen=True):
     """The metadata of the event or command that changes an entity.
 
     Attributes:
@@ -215,8 +220,7 @@ def mark_in_progress(entity: Entity[S], metadata: MessageMetadata, record: InPro
     return replace(entity, in_progress={**entity.in_progress, metadata.inbox_key: record})
 
 
-@dataclass(frozen=True)
-class StoredEntity:
+class StoredEntity(Struct, frozen=True):
     """An entity in the form that a table stores.
 
     Attributes:
@@ -235,9 +239,9 @@ class StoredEntity:
     state: str
     inbox: tuple[str, ...] = ()
     outbox: tuple[str, ...] = ()
-    in_progress: Mapping[str, InProgress] = field(default_factory=dict)
+    in_progress: Mapping[str, InProgress] = msgspec.field(default_factory=dict)
     announces: bool = False
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class EntityCodec(Generic[S]):

@@ -94,7 +94,8 @@ class Service(Generic[S]):
         indexes: The indexes of its table.
 
     Raises:
-        ValueError: If it is declared rebuildable although it announces events or has side effects.
+        ValueError: If it is declared rebuildable although it announces events or has side effects, or if two
+            handlers are declared for one event type.
     """
 
     name: str
@@ -112,6 +113,9 @@ class Service(Generic[S]):
     def __post_init__(self) -> None:
         if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
             raise ValueError(f"{self.name} cannot be rebuilt: it announces events, or its effects reach outside")
+        types = [handler.contract.__name__ for handler in (*self.handlers, *self.external_handlers)]
+        if len(types) != len(set(types)):
+            raise ValueError(f"{self.name} declares two handlers of one event type")
         if isinstance(self.strategy, Log) and self.handlers:
             raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
 

@@ -66,7 +66,7 @@ class Projection(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     """Events are summed into counters, a batch in as few transactions as fit.
 
     The counters are always the sum of all entities' contributions: each write adds the difference between the
-    entity's contribution before and after.
+    entity's contribution before and after. A handler must not increment them itself.
 
     Attributes:
         contribution: What an entity adds to the counters, by its state.

@@ -23,6 +23,7 @@ from tidings.core.decisions import (
     sum_increments,
 )
 from tidings.core.entity import (
+    RESERVED,
     Entity,
     InProgress,
     MessageMetadata,
@@ -107,7 +108,12 @@ class HandlerExecutor(Generic[S]):
         Args:
             key: The entity's key.
             shard: The shard in which a projection counts the entity's changes; a random one by default.
+
+        Raises:
+            ValueError: If the key is empty or reserved.
         """
+        if not key or key.startswith(RESERVED):
+            raise ValueError(f"{key!r} is not the key of an entity")
         return UnitOfWork(self, key, self.choose_shard() if shard is None else shard)
 
     def choose_shard(self) -> int:
@@ -165,7 +171,10 @@ class UnitOfWork(Generic[S]):
         """
         handler = self._service.handler_of(event.type)
         command = self._with_known_failure(lambda entity: handler.decide(entity, event))
-        return self._execute(command, MessageMetadata.of(event), handler.creates, deadline)
+        execution = self._execute(command, MessageMetadata.of(event), handler.creates, deadline)
+        if rejection := execution.rejection:
+            raise PermanentError("rejected", f"{rejection.code}: {rejection.detail}", event)
+        return execution
 
     def execute(self, command: Command[S], metadata: MessageMetadata, *, creates: bool = False) -> Execution[S]:
         """Execute a command.
@@ -243,22 +252,29 @@ class UnitOfWork(Generic[S]):
     # The loop
 
     def _execute(self, command: Command[S], metadata: MessageMetadata, creates: bool, deadline: int) -> Execution[S]:
-        if self._entity is None:
-            self._entity = Entity(self._key) if creates else self.read()
+        assumed = self._entity is None and creates
         # It is forgotten if this fails, because then it is unknown what was written.
-        entity, self._entity = self._entity, None
-        execution = self._run(entity, command, metadata, deadline)
+        entity, self._entity = Entity(self._key) if assumed else self.read(), None
+        execution = self._run(entity, command, metadata, deadline, assumed)
         self._entity = execution.entity
         return execution
 
-    def _run(self, entity: Entity[S], command: Command[S], metadata: MessageMetadata, deadline: int) -> Execution[S]:
+    def _run(
+        self, entity: Entity[S], command: Command[S], metadata: MessageMetadata, deadline: int, assumed: bool
+    ) -> Execution[S]:
         own = InProgress("", deadline)
         changed = performed = False
+        last: Exception | None = None
         for attempt in range(MAX_ATTEMPTS):
             self._yield_to_other_delivery(entity, metadata, own)
             decision = Skip() if metadata.inbox_key in entity.inbox else command(entity)
             if isinstance(decision, Skip | Reject):
-                return Execution(entity, changed, decision if isinstance(decision, Reject) else None)
+                if not assumed:
+                    return Execution(entity, changed, decision if isinstance(decision, Reject) else None)
+                # No write would find out that the entity exists after all.
+                entity, assumed = self.read(), False
+                continue
+            assumed = False
             if isinstance(decision, Perform):
                 command = _continued(decision, decision.effect.perform(self._executor.port))
                 continue
@@ -266,33 +282,42 @@ class UnitOfWork(Generic[S]):
                 own = InProgress(self._executor.new_token(), deadline)
             try:
                 entity = self._write(entity, decision, metadata, own)
-            except VersionConflictError as conflict:
-                entity = self._decode(conflict.found[self._key])
-                continue
-            except ConditionFailedError as error:
-                command = self._otherwise(decision, error)
-                continue
-            except Exception as error:  # noqa: BLE001 - it is raised again unless the write may be repeated
-                self._pause_or_raise(error, attempt, performed)
+            except Exception as error:  # noqa: BLE001 - it is raised again unless the decision may be repeated
+                entity, command = self._recover(error, entity, command, decision, attempt, performed)
+                last = error
                 continue
             changed = True
             if isinstance(decision, Save):
                 return Execution(entity, changed)
             command = _continued(decision, self._perform_reserved(decision, own))
             performed = not decision.repeatable
-        raise ContentionError(f"{self._key} kept changing through {MAX_ATTEMPTS} attempts")
+        raise ContentionError(f"{self._key} was not written in {MAX_ATTEMPTS} attempts") from last
 
-    def _pause_or_raise(self, error: Exception, attempt: int, performed: bool) -> None:
+    def _recover(
+        self,
+        error: Exception,
+        entity: Entity[S],
+        command: Command[S],
+        decision: Save[S] | Reserve[S],
+        attempt: int,
+        performed: bool,
+    ) -> tuple[Entity[S], Command[S]]:
+        """Return the entity and the command to go on with after a failed write, or raise its error."""
+        if isinstance(error, VersionConflictError):
+            return self._decode(error.found[self._key]), command
+        if isinstance(error, ConditionFailedError):
+            return entity, self._otherwise(decision, error)
         # If an effect that cannot be repeated was performed, it must be recorded in spite of a failed write.
         if not (performed or isinstance(error, TransactionConflictError)):
             raise error
         self._executor.pause(attempt)
+        return entity, command
 
     def _perform_reserved(self, reserved: Reserve[S], own: InProgress) -> Any:
         try:
             return reserved.effect.perform(self._executor.port)
         except Exception as error:
-            if reserved.repeatable:
+            if reserved.repeatable or isinstance(error, PermanentError):
                 raise
             # No other delivery may begin before the record expires: an earlier retry would waste an attempt.
             remaining = (own.expires - self._executor.clock()) / 1000
@@ -337,6 +362,9 @@ class UnitOfWork(Generic[S]):
         return mark_handled(self._advanced(entity, decision, metadata), metadata)
 
     def _advanced(self, entity: Entity[S], decision: Save[S] | Reserve[S], metadata: MessageMetadata) -> Entity[S]:
+        for data in decision.announce:
+            if type(data) not in self._service.announces:
+                raise TypeError(f"{self._service.name} does not declare that it announces {type(data).__name__}")
         now = self._executor.clock()
         return advance(entity, self._service.name, decision.state, decision.announce, metadata, now)
 

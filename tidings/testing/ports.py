@@ -123,6 +123,8 @@ class MemoryTable:
         return {key: self.entities[key] for key in keys if key in self.entities}
 
     def _commit(self, writes: Sequence[EntityWrite], increments: Sequence[Increment]) -> None:
+        if not all(increment.add for increment in increments):
+            raise ValueError("ValidationException: an increment adds nothing")
         items = {(write.key, "") for write in writes} | {increment.item for increment in increments}
         if not 0 < len(writes) + len(increments) == len(items) <= MAX_ACTIONS:
             raise ValueError("ValidationException: no items, too many, or one item twice")

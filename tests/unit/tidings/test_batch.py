@@ -255,8 +255,8 @@ def test_increments_of_one_item_are_summed_with_their_minimums() -> None:
 
 
 def test_the_rows_of_one_key_are_different_items() -> None:
-    x, y, more = (Increment("a", {n: 1}, start={n: 5}, row=row) for n, row in (("n", "x"), ("n", "y"), ("m", "x")))
-    assert sum_increments([x, y, more]) == (Increment("a", {"n": 1, "m": 1}, start={"n": 5, "m": 5}, row="x"), y)
+    x, y, more = (Increment("#a", {n: 1}, start={n: 5}, row=row) for n, row in (("n", "x"), ("n", "y"), ("m", "x")))
+    assert sum_increments([x, y, more]) == (Increment("#a", {"n": 1, "m": 1}, start={"n": 5, "m": 5}, row="x"), y)
 
 
 def test_a_sum_has_the_condition_and_the_effect_of_its_increments_one_after_another(rng: random.Random) -> None:
@@ -270,7 +270,7 @@ def test_a_sum_has_the_condition_and_the_effect_of_its_increments_one_after_anot
         return {name: rng.randint(-3, 3) for name in rng.sample("xyz", rng.randint(0, 3))}
 
     for _ in range(1_000):
-        each = [Increment("a", any_numbers(), any_numbers()) for _ in range(rng.randint(1, 4))]
+        each = [Increment("#a", any_numbers(), any_numbers()) for _ in range(rng.randint(1, 4))]
         found = start = {name: rng.randint(-5, 5) for name in "xyz"}
         expected = True
         for increment in each:

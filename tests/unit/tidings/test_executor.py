@@ -614,3 +614,63 @@ def test_an_entity_is_read_once() -> None:
     unit.read()
     unit.handle(ASKED, 0)
     assert len(scenario.table.reads) == 1
+
+
+# Mistakes of handlers and of adapters
+
+
+def test_an_event_cannot_be_rejected_and_is_not_lost() -> None:
+    service = answers(lambda _entity, _event: Reject("no", "not now"))
+    outcome = given(service).when(ASKED)
+    outcome.then_fails(PermanentError, "rejected")
+    assert outcome.writes == 0
+
+
+def test_a_handler_that_creates_but_skips_decides_on_the_entity_that_exists() -> None:
+    def unless_new(entity: Entity[Known], event: Event[Asked]) -> Decision[Known]:
+        return Save(add(entity, event.data.question)) if entity.state else Skip()
+
+    known = Entity(SUBJECT, 1, Known(("before",)))
+    given(answers(unless_new, creates=True), known).when(ASKED).then(state=Known(("before", "one")))
+    given(answers(unless_new, creates=True)).when(ASKED).then(state=None, writes=0)
+
+
+def test_an_undeclared_event_is_not_announced_and_nothing_is_written() -> None:
+    service = answers(lambda entity, _event: Save(add(entity, "one"), (Asked(),)))
+    outcome = given(service).when(ASKED)
+    outcome.then_fails(TypeError, "does not declare that it announces Asked")
+    assert outcome.writes == 0
+
+
+def test_an_event_that_no_consumer_would_accept_is_not_announced_and_nothing_is_written() -> None:
+    service = answers(lambda entity, _event: Save(add(entity, "one"), (Answered(text="x" * 70_000),)))
+    outcome = given(service).when(ASKED)
+    outcome.then_fails(PermanentError, "oversized")
+    assert outcome.writes == 0
+
+
+def test_a_permanent_error_of_a_reserved_effect_is_not_retried() -> None:
+    def break_down() -> None:
+        raise PermanentError("gone", "there is no bell")
+
+    bell = Bell(break_down)
+    given(answers(reserving), port=bell).when(ASKED).then_fails(PermanentError, "gone")
+
+
+def test_contention_names_its_cause() -> None:
+    scenario = Scenario(answers())
+    scenario.table.commit_faults.always(transaction_conflict)
+    with pytest.raises(ContentionError) as contention:
+        scenario.executor.entity(SUBJECT).handle(ASKED, 0)
+    assert "a transaction holds the item" in str(contention.value.__cause__)
+
+
+@pytest.mark.parametrize("key", ["", "#shelf#a"])
+def test_a_unit_of_work_has_the_key_of_an_entity(key: str) -> None:
+    with pytest.raises(ValueError, match="is not the key of an entity"):
+        Scenario(answers()).executor.entity(key)
+
+
+def test_an_increment_cannot_change_an_entity() -> None:
+    with pytest.raises(ValueError, match="is an entity's key"):
+        Increment(SUBJECT, {"n": 1})

@@ -73,3 +73,8 @@ def test_a_services_index_attributes_are_those_of_all_its_indexes() -> None:
 def test_an_indexs_name_is_in_an_environment_variable() -> None:
     assert Index(partition="owner", sort="rank").variable == "INDEX"
     assert Index(name="pending", partition="owner", sort="rank").variable == "PENDING_INDEX"
+
+
+def test_a_service_has_one_handler_of_an_event_type() -> None:
+    with pytest.raises(ValueError, match="two handlers of one event type"):
+        Service(name="answers", state=Known, handlers=(on(Asked, answer), on(Asked, answer)))

@@ -5,10 +5,11 @@ from uuid import uuid4
 from msgspec import Struct
 
 from examples.helpdesk.contracts.desk.ticket_opened import TicketOpened
+from examples.helpdesk.contracts.ticket import TicketKey
 from examples.helpdesk.services.desk import handlers
 from examples.helpdesk.services.desk.handlers import Status, Ticket
 from tidings import Entity
-from tidings.handling.executor import HandlerExecutor
+from tidings.handling.executor import HandlerExecutor, UnitOfWork
 from tidings.http.problems import Problem
 from tidings.http.requests import Request
 from tidings.http.routes import route
@@ -36,16 +37,19 @@ class Api:
         execution = unit.execute(lambda entity: handlers.open_ticket(entity, body), metadata, creates=True)
         return _view(execution.entity)
 
-    @route("GET", "/tickets/{id}", TicketView, open=True, problems=(404,))
+    @route("GET", "/tickets/{id}", TicketView, open=True, problems=(404, 422))
     def show(self, request: Request) -> TicketView:
         """Show a ticket."""
-        return _view(self._tickets.entity(request.path["id"]).read())
+        return _view(self._ticket(request).read())
 
-    @route("POST", "/tickets/{id}/closure", TicketView, status=202, open=True, problems=(404,))
+    @route("POST", "/tickets/{id}/closure", TicketView, status=202, open=True, problems=(404, 422))
     def close(self, request: Request) -> TicketView:
         """Close a ticket."""
-        unit = self._tickets.entity(request.path["id"])
-        return _view(unit.execute(handlers.close, request.metadata(self._tickets.clock())).entity)
+        execution = self._ticket(request).execute(handlers.close, request.metadata(self._tickets.clock()))
+        return _view(execution.entity)
+
+    def _ticket(self, request: Request) -> UnitOfWork[Ticket]:
+        return self._tickets.entity(request.path_parameter("id", TicketKey))
 
 
 def _view(entity: Entity[Ticket]) -> TicketView:
