@@ -20,7 +20,7 @@ VARYING = re.compile(r'\\"(message|correlationid|traceparent)\\":\\"[^"]*\\"')
 """The members of an item's events that may differ between two runs."""
 
 Condition = Callable[[str, list[tuple[str, Mapping[str, Any]]]], bool]
-"""Whether to crash at a call, given its name and the calls that were made before it."""
+"""True if the process crashes at a call, given its name and the calls that were made before it."""
 
 
 @contextmanager

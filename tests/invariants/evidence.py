@@ -163,7 +163,7 @@ class Evidence:
 
     @cached_property
     def placed(self) -> Mapping[str, OrderPlaced]:
-        """What was ordered, by order."""
+        """The placed orders, by their id."""
         found = {order: events.first("OrderPlaced") for order, events in self.events.items()}
         return {order: event.data for order, event in found.items() if event}
 

@@ -63,7 +63,7 @@ class Order(Purchase):
 
 @dataclass
 class Records:
-    """What people have done, and what they were answered.
+    """The requests of people, and their answers.
 
     Attributes:
         purchases: The orders that customers wanted.

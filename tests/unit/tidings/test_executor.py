@@ -160,7 +160,7 @@ def test_an_entity_leaves_one_index_and_stays_in_the_other() -> None:
     assert scenario.table.entities[SUBJECT].attributes["owner"] == "v2"
 
 
-# What an execution returns
+# The outcome of an execution
 
 
 def test_an_execution_says_that_it_changed_the_entity() -> None:
