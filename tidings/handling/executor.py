@@ -308,7 +308,8 @@ class UnitOfWork(Generic[S]):
         if isinstance(error, ConditionFailedError):
             return entity, self._otherwise(decision, error)
         # If an effect that cannot be repeated was performed, it must be recorded in spite of a failed write.
-        if not (performed or isinstance(error, TransactionConflictError)):
+        repeats = performed and not isinstance(error, PermanentError)
+        if not (repeats or isinstance(error, TransactionConflictError)):
             raise error
         self._executor.pause(attempt)
         return entity, command

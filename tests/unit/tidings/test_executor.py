@@ -657,6 +657,17 @@ def test_a_permanent_error_of_a_reserved_effect_is_not_retried() -> None:
     given(answers(reserving), port=bell).when(ASKED).then_fails(PermanentError, "gone")
 
 
+def test_a_result_that_can_never_be_written_is_not_written_again() -> None:
+    def oversized(entity: Entity[Known], event: Event[Asked]) -> Decision[Known]:
+        long = "x" * 70_000
+        ring = Ring(event.data.question)
+        return Reserve(add(entity, "?"), ring, lambda entity, _ring: Save(add(entity, "!"), (Answered(text=long),)))
+
+    scenario = given(answers(oversized), port=Bell())
+    scenario.when(ASKED).then_fails(PermanentError, "oversized")
+    assert scenario.pauses == []
+
+
 def test_contention_names_its_cause() -> None:
     scenario = Scenario(answers())
     scenario.table.commit_faults.always(transaction_conflict)
