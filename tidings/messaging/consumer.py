@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tidings.core.clock import Clock, now
@@ -136,7 +137,7 @@ class Consumer:
 
         None is begun after `latest` except on its last attempt.
         """
-        handle = self.executor.open_entity(group[0].key)
+        handle = self._open(group[0].key)
         failed: dict[Message, int] = {}
         for n, parsed in enumerate(group):
             late = self.clock() > latest and parsed.message.attempts < self.max_receives
@@ -148,6 +149,13 @@ class Consumer:
                 # The entity's later messages must not overtake this one: they are retried with it, untried.
                 return failed | {later.message: delay for later in group[n + 1 :]}
         return failed
+
+    def _open(self, key: str) -> Handle:
+        try:
+            return self.executor.open_entity(key)
+        except ValueError as error:
+            # The key is that of no entity. Only these messages fail, and no other of the batch.
+            return partial(_refuse, str(error))
 
     def _try(self, handle: Handle, parsed: _Parsed, deadline: int) -> int | None:
         """Handle one message. Return None if it is handled or dead-lettered, else its retry delay in seconds."""
@@ -185,6 +193,10 @@ class Consumer:
         except Exception:
             # They return in any case, when the queue's own visibility timeout ends.
             logger.exception("could not set the retry delay of the failed messages")
+
+
+def _refuse(text: str, event: Event[Any], _deadline: int) -> None:
+    raise PermanentError("not-an-event", text, event)
 
 
 def _log_fields(parsed: _Parsed, error: str) -> dict[str, Any]:

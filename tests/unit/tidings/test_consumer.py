@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tidings.example import Asked
+from tests.unit.tidings.example import Asked, Known, answers
 from tidings.core.errors import PermanentError, RetryableError
 from tidings.core.event import Event, encode
 from tidings.core.service import QueueKind
 from tidings.handling.executor import Handle
 from tidings.handling.retries import MAX_RETRY_DELAY
 from tidings.messaging.consumer import MAX_DETAIL, Consumer, parse_any, parse_typed
-from tidings.testing import InlineExecutor, MemoryQueue, VirtualClock, fails, make_event, make_record
+from tidings.testing import SUBJECT, InlineExecutor, MemoryQueue, VirtualClock, fails, given, make_event, make_record
 
 MAX_RECEIVES = 5
 PATIENCE = 10
@@ -348,3 +348,18 @@ def test_a_message_on_its_last_attempt_is_handled_however_late_it_is(either: Con
     late = [record(entity, 1, attempts=MAX_RECEIVES) for entity in "ab"]
     assert either.handle(*late, deadline=20) == []
     assert either.handlers.handled == ["a/1", "b/1"]
+
+
+def test_a_message_whose_group_is_no_entitys_key_does_not_hurt_its_neighbours() -> None:
+    outcome = given(answers()).when_batch(make_event(Asked(question="one")), "#no event")
+    assert outcome.scenario.state(SUBJECT) == Known(("one",))
+    assert [letter.reason for letter in outcome.dead_letters] == ["undecodable"]
+
+
+def test_an_event_of_another_parser_whose_subject_is_no_entitys_key_is_dead_lettered_alone() -> None:
+    def parse(body: str) -> Event[Any]:
+        return make_event(Asked(question=body), subject="#shelf" if body == "bad" else SUBJECT)
+
+    outcome = given(answers(), parse=parse).when_batch("good", "bad")
+    assert outcome.scenario.state(SUBJECT) == Known(("good",))
+    assert [letter.reason for letter in outcome.dead_letters] == ["not-an-event"]
