@@ -36,11 +36,6 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         return f"urn:tidings:{cls.__name__}:{cls.major}"
 
 
-def unknown_type(event: Event[object]) -> PermanentError:
-    """Return the error for an event whose type has no handler here."""
-    return PermanentError("unknown-type", f"nothing here handles {event.type}", event)
-
-
 class ContractRegistry:
     """The contracts that a consumer understands. It decodes the data of their events."""
 
@@ -59,7 +54,7 @@ class ContractRegistry:
         """
         known = self._known.get(event.type)
         if known is None:
-            raise unknown_type(event)
+            raise PermanentError("unknown-type", f"nothing here handles {event.type}", event)
         schema, decoder, subject = known
         if event.dataschema != schema:
             raise PermanentError("unknown-version", f"{event.dataschema} is not {schema}", event)

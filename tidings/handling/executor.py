@@ -154,7 +154,7 @@ class UnitOfWork(Generic[S]):
     def read(self) -> Entity[S]:
         """Return the entity as it is; version 0 if it is not stored."""
         if self._entity is None:
-            self._entity = self._decode(self._executor.table.read([self._key]).get(self._key))
+            self._entity = self._stored()
         return self._entity
 
     def handle(self, event: Event[Any], deadline: int) -> Execution[S]:
@@ -272,7 +272,7 @@ class UnitOfWork(Generic[S]):
                 if not assumed:
                     return Execution(entity, changed, decision if isinstance(decision, Reject) else None)
                 # No write would find out that the entity exists after all.
-                entity, assumed = self.read(), False
+                entity, assumed = self._stored(), False
                 continue
             assumed = False
             if isinstance(decision, Perform):
@@ -381,6 +381,9 @@ class UnitOfWork(Generic[S]):
     def _encode(self, entity: Entity[S], announces: bool) -> StoredEntity:
         attributes = self._service.index_attributes(entity)
         return self._service.codec.encode(entity, announces=announces, attributes=attributes)
+
+    def _stored(self) -> Entity[S]:
+        return self._decode(self._executor.table.read([self._key]).get(self._key))
 
     def _decode(self, stored: StoredEntity | None) -> Entity[S]:
         return self._service.codec.decode(stored) if stored else Entity(self._key)

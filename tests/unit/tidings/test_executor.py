@@ -685,3 +685,15 @@ def test_a_unit_of_work_has_the_key_of_an_entity(key: str) -> None:
 def test_an_increment_cannot_change_an_entity() -> None:
     with pytest.raises(ValueError, match="is an entity's key"):
         Increment(SUBJECT, {"n": 1})
+
+
+def test_after_a_failed_write_an_entity_that_was_assumed_new_is_read_again() -> None:
+    def unless_new(entity: Entity[Known], event: Event[Asked]) -> Decision[Known]:
+        return Save(add(entity, event.data.question)) if entity.state else Skip()
+
+    scenario = given(answers(unless_new, creates=True), Entity(SUBJECT, 1, Known(("before",))))
+    unit = scenario.executor.entity(SUBJECT)
+    scenario.table.commit_faults.next(lost_answer)
+    with pytest.raises(TimeoutError):
+        unit.handle(ASKED, 0)
+    assert unit.read().state == Known(("before", "one"))
