@@ -21,14 +21,15 @@ endef
 # $(call option,NAME) is the option --name with the variable's value, if the variable is set.
 option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
-.PHONY: help install run example stop test test-deployed test-offline test-long simulate soak bench check lint docs \
+.PHONY: help install run example stop test test-deployed test-offline test-long simulate soak fuzz bench check lint docs \
 	wheel lock contracts bootstrap deploy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); PYTHON (the first that is 3.11 or later);"
 	@echo "  HISTORIES (2000) and SEED of make simulate; ORDERS (500), CLIENTS (16), KILLS (one for 25 orders) and SEED of"
-	@echo "  make soak; KEYS, the figures of make bench; UPGRADE, the packages that make lock upgrades"
+	@echo "  make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of make bench; UPGRADE, the packages that"
+	@echo "  make lock upgrades"
 
 install: ## Install the pinned tools and packages in this folder
 	@$(MAKE) --silent --jobs=2 $(VENV)/.installed node_modules/.installed
@@ -56,9 +57,10 @@ test-offline:
 	@$(WITH_NODE) nice -n 19 $(BIN)/pytest -n 2 --dist=loadgroup --ignore=tests/system > .local/test-offline.log 2>&1; status=$$?; \
 		if [ $$status = 0 ]; then tail -n 1 .local/test-offline.log; else cat .local/test-offline.log; fi; exit $$status
 
-test-long: ## Run all tests with 20,000 histories and 10,000 documents per schema, then soak and bench
-	@$(MAKE) --no-print-directory test HISTORIES=20000 DOCUMENTS=10000
+test-long: ## Run all tests with 20,000 histories and 1,000 documents per schema, then soak, fuzz and bench
+	@$(MAKE) --no-print-directory test HISTORIES=20000 DOCUMENTS=1000
 	@$(MAKE) --no-print-directory soak
+	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory bench
 
 simulate: install ## Run HISTORIES (2000) of the shop with random faults; or the history of SEED, with its trace
@@ -66,6 +68,9 @@ simulate: install ## Run HISTORIES (2000) of the shop with random faults; or the
 
 soak: install ## Load a local cloud twice: undisturbed, and while functions are killed
 	@$(WITH_NODE) $(BIN)/python -m tests.soak $(foreach name,ORDERS CLIENTS KILLS SEED,$(call option,$(name)))
+
+fuzz: install ## Send REQUESTS (10000) generated requests to the API on a local cloud, and check the answers
+	@$(WITH_NODE) $(BIN)/python -m tests.fuzz $(foreach name,REQUESTS SEED,$(call option,$(name)))
 
 bench: install ## Measure costs and speed and write bench/REPORT.md; or only the figures KEYS
 	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)

@@ -1,13 +1,14 @@
 """The routes of analytics."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import date, timedelta
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from functions.analytics.report import Counters, DayFigures, days
-from tidings.http.problems import Problem
+from tidings.core.clock import DATE_PATTERN
+from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Request
 from tidings.http.routes import route
 
@@ -16,6 +17,27 @@ MAX_DAYS = 92
 
 MAX_ROWS = 20_000
 """Maximum number of rows in a report, about 4 MB. Lambda's limit for an answer is 6 MB."""
+
+FirstDay = Annotated[
+    str,
+    Meta(
+        pattern=DATE_PATTERN,
+        description="The first day, such as `2026-01-31`, in UTC",
+        extra_json_schema={"format": "date"},
+    ),
+]
+LastDay = Annotated[
+    str,
+    Meta(
+        pattern=DATE_PATTERN,
+        description=f"The last day, included, such as `2026-02-28`. The range has {MAX_DAYS} days at most",
+        extra_json_schema={"format": "date"},
+    ),
+]
+
+NOT_A_RANGE = Rule(422, "Not a range", "`to` is before `from`.")
+TOO_MANY_DAYS = Rule(422, "Too many days", f"The range has more than {MAX_DAYS} days.")
+TOO_MANY_ROWS = Rule(422, "Too many rows", f"The report of these days has more than {MAX_ROWS} rows.")
 
 
 class Sales(Struct, frozen=True, omit_defaults=True, rename={"first": "from", "last": "to"}):
@@ -42,32 +64,19 @@ class Api:
         "/analytics/sales",
         Sales,
         operators=True,
-        query={
-            "from": "The first day, as `2026-01-31`, in UTC.",
-            "to": f"The last day, included. The range has {MAX_DAYS} days at most.",
-        },
-        problems=(400,),
+        query={"from": FirstDay, "to": LastDay},
+        rules=(NOT_A_RANGE, TOO_MANY_DAYS, TOO_MANY_ROWS),
     )
     def sales(self, request: Request) -> Sales:
         """Show the sales by day and product, and the number of orders by status."""
-        first, last = _day(request, "from"), _day(request, "to")
+        first, last = date.fromisoformat(request.query["from"]), date.fromisoformat(request.query["to"])
         if last < first:
-            raise Problem(400, "Not a range", "`to` must not be before `from`.", field="to")
+            raise Problem(NOT_A_RANGE, "`to` must not be before `from`.", field="to")
         if last - first >= timedelta(days=MAX_DAYS):
-            raise Problem(400, "Too long a range", f"Ask for {MAX_DAYS} days at most.", field="to")
+            raise Problem(TOO_MANY_DAYS, f"Ask for {MAX_DAYS} days at most.", field="to")
         rebuilding = self._is_rebuilding()
         numbers = self._counters.read(first, last, MAX_ROWS)
         if len(numbers) > MAX_ROWS:
             detail = f"These days have more than {MAX_ROWS} rows. Ask for fewer days."
-            raise Problem(400, "Too much", detail, field="to")
+            raise Problem(TOO_MANY_ROWS, detail, field="to")
         return Sales(str(first), str(last), days(numbers), rebuilding)
-
-
-def _day(request: Request, name: str) -> date:
-    text = request.query.get(name, "")
-    with suppress(ValueError):
-        day = date.fromisoformat(text)
-        # ISO 8601 has several forms of a day. The API accepts one.
-        if str(day) == text:
-            return day
-    raise Problem(400, "Not a day", f"`{name}` is a day such as `2026-01-31`.", field=name)

@@ -7,6 +7,7 @@ from functions.analytics.api import Api
 from functions.analytics.report import Counters
 from tidings.aws import clients
 from tidings.aws.dynamodb import is_rebuilding
+from tidings.aws.throttling import is_throttled
 from tidings.http.server import serve
 
 _table = os.environ["TABLE"]
@@ -15,5 +16,6 @@ handler = serve(
     Api(
         Counters(clients.dynamodb(), _table, ThreadPoolExecutor(clients.WORKERS)),
         lambda: is_rebuilding(clients.dynamodb(), _table),
-    )
+    ),
+    is_throttled,
 )

@@ -6,9 +6,12 @@ from msgspec import Meta, Struct
 
 from contracts.values.goods import Sku
 from functions.inventory.stock import Level, Stock
-from tidings.http.problems import Problem
+from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Request
 from tidings.http.routes import route
+
+NO_STOCK = Rule(404, "No stock", "The stock of this product was never set.")
+BELOW_RESERVED = Rule(422, "Below what is reserved", "More units are reserved for orders than would be on hand.")
 
 
 class StockRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,23 +35,25 @@ class Api:
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
 
-    @route("GET", "/stock/{sku}", StockView, operators=True, problems=(404, 422))
+    @route("GET", "/stock/{sku}", StockView, path={"sku": Sku}, operators=True, rules=(NO_STOCK,))
     def show(self, request: Request) -> StockView:
         """Show a product's stock."""
-        sku = request.path_parameter("sku", Sku)
+        sku = request.path["sku"]
         level = self._stock.read(sku)
         if level is None:
-            raise Problem(404, "No stock", f"The stock of {sku} was never set. PUT it first.", field="sku")
+            raise Problem(NO_STOCK, f"The stock of {sku} was never set. PUT it first.", field="sku")
         return _view(sku, level)
 
-    @route("PUT", "/stock/{sku}", StockView, body=StockRequest, operators=True, problems=(422,))
+    @route(
+        "PUT", "/stock/{sku}", StockView, path={"sku": Sku}, body=StockRequest, operators=True, rules=(BELOW_RESERVED,)
+    )
     def put(self, request: Request, body: StockRequest) -> StockView:
         """Set the units of a product that are on hand, after a count or a delivery."""
-        sku = request.path_parameter("sku", Sku)
+        sku = request.path["sku"]
         level = self._stock.set_on_hand(sku, body.on_hand)
         if level is None:
             detail = f"More than {body.on_hand} units are reserved for orders. See GET /stock/{sku}."
-            raise Problem(422, "Below what is reserved", detail, field="on_hand")
+            raise Problem(BELOW_RESERVED, detail, field="on_hand")
         return _view(sku, level)
 
 

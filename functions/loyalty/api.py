@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from functions.loyalty.handlers import POINTS, PointsEntry, balance_key
 from tidings.core.ports import NumberTable
-from tidings.http.pagination import PAGE_QUERY, Pages
+from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
 from tidings.http.requests import Request
 from tidings.http.routes import route
 
@@ -24,7 +24,7 @@ class Api:
         self._table = table
         self._pages = pages
 
-    @route("GET", "/loyalty", LoyaltyView, query=PAGE_QUERY, problems=(400,))
+    @route("GET", "/loyalty", LoyaltyView, query=PAGE_QUERY, rules=PAGE_RULES)
     def show(self, request: Request) -> LoyaltyView:
         """Show the caller's points, and the orders that earned them."""
         customer = request.require_caller().id

@@ -1,24 +1,26 @@
 """The routes of orders and products."""
 
-import re
 from typing import Annotated
+from unicodedata import normalize
 from uuid import UUID, uuid5
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from contracts.orders.order_cancelled import CancellationReason
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import MAX_LINES, OrderLine, Quantity, Sku
 from contracts.values.money import MAX_AMOUNT, Money
-from contracts.values.order import is_order_id
+from contracts.values.order import OrderId
+from contracts.values.text import Email
 from functions.orders import handlers
 from functions.orders.handlers import Order, Status, Summary
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from tidings.core.entity import Entity
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
-from tidings.http.pagination import PAGE_QUERY, Pages
-from tidings.http.problems import Problem
+from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
+from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Reply, Request
 from tidings.http.routes import route
 
@@ -27,20 +29,25 @@ NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
 
 RETRY_AFTER = {"Retry-After": "1"}
 
-PRINTABLE = r"[^\x00-\x1f\x7f\ufffe\uffff]"
-"""A character that XML allows and a label shows. SQS refuses others (Amazon SQS API Reference, "SendMessage")."""
-
-PrintableLine = Annotated[str, Meta(min_length=1, max_length=100, pattern=rf"^(?=.*\S){PRINTABLE}+\Z")]
-AsciiEmail = Annotated[
+IdempotencyKey = Annotated[
     str,
     Meta(
-        max_length=254,
-        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z",
+        min_length=1,
+        max_length=255,
+        # Without a comma: the gateway joins a header that was sent twice with one.
+        pattern=r"^[!-+\--~]+\Z",
+        description="1 to 255 visible ASCII characters but no comma, new for each order. A repeat gets the same answer",
     ),
 ]
-"""An address in ASCII, as SES requires (Amazon SES API Reference, "Destination")."""
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+NO_SUCH_ORDER = Rule(404, "No such order", "The caller has no order with this id.")
+DISPATCHED = Rule(409, "Dispatched", "The goods have left.")
+REPEATED_SKU = Rule(422, "A SKU twice", "Two lines have the same SKU.")
+UNKNOWN_SKU = Rule(422, "Unknown SKU", "A line has a SKU that no product has.")
+SEVERAL_CURRENCIES = Rule(422, "Several currencies", "The products are sold in different currencies.")
+TOO_EXPENSIVE = Rule(422, "Too expensive", f"The order would cost more than {MAX_AMOUNT} minor units.")
+KEY_TAKEN = Rule(422, "The key is taken", "The caller placed another order under this Idempotency-Key.")
+NO_SUCH_PRODUCT = Rule(404, "No such product", "No product has this SKU.")
 
 
 class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,17 +60,13 @@ class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class AddressRequest(Address, frozen=True, forbid_unknown_fields=True):
     """A delivery address. `country` is an ISO 3166-1 alpha-2 code."""
 
-    name: PrintableLine
-    street: PrintableLine
-    city: PrintableLine
-
 
 class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """An order to place, without prices."""
 
     lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=MAX_LINES)]
     payment_method: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
-    email: AsciiEmail
+    email: Email
     address: AddressRequest
 
 
@@ -107,19 +110,17 @@ class Api:
         OrderView,
         status=202,
         body=OrderRequest,
-        headers={
-            "Idempotency-Key": "1 to 255 visible ASCII characters, new for each order; a repeat gets the same answer."
-        },
+        headers={"Idempotency-Key": IdempotencyKey},
         replies={
             "Location": "The order's path.",
             "Idempotent-Replayed": "`true` if the order had been placed before.",
         },
-        problems=(400, 413, 422),
+        rules=(REPEATED_SKU, UNKNOWN_SKU, SEVERAL_CURRENCIES, TOO_EXPENSIVE, KEY_TAKEN),
     )
     def place(self, request: Request, body: OrderRequest) -> Reply:
         """Place an order. The same key and request get the same answer again."""
         customer = request.require_caller().id
-        unit = self._orders.entity(order_id(customer, _idempotency_key(request)))
+        unit = self._orders.entity(order_id(customer, request.headers["Idempotency-Key"]))
         try:
             _refuse_repeated_skus(body)
             order = _priced(customer, body, self._products.find([line.sku for line in body.lines]))
@@ -135,7 +136,7 @@ class Api:
             return _replayed(execution.entity, body)
         return Reply(_first_answer(execution.entity), {"Location": f"/orders/{execution.entity.key}"})
 
-    @route("GET", "/orders", OrderPage, query=PAGE_QUERY, problems=(400,))
+    @route("GET", "/orders", OrderPage, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_own(self, request: Request) -> OrderPage:
         """List the caller's own orders, newest first."""
         owner = handlers.customers_list(request.require_caller().id)
@@ -145,50 +146,57 @@ class Api:
         "GET",
         "/orders/{id}",
         OrderView,
+        path={"id": OrderId},
         replies={"Retry-After": "Seconds until it is worth asking again, while the order is pending."},
-        problems=(404,),
+        rules=(NO_SUCH_ORDER,),
     )
     def show(self, request: Request) -> Reply:
         """Show an order: its status, and what it waits for."""
         entity = self._own(request).read()
         return Reply(_view(entity), RETRY_AFTER if handlers.existing(entity).status == "PENDING" else {})
 
-    @route("POST", "/orders/{id}/cancellation", OrderView, status=202, problems=(404, 409))
+    @route(
+        "POST",
+        "/orders/{id}/cancellation",
+        OrderView,
+        status=202,
+        path={"id": OrderId},
+        rules=(NO_SUCH_ORDER, DISPATCHED),
+    )
     def cancel(self, request: Request) -> OrderView:
         """Cancel an order that is not dispatched. A payment is refunded."""
         metadata = request.metadata(self._orders.clock())
         execution = self._own(request).execute(handlers.cancel_for_customer, metadata)
         if execution.rejection:
-            raise Problem(409, "Dispatched", execution.rejection.detail)
+            raise Problem(DISPATCHED, execution.rejection.detail)
         return _view(execution.entity)
 
-    @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, problems=(400,))
+    @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_products(self, request: Request) -> ProductPage:
         """List the products, by SKU."""
         return ProductPage(*self._pages.read(PRODUCTS, Product, request))
 
-    @route("GET", "/products/{sku}", Product, open=True, problems=(404, 422))
+    @route("GET", "/products/{sku}", Product, path={"sku": Sku}, open=True, rules=(NO_SUCH_PRODUCT,))
     def show_product(self, request: Request) -> Product:
         """Show a product."""
-        product = self._products.read(request.path_parameter("sku", Sku))
+        product = self._products.read(request.path["sku"])
         if product is None:
-            raise Problem(404, "No such product", "GET /products lists the products.", field="sku")
+            raise Problem(NO_SUCH_PRODUCT, "GET /products lists the products.", field="sku")
         return product
 
-    @route("PUT", "/products/{sku}", Product, body=ProductTerms, operators=True, problems=(422,))
+    @route("PUT", "/products/{sku}", Product, path={"sku": Sku}, body=ProductTerms, operators=True)
     def put_product(self, request: Request, body: ProductTerms) -> Product:
         """Set a product's name and price. Orders placed before keep their price."""
-        return self._products.put(request.path_parameter("sku", Sku), body)
+        return self._products.put(request.path["sku"], body)
 
     def _own(self, request: Request) -> UnitOfWork[Order]:
         """Return the order asked for, if the caller may see it. To others it does not exist."""
         caller = request.require_caller()
-        if is_order_id(request.path["id"]):
-            unit = self._orders.entity(request.path["id"])
-            entity = unit.read()
-            if entity.state and (caller.operator or handlers.placed(entity).data.customer == caller.id):
-                return unit
-        raise Problem(404, "No such order", "You have no order under this id; GET /orders lists your orders.")
+        unit = self._orders.entity(request.path["id"])
+        entity = unit.read()
+        if entity.state and (caller.operator or handlers.placed(entity).data.customer == caller.id):
+            return unit
+        raise Problem(NO_SUCH_ORDER, "You have no order under this id; GET /orders lists your orders.")
 
 
 def order_id(customer: str, key: str) -> str:
@@ -196,36 +204,28 @@ def order_id(customer: str, key: str) -> str:
     return str(uuid5(uuid5(NAMESPACE, customer), key))
 
 
-def _idempotency_key(request: Request) -> str:
-    key = request.headers.get("idempotency-key", "")
-    if not _KEY.fullmatch(key):
-        detail = "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, new for each order."
-        raise Problem(400, "Not an idempotency key" if key else "No idempotency key", detail, field="Idempotency-Key")
-    return key
-
-
 def _refuse_repeated_skus(body: OrderRequest) -> None:
     seen: set[str] = set()
     for n, line in enumerate(body.lines):
         if line.sku in seen:
             detail = f"An earlier line has {line.sku} too: put both into one line."
-            raise Problem(422, "A SKU twice", detail, field=f"lines[{n}].sku")
+            raise Problem(REPEATED_SKU, detail, field=f"lines[{n}].sku")
         seen.add(line.sku)
 
 
 def _priced(customer: str, body: OrderRequest, products: dict[str, Product]) -> OrderPlaced:
     for n, line in enumerate(body.lines):
         if line.sku not in products:
-            raise Problem(422, "Unknown SKU", f"There is no product {line.sku}.", field=f"lines[{n}].sku")
+            raise Problem(UNKNOWN_SKU, f"There is no product {line.sku}.", field=f"lines[{n}].sku")
     lines = tuple(OrderLine(line.sku, line.quantity, products[line.sku].price) for line in body.lines)
     currencies = {line.price.currency for line in lines}
     if len(currencies) > 1:
         detail = f"One order is paid in one currency; these products are sold in {', '.join(sorted(currencies))}."
-        raise Problem(422, "Several currencies", detail, field="lines")
+        raise Problem(SEVERAL_CURRENCIES, detail, field="lines")
     amount = sum(line.price.amount * line.quantity for line in lines)
     if amount > MAX_AMOUNT:
         detail = f"An order may cost {MAX_AMOUNT} minor units at most; place several."
-        raise Problem(422, "Too much", detail, field="lines")
+        raise Problem(TOO_EXPENSIVE, detail, field="lines")
     return OrderPlaced(
         customer=customer,
         lines=lines,
@@ -240,6 +240,11 @@ def _address(address: AddressRequest) -> Address:
     return Address(address.name, address.street, address.city, address.postal_code, address.country)
 
 
+def _composed(address: Address) -> Address:
+    """Return an address with composed characters. A client may send the same text in another form when it repeats."""
+    return Address(**{name: normalize("NFC", text) for name, text in asdict(address).items()})
+
+
 def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
     """Return the first answer again, if the request is the same.
 
@@ -251,11 +256,11 @@ def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
         [(line.sku, line.quantity) for line in body.lines] == [(line.sku, line.quantity) for line in event.data.lines]
         and body.payment_method == event.data.payment_method
         and body.email == event.data.email
-        and _address(body.address) == event.data.address
+        and _composed(_address(body.address)) == _composed(event.data.address)
     )
     if not same:
         detail = "Another order was placed under this key. Send a new key with a new order."
-        raise Problem(422, "The key is taken", detail, field="Idempotency-Key")
+        raise Problem(KEY_TAKEN, detail, field="Idempotency-Key")
     return Reply(_first_answer(entity), {"Location": f"/orders/{entity.key}", "Idempotent-Replayed": "true"})
 
 

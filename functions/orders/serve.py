@@ -6,6 +6,7 @@ from functions.orders.api import Api
 from functions.orders.products import Products
 from functions.orders.service import service
 from tidings.aws import clients, lambdas
+from tidings.aws.throttling import is_throttled
 from tidings.http.pagination import Pages
 from tidings.http.server import serve
 
@@ -16,5 +17,6 @@ handler = serve(
         lambdas.executor(service),
         Pages(clients.dynamodb(), _table, os.environ["INDEX"]),
         Products(clients.dynamodb(), _table, float(os.environ["PRODUCT_CACHE_SECONDS"])),
-    )
+    ),
+    is_throttled,
 )

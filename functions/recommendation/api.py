@@ -1,17 +1,26 @@
 """The routes of recommendation."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from contracts.values.goods import Sku
 from functions.recommendation.bought_together import BoughtTogether, BoughtTogetherIndex
-from tidings.http.pagination import limit_of
 from tidings.http.requests import Request
 from tidings.http.routes import route
 
 MAX_LIMIT = 20
 DEFAULT_LIMIT = 10
+
+Limit = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MAX_LIMIT,
+        description=f"Maximum number of products: a whole number from 1 to {MAX_LIMIT}, {DEFAULT_LIMIT} by default",
+    ),
+]
 
 
 class Recommendations(Struct, frozen=True, omit_defaults=True):
@@ -37,11 +46,11 @@ class Api:
         "/recommendations/{sku}",
         Recommendations,
         open=True,
-        query={"limit": f"Maximum number of products, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} by default."},
-        problems=(400, 422),
+        path={"sku": Sku},
+        query={"limit": Limit | None},
     )
     def show(self, request: Request) -> Recommendations:
         """Show the products that are bought with a product."""
-        sku = request.path_parameter("sku", Sku)
-        items = self._index.top(sku, limit_of(request, default=DEFAULT_LIMIT, maximum=MAX_LIMIT))
+        sku = request.path["sku"]
+        items = self._index.top(sku, request.query.get("limit", DEFAULT_LIMIT))
         return Recommendations(sku, items, self._is_rebuilding())

@@ -5,16 +5,19 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from contracts.values.goods import Units
-from contracts.values.order import is_order_id
+from contracts.values.order import OrderId
 from functions.warehouse import handlers
 from functions.warehouse.handlers import TO_PICK, Shipment, Status, ToPick
 from tidings.core.decisions import Reject
 from tidings.core.entity import Entity
 from tidings.handling.executor import HandlerExecutor
-from tidings.http.pagination import PAGE_QUERY, Pages
-from tidings.http.problems import Problem
+from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
+from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Request
 from tidings.http.routes import route
+
+NO_SUCH_SHIPMENT = Rule(404, "No such shipment", "No confirmed order has this id.")
+CANCELLED = Rule(409, "Cancelled", "The order is cancelled.")
 
 Tracking = Annotated[str, Meta(max_length=64, pattern=r"^[\x20-\x7e]*\Z")]
 
@@ -48,7 +51,7 @@ class Api:
         self._shipments = shipments
         self._pages = pages
 
-    @route("GET", "/shipments", ShipmentPage, operators=True, query=PAGE_QUERY, problems=(400,))
+    @route("GET", "/shipments", ShipmentPage, operators=True, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_to_pick(self, request: Request) -> ShipmentPage:
         """List the shipments to pick, oldest first."""
         return ShipmentPage(*self._pages.read(TO_PICK, ToPick, request))
@@ -58,22 +61,21 @@ class Api:
         "/shipments/{id}/dispatch",
         ShipmentView,
         status=202,
+        path={"id": OrderId},
         body=DispatchRequest,
         operators=True,
-        problems=(404, 409, 422),
+        rules=(NO_SUCH_SHIPMENT, CANCELLED),
     )
     def dispatch(self, request: Request, body: DispatchRequest) -> ShipmentView:
         """Record that an order's goods have left. A repeat changes nothing."""
-        if not is_order_id(request.path["id"]):
-            raise Problem(404, "No such shipment", "A shipment has the id of its order, which is a UUID.")
         execution = self._shipments.entity(request.path["id"]).execute(
             lambda entity: handlers.dispatch(entity, body.tracking), request.metadata(self._shipments.clock())
         )
         match execution.rejection:
             case Reject("unknown", detail):
-                raise Problem(404, "No such shipment", detail)
+                raise Problem(NO_SUCH_SHIPMENT, detail)
             case Reject(_, detail):
-                raise Problem(409, "Cancelled", detail)
+                raise Problem(CANCELLED, detail)
         return _view(execution.entity)
 
 

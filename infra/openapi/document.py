@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document, generated from the routes that services declare."""
 
-import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,35 +8,41 @@ import msgspec
 
 from infra.application import Application
 from infra.published_language.schemas import Json, portable
+from tidings.http.parameters import Parameter, parameters
+from tidings.http.problems import Rule
 from tidings.http.routes import OPERATORS, Route
-
-FAILED = {500, 503}
-"""The statuses of an internal error and of contention, on every route."""
-
-BAD_BODY = {400, 413, 422}
-"""The statuses of a body that is not JSON, too large or invalid, on every route with a body."""
-
-OPERATORS_ONLY = {403}
 
 PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """Phrases of RFC 9110 that Python knows only from 3.13 on. The document must not depend on Python's version."""
 
+JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 TEXT: Json = {"type": "string"}
-IDEMPOTENCY_KEY: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+
+GATEWAY = {
+    429: "There are too many requests.",
+    500: "The function failed.",
+    503: "The function is throttled, or took too long.",
+}
+"""When the gateway itself answers a request, by status."""
+
+UNAUTHORIZED = {401: "The request has no valid token."}
+CONTENT_TOO_LARGE = {413: "The body is larger than the gateway's limit."}
+
+RETRY_AFTER = {"Retry-After": "Seconds until it is worth asking again."}
 
 
 class Problem(msgspec.Struct):
     """A problem (RFC 9457): why a request was refused, and what the caller can do. `field` names the invalid field."""
 
+    type: str
     title: str
     status: int
     detail: str
-    type: str = "about:blank"
-    field: str | None = None
+    field: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Message(msgspec.Struct):
-    """The gateway's answer to a request without a valid token, or to one too many."""
+    """The answer of the gateway itself, to a request that reaches no function or whose function fails."""
 
     message: str
 
@@ -48,7 +53,7 @@ def openapi_document(application: Application) -> Json:
     schemas, components = _schemas(routes)
     paths: Json = {}
     for name, route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(name, route, schemas)
+        paths.setdefault(route.template, {})[route.method.lower()] = _operation(name, route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -85,53 +90,60 @@ def _operation(service: str, route: Route, schemas: Mapping[Any, Json]) -> Json:
     if parameters := _parameters(route):
         operation["parameters"] = parameters
     if route.body is not None:
-        operation["requestBody"] = {"required": True, **_media("application/json", schemas[route.body])}
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[route.body]}}}
     operation["responses"] = _responses(route, schemas)
     return operation
 
 
 def _parameters(route: Route) -> list[Json]:
-    names = re.findall(r"{(\w+)}", route.path)
-    path = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in names]
-    query = [{"name": name, "in": "query", "description": text, "schema": TEXT} for name, text in route.query.items()]
-    return [*path, *query, *(_header(name, text) for name, text in route.headers.items())]
+    declared = {"path": route.path, "query": route.query, "header": route.headers}
+    return [_parameter(place, each) for place, types in declared.items() for each in parameters(types)]
 
 
-def _header(name: str, text: str) -> Json:
-    header = {"name": name, "in": "header", "description": text, "schema": TEXT}
-    return header | ({"required": True, "schema": IDEMPOTENCY_KEY} if name == "Idempotency-Key" else {})
+def _parameter(place: str, parameter: Parameter) -> Json:
+    schema = portable(msgspec.json.schema(parameter.form))
+    del schema["description"]
+    return {
+        "name": parameter.name,
+        "in": place,
+        "description": parameter.description,
+        "required": parameter.required,
+        "schema": schema,
+    }
 
 
 def _responses(route: Route, schemas: Mapping[Any, Json]) -> Json:
     success: Json = {"description": _phrase(route.status)}
     if route.answer is not None:
-        success |= _media("application/json", schemas[route.answer])
+        success |= {"content": {JSON: {"schema": schemas[route.answer]}}}
     if route.replies:
-        success["headers"] = {name: {"description": text, "schema": TEXT} for name, text in route.replies.items()}
+        success["headers"] = _headers(route.replies)
+    messages = GATEWAY | ({} if route.open else UNAUTHORIZED) | (CONTENT_TOO_LARGE if route.body else {})
     answers = {route.status: success}
-    for status in _problems(route):
-        answers[status] = _answer(status, "application/problem+json", schemas[Problem])
-    for status in {429} if route.open else {401, 429}:
-        answers[status] = _answer(status, "application/json", schemas[Message])
+    for status in {*messages, *(rule.status for rule in route.refusals)}:
+        rules = [rule for rule in route.refusals if rule.status == status]
+        answers[status] = _refusal(status, rules, messages.get(status), schemas)
     return {str(status): answers[status] for status in sorted(answers)}
 
 
-def _problems(route: Route) -> set[int]:
-    problems = FAILED | set(route.problems)
-    if route.body is not None:
-        problems |= BAD_BODY
-    if route.operators:
-        problems |= OPERATORS_ONLY
-    return problems
+def _refusal(status: int, rules: list[Rule], message: str | None, schemas: Mapping[Any, Json]) -> Json:
+    """Return the answers with a status: problems by the rules that have it, or a message of the gateway."""
+    reasons = [f"- {rule.title}: {rule.description}" for rule in rules] + ([f"- {message}"] if message else [])
+    content: Json = {}
+    if rules:
+        titles = {"properties": {"title": {"enum": [rule.title for rule in rules]}, "status": {"const": status}}}
+        content[PROBLEM_JSON] = {"schema": {"allOf": [schemas[Problem], titles]}}
+    if message:
+        content[JSON] = {"schema": schemas[Message]}
+    answer: Json = {"description": "\n".join([_phrase(status), "", *reasons]), "content": content}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer["headers"] = _headers(RETRY_AFTER)
+    return answer
 
 
-def _answer(status: int, media: str, schema: Json) -> Json:
-    return {"description": _phrase(status), **_media(media, schema)}
+def _headers(described: Mapping[str, str]) -> Json:
+    return {name: {"description": text, "schema": TEXT} for name, text in described.items()}
 
 
 def _phrase(status: int) -> str:
     return PHRASES.get(status) or HTTPStatus(status).phrase
-
-
-def _media(media: str, schema: Json) -> Json:
-    return {"content": {media: {"schema": schema}}}

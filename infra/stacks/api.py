@@ -175,15 +175,17 @@ class ApiStack(ApplicationStack):
             self,
             "document",
             stage=self.stage,
-            description="Serves GET /openapi.json",
+            description="Serves GET /openapi.json, and refuses the requests of no route",
             handler="function.handler",
             code=lambda_.Code.from_asset(str(assets.openapi_function(document))),
         )
-        route = apigateway.HttpRoute(
-            self,
-            "GET /openapi.json",
-            http_api=self.http_api,
-            route_key=apigateway.HttpRouteKey.with_("/openapi.json", apigateway.HttpMethod.GET),
-            integration=HttpLambdaIntegration("document", function),
-        )
-        acknowledge(route, "APIG4", "The document is public. Clients read it before they have a token.")
+        integration = HttpLambdaIntegration("document", function)
+        keys = {
+            apigateway.HttpRouteKey.with_("/openapi.json", apigateway.HttpMethod.GET): (
+                "The document is public. Clients read it before they have a token."
+            ),
+            apigateway.HttpRouteKey.DEFAULT: "It only answers that there is no such path or method.",
+        }
+        for key, reason in keys.items():
+            route = apigateway.HttpRoute(self, key.key, http_api=self.http_api, route_key=key, integration=integration)
+            acknowledge(route, "APIG4", reason)

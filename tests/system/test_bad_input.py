@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from ops.orders import order_request
-from tests.system.deployed import DeployedShop, User, problem_of
+from tests.system.deployed import SECONDS, DeployedShop, User, problem_of
+from tidings.recovery import wait_until
 
 SERVICES = ("orders", "inventory", "payment", "notification", "history")
 
@@ -80,6 +81,7 @@ BAD_KEYS = {
     "empty": "",
     "256 characters": "k" * 256,
     "with a space": "my key",
+    "two keys": "key,key",
     "not ASCII": "schlüssel",
 }
 
@@ -91,7 +93,7 @@ def test_an_order_without_a_valid_idempotency_key_is_refused(customer: User, sku
 
     refused = customer.http.post("/orders", json=valid_order(sku), headers=headers)
 
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert problem_of(refused)["field"] == "Idempotency-Key"
 
 
@@ -99,6 +101,8 @@ UNREADABLE = {
     "invalid JSON": (b"{", 400),
     "an empty body": (b"", 400),
     "an array": (b"[]", 422),
+    "a name twice": (b'{"lines": [], "lines": []}', 400),
+    "not UTF-8": (b'{"lines": "\xff"}', 400),
     "65537 bytes": (b'{"lines": "' + b"x" * 65525 + b'"}', 413),
 }
 
@@ -110,6 +114,26 @@ def test_a_body_that_cannot_be_read_is_refused(customer: User, content: bytes, s
 
     assert refused.status_code == status
     assert problem_of(refused)["field"] == "body"
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_a_body_of_another_type_is_refused(customer: User, sku: str) -> None:
+    headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "text/plain"}
+
+    refused = customer.http.post("/orders", content=json.dumps(valid_order(sku)), headers=headers)
+
+    assert refused.status_code == 415
+    assert problem_of(refused)["field"] == "Content-Type"
+
+
+def test_an_integer_may_be_written_with_a_fraction_of_zero(customer: User, sku: str) -> None:
+    body = json.dumps(valid_order(sku)).replace('"quantity": 1', '"quantity": 2.0')
+    headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
+
+    placed = customer.http.post("/orders", content=body, headers=headers)
+
+    assert placed.status_code == 202, placed.text
+    assert placed.json()["lines"][0]["quantity"] == 2
 
 
 PRICE = {"amount": 100, "currency": "EUR"}
@@ -146,9 +170,64 @@ def test_stock_cannot_be_set_below_the_reserved_quantity(customer: User, operato
     assert operator.stock(sku)["on_hand"] == 10
 
 
-@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "101"}, {"limit": "many"}, {"cursor": "nonsense"}])
-def test_a_list_with_an_invalid_limit_or_cursor_is_refused(customer: User, query: dict[str, str]) -> None:
-    refused = customer.http.get("/orders", params=query)
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *(
+            (f"limit={text}", "limit")
+            for text in ("0", "101", "many", "", "05", "%2B5", "+5", "%205", "5.0", "1&limit=2")
+        ),
+        *((f"cursor={text}", "cursor") for text in ("nonsense", "", "WyIiLCIiXQ", "WyJcdWQ4MDAiLCJiIl0", "x" * 3000)),
+    ],
+)
+def test_a_list_with_an_invalid_limit_or_cursor_is_refused(customer: User, query: str, field: str) -> None:
+    refused = customer.http.get(f"/orders?{query}")
 
-    assert refused.status_code == 400
-    assert problem_of(refused)["field"] in query
+    assert refused.status_code == 422
+    assert problem_of(refused)["field"] == field
+
+
+def test_the_last_page_has_no_next_page(shop: DeployedShop, sku: str) -> None:
+    customer = shop.user()
+    for _ in range(2):
+        customer.place({sku: 1})
+    wait_until(lambda: len(customer.http.get("/orders").json()["items"]) == 2, SECONDS, "both orders in the list")
+
+    assert customer.http.get("/orders?limit=2").json()["next"] is None
+    assert customer.http.get("/orders?limit=1").json()["next"] is not None
+
+
+@pytest.mark.parametrize("suffix", ["%0a", "%250a", "%00", "%20", "%C2%A0"])
+def test_another_spelling_of_a_products_name_is_refused(shop: DeployedShop, sku: str, suffix: str) -> None:
+    refused = shop.http().get(f"/products/{sku}{suffix}")
+
+    assert refused.status_code == 422
+    assert problem_of(refused)["field"] == "sku"
+
+
+def test_an_order_id_in_capitals_is_refused(customer: User, sku: str) -> None:
+    order = str(customer.place({sku: 1}).json()["id"])
+
+    refused = customer.http.get(f"/orders/{order.upper()}")
+
+    assert refused.status_code == 422
+    assert problem_of(refused)["field"] == "id"
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/products/{}/", "/products/{}%2F", "/products/{}/reviews", "/Products/{}"]
+)
+def test_an_unknown_path_is_refused(shop: DeployedShop, sku: str, path: str) -> None:
+    refused = shop.http().get(path.format(sku))
+
+    assert refused.status_code == 404
+    problem_of(refused)
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "POST"])
+def test_another_method_of_a_path_is_refused(shop: DeployedShop, sku: str, method: str) -> None:
+    refused = shop.http().request(method, f"/products/{sku}")
+
+    assert refused.status_code == 405
+    assert refused.headers["allow"] == "GET, PUT"
+    problem_of(refused)

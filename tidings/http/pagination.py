@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from tidings.http.problems import Problem
+from tidings.http.problems import Problem, Rule
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,14 +22,35 @@ OWNER, RANK, SUMMARY = "owner", "rank", "summary"
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 
-PAGE_QUERY: Mapping[str, str] = {
-    "limit": f"Maximum number of items, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} by default.",
-    "cursor": "`next` of the page before.",
-}
-"""The query parameters of a route that lists."""
+Limit = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MAX_LIMIT,
+        description=f"Maximum number of items: a whole number from 1 to {MAX_LIMIT}, {DEFAULT_LIMIT} by default",
+    ),
+]
+Cursor = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=2200,
+        pattern=r"^[A-Za-z0-9_-]+\Z",
+        description="The member `next` of the page before, unchanged",
+    ),
+]
+
+PAGE_QUERY: Mapping[str, Any] = {"limit": Limit | None, "cursor": Cursor | None}
+"""The parameters of a route that lists."""
+
+UNKNOWN_CURSOR = Rule(422, "Unknown cursor", "The cursor is not the member `next` of a page.")
+PAGE_RULES = (UNKNOWN_CURSOR,)
+"""The rules of a route that lists."""
 
 T = TypeVar("T")
 KeyPart = Annotated[str, Meta(min_length=1, max_length=200)]
+Position = tuple[KeyPart, KeyPart]
+"""An item's key and its rank."""
 
 
 def list_entry(owner: str, rank: str, summary: Any) -> dict[str, str]:
@@ -44,7 +65,7 @@ def list_entry(owner: str, rank: str, summary: Any) -> dict[str, str]:
 
 
 class Pages:
-    """The lists of one index. A cursor encodes the position after the page before."""
+    """The lists of one index. A cursor encodes the position of the last item of the page before."""
 
     def __init__(self, client: "DynamoDBClient", table: str, index: str) -> None:
         self._client = client
@@ -54,11 +75,18 @@ class Pages:
     def read(
         self, owner: str, kind: type[T], request: "Request", *, newest_first: bool = False
     ) -> tuple[tuple[T, ...], str | None]:
-        """Read a page of a list, and the cursor of the next one.
+        """Read a page of a list, and the cursor of the next one; None on the last page.
+
+        Args:
+            owner: The list.
+            kind: The struct that the list shows.
+            request: The request, whose route declares `PAGE_QUERY` and `PAGE_RULES`.
+            newest_first: Whether to read from the highest rank to the lowest.
 
         Raises:
-            Problem: 400 if `limit` or `cursor` is invalid.
+            Problem: 422 if this list made no such cursor.
         """
+        limit = request.query.get("limit", DEFAULT_LIMIT)
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "IndexName": self._index,
@@ -66,36 +94,32 @@ class Pages:
             "ExpressionAttributeNames": {"#owner": OWNER},
             "ExpressionAttributeValues": {":owner": {"S": owner}},
             "ScanIndexForward": not newest_first,
-            "Limit": limit_of(request, default=DEFAULT_LIMIT, maximum=MAX_LIMIT),
+            # DynamoDB names a last key whenever it stops at the limit. Only one item more tells whether there are any.
+            "Limit": limit + 1,
         }
         if cursor := request.query.get("cursor"):
             query["ExclusiveStartKey"] = {OWNER: {"S": owner}, **_position(cursor)}
         answer = self._client.query(**query)
-        items = tuple(msgspec.json.decode(item[SUMMARY]["S"], type=kind) for item in answer["Items"])
-        last = answer.get("LastEvaluatedKey")
-        return items, _cursor(last["pk"]["S"], last[RANK]["S"]) if last else None
-
-
-def limit_of(request: "Request", *, default: int, maximum: int) -> int:
-    """Return the number of items that a request asks for.
-
-    Raises:
-        Problem: 400 if `limit` is not a number from 1 to `maximum`.
-    """
-    text = request.query.get("limit", str(default))
-    if not (text.isdecimal() and text.isascii() and len(text) <= len(str(maximum)) and 1 <= int(text) <= maximum):
-        raise Problem(400, "Not a limit", f"`limit` is a whole number from 1 to {maximum}.", field="limit")
-    return int(text)
+        shown = answer["Items"][:limit]
+        items = tuple(msgspec.json.decode(item[SUMMARY]["S"], type=kind) for item in shown)
+        # A Query also stops at 1 MB.
+        is_last = len(answer["Items"]) <= limit and "LastEvaluatedKey" not in answer
+        return items, None if is_last else _cursor(shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
 
 
 def _cursor(key: str, rank: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((key, rank))).decode()
+    return base64.urlsafe_b64encode(msgspec.json.encode((key, rank))).decode().rstrip("=")
 
 
 def _position(cursor: str) -> "dict[str, AttributeValueTypeDef]":
     try:
-        key, rank = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[KeyPart, KeyPart])
+        key, rank = msgspec.json.decode(base64.urlsafe_b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}"), type=Position)
     except ValueError as error:
-        detail = "`cursor` is `next` of the page before, unchanged."
-        raise Problem(400, "Not a cursor", detail, field="cursor") from error
+        raise _unknown() from error
+    if _cursor(key, rank) != cursor:
+        raise _unknown()
     return {"pk": {"S": key}, RANK: {"S": rank}}
+
+
+def _unknown() -> Problem:
+    return Problem(UNKNOWN_CURSOR, "`cursor` is `next` of the page before, unchanged.", field="cursor")

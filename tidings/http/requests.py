@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
-
-import msgspec
+from typing import Any
 
 from tidings.core.entity import MessageMetadata
-from tidings.http.problems import Problem
+from tidings.http.problems import NO_TOKEN, Problem
 
 
 @dataclass(frozen=True)
@@ -25,19 +23,19 @@ class Caller:
 
 @dataclass(frozen=True)
 class Request:
-    """An HTTP request.
+    """An HTTP request. It has those parameters that its route declares, and they are valid.
 
     Attributes:
         path: The path's parameters.
-        query: The query's parameters.
-        headers: The headers, by name in lower case.
+        query: The query's parameters, each as a value of its declared type.
+        headers: The headers, by name as declared.
         correlation_id: The request's own id.
         traceparent: The W3C trace context.
         caller: The caller; None on open routes.
     """
 
     path: Mapping[str, str]
-    query: Mapping[str, str]
+    query: Mapping[str, Any]
     headers: Mapping[str, str]
     correlation_id: str
     traceparent: str
@@ -50,25 +48,8 @@ class Request:
             Problem: 401 if the API let a request without a token through.
         """
         if self.caller is None:
-            raise Problem(401, "No token", "Sign in, and send the ID token as a bearer token.")
+            raise Problem(NO_TOKEN, "Sign in, and send the ID token as a bearer token.")
         return self.caller
-
-    def path_parameter(self, name: str, form: Any) -> str:
-        """Return a parameter of the path.
-
-        Args:
-            name: The parameter's name.
-            form: The text's form, as an annotated `str` whose `Meta` has a `description`.
-
-        Raises:
-            Problem: 422 if the text does not have this form.
-        """
-        try:
-            text: str = msgspec.convert(self.path[name], form)
-        except msgspec.ValidationError as error:
-            meta = next(each for each in get_args(form) if isinstance(each, msgspec.Meta))
-            raise Problem(422, f"Not a valid {name}", f"{meta.description}.", field=name) from error
-        return text
 
     def metadata(self, now: int) -> MessageMetadata:
         """Return the metadata of the command in this request, given the time in milliseconds since 1970."""

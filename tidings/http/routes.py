@@ -1,8 +1,11 @@
 """Routes, declared beside the methods that answer them. The API's gateway and document are derived from them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
+
+from tidings.http.problems import BUSY, FAILED, INVALID, NOT_JSON, NOT_JSON_TYPE, OPERATORS_ONLY, TOO_LARGE, Rule
 
 Method = Literal["GET", "PUT", "POST"]
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -17,48 +20,63 @@ class Route:
 
     Attributes:
         method: The HTTP method.
-        path: The path, with its parameters in braces.
+        template: The path, with its parameters in braces.
         status: The status of success.
         answer: The struct of the response's JSON.
+        path: The types of the path's parameters; see `tidings.http.parameters`.
+        query: The types of the query's parameters.
+        headers: The types of the request's headers.
         body: The struct of the request's JSON, if it has a body.
         open: Whether the route needs no token.
         operators: Whether only operators may use it.
-        query: The query's parameters, each with a description.
-        headers: The request's headers, each with a description.
         replies: The response's headers, each with a description.
-        problems: The statuses of its refusals, besides those of every route.
+        rules: The rules by which the method refuses a valid request.
         summary: The first line of the method's docstring.
         name: The method's name.
     """
 
     method: Method
-    path: str
+    template: str
     status: int
     answer: Any
+    path: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     open: bool = False
     operators: bool = False
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
     replies: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[int, ...] = ()
+    rules: tuple[Rule, ...] = ()
     summary: str = ""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        names = re.findall(r"{(\w+)}", self.template)
+        if names != list(self.path):
+            raise TypeError(f"{self.key} declares other parameters of the path than {names}")
 
     @property
     def key(self) -> str:
         """The route key of an HTTP API: `POST /tickets`."""
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.template}"
+
+    @property
+    def refusals(self) -> tuple[Rule, ...]:
+        """All rules by which a request is refused: of the caller, the request's form, the method, and failures."""
+        caller = (OPERATORS_ONLY,) if self.operators else ()
+        form = (NOT_JSON_TYPE, TOO_LARGE, NOT_JSON) if self.body else ()
+        valid = (INVALID,) if self.body or self.path or self.query or self.headers else ()
+        return (*caller, *form, *valid, *self.rules, FAILED, BUSY)
 
 
 def route(
-    method: Method, path: str, answer: Any, *, status: int = 200, **options: Any
+    method: Method, template: str, answer: Any, *, status: int = 200, **options: Any
 ) -> Callable[[Operation], Operation]:
     """Declare a method of an `Api` class as the answer to an operation.
 
     Args:
         method: The HTTP method.
-        path: The path, with its parameters in braces.
+        template: The path, with its parameters in braces.
         answer: The struct of the response's JSON.
         status: The status of success.
         options: Further attributes of the `Route`.
@@ -68,7 +86,7 @@ def route(
         summary = (operation.__doc__ or "").partition("\n")[0]
         declared = Route(
             method=method,
-            path=path,
+            template=template,
             answer=answer,
             status=status,
             summary=summary,

@@ -1,9 +1,10 @@
 import base64
-import json
 from typing import Any, cast
 from uuid import UUID
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.payment.payment_captured import PaymentCaptured
@@ -58,7 +59,7 @@ class OrdersApi:
         caller: str = "customer-1",
         operator: bool = False,
         headers: dict[str, str] | None = None,
-        query: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
     ) -> Request:
         self._requests += 1
         return make_request(
@@ -71,7 +72,7 @@ class OrdersApi:
         )
 
     def place(self, order: OrderRequest | None = None, *, key: str = "key-1", caller: str = "customer-1") -> Reply:
-        request = self.request(caller=caller, headers={"idempotency-key": key})
+        request = self.request(caller=caller, headers={"Idempotency-Key": key})
         return self.api.place(request, order or body())
 
     def placed(self) -> str:
@@ -182,22 +183,18 @@ def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_chang
 def test_another_request_under_the_same_key_is_refused(shop: OrdersApi, changes: dict[str, Any]) -> None:
     shop.place()
     problem = refusal(lambda: shop.place(body(**changes)))
-    assert (problem.status, problem.field) == (422, "Idempotency-Key")
+    assert (problem.rule.status, problem.field) == (422, "Idempotency-Key")
     assert len(shop.table.commits) == 1
+
+
+def test_a_repeat_may_decompose_the_characters_of_the_address(shop: OrdersApi) -> None:
+    first = shop.place(body(address=AddressRequest("J\u00fcrgen", "1 Mill Lane", "K\u00f6ln", "50667", "DE")))
+    repeat = shop.place(body(address=AddressRequest("Ju\u0308rgen", "1 Mill Lane", "Ko\u0308ln", "50667", "DE")))
+    assert repeat.headers == {**first.headers, "Idempotent-Replayed": "true"}
 
 
 def test_another_customer_may_use_the_same_key(shop: OrdersApi) -> None:
     assert view(shop.place(caller="customer-1")).id != view(shop.place(caller="customer-2")).id
-
-
-@pytest.mark.parametrize("key", ["", " ", "a b", "é", "k" * 256, "key\n"])
-def test_an_order_needs_a_key_of_visible_characters(shop: OrdersApi, key: str) -> None:
-    problem = refusal(lambda: shop.place(key=key))
-    assert (problem.status, problem.field) == (400, "Idempotency-Key")
-
-
-def test_a_key_may_have_255_characters(shop: OrdersApi) -> None:
-    assert view(shop.place(key="~" * 255)).status == "PENDING"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +211,7 @@ def test_the_problem_names_lines_that_cannot_be_sold_and_nothing_is_stored(
 ) -> None:
     shop.price("kimono", 50_000, "JPY")
     problem = refusal(lambda: shop.place(body(lines=lines)))
-    assert (problem.status, problem.field) == (422, field)
+    assert (problem.rule.status, problem.field) == (422, field)
     assert not shop.table.commits
 
 
@@ -243,19 +240,13 @@ def test_another_customers_order_does_not_exist(shop: OrdersApi, path: str) -> N
     ask = getattr(shop.api, path)
     existing = refusal(lambda: ask(shop.request(order, caller="customer-2")))
     missing = refusal(lambda: ask(shop.request(order_id("customer-2", "none"), caller="customer-2")))
-    assert existing.status == 404
+    assert existing.rule.status == 404
     assert str(existing) == str(missing)
     assert view(shop.show(order)).status == "PENDING"
 
 
 def test_an_operator_sees_any_order(shop: OrdersApi) -> None:
     assert view(shop.show(shop.placed(), caller="operator-1", operator=True)).status == "PENDING"
-
-
-@pytest.mark.parametrize("order", ["", "1", "#product#tea", "A" * 5000, "00000000-0000-0000-0000-00000000000G"])
-def test_a_text_that_is_no_order_id_is_not_looked_up(shop: OrdersApi, order: str) -> None:
-    assert refusal(lambda: shop.show(order)).status == 404
-    assert shop.table.reads == []
 
 
 def test_a_customer_cancels_an_order_once(shop: OrdersApi) -> None:
@@ -269,7 +260,7 @@ def test_a_customer_cancels_an_order_once(shop: OrdersApi) -> None:
 def test_a_dispatched_order_cannot_be_cancelled(shop: OrdersApi) -> None:
     order = shop.placed()
     shop.handle(order, OrderDispatched())
-    assert refusal(lambda: shop.api.cancel(shop.request(order))).status == 409
+    assert refusal(lambda: shop.api.cancel(shop.request(order))).rule.status == 409
 
 
 # Lists
@@ -280,7 +271,7 @@ def test_pages_follow_each_other_without_gaps(shop: OrdersApi) -> None:
     for sku in skus:
         shop.price(sku, 100)
     seen: list[str] = []
-    query = {"limit": "3"}
+    query: dict[str, Any] = {"limit": 3}
     while True:
         page = shop.api.list_products(shop.request(query=query))
         seen += [product.sku for product in page.items]
@@ -290,26 +281,58 @@ def test_pages_follow_each_other_without_gaps(shop: OrdersApi) -> None:
     assert seen == skus
 
 
+@pytest.mark.parametrize(("limit", "pages"), [(1, 7), (3, 3), (6, 2), (7, 1), (8, 1)])
+def test_the_last_page_has_no_next_page(shop: OrdersApi, limit: int, pages: int) -> None:
+    for n in range(5):
+        shop.price(f"item-{n}", 100)
+    query: dict[str, Any] = {"limit": limit}
+    sizes = []
+    while True:
+        page = shop.api.list_products(shop.request(query=query))
+        sizes.append(len(page.items))
+        if page.next is None:
+            break
+        query["cursor"] = page.next
+    assert (len(sizes), sum(sizes)) == (pages, 7)
+
+
+def test_a_page_that_dynamodb_cut_short_has_a_next_page(shop: OrdersApi) -> None:
+    shop.client.max_page = 1
+    first = shop.api.list_products(shop.request())
+    second = shop.api.list_products(shop.request(query={"cursor": first.next}))
+    assert [item.sku for item in (*first.items, *second.items)] == ["cup", "tea"]
+
+
 def test_without_a_limit_twenty_products_are_shown(shop: OrdersApi) -> None:
     for n in range(30):
         shop.price(f"item-{n}", 100)
     assert len(shop.api.list_products(shop.request()).items) == 20
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "ten", "٣", "9" * 5000])
-def test_a_limit_is_a_whole_number_from_1_to_100(shop: OrdersApi, limit: str) -> None:
-    problem = refusal(lambda: shop.api.list_own(shop.request(query={"limit": limit})))
-    assert (problem.status, problem.field) == (400, "limit")
-
-
 def cursor(content: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+    return base64.urlsafe_b64encode(msgspec.json.encode(content)).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["x", "é", "%%%", "AAAA", cursor({}), cursor(["one"]), cursor([1, 2]), cursor(["", ""]), cursor(["k", "r" * 5000])],
+    [
+        *(
+            "x",
+            "é",
+            "%%%",
+            "AAAA",
+            cursor({}),
+            cursor(["one"]),
+            cursor([1, 2]),
+            cursor(["", ""]),
+            cursor(["k", "r" * 201]),
+        ),
+        *(f"{cursor(['k', 'rank'])}=", f"{cursor(['k', 'rank'])}\n", f" {cursor(['k', 'rank'])}"),
+        # The same two texts, spaced or escaped in another way, and with other unused bits at the end.
+        *(cursor(Raw(b'["k", "rank"]')), cursor(Raw(rb'["\u006b","rank"]')), f"{cursor(['k', 'ran'])[:-1]}1"),
+        *(cursor(Raw(rb'["\ud800","rank"]')), cursor(Raw(b'["k","rank"]{}')), cursor(Raw(b"[" * 1500))),
+    ],
 )
 def test_a_cursor_must_come_from_the_page_before(shop: OrdersApi, text: str) -> None:
     problem = refusal(lambda: shop.api.list_own(shop.request(query={"cursor": text})))
-    assert (problem.status, problem.field) == (400, "cursor")
+    assert (problem.rule.status, problem.field) == (422, "cursor")

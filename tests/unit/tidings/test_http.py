@@ -5,16 +5,41 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 from msgspec import Meta, Struct
 
-from tidings.core.errors import RetryableError
-from tidings.http.problems import Problem
+from tidings.aws.throttling import is_throttled
+from tidings.core.clock import DATE_PATTERN
+from tidings.core.errors import RetryableError, ThrottledError
+from tidings.http.problems import (
+    BUSY,
+    FAILED,
+    INVALID,
+    NO_SUCH_PATH,
+    NO_TOKEN,
+    NOT_JSON,
+    NOT_JSON_TYPE,
+    OPERATORS_ONLY,
+    TOO_LARGE,
+    Problem,
+    Rule,
+)
 from tidings.http.requests import Reply, Request
 from tidings.http.routes import route, routes_of
 from tidings.http.server import serve
 from tidings.testing import CORRELATION_ID, TRACEPARENT, make_request
 
 KIBIBYTE = 1024
+
+ParcelId = Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}\Z", description="A parcel's id is 1 to 8 letters or digits")]
+Count = Annotated[int, Meta(ge=-5, le=20, description="A whole number from -5 to 20")]
+Day = Annotated[str, Meta(pattern=DATE_PATTERN, description="A day such as `2026-01-31`")]
+Key = Annotated[str, Meta(pattern=r"^[a-z]+\Z", description="One or more letters.")]
+
+OPERATOR = {"sub": "operator-1", "cognito:groups": "[operators]"}
+KEY = {"Parcel-Key": "abc"}
+
+LOST = Rule(409, "Lost", "The parcel is lost.")
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +65,14 @@ class Api:
         self.seen.append(request)
         return body
 
-    @route("GET", "/parcels/{id}", str)
+    @route(
+        "GET",
+        "/parcels/{id}",
+        str,
+        path={"id": ParcelId},
+        query={"count": Count | None, "day": Day | None},
+        rules=(LOST,),
+    )
     def show(self, request: Request) -> str:
         """Show a parcel."""
         self.seen.append(request)
@@ -48,7 +80,7 @@ class Api:
             raise self.fails
         return request.path["id"]
 
-    @route("PUT", "/parcels/{id}/label", str, operators=True)
+    @route("PUT", "/parcels/{id}/label", str, path={"id": ParcelId}, headers={"Parcel-Key": Key}, operators=True)
     def label(self, request: Request) -> Reply:
         """Label a parcel."""
         self.seen.append(request)
@@ -67,6 +99,15 @@ class Answer:
     body: Any
 
 
+ROUTES = {
+    "POST /parcels": r"/parcels",
+    "GET /parcels/{id}": r"/parcels/(?P<id>[^/]*)",
+    "PUT /parcels/{id}/label": r"/parcels/(?P<id>[^/]*)/label",
+    "GET /mine": r"/mine",
+}
+"""The paths of each route of the gateway, as regular expressions."""
+
+
 def call(
     api: Api,
     method: str = "GET",
@@ -75,9 +116,16 @@ def call(
     *,
     claims: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
     encoded: bool = False,
+    raw_path: str | None = None,
 ) -> Answer:
     """Send a request in the form of an HTTP API (payload format 2.0)."""
+    key, parameters = next(
+        (key, found.groupdict())
+        for key, pattern in ROUTES.items()
+        if key.startswith(f"{method} ") and (found := re.fullmatch(pattern, path))
+    )
     context: dict[str, Any] = {
         "requestId": "request=1",
         "stage": "$default",
@@ -87,13 +135,16 @@ def call(
         context["authorizer"] = {"jwt": {"claims": claims}}
     event = {
         "version": "2.0",
-        "rawPath": path,
+        "routeKey": key,
+        "rawPath": path if raw_path is None else raw_path,
+        "pathParameters": parameters or None,
+        "queryStringParameters": query,
         "headers": headers,
         "requestContext": context,
         "body": body,
         "isBase64Encoded": encoded,
     }
-    answer = serve(api)(event, cast(Any, None))
+    answer = serve(api, is_throttled)(event, cast(Any, None))
     return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 
 
@@ -105,11 +156,15 @@ def parcel(**changes: Any) -> dict[str, Any]:
     return {"lines": [{"part": "tea", "quantity": 2}, {"part": "cup", "quantity": 1}]} | changes
 
 
-def assert_problem(answer: Answer, status: int, field: str | None = None) -> None:
+def aws_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, "Query")
+
+
+def assert_problem(answer: Answer, rule: Rule, field: str | None = None) -> None:
     """Require a problem of RFC 9457 whose detail is a sentence."""
-    assert answer.status == answer.body["status"] == status
+    assert answer.status == answer.body["status"] == rule.status
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.body["title"]
+    assert answer.body["title"] == rule.title
     assert answer.body["detail"].endswith(".")
     assert answer.body.get("field") == field
 
@@ -128,14 +183,25 @@ def test_a_route_has_its_own_status() -> None:
 
 
 def test_a_reply_may_have_headers_and_another_status() -> None:
-    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "operator-1", "cognito:groups": "[operators]"})
+    answer = call(Api(), "PUT", "/parcels/7/label", claims=OPERATOR, headers=KEY)
     assert answer.status == 201
     assert answer.headers["Location"] == "/parcels/7/label"
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/parcels/7"), ("GET", "/parcels/7/8")])
-def test_a_request_without_a_route_is_a_problem(method: str, path: str) -> None:
-    assert_problem(call(Api(), method, path), 404)
+@pytest.mark.parametrize("path", ["//parcels/7", "/parcels//7", "/parcels/7/", "/v1//parcels/7"])
+def test_a_path_with_an_empty_segment_is_not_found(path: str) -> None:
+    api = Api()
+    assert_problem(call(api, raw_path=path), NO_SUCH_PATH)
+    assert api.seen == []
+
+
+def test_the_path_may_have_a_prefix_that_the_gateway_routes() -> None:
+    assert call(Api(), raw_path="/v1/parcels/7").status == 200
+
+
+def test_a_route_that_declares_other_parameters_than_its_path_is_an_error() -> None:
+    with pytest.raises(TypeError, match="parameters of the path"):
+        route("GET", "/parcels/{id}", str, path={"sku": ParcelId})(Api.mine)
 
 
 def test_routes_are_known_without_serving_them() -> None:
@@ -163,16 +229,59 @@ def test_a_body_in_base64_is_decoded() -> None:
 
 @pytest.mark.parametrize("body", ["", "{", "nothing", '{"lines": [}', '{"note": "\\ud800"}', '"\ud800"'])
 def test_a_body_that_is_not_json_is_a_problem(body: str) -> None:
-    assert_problem(send(body), 400, "body")
+    assert_problem(send(body), NOT_JSON, "body")
 
 
 def test_a_missing_body_is_a_problem() -> None:
-    assert_problem(call(Api(), "POST", "/parcels", None), 400, "body")
+    assert_problem(call(Api(), "POST", "/parcels", None), NOT_JSON, "body")
 
 
 @pytest.mark.parametrize("body", [base64.b64encode(b'{"note": "\xff"}').decode(), "abc"])
 def test_a_body_that_is_not_text_is_a_problem(body: str) -> None:
-    assert_problem(send(body, encoded=True), 400, "body")
+    assert_problem(send(body, encoded=True), NOT_JSON, "body")
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"lines": [{"part": "tea", "quantity": 2, "quantity": 9}]}', "quantity"),
+        ('{"lines": [], "note": "", "lines": []}', "lines"),
+        (r'{"lines": [], "not\u0065": "", "note": ""}', "note"),
+    ],
+)
+def test_a_body_with_a_name_twice_is_a_problem(body: str, name: str) -> None:
+    answer = send(body)
+    assert_problem(answer, NOT_JSON, "body")
+    assert f"{name}' appears twice" in answer.body["detail"]
+
+
+@pytest.mark.parametrize("quantity", ["2.0", "2e0", "20E-1", "0.2e1"])
+def test_an_integer_may_be_written_as_json_schema_allows(quantity: str) -> None:
+    answer = send(f'{{"lines": [{{"part": "tea", "quantity": {quantity}}}]}}')
+    assert answer.body["lines"] == [{"part": "tea", "quantity": 2}]
+
+
+@pytest.mark.parametrize("quantity", ["2.5", "true", '"2"', "1e30", "-2.0", "11.0", "9" * 400])
+def test_a_number_that_is_no_valid_integer_is_a_problem(quantity: str) -> None:
+    assert_problem(send(f'{{"lines": [{{"part": "tea", "quantity": {quantity}}}]}}'), INVALID, "lines[0].quantity")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
+def test_a_number_that_json_or_a_double_has_not_is_a_problem(number: str) -> None:
+    assert_problem(send(f'{{"lines": [], "note": {number}}}'), NOT_JSON, "body")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/json ;a=b"]
+)
+def test_a_body_of_the_type_of_json_is_accepted(media_type: str) -> None:
+    assert call(Api(), "POST", "/parcels", json.dumps(parcel()), headers={"content-type": media_type}).status == 202
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
+def test_a_body_of_another_type_is_a_problem(media_type: str) -> None:
+    answer = call(Api(), "POST", "/parcels", json.dumps(parcel()), headers={"content-type": media_type})
+    assert_problem(answer, NOT_JSON_TYPE, "Content-Type")
 
 
 @pytest.mark.parametrize("letter", ["x", "é"])
@@ -180,7 +289,7 @@ def test_a_body_may_have_64_kibibytes_and_no_more(letter: str) -> None:
     rest = 64 * KIBIBYTE - len(json.dumps(parcel(note="")))
     fits = json.dumps(parcel(note=letter * (rest // len(letter.encode()))), ensure_ascii=False)
     assert send(fits).status == 202
-    assert_problem(send(fits + "  "), 413, "body")
+    assert_problem(send(fits + "  "), TOO_LARGE, "body")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +306,7 @@ def test_a_body_may_have_64_kibibytes_and_no_more(letter: str) -> None:
     ],
 )
 def test_the_problem_names_an_invalid_field(body: Any, field: str) -> None:
-    assert_problem(send(json.dumps(body)), 422, field)
+    assert_problem(send(json.dumps(body)), INVALID, field)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +317,7 @@ def test_the_problem_names_an_invalid_field(body: Any, field: str) -> None:
     ],
 )
 def test_the_problem_names_an_unknown_field(body: Any, field: str) -> None:
-    assert_problem(send(json.dumps(body)), 422, field)
+    assert_problem(send(json.dumps(body)), INVALID, field)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +325,7 @@ def test_the_problem_names_an_unknown_field(body: Any, field: str) -> None:
     [({}, "lines"), (parcel(lines=[{"part": "tea", "quantity": 1}, {"part": "cup"}]), "lines[1].quantity")],
 )
 def test_the_problem_names_a_missing_field(body: Any, field: str) -> None:
-    assert_problem(send(json.dumps(body)), 422, field)
+    assert_problem(send(json.dumps(body)), INVALID, field)
 
 
 def test_a_refused_body_reaches_no_route() -> None:
@@ -234,7 +343,7 @@ def test_a_refused_body_reaches_no_route() -> None:
     ["[operators]", "[a operators]", "[operators b]", "operators", ["operators"], ["a", "operators"]],
 )
 def test_a_member_of_operators_may_use_an_operators_route(groups: Any) -> None:
-    answer = call(Api(), "PUT", "/parcels/7/label", claims={"sub": "operator-1", "cognito:groups": groups})
+    answer = call(Api(), "PUT", "/parcels/7/label", claims=OPERATOR | {"cognito:groups": groups}, headers=KEY)
     assert answer.status == 201
 
 
@@ -243,13 +352,15 @@ def test_a_member_of_operators_may_use_an_operators_route(groups: Any) -> None:
 )
 def test_a_member_of_other_groups_may_not_use_an_operators_route(groups: Any) -> None:
     api = Api()
-    assert_problem(call(api, "PUT", "/parcels/7/label", claims={"sub": "customer-1", "cognito:groups": groups}), 403)
+    assert_problem(
+        call(api, "PUT", "/parcels/7/label", claims={"sub": "customer-1", "cognito:groups": groups}), OPERATORS_ONLY
+    )
     assert api.seen == []
 
 
 def test_a_caller_without_a_group_may_not_use_an_operators_route() -> None:
-    assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "customer-1"}), 403)
-    assert_problem(call(Api(), "PUT", "/parcels/7/label"), 403)
+    assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "customer-1"}), OPERATORS_ONLY)
+    assert_problem(call(Api(), "PUT", "/parcels/7/label"), OPERATORS_ONLY)
 
 
 def test_the_caller_is_the_tokens_subject() -> None:
@@ -257,16 +368,10 @@ def test_the_caller_is_the_tokens_subject() -> None:
 
 
 def test_a_request_without_a_token_is_a_problem() -> None:
-    assert_problem(call(Api(), "GET", "/mine"), 401)
+    assert_problem(call(Api(), "GET", "/mine"), NO_TOKEN)
 
 
 # The request
-
-
-def test_header_names_are_read_in_any_case() -> None:
-    api = Api()
-    call(api, headers={"Idempotency-Key": "k"})
-    assert api.seen[0].headers == {"idempotency-key": "k"}
 
 
 def test_the_requests_id_is_its_correlation_id() -> None:
@@ -311,22 +416,26 @@ def test_each_request_without_a_trace_context_gets_a_new_one() -> None:
 
 
 def test_a_problem_is_answered_with_its_field_and_headers() -> None:
-    problem = Problem(409, "Gone", "It has left.", field="id", headers={"Retry-After": "3"})
-    answer = call(Api(fails=problem))
-    assert_problem(answer, 409, "id")
+    answer = call(Api(fails=Problem(LOST, "Send another.", field="id", headers={"Retry-After": "3"})))
+    assert_problem(answer, LOST, "id")
     assert answer.headers["Retry-After"] == "3"
-    assert (answer.body["title"], answer.body["detail"]) == ("Gone", "It has left.")
+    assert answer.body["detail"] == "Send another."
 
 
-def test_a_retryable_error_says_when_to_try_again() -> None:
-    answer = call(Api(fails=RetryableError("the table is busy")))
-    assert_problem(answer, 503)
+@pytest.mark.parametrize(
+    "error",
+    [RetryableError("the table is busy"), ThrottledError("slow"), aws_error("ProvisionedThroughputExceededException")],
+)
+def test_contention_and_throttling_say_when_to_try_again(error: Exception) -> None:
+    answer = call(Api(fails=error))
+    assert_problem(answer, BUSY)
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_an_unknown_error_is_a_problem_that_reveals_nothing() -> None:
-    answer = call(Api(fails=KeyError("secret")))
-    assert_problem(answer, 500)
+@pytest.mark.parametrize("error", [KeyError("secret"), aws_error("secret")])
+def test_an_unknown_error_is_a_problem_that_reveals_nothing(error: Exception) -> None:
+    answer = call(Api(fails=error))
+    assert_problem(answer, FAILED)
     assert "secret" not in json.dumps(answer.body)
     assert "KeyError" not in json.dumps(answer.body)
 
@@ -334,18 +443,105 @@ def test_an_unknown_error_is_a_problem_that_reveals_nothing() -> None:
 # Parameters
 
 
-Part = Annotated[str, Meta(pattern=r"^[a-z]+\Z", description="A part is one or more letters")]
+@pytest.mark.parametrize("text", ["7", "a", "abcdefgh"])
+def test_a_parameter_of_the_path_that_is_valid_reaches_the_route(text: str) -> None:
+    assert call(Api(), path=f"/parcels/{text}").body == text
 
 
-def test_a_parameter_of_the_path_that_has_its_form_is_returned() -> None:
-    assert make_request({"part": "lid"}).path_parameter("part", Part) == "lid"
+@pytest.mark.parametrize(
+    "text", ["A", "7\n", "\n7", " 7", "7 ", "#7", "ž", "٣", "%37", "7%0a", "7%250a", "..", "abcdefghi", "\ud800"]
+)
+def test_a_parameter_of_the_path_that_is_not_valid_is_a_problem(text: str) -> None:
+    api = Api()
+    answer = call(api, path=f"/parcels/{text}")
+    assert_problem(answer, INVALID, "id")
+    assert answer.body["detail"] == "A parcel's id is 1 to 8 letters or digits."
+    assert api.seen == []
 
 
-@pytest.mark.parametrize("text", ["", "Lid", "lid\n", "#lid", "ž"])
-def test_a_parameter_of_the_path_that_has_not_its_form_is_a_problem(text: str) -> None:
-    with pytest.raises(Problem, match="A part is one or more letters") as refusal:
-        make_request({"part": text}).path_parameter("part", Part)
-    assert (refusal.value.status, refusal.value.field) == (422, "part")
+@pytest.mark.parametrize("n", [-5, -1, 0, 1, 9, 10, 20])
+def test_a_number_of_the_query_is_read_from_its_one_text(n: int) -> None:
+    api = Api()
+    call(api, query={"count": str(n)})
+    assert api.seen[0].query == {"count": n}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-6",
+        "21",
+        "05",
+        "+5",
+        " 5",
+        "5 ",
+        "5\n",
+        "5.0",
+        "5e0",
+        "-0",
+        "00",
+        "1,2",
+        "٣",
+        "\uff15",
+        "²",
+        "1_0",
+        "0x5",
+        "9" * 5000,
+    ],
+)
+def test_a_number_that_is_written_in_another_way_or_out_of_bounds_is_a_problem(text: str) -> None:
+    answer = call(Api(), query={"count": text})
+    assert_problem(answer, INVALID, "count")
+    assert answer.body["detail"] == "A whole number from -5 to 20."
+
+
+@pytest.mark.parametrize("text", ["2024-02-29", "2026-12-31", "1970-01-01", "9999-12-31"])
+def test_a_day_of_the_query_is_accepted(text: str) -> None:
+    api = Api()
+    call(api, query={"day": text})
+    assert api.seen[0].query == {"day": text}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "2026-02-29",
+            "1900-02-29",
+            "2026-1-31",
+            "20260131",
+            "2026-W05-6",
+            "2026-01-31T00:00:00",
+            "2026-01-31Z",
+            "0000-01-01",
+        ),
+        *(" 2026-01-31", "2026-01-31\n", "\uff12026-01-31", "2026-01-31,2026-02-01", "+2026-01-31", "12026-01-31"),
+    ],
+)
+def test_a_day_that_does_not_exist_or_is_written_in_another_way_is_a_problem(text: str) -> None:
+    assert_problem(call(Api(), query={"day": text}), INVALID, "day")
+
+
+def test_undeclared_parameters_of_the_query_are_ignored() -> None:
+    api = Api()
+    call(api, query={"colour": "red"})
+    assert api.seen[0].query == {}
+
+
+def label(headers: dict[str, str]) -> Answer:
+    return call(Api(), "PUT", "/parcels/7/label", claims=OPERATOR, headers=headers)
+
+
+@pytest.mark.parametrize("name", ["Parcel-Key", "parcel-key", "PARCEL-KEY"])
+def test_a_declared_header_is_read_in_any_case(name: str) -> None:
+    assert label({name: "abc"}).status == 201
+
+
+@pytest.mark.parametrize("headers", [{"Parcel-Key": ""}, {"Parcel-Key": "a,b"}, {"Parcel-Key": "A"}, {}])
+def test_a_declared_header_that_is_missing_or_not_valid_is_a_problem(headers: dict[str, str]) -> None:
+    assert_problem(label(headers), INVALID, "Parcel-Key")
 
 
 def test_a_requests_metadata_has_its_correlation_id_and_its_trace_context() -> None:

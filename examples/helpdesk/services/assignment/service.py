@@ -15,4 +15,5 @@ service = Service(
         on(TicketOpened, handlers.on_ticket_opened, creates=True),
         on(TicketClosed, handlers.on_ticket_closed),
     ),
+    concurrency=5,
 )

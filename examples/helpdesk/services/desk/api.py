@@ -10,9 +10,11 @@ from examples.helpdesk.services.desk import handlers
 from examples.helpdesk.services.desk.handlers import Status, Ticket
 from tidings import Entity
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
-from tidings.http.problems import Problem
+from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Request
 from tidings.http.routes import route
+
+NO_SUCH_TICKET = Rule(404, "No such ticket", "No ticket has this id.")
 
 
 class TicketView(Struct, frozen=True):
@@ -37,22 +39,30 @@ class Api:
         execution = unit.execute(lambda entity: handlers.open_ticket(entity, body), metadata, creates=True)
         return _view(execution.entity)
 
-    @route("GET", "/tickets/{id}", TicketView, open=True, problems=(404, 422))
+    @route("GET", "/tickets/{id}", TicketView, path={"id": TicketKey}, open=True, rules=(NO_SUCH_TICKET,))
     def show(self, request: Request) -> TicketView:
         """Show a ticket."""
         return _view(self._ticket(request).read())
 
-    @route("POST", "/tickets/{id}/closure", TicketView, status=202, open=True, problems=(404, 422))
+    @route(
+        "POST",
+        "/tickets/{id}/closure",
+        TicketView,
+        status=202,
+        path={"id": TicketKey},
+        open=True,
+        rules=(NO_SUCH_TICKET,),
+    )
     def close(self, request: Request) -> TicketView:
         """Close a ticket."""
         execution = self._ticket(request).execute(handlers.close, request.metadata(self._tickets.clock()))
         return _view(execution.entity)
 
     def _ticket(self, request: Request) -> UnitOfWork[Ticket]:
-        return self._tickets.entity(request.path_parameter("id", TicketKey))
+        return self._tickets.entity(request.path["id"])
 
 
 def _view(entity: Entity[Ticket]) -> TicketView:
     if entity.state is None:
-        raise Problem(404, "No such ticket", "POST /tickets opens one.")
+        raise Problem(NO_SUCH_TICKET, "POST /tickets opens one.")
     return TicketView(entity.key, entity.state.status, entity.first_event(TicketOpened).data.question)

@@ -15,4 +15,5 @@ service = Service(
         on(TicketAssigned, handlers.on_ticket_assigned),
         on(TicketDeclined, handlers.on_ticket_declined),
     ),
+    concurrency=5,
 )

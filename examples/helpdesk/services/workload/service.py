@@ -13,5 +13,6 @@ service = Service(
         on(TicketClosed, handlers.on_ticket_closed),
     ),
     strategy=Projection(contribution=handlers.contribution),
+    concurrency=5,
     rebuildable=True,
 )
