@@ -6,6 +6,7 @@ ports in place of boto3's calls.
 
 from collections.abc import Sequence
 
+from functions.fraud.rules import LENIENT
 from functions.orders.api import AddressRequest, LineRequest, OrderRequest
 from functions.warehouse.api import DispatchRequest
 from tests.simulation.clock import MINUTE
@@ -47,11 +48,17 @@ class PlainChoices:
 
 
 class Scale:
-    """A simulated shop that counts its calls."""
+    """A simulated shop that counts its calls.
 
-    def __init__(self) -> None:
+    Args:
+        alike: Whether all orders are of one customer, to one address, for one product. Otherwise they are of several
+            customers, each to another address, for several products.
+    """
+
+    def __init__(self, *, alike: bool = False) -> None:
+        self._alike = alike
         self._choices = PlainChoices()
-        self._shop = Shop(self._choices, Settings(), lambda: False)
+        self._shop = Shop(self._choices, Settings(rules=LENIENT), lambda: False)
         self._orders = self._shop.orders_api()
         self._warehouse = self._shop.warehouse_api()
         self._placed = 0
@@ -85,14 +92,15 @@ class Scale:
 
     def _place(self) -> str:
         n, self._placed = self._placed, self._placed + 1
-        customer = f"customer-{n % CUSTOMERS}"
+        person, house, skus = (0, 0, SKUS[:1]) if self._alike else (n % CUSTOMERS, n, SKUS)
+        customer = f"customer-{person}"
         body = OrderRequest(
-            tuple(LineRequest(sku, quantity) for quantity, sku in enumerate(SKUS, start=1)),
+            tuple(LineRequest(sku, quantity) for quantity, sku in enumerate(skus, start=1)),
             "pm_card_visa",
             "customer@example.com",
-            AddressRequest("A. Customer", f"{n} Mill Lane", "Ghent", "9000", "BE"),
+            AddressRequest("A. Customer", f"{house} Mill Lane", "Ghent", "9000", "BE"),
         )
-        request = make_request(headers={"idempotency-key": f"key-{n}"}, caller=customer)
+        request = make_request(headers={"Idempotency-Key": f"key-{n}"}, caller=customer)
         placed: list[str] = []
         self._shop.invoke("orders' API", lambda: placed.append(self._orders.place(request, body).body.id))
         return placed[0]

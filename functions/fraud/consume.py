@@ -2,15 +2,16 @@
 
 import os
 
+import boto3
 import msgspec
 
-from functions.fraud.investigation import Investigation
-from functions.fraud.rules import Rule
+from functions.fraud.inspector import Inspector
+from functions.fraud.rules import Rules
 from functions.fraud.service import service
-from functions.fraud.windows import Windows
 from tidings.aws import clients, lambdas
+from tidings.aws.secrets import Secret
 
-_rules = msgspec.json.decode(os.environ["RULES"], type=tuple[Rule, ...])
-_windows = Windows(clients.dynamodb(), os.environ["TABLE"])
+_secret = Secret(boto3.client("secretsmanager", config=clients.CONFIG), os.environ["PSEUDONYMS_KEY_ARN"])
+_rules = msgspec.json.decode(os.environ["RULES"], type=Rules)
 
-handler = lambdas.consumer(service, port=Investigation(_rules, _windows, lambdas.executor(service)))
+handler = lambdas.consumer(service, port=Inspector(_rules, _secret.value))

@@ -1,92 +1,92 @@
-"""The rules that detect fraud, as data, and their evaluation on the orders seen."""
+"""The rules that detect fraud, as data. Every rule judges the orders of one customer only."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-By = Literal["customer", "address"]
+from contracts.values.money import Money
+from tidings.core.decisions import Numbers
 
-SECOND = 1000
-MINUTE = 60 * SECOND
+VELOCITY = "velocity"
+ADDRESS_SPREAD = "address-spread"
+LARGE_TOTAL = "large-total"
+
+MINUTE = 60_000
 DAY = 24 * 60 * MINUTE
+WINDOW = 10 * MINUTE
+"""The time in milliseconds within which the orders of a customer are counted together. A day is a multiple of it."""
+
+MAX_ADDRESSES = 100
+"""The largest number of addresses that a rule may allow. It bounds the item of a customer's day to 8 KB."""
 
 
-class Seen(Struct, frozen=True, array_like=True):
-    """An order as the rules see it.
+class Rules(Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules of a stage.
 
-    Attributes:
-        time: The time of its event, in milliseconds since 1970.
-        order: Its id.
-        customer: Its customer.
-    """
-
-    time: int
-    order: str
-    customer: str
-
-
-class Window(Struct, frozen=True, tag=True):
-    """A maximum number of orders within a time.
+    The windows and days of the rules are aligned to the clock (UTC). The time of OrderPlaced chooses those of an order.
+    Only paid orders count that were not flagged.
 
     Attributes:
-        name: The rule's name.
-        by: The orders that are counted: those of one `customer`, or the customers who order to one `address`.
-        span: The time in milliseconds, up to the order's own time.
-        most: Maximum number. An order above it breaks the rule.
+        velocity: Maximum number of a customer's orders in a window of ten minutes.
+        address_spread: Maximum number of different delivery addresses of a customer's orders in a day.
+        large_total: Maximum total of an order in minor units, by currency. Other currencies have none.
     """
 
-    name: str
-    by: By
-    span: int
-    most: int
+    velocity: Annotated[int, Meta(ge=0)]
+    address_spread: Annotated[int, Meta(ge=0, le=MAX_ADDRESSES)]
+    large_total: Mapping[str, int]
+
+    def is_large(self, total: Money) -> bool:
+        """Return whether an order's total breaks the rule."""
+        return total.amount > self.large_total.get(total.currency, total.amount)
 
 
-class Limit(Struct, frozen=True, tag=True):
-    """A maximum total of an order.
+STRICT = Rules(velocity=10, address_spread=5, large_total={"EUR": 500_000, "GBP": 450_000, "USD": 500_000})
 
-    Attributes:
-        name: The rule's name.
-        limits: The maximum in minor units, by currency. Other currencies have none.
-    """
-
-    name: str
-    limits: Mapping[str, int]
-
-
-Rule = Window | Limit
-
-STRICT: tuple[Rule, ...] = (
-    Window("velocity", "customer", 10 * MINUTE, 10),
-    Window("shared-address", "address", DAY, 5),
-    Limit("large-total", {"EUR": 500_000, "GBP": 450_000, "USD": 500_000}),
-)
-
-LENIENT: tuple[Rule, ...] = (
-    Window("velocity", "customer", 10 * SECOND, 1000),
-    Window("shared-address", "address", 10 * SECOND, 1000),
-    Limit("large-total", {"EUR": 10_000_000, "GBP": 10_000_000, "USD": 10_000_000}),
+LENIENT = Rules(
+    velocity=1_000_000,
+    address_spread=MAX_ADDRESSES,
+    large_total={"EUR": 10_000_000, "GBP": 10_000_000, "USD": 10_000_000},
 )
 """The rules of a stage whose orders come from a load generator."""
 
 
-def windows(rules: Iterable[Rule]) -> Sequence[Window]:
-    """Return the rules that compare several orders."""
-    return [rule for rule in rules if isinstance(rule, Window)]
+class Quota(Struct, frozen=True):
+    """A number of a customer's day, of which each order takes one.
+
+    Attributes:
+        rule: The rule that an order breaks if none is left.
+        number: The number's name.
+        most: The number at the beginning of the day.
+    """
+
+    rule: str
+    number: str
+    most: int
 
 
-def too_expensive(rules: Iterable[Rule], amount: int, currency: str) -> set[str]:
-    """Return the names of the rules that an order's total breaks."""
-    limits = (rule for rule in rules if isinstance(rule, Limit))
-    return {rule.name for rule in limits if amount > rule.limits.get(currency, amount)}
+class Order(Struct, frozen=True):
+    """An order as the rules count it.
 
+    Attributes:
+        customer: The pseudonym of its customer.
+        address: The pseudonym of its delivery address.
+        time: The time of its event, in milliseconds since 1970.
+    """
 
-def one_too_many(rule: Window, seen: Iterable[Seen]) -> set[str]:
-    """Return the orders that break a rule. It depends on their times only, not on which was seen first."""
-    ordered = sorted(set(seen), key=lambda each: (each.time, each.order))
-    return {each.order for n, each in enumerate(ordered) if _count(rule, each, ordered[: n + 1]) > rule.most}
+    customer: str
+    address: str
+    time: int
 
+    def quotas(self, rules: Rules, found: Numbers) -> tuple[Quota, ...]:
+        """Return the quotas of which the order takes one, given the numbers of the customer's day that are known.
 
-def _count(rule: Window, last: Seen, until_then: Iterable[Seen]) -> int:
-    within = [each for each in until_then if each.time > last.time - rule.span]
-    return len(within) if rule.by == "customer" else len({each.customer for each in within})
+        An address takes one of the day's addresses for its first order only. This is the order that can take the
+        address's own number, which is 1 at the beginning.
+        """
+        orders = Quota(VELOCITY, f"orders:{self.time % DAY // WINDOW}", rules.velocity)
+        address = f"address:{self.address}"
+        if address in found:
+            return (orders,)
+        return orders, Quota(ADDRESS_SPREAD, "addresses", rules.address_spread), Quota(ADDRESS_SPREAD, address, 1)

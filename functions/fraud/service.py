@@ -1,13 +1,19 @@
-"""Fraud: looks for orders that come too fast, cost too much or share an address, and flags them."""
+"""Fraud: flags orders that cost too much, and paid orders of a customer that are too many or go to too many places."""
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
 from functions.fraud import handlers
 from tidings.core.service import Service, on
 
 service = Service(
     name="fraud",
-    state=handlers.Finding,
+    state=handlers.Check,
     announces=(OrderFlagged,),
-    handlers=(on(OrderPlaced, handlers.on_order_placed, creates=True),),
+    handlers=(
+        on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(PaymentCaptured, handlers.on_payment_captured),
+    ),
+    concurrency=20,
+    expires=True,
 )

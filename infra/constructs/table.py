@@ -6,6 +6,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 
 from infra.constructs.nag import acknowledge
 from infra.stacks.base import ApplicationStack
+from tidings.core.decisions import EXPIRES
 from tidings.core.service import Index
 
 
@@ -16,6 +17,7 @@ def add_table(
     sort_key: str | None = None,
     indexes: Sequence[Index] = (),
     stream: bool = False,
+    expires: bool = False,
 ) -> dynamodb.Table:
     """Add an on-demand table with the partition key `pk`.
 
@@ -25,6 +27,7 @@ def add_table(
         sort_key: The sort key, if the table has one.
         indexes: The indexes.
         stream: Whether a relay reads the table's stream.
+        expires: Whether the table deletes items whose time to live has ended.
     """
     stage = stack.stage
     table = dynamodb.Table(
@@ -35,6 +38,7 @@ def add_table(
         sort_key=_text(sort_key) if sort_key else None,
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if stream else None,
+        time_to_live_attribute=EXPIRES if expires else None,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=stage.point_in_time_recovery
         ),

@@ -1,12 +1,14 @@
 """The deployment of the shop on the local cloud, by the same tool and the same code as on AWS."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -44,10 +46,42 @@ def deploy(stage: DeployedStage, directory: Path, app: Sequence[str] = ()) -> No
     with step("Deploying") as shown:
         shown.update("synthesizing the stacks")
         options = ["--all", "--require-approval", "never", "--concurrency", "4", "--progress", "events"]
-        options += ["--output", str(directory / "cdk.out"), "-c", f"stage={stage.name}"]
+        synthesized = directory / "cdk.out"
+        options += ["--output", str(synthesized), "-c", f"stage={stage.name}"]
         if app:
             options += ["--app", shlex.join(app)]
         _run_cdk(stage, log, shown, ROOT, "deploy", *options)
+        enable_time_to_live(stage.client("dynamodb"), synthesized)
+
+
+def enable_time_to_live(dynamodb: Any, synthesized: Path) -> None:
+    """Switch on the deletion of expired items for each table whose template declares it.
+
+    The local cloud's CloudFormation ignores the declaration. A table that has it already stays as it is.
+
+    Args:
+        dynamodb: The local cloud's client.
+        synthesized: The folder of the deployed templates.
+    """
+    for table, attribute in _declared_times_to_live(synthesized):
+        status = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
+        # DynamoDB refuses to enable it twice.
+        if status == "DISABLED":
+            enabled = {"Enabled": True, "AttributeName": attribute}
+            dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=enabled)
+
+
+def _declared_times_to_live(synthesized: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the attribute of each table whose items expire, by the synthesized templates."""
+    # The folder may contain templates of an app that was deployed before. The manifest names this app's.
+    artifacts = json.loads((synthesized / "manifest.json").read_text())["artifacts"].values()
+    for artifact in artifacts:
+        if artifact["type"] == "aws:cloudformation:stack":
+            template = json.loads((synthesized / artifact["properties"]["templateFile"]).read_text())
+            for resource in template["Resources"].values():
+                declared = resource.get("Properties", {}).get("TimeToLiveSpecification", {})
+                if resource["Type"] == "AWS::DynamoDB::Table" and declared.get("Enabled"):
+                    yield resource["Properties"]["TableName"], declared["AttributeName"]
 
 
 def environment(stage: DeployedStage) -> Mapping[str, str]:

@@ -8,6 +8,8 @@ import pytest
 import contracts
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.money import Money
 from contracts.values.order import ORDER_ID, is_order_id
 from tests.unit.facts import ORDER, fact, order_placed
 from tidings.core.contract import Contract, ContractRegistry
@@ -36,8 +38,11 @@ def test_a_placed_order_is_decoded_as_it_was_encoded() -> None:
         {"total": {"amount": -1, "currency": "EUR"}},
         {"total": {"amount": 1, "currency": "eur"}},
         {"total": {"amount": 1.5, "currency": "EUR"}},
+        {"total": {"amount": 10**13, "currency": "EUR"}},
         {"email": "nobody"},
         {"customer": ""},
+        {"customer": "c" * 65},
+        {"customer": "c\n"},
     ],
 )
 def test_an_order_out_of_bounds_breaks_the_contract(changes: dict[str, Any]) -> None:
@@ -45,14 +50,25 @@ def test_an_order_out_of_bounds_breaks_the_contract(changes: dict[str, Any]) -> 
     assert reason_of(json.dumps(placed | {"data": placed["data"] | changes})) == "breaks-contract"
 
 
-@pytest.mark.parametrize("order", ["order-1", ORDER.upper(), ORDER[1:], f"{ORDER}\n", f"{ORDER}/1", "stock#x"])
+@pytest.mark.parametrize("source", ["orders", "loyalty", "ses"])
+def test_an_event_is_accepted_from_its_producer_only(source: str) -> None:
+    captured = fact(PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR")), source=source)
+    registry = ContractRegistry([PaymentCaptured])
+    with pytest.raises(PermanentError) as refusal:
+        registry.decode(decode(encode(captured)))
+    assert refusal.value.reason == "wrong-source"
+    genuine = fact(captured.data)
+    assert registry.decode(decode(encode(genuine))) == genuine
+
+
+@pytest.mark.parametrize("order", ["order-1", ORDER.upper(), ORDER[1:], f"{ORDER}/1", "stock#x"])
 def test_an_order_event_whose_subject_is_no_uuid_breaks_the_contract(order: str) -> None:
     assert not is_order_id(order)
     assert reason_of(encode(fact(OrderCancelled(reason="customer"), order=order))) == "breaks-contract"
 
 
-@pytest.mark.parametrize("key", ["#stock#x", "#hours"])
-def test_an_order_event_about_a_reserved_key_is_not_an_event(key: str) -> None:
+@pytest.mark.parametrize("key", ["#stock#x", "#hours", f"{ORDER}\n", "two words"])
+def test_an_order_event_about_a_key_that_no_entity_has_is_not_an_event(key: str) -> None:
     assert reason_of(encode(fact(OrderCancelled(reason="customer"), order=key))) == "not-an-event"
 
 
