@@ -8,6 +8,10 @@ from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 
 from tidings.core.strategy import Batch
+from tidings.handling.retries import RetryPolicy
+
+MINUTE = 60
+HOUR = 60 * MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +25,14 @@ class Stage:
         python: Lambda's version of Python.
         memory_mb: The memory of every function.
         timeout: The timeout of every function in seconds.
-        max_receives: Number of deliveries after which a message is dead-lettered.
+        retries: When a failed message is retried, and when it is given up.
+        max_receives: Number of deliveries after which a queue itself dead-letters a message. It is a backstop for
+            messages that end their function, far beyond the deliveries of a message that waits.
         message_retention_days: Number of days for which queues keep messages.
         batch_size: Maximum number of messages in a batch, if the service declares no batch.
         batch_window: Seconds that a standard queue's consumer waits for a batch to fill. 0 means that it never waits,
             whatever the service declares.
         max_concurrency: Maximum number of each service's consumers at a time.
-        backoff: Seconds before a failed message is first retried.
         relay_batch_size: Maximum number of records that a relay receives at once.
         relay_parallelism: Number of batches of one shard that are relayed at once.
         relay_record_age_hours: The age in hours at which a relay gives up a record.
@@ -47,12 +52,12 @@ class Stage:
     python: str = "3.13"
     memory_mb: int = 512
     timeout: int = 20
-    max_receives: int = 5
+    retries: RetryPolicy = RetryPolicy(receives=5, age=MINUTE, wait=HOUR, backoff=5)  # noqa: RUF009 - it is frozen
+    max_receives: int = 100
     message_retention_days: int = 14
     batch_size: int = 10
     batch_window: int = 1
     max_concurrency: int = 10
-    backoff: int = 5
     relay_batch_size: int = 100
     relay_parallelism: int = 2
     relay_record_age_hours: int = 12
@@ -74,9 +79,9 @@ class Stage:
             return declared
         return Batch(size=self.batch_size, seconds=self.batch_window)
 
-    def concurrency(self, declared: int | None) -> int:
+    def concurrency(self, declared: int) -> int:
         """Return the maximum number of a service's consumers at a time."""
-        return min(declared or self.max_concurrency, self.max_concurrency)
+        return min(declared, self.max_concurrency)
 
     def visibility_timeout(self, window: int = 0) -> int:
         """Return the number of seconds for which a queue hides a message that it delivered.
@@ -101,8 +106,10 @@ STAGES = {
             memory_mb=256,
             timeout=6,
             batch_window=0,
+            retries=RetryPolicy(receives=3, age=2, wait=5 * MINUTE, backoff=1),
+            # A message that ends its function is hidden for 36 seconds each time.
+            max_receives=15,
             max_concurrency=5,
-            backoff=1,
             relay_parallelism=1,
             self_sign_up=False,
             throttle_rate=1000,
@@ -112,9 +119,9 @@ STAGES = {
         Stage(
             name="prod",
             memory_mb=1024,
+            # A message outlasts a quarter of an hour's outage of a provider, or hours of throttling.
+            retries=RetryPolicy(receives=5, age=15 * MINUTE, wait=6 * HOUR, backoff=30),
             max_concurrency=50,
-            # Five attempts then outlast a few minutes' outage of a provider.
-            backoff=30,
             relay_parallelism=10,
             log_retention=RetentionDays.THREE_MONTHS,
             removal_policy=RemovalPolicy.RETAIN,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import typer
 
 from ops.errors import CommandError
-from tidings.core.clock import to_rfc3339
+from tidings.core.clock import parse_any_rfc3339, to_rfc3339
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -19,10 +19,10 @@ def parse_time(text: str) -> str:
     """
     try:
         parsed = datetime.fromisoformat(text)
+        zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        return to_rfc3339(parse_any_rfc3339(zoned.isoformat()))
     except ValueError as error:
         raise CommandError(f"{text!r} is not a time; write 2026-11-22 or 2026-11-22T01:30:00Z") from error
-    zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return to_rfc3339(round(zoned.timestamp() * 1000))
 
 
 def parse_duration(text: str) -> int:

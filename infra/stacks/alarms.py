@@ -16,9 +16,11 @@ from constructs import Construct
 from infra.application import Application
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.stacks.base import ApplicationStack
+from tidings.messaging.consumer import WAITING
+from tidings.observability.metrics import NAMESPACE
 
 MAX_QUEUE_AGE = 15 * 60
-"""Seconds. All attempts at a message and the delays between them take less."""
+"""Seconds. A message that is this old has failed or waited at several deliveries."""
 
 MAX_RELAY_LAG = 60
 """Seconds that a relay may be behind its table. It is usually less than one second behind."""
@@ -35,7 +37,7 @@ MAX_REFUSED = 25
 DEAD_LETTERS = {
     "dlq": "{service} has dead letters: messages that it could not handle.",
     "undelivered": "The topic could not deliver messages to {service}.",
-    "relay-dlq": "The relay of {service} gave up writes. Their events are not published.",
+    "relay-dlq": "The relay of {service} refused events, or gave up writes. The events are not published.",
 }
 """The problem of each role of dead-letter queue."""
 
@@ -73,7 +75,8 @@ def add_alarms(stack: ApplicationStack, alarms: AlarmStack) -> None:
         elif isinstance(construct, lambda_.Function):
             _add_function_alarms(stack, construct)
         elif isinstance(construct, lambda_.CfnEventSourceMapping):
-            _add_relay_alarm(stack, construct)
+            # Only a stream's mapping has a starting position.
+            (_add_relay_alarm if construct.starting_position else _add_waiting_alarm)(stack, construct)
         elif isinstance(construct, apigateway.HttpApi):
             _add_api_alarms(stack, construct)
     action = actions.SnsAction(alarms.topic)
@@ -143,9 +146,28 @@ def _add_function_alarms(stack: ApplicationStack, function: lambda_.Function) ->
         )
 
 
+def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
+    role = (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
+    Alarm(
+        stack,
+        f"{role}-waiting",
+        kind="messages-waiting",
+        problem=f"Something asks {stack.name} to slow down, and its messages wait.",
+        metric=cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=WAITING,
+            dimensions_map={"Stage": stack.stage.name, "Service": stack.name},
+            statistic="Sum",
+            period=FIVE_MINUTES,
+        ),
+        threshold=0,
+        missing=MISSING_IS_GOOD,
+        # A peak that passes within a few minutes needs no operator.
+        periods=(3, 3),
+    )
+
+
 def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
-    if mapping.starting_position is None:
-        return  # It is a queue's mapping. The queue has an alarm on its age.
     role = (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
     Alarm(
         stack,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import msgspec
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -71,6 +72,7 @@ class ServiceStack(ApplicationStack):
             sort_key=self.service.strategy.sort_key,
             indexes=self.service.indexes,
             stream=bool(self.service.announces),
+            expires=self.service.expires,
         )
         self.add_output("Table", self.table.table_name)
         if self.service.consumes:
@@ -110,6 +112,21 @@ class ServiceStack(ApplicationStack):
         self.functions[role] = function
         return function
 
+    @property
+    def concurrency(self) -> int:
+        """The maximum number of the service's consumers at a time in this stage."""
+        return self.stage.concurrency(self.service.concurrency)
+
+    def rate_of_each_consumer(self, rate: int) -> int:
+        """Return the number of calls that each consumer may make a second, given that of all consumers together.
+
+        Raises:
+            ValueError: If that is less than one. Then no spacing of each consumer's own calls keeps the rate.
+        """
+        if rate < self.concurrency:
+            raise ValueError(f"{self.concurrency} consumers of {self.name} cannot share {rate} calls a second")
+        return rate // self.concurrency
+
     def metric(self, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
         """Return a metric that the service's functions emit."""
         return cloudwatch.Metric(
@@ -131,8 +148,7 @@ class ServiceStack(ApplicationStack):
             "TABLE": self.table.table_name,
             "QUEUE": queue.queue_url,
             "DLQ": dlq.queue_url,
-            "MAX_RECEIVES": str(stage.max_receives),
-            "BACKOFF_SECONDS": str(stage.backoff),
+            "RETRY_POLICY": msgspec.json.encode(stage.retries).decode(),
         }
         handler = f"{self._folder.package}.consume.handler"
         if not (self._folder.folder / "consume.py").exists():
@@ -158,7 +174,9 @@ class ServiceStack(ApplicationStack):
             batch_size=batch.size,
             # Lambda supports no window for FIFO queues (AWS Lambda API Reference, "CreateEventSourceMapping").
             max_batching_window=Duration.seconds(batch.seconds) if service.queue == "standard" else None,
-            max_concurrency=stage.concurrency(service.concurrency),
+            # This limits FIFO queues, too (AWS Lambda Developer Guide, "Configuring scaling behavior for SQS event
+            # source mappings").
+            max_concurrency=self.concurrency,
             report_batch_item_failures=True,
         )
         self.add_output("Queue", queue.queue_url)
@@ -186,11 +204,12 @@ class ServiceStack(ApplicationStack):
 
     def _add_relay(self, bus: BusStack) -> None:
         stage = self.stage
+        dlq = add_queue(self, "relay-dlq", "standard")
         relay = self.add_function(
             "relay",
             "tidings.aws.relay.handler",
             f"Publishes the outbox of {self.name}",
-            {"TOPIC": bus.topic.topic_arn},
+            {"TOPIC": bus.topic.topic_arn, "DLQ": dlq.queue_url},
         )
         stream = self.table.table_stream_arn
         if stream is None:
@@ -199,8 +218,7 @@ class ServiceStack(ApplicationStack):
         self._allow_list_streams(relay)
         relay.allow("sns:Publish", on=[bus.topic.topic_arn])
         relay.allow("kms:GenerateDataKey", "kms:Decrypt", on=[bus.key.key_arn])
-        dlq = add_queue(self, "relay-dlq", "standard")
-        acknowledge(dlq, "SQS3", "It is the dead-letter queue of the relay's stream mapping.")
+        acknowledge(dlq, "SQS3", "It is the dead-letter queue of the relay and of its stream mapping.")
         self.add_output("RelayDlq", dlq.queue_url)
         lambda_.EventSourceMapping(
             self,
@@ -220,6 +238,7 @@ class ServiceStack(ApplicationStack):
             parallelization_factor=stage.relay_parallelism,
             bisect_batch_on_error=True,
             max_record_age=Duration.hours(stage.relay_record_age_hours),
+            # This also lets the relay send what it refuses to the queue.
             on_failure=event_sources.SqsDlq(dlq),
             report_batch_item_failures=True,
         )
@@ -252,7 +271,7 @@ class ServiceStack(ApplicationStack):
                 self,
                 route.key,
                 http_api=api.http_api,
-                route_key=apigateway.HttpRouteKey.with_(route.path, apigateway.HttpMethod[route.method]),
+                route_key=apigateway.HttpRouteKey.with_(route.template, apigateway.HttpMethod[route.method]),
                 integration=integration,
                 authorizer=None if route.open else api.authorizer,
             )

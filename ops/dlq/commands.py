@@ -12,6 +12,7 @@ from ops.dlq.drop import record_path
 from ops.dlq.queues import DeadLetterQueues, DeadLetterSelection
 from ops.dlq.report import advice, format_counts, format_depth, listing, listing_json, status_table
 from ops.errors import CommandError
+from ops.refusals import name_refused
 from tidings.core.clock import now
 from tidings.recovery import FailureKind
 
@@ -23,7 +24,9 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Only messages that
 Undelivered = Annotated[
     bool, typer.Option("--undelivered", help="The messages that the topic could not deliver to the service's queue.")
 ]
-OfRelay = Annotated[bool, typer.Option("--relay", help="The batches that the service's relay gave up.")]
+OfRelay = Annotated[
+    bool, typer.Option("--relay", help="The events that the service's relay refused, and the batches that it gave up.")
+]
 
 
 def _queues(context: typer.Context) -> DeadLetterQueues:
@@ -70,7 +73,7 @@ def show(
     found = [details for _, details in dead_letters.find(selection.selects, limit)]
 
     def print_text() -> None:
-        for text in listing(found):
+        for text in listing(found, selection):
             print_result(text)
         print_result(f"{service}: {len(found):,} shown, {format_depth(dead_letters)}")
 
@@ -90,27 +93,32 @@ def redrive(
 ) -> None:
     """Send failed messages to their consumer again.
 
-    Each order's messages stay in sequence. A message is deleted from the dead-letter queue once it is sent. If the
-    command breaks off, run it again.
+    Each order's messages stay in sequence. A message is deleted from the dead-letter queue once it is sent. A message
+    that the consumer's queue will never accept is reported, stays there, and holds up no other. If the command breaks
+    off, run it again.
     """
     selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
     if of_relay:
         raise CommandError(
-            f"{service}'s relay gave up stream records, not messages: tidings relay publishes their events again; "
-            f"then run tidings dlq drop {service} --relay"
+            f"{service}'s relay has no consumer's messages: tidings relay publishes their events again; "
+            f"tidings dlq show {service} --relay says how, and which of them to drop"
         )
     queues = _queues(context)
     dead_letters = queues.dead_letters(selection)
     if dry_run:
         reasons = Counter(details.reason for _, details in dead_letters.find(selection.selects))
-        text = format_counts(reasons, "would be sent back")
-    else:
-        result = queues.redrive(selection, rate)
-        text = format_counts(result.sent, "sent back")
-        if result.repeated:
-            repeated = format_counts(result.repeated, "failed again at once, or were in the queue twice")
-            print_note(f"{repeated}; tidings dlq show {service} shows why.")
-    print_result(f"{service}: {text}, {format_depth(dead_letters)}")
+        print_result(f"{service}: {format_counts(reasons, 'would be sent back')}, {format_depth(dead_letters)}")
+        return
+    result = queues.redrive(selection, rate)
+    if result.repeated:
+        repeated = format_counts(result.repeated, "failed again at once, or were in the queue twice")
+        print_note(f"{repeated}; tidings dlq show {service} shows why.")
+    print_result(f"{service}: {format_counts(result.sent, 'sent back')}, {format_depth(dead_letters)}")
+    if refused := result.refused:
+        raise CommandError(
+            f"{service}'s queue will never accept {len(refused):,} of them, which stay in the dead-letter queue: "
+            f"{name_refused(refused.items())}"
+        )
 
 
 @app.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ops.errors import CommandError
 from ops.outputs import Outputs, ServiceOutputs
@@ -46,7 +46,8 @@ class QueueStatus(Struct, frozen=True):
         examined: Number of messages that `oldest` and `reasons` cover.
         oldest: The earliest time at which one was first sent (RFC 3339).
         reasons: Number of messages by reason.
-        since: For a relay's queue, a time that no event in it precedes (RFC 3339).
+        since: For a relay's queue, a time that no event of a batch in it precedes (RFC 3339).
+        refused: For a relay's queue, the part of `reasons` for which it refused single events.
     """
 
     service: str
@@ -57,6 +58,7 @@ class QueueStatus(Struct, frozen=True):
     oldest: str | None
     reasons: dict[str, int]
     since: str | None = None
+    refused: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,7 @@ class DeadLetterQueues:
             oldest=min((details.first_seen for details in found), default=None),
             reasons=dict(Counter(details.reason for details in found).most_common()),
             since=min((details.since for details in found if details.since), default=None),
+            refused=dict(Counter(details.reason for details in found if kind == "relay" and not details.batch)),
         )
 
     def _queue(self, client: "SQSClient", url: str, hidden: int = HIDDEN_SECONDS) -> SqsDeadLetterQueue:

@@ -1,13 +1,17 @@
 """The text and the JSON about dead letters."""
 
+import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
-from ops.dlq.queues import QueueStatus
+from contracts.values.order import is_order_id
+from ops.dlq.queues import DeadLetterSelection, QueueStatus
 from ops.times import format_age
 from tidings.core.clock import from_rfc3339
 from tidings.recovery import DeadLetterDetails, DeadLetters, FailureKind
@@ -39,7 +43,7 @@ def status_table(statuses: Sequence[QueueStatus], now: int) -> Table:
             partial = f" (of the first {status.examined:,})" if status.examined < status.waiting else ""
             number = f"{status.waiting:,}" + (f" (+{status.hidden:,} in flight)" if status.hidden else "")
             oldest = format_age(now - from_rfc3339(status.oldest)) if status.oldest else ""
-            table.add_row(status.service, FAILURES[status.queue], number, oldest, reasons + partial)
+            table.add_row(status.service, FAILURES[status.queue], number, oldest, escape(reasons + partial))
     return table
 
 
@@ -49,25 +53,53 @@ def advice(statuses: Sequence[QueueStatus]) -> Iterator[str]:
         if not status.waiting:
             continue
         if status.queue == "relay":
-            # Messages are received unsorted: one that was not examined may be earlier.
-            since = status.since if status.since and status.examined >= status.waiting else "TIME"
-            name = status.service
-            yield f"tidings relay --service {name} --since {since}; then tidings dlq drop {name} --relay"
+            yield from _relay_advice(status)
         else:
             flag = " --undelivered" if status.queue == "undelivered" else ""
             yield f"tidings dlq show {status.service}{flag}; then tidings dlq redrive {status.service}{flag}"
 
 
-def listing(dead_letters: Sequence[DeadLetterDetails]) -> Iterator[str]:
-    """Return the lines that describe dead letters."""
+def _relay_advice(status: QueueStatus) -> Iterator[str]:
+    name = status.service
+    if status.refused:
+        yield f"tidings dlq show {name} --relay; it says for each refused event what to do"
+    complete = status.examined >= status.waiting
+    batches = sorted(Counter(status.reasons) - Counter(status.refused))
+    if batches or not complete:
+        # Messages are received unsorted: one that was not examined may be earlier.
+        since = status.since if status.since and complete else "TIME"
+        for reason in (batches or ["REASON"]) if status.refused else [""]:
+            yield _publish_batch(name, since, reason)
+
+
+def _publish_batch(service: str, since: str, reason: str) -> str:
+    """Return the commands that publish the events of the batches that a relay gave up, and then drop those."""
+    selected = f" --reason {shlex.quote(reason)}" if reason else ""
+    return f"tidings relay --service {service} --since {since}; then tidings dlq drop {service} --relay{selected}"
+
+
+def listing(dead_letters: Sequence[DeadLetterDetails], selection: DeadLetterSelection) -> Iterator[str]:
+    """Return the lines that describe the dead letters of a selection. Those about a relay's end with what to do."""
+    service = selection.service
     for details in dead_letters:
-        attempts = f", tried {details.attempts} times" if details.attempts else ""
         yield f"{details.first_seen}  {details.event or details.message}"
-        yield f"    {details.type or 'no event'} of order {details.subject or '-'}: {details.reason}{attempts}"
+        if details.batch:
+            yield f"    a batch of the table's stream: {details.reason}"
+        else:
+            receives = f", delivered {details.receives} times" if details.receives else ""
+            yield f"    {details.type or 'no event'} of order {details.subject or '-'}: {details.reason}{receives}"
         if details.detail:
             yield f"    {details.detail}"
-        if details.since:
-            yield f"    its events: since {details.since}"
+        if details.batch:
+            yield f"    its events: since {details.since or 'an unknown time'}"
+            yield f"    {_publish_batch(service, details.since or 'TIME', details.reason)}"
+        elif selection.kind == "relay":
+            key = details.subject or ""
+            selected = f"--order {shlex.quote(key)}" if key else f"--reason {shlex.quote(details.reason)}"
+            drop = f"tidings dlq drop {service} --relay {selected}"
+            events = f"--order {key}" if is_order_id(key) else "--since TIME"
+            yield f"    once its cause is repaired: tidings relay --service {service} {events}; then {drop}"
+            yield f"    if it must not be published: {drop}"
 
 
 def listing_json(dead_letters: Sequence[DeadLetterDetails]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -40,11 +40,11 @@ class ShopClient:
 
     def put_product(self, sku: str, product: Mapping[str, Any]) -> None:
         """Add a product to the catalogue, or replace it, as an operator."""
-        self._send("PUT", f"/products/{quote(sku, safe='')}", body=product)
+        self._send("PUT", f"/products/{_segment(sku)}", body=product)
 
     def put_stock(self, sku: str, on_hand: int) -> None:
         """Set the number of units on hand, as an operator."""
-        self._send("PUT", f"/stock/{quote(sku, safe='')}", body={"on_hand": on_hand})
+        self._send("PUT", f"/stock/{_segment(sku)}", body={"on_hand": on_hand})
 
     def place(self, order: Mapping[str, Any], key: str | None = None) -> httpx.Response:
         """Place an order. A repeated idempotency key returns the first answer.
@@ -57,26 +57,28 @@ class ShopClient:
 
     def order(self, order_id: str) -> dict[str, Any]:
         """Return an order."""
-        found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}").json()
+        found: dict[str, Any] = self._send("GET", f"/orders/{_segment(order_id)}").json()
         return found
 
     def cancel(self, order_id: str) -> dict[str, Any]:
         """Cancel an order, and return it."""
-        cancelled: dict[str, Any] = self._send("POST", f"/orders/{quote(order_id, safe='')}/cancellation").json()
+        cancelled: dict[str, Any] = self._send("POST", f"/orders/{_segment(order_id)}/cancellation").json()
         return cancelled
 
     def dispatch(self, order_id: str) -> None:
         """Record that an order's goods were dispatched, as an operator."""
-        self._send("POST", f"/shipments/{quote(order_id, safe='')}/dispatch", body={})
+        self._send("POST", f"/shipments/{_segment(order_id)}/dispatch", body={})
 
     def sales(self, first: str, last: str) -> list[dict[str, Any]]:
         """Return the figures of the days from one to another, each written `2026-01-31`, as an operator."""
-        days: list[dict[str, Any]] = self._send("GET", f"/analytics/sales?from={first}&to={last}").json()["days"]
+        days: list[dict[str, Any]] = self._send(
+            "GET", f"/analytics/sales?{urlencode({'from': first, 'to': last})}"
+        ).json()["days"]
         return days
 
     def timeline(self, order_id: str) -> dict[str, Any]:
         """Return an order's timeline."""
-        found: dict[str, Any] = self._send("GET", f"/orders/{quote(order_id, safe='')}/timeline").json()
+        found: dict[str, Any] = self._send("GET", f"/orders/{_segment(order_id)}/timeline").json()
         return found
 
     def _send(
@@ -94,6 +96,11 @@ class ShopClient:
         if response.is_success:
             return response
         raise RefusedError(response)
+
+
+def _segment(text: str) -> str:
+    """Return a text as one segment of a path. A dot is encoded too, because `.` and `..` name other paths."""
+    return quote(text, safe="").replace(".", "%2E")
 
 
 def _describe(response: httpx.Response) -> str:

@@ -21,10 +21,11 @@ def relay(
     rate: Rate = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Publish announced events again, after a relay gave some up.
+    """Publish announced events again, after a relay gave some up or the topic refused some.
 
     The events are read from the services' tables and keep their ids, so consumers ignore those that they have handled.
-    The topic drops an event that it published within the last five minutes. If the command breaks off, run it again.
+    The topic drops an event that it published within the last five minutes. An event that no relay would publish is
+    reported and holds up no other. If the command breaks off, run it again.
     """
     work: CommandContext = context.obj
     options = RepublishOptions(order=order, since=since, service=service, rate=rate, dry_run=dry_run)

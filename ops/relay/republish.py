@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from contracts.values.order import is_order_id
 from ops.console import print_note, print_result, step
 from ops.errors import CommandError
 from ops.outputs import Outputs
+from ops.refusals import name_refused
 from ops.stage import WORKERS, DeployedStage
 from ops.times import parse_time
 from tidings.aws.recovery import DynamoOutboxTable, SqsQueueGauge, TopicDestination
@@ -29,6 +31,8 @@ class RepublishOptions:
         """Raise `CommandError` if the options are incomplete or contradictory."""
         if not (self.order or self.since):
             raise CommandError("select the events of an order (--order ID), or all since a time (--since TIME)")
+        if self.order and not is_order_id(self.order):
+            raise CommandError(f"{self.order!r} is not an order's id, which is a UUID in lower case")
         if self.since and parse_time(self.since) > to_rfc3339(now()):
             raise CommandError(f"--since {self.since} lies in the future")
 
@@ -50,20 +54,19 @@ def republish(stage: DeployedStage, outputs: Outputs, options: RepublishOptions)
         )
         with step("Reading the events" if options.dry_run else "Publishing the events again") as shown:
             if options.order:
-                published = republisher.republish_entity(tables.values(), options.order)
+                published = republisher.republish_entity(tables, options.order)
             else:
                 published = Counter[str]()
                 for name, table in tables.items():
                     shown.update(name)
-                    published += republisher.republish_table(table)
-    if options.order and not published:
+                    published += republisher.republish_table(name, table)
+    if options.order and not published and not republisher.refused:
         since = f" since {options.since}" if options.since else ""
         raise CommandError(f"{' and '.join(names)} announced nothing about order {options.order!r}{since}")
     _report(options, published)
     _remind(stage, outputs, names)
-    if topic.refused:
-        reasons = "; ".join(f"{event}: {reason}" for event, reason in sorted(topic.refused.items()))
-        raise CommandError(f"the topic will never accept {len(topic.refused)} of them: {reasons}")
+    if refused := republisher.refused:
+        raise CommandError(f"the topic will never accept {len(refused):,} of them: {name_refused(refused)}")
 
 
 def _report(options: RepublishOptions, published: Counter[str]) -> None:
@@ -81,8 +84,8 @@ def _remind(stage: DeployedStage, outputs: Outputs, names: Mapping[str, str]) ->
             waiting = SqsQueueGauge(client, url).depth().waiting
             if waiting:
                 print_note(
-                    f"{name}'s relay gave up {waiting} batches; once their events are published, "
-                    f"run tidings dlq drop {name} --relay."
+                    f"{name}'s relay has {waiting} dead letters: tidings dlq show {name} --relay shows them; once "
+                    f"their events are published, run tidings dlq drop {name} --relay."
                 )
 
 

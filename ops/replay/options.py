@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.values.order import is_order_id
 from ops.errors import CommandError
 from ops.services import service_named
 from ops.times import parse_time
@@ -47,6 +48,8 @@ class ReplayOptions:
         """
         service = service_named(self.consumer)
         self._check(service)
+        if self.order and not is_order_id(self.order):
+            raise CommandError(f"{self.order!r} is not an order's id, which is a UUID in lower case")
         for time in (self.start, self.end):
             if time:
                 parse_time(time)

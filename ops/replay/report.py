@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from ops.console import print_result, progress
+from ops.errors import CommandError
+from ops.refusals import name_refused
 from ops.replay.options import ReplayOptions
 from tidings.core.clock import from_rfc3339
 from tidings.recovery import Gap, LoggedEvent, ReplayProgress, ReplaySelection
@@ -38,7 +40,11 @@ def progress_bar(options: ReplayOptions, selection: ReplaySelection) -> Iterator
 
 
 def report(options: ReplayOptions, outcome: ReplayProgress) -> None:
-    """Print the number of messages by type, and the gaps of the log."""
+    """Print the number of messages by type, and the gaps of the log.
+
+    Raises:
+        CommandError: If some events cannot be sent.
+    """
     number = sum(outcome.sent.values())
     verb = "would be sent" if options.dry_run else "sent"
     types = ", ".join(f"{name} {count:,}" for name, count in sorted(outcome.sent.items()))
@@ -48,6 +54,11 @@ def report(options: ReplayOptions, outcome: ReplayProgress) -> None:
     )
     for line in describe_gaps(outcome.gaps):
         print_result(line)
+    if failed := outcome.failed:
+        events = "event" if len(failed) == 1 else "events"
+        raise CommandError(
+            f"{len(failed):,} recorded {events} cannot be sent to {options.consumer}: {name_refused(failed.items())}"
+        )
 
 
 def describe_gaps(gaps: Collection[Gap]) -> Iterator[str]:

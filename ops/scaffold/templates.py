@@ -10,6 +10,7 @@ service = Service(
     name="{name}",
     state=handlers.Seen,
     handlers=({subscriptions},),
+    concurrency=10,
     rebuildable=True,
 )
 '''

@@ -1,22 +1,28 @@
 """The Lambda handlers of a service, put together from its declaration and the function's environment."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from tidings.aws import clients
 from tidings.aws.dynamodb import DynamoTable, stream_record
 from tidings.aws.sqs import SqsQueue
+from tidings.aws.throttling import is_throttled
 from tidings.core import clock
 from tidings.core.service import Service
 from tidings.handling.executor import HandlerExecutor
+from tidings.handling.retries import RetryPolicy
 from tidings.messaging.assembly import Record, executor_of, parser_of
 from tidings.messaging.consumer import Consumer, Parse
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from tidings.handling.pace import Pace
     from tidings.observability.metrics import Metrics
 
 S = TypeVar("S")
@@ -46,13 +52,19 @@ def executor(service: Service[S], port: Any = None) -> HandlerExecutor[S]:
 
 
 def consumer(
-    service: Service[Any], *, port: Any = None, parse: Parse | None = None, record: Record | None = None
+    service: Service[Any],
+    *,
+    port: Any = None,
+    pace: "Pace | None" = None,
+    parse: Parse | None = None,
+    record: Record | None = None,
 ) -> Handler:
     """Return the Lambda handler of a service's queue.
 
     Args:
         service: The service.
         port: The port through which its effects are performed.
+        pace: The pace of the port's calls, if its provider limits their rate.
         parse: Parses the queue's messages, if it receives more than the topic's events.
         record: Records one event, if the service is a log.
     """
@@ -68,25 +80,40 @@ def consumer(
             threads=threads,
         ),
         threads=threads,
-        max_receives=int(os.environ["MAX_RECEIVES"]),
-        backoff=float(os.environ["BACKOFF_SECONDS"]),
+        policy=msgspec.json.decode(os.environ["RETRY_POLICY"], type=RetryPolicy),
+        is_throttled=is_throttled,
+        count=lambda counts: metrics().emit(counts),
     )
 
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        deadline = clock.now() + context.get_remaining_time_in_millis()
-        return queue.handle(event["Records"], deadline)
+        remaining = context.get_remaining_time_in_millis()
+        if pace:
+            # As the consumer begins no message in the second half of its time, no call waits for a slot in it. With a
+            # deadline in the past nothing would ever be called.
+            pace.begin(remaining / 2000 if remaining > 0 else math.inf)
+        return queue.handle(event["Records"], clock.now() + remaining)
 
     return handler
 
 
 def relay() -> Handler:
-    """Return the Lambda handler of a table's stream, which publishes to the topic that `TOPIC` names."""
-    # Imported here, because consumers and APIs need neither.
+    """Return the Lambda handler of the stream of a service's table.
+
+    It publishes the events of `SERVICE` to the topic that `TOPIC` names, and sends those that can never be published to
+    the dead-letter queue `DLQ`.
+    """
+    # Imported here, because consumers and APIs need none of them.
+    from tidings.aws.relay_dlq import SqsRelayDeadLetterQueue
     from tidings.aws.sns import SnsTopic
     from tidings.messaging.relay import Relay
 
-    topic = SnsTopic(clients.sns(), os.environ["TOPIC"])
-    publisher = Relay(topic, ThreadPoolExecutor(clients.WORKERS), metrics().emit)
+    publisher = Relay(
+        os.environ["SERVICE"],
+        SnsTopic(clients.sns(), os.environ["TOPIC"]),
+        SqsRelayDeadLetterQueue(clients.sqs, os.environ["DLQ"]),
+        ThreadPoolExecutor(clients.WORKERS),
+        metrics().emit,
+    )
 
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
         return publisher.handle([stream_record(record) for record in event["Records"]])

@@ -103,7 +103,7 @@ def allocate(proposals: Iterable[Proposal[S]], failed: ConditionFailed) -> Alloc
     """Allocate the numbers that were found. All items whose condition held had enough for all proposals."""
     found = {increment.item: numbers for increment, numbers in failed.failures}
     left = {
-        (increment.item, name): numbers[name] if numbers and name in numbers else -math.inf
+        (increment.item, name): (numbers or {}).get(name, increment.start.get(name, -math.inf))
         for increment, numbers in failed.failures
         for name in increment.at_least
     }

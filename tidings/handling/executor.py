@@ -32,7 +32,7 @@ from tidings.core.entity import (
     mark_handled,
     mark_in_progress,
 )
-from tidings.core.errors import ContentionError, PermanentError, RetryableError
+from tidings.core.errors import ContentionError, PermanentError, RetryableError, UntriedError
 from tidings.core.event import Event
 from tidings.core.ports import (
     MAX_ACTIONS,
@@ -150,6 +150,7 @@ class UnitOfWork(Generic[S]):
         self._shard = shard
         self._entity: Entity[S] | None = None
         self._condition_failed: ConditionFailed | None = None
+        self._own: dict[str, InProgress] = {}
 
     def read(self) -> Entity[S]:
         """Return the entity as it is; version 0 if it is not stored."""
@@ -262,7 +263,8 @@ class UnitOfWork(Generic[S]):
     def _run(
         self, entity: Entity[S], command: Command[S], metadata: MessageMetadata, deadline: int, assumed: bool
     ) -> Execution[S]:
-        own = InProgress("", deadline)
+        # A further try in this invocation owns the record of the first: the first one's call has returned.
+        own = self._own.get(metadata.inbox_key or "") or InProgress("", deadline)
         changed = performed = False
         last: Exception | None = None
         for attempt in range(MAX_ATTEMPTS):
@@ -279,7 +281,7 @@ class UnitOfWork(Generic[S]):
                 command = _continued(decision, decision.effect.perform(self._executor.port))
                 continue
             if isinstance(decision, Reserve) and not own.token:
-                own = InProgress(self._executor.new_token(), deadline)
+                own = self._own[metadata.inbox_key or ""] = InProgress(self._executor.new_token(), deadline)
             try:
                 entity = self._write(entity, decision, metadata, own)
             except Exception as error:  # noqa: BLE001 - it is raised again unless the decision may be repeated
@@ -320,17 +322,17 @@ class UnitOfWork(Generic[S]):
         except Exception as error:
             if reserved.repeatable or isinstance(error, PermanentError):
                 raise
-            # No other delivery may begin before the record expires: an earlier retry would waste an attempt.
+            # No other delivery may begin before the record expires. Another try of this one may.
             remaining = (own.expires - self._executor.clock()) / 1000
-            after = max(remaining, error.after if isinstance(error, RetryableError) else 0)
-            raise RetryableError(f"{type(error).__name__}: {error}", after=after) from error
+            after = error.after if isinstance(error, RetryableError) else 0
+            raise RetryableError(f"{type(error).__name__}: {error}", after=after, reserved=remaining) from error
 
     def _yield_to_other_delivery(self, entity: Entity[S], metadata: MessageMetadata, own: InProgress) -> None:
-        """Raise `RetryableError` while another delivery of the same event holds an unexpired in-progress record."""
+        """Raise `UntriedError` while another delivery of the same event holds an unexpired in-progress record."""
         record = entity.in_progress.get(metadata.inbox_key or "")
         remaining = record.expires - self._executor.clock() if record and record.token != own.token else 0
         if remaining > 0:
-            raise RetryableError(f"another delivery of {metadata.inbox_key} is in progress", after=remaining / 1000)
+            raise UntriedError(f"another delivery of {metadata.inbox_key} is in progress", after=remaining / 1000)
 
     def _otherwise(self, decision: Save[S] | Reserve[S], error: ConditionFailedError) -> Command[S]:
         otherwise = decision.otherwise if isinstance(decision, Save) else None
@@ -372,6 +374,8 @@ class UnitOfWork(Generic[S]):
     def _increments(
         self, before: Entity[S], after: Entity[S], increments: Sequence[Increment]
     ) -> tuple[Increment, ...]:
+        if not self._service.expires and any(increment.expires is not None for increment in increments):
+            raise TypeError(f"{self._service.name} does not declare that items of its table expire")
         strategy = self._service.strategy
         projected: tuple[Increment, ...] = ()
         if isinstance(strategy, Projection):

@@ -1,11 +1,12 @@
 """The consumer: hands a batch of messages to a service's executor, and loses none.
 
-A message that fails is retried by itself, after a growing delay. A message that can never be handled, or that failed on
-its last attempt, goes to the dead-letter queue with its reason, and the batch goes on.
+A message that fails is retried by itself, after a growing delay. A message that can never be handled, or that the retry
+policy gives up, goes to the dead-letter queue with its reason, and the batch goes on.
 """
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,16 +15,19 @@ from typing import Any
 
 from tidings.core.clock import Clock, now
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.errors import PermanentError, RetryableError
-from tidings.core.event import Event, decode, with_data
+from tidings.core.errors import PermanentError, RetryableError, UntriedError, causes
+from tidings.core.event import Event, decode, refuse_future, with_data
 from tidings.core.ports import DeadLetter, Message, Queue
 from tidings.core.service import QueueKind
 from tidings.handling.executor import EventExecutor, Handle
-from tidings.handling.retries import retry_delay
+from tidings.handling.retries import Failure, GiveUp, PutBack, RetryPolicy, TryAgain
 from tidings.observability.log import logger
 
 MAX_DETAIL = 512
 """Maximum number of characters of an error's text that a dead letter carries."""
+
+WAITING = "MessagesWaiting"
+"""The metric of the messages that were put back because they could not be tried. SQS's metrics do not show them."""
 
 Parse = Callable[[str], Event[Any]]
 """Parses a message's body; raises PermanentError if it is not an event."""
@@ -70,10 +74,12 @@ class Consumer:
         parse: Parses a message's body.
         executor: Executes the events.
         threads: Runs the entities' messages in parallel.
-        max_receives: Number of attempts after which a message is dead-lettered.
-        backoff: The first retry delay in seconds; see `retry_delay`.
+        policy: When a message is retried, and when it is given up.
+        is_throttled: Whether an error of an adapter asks to slow down.
         randomness: Returns a random number from 0 to 1.
         clock: The current time.
+        sleep: Waits for a number of seconds.
+        count: Receives the number of messages that wait, as `MessagesWaiting`.
     """
 
     queue: Queue
@@ -81,16 +87,19 @@ class Consumer:
     parse: Parse
     executor: EventExecutor
     threads: Executor
-    max_receives: int
-    backoff: float
+    policy: RetryPolicy
+    is_throttled: Callable[[Exception], bool] = lambda _: False
     randomness: Callable[[], float] = random.random
     clock: Clock = now
+    sleep: Callable[[float], None] = time.sleep
+    count: Callable[[Mapping[str, int]], None] = lambda _: None
 
     def handle(self, records: Sequence[Mapping[str, Any]], deadline: int) -> dict[str, list[dict[str, str]]]:
         """Handle the records of Lambda's SQS event.
 
-        Once half of the time is over, no message is begun except on its last attempt; the others are retried at once.
-        A function that runs out of time would return its whole batch, including what is done.
+        Once half of the time is over, no message is begun and none is tried again within this invocation. Those that
+        were not begun are put back at once. A function that runs out of time would return its whole batch, including
+        what is done.
 
         Args:
             records: The records.
@@ -119,7 +128,9 @@ class Consumer:
 
     def _parse(self, message: Message) -> _Parsed:
         try:
-            return _Parsed(message, self.parse(message.body))
+            event = self.parse(message.body)
+            refuse_future(event, self.clock())
+            return _Parsed(message, event)
         except PermanentError as error:
             return _Parsed(message, error.event, error)
         except Exception as error:  # noqa: BLE001 - no message may fail its batch
@@ -133,20 +144,19 @@ class Consumer:
             logger.exception("could not prepare the batch")
 
     def _handle_group(self, group: Sequence[_Parsed], latest: float, deadline: int) -> dict[Message, int]:
-        """Handle one entity's messages. Return those to retry, each with its delay in seconds.
+        """Handle one entity's messages. Return those to put back, each with its delay in seconds.
 
-        None is begun after `latest` except on its last attempt.
+        None is begun after `latest`.
         """
         handle = self._open(group[0].key)
         failed: dict[Message, int] = {}
         for n, parsed in enumerate(group):
-            late = self.clock() > latest and parsed.message.attempts < self.max_receives
-            delay = 0 if late else self._try(handle, parsed, deadline)
+            delay = 0 if self.clock() > latest else self._try(handle, parsed, latest, deadline)
             if delay is None:
                 continue
             failed[parsed.message] = delay
             if self.kind == "fifo":
-                # The entity's later messages must not overtake this one: they are retried with it, untried.
+                # The entity's later messages must not overtake this one: they are put back with it, untried.
                 return failed | {later.message: delay for later in group[n + 1 :]}
         return failed
 
@@ -157,20 +167,45 @@ class Consumer:
             # The key is that of no entity. Only these messages fail, and no other of the batch.
             return partial(_refuse, str(error))
 
-    def _try(self, handle: Handle, parsed: _Parsed, deadline: int) -> int | None:
-        """Handle one message. Return None if it is handled or dead-lettered, else its retry delay in seconds."""
-        message = parsed.message
-        try:
-            handle(parsed.require_event(), deadline)
-        except PermanentError as error:
-            return self._dead_letter(parsed, error.reason, str(error))
-        except Exception as error:  # noqa: BLE001 - only this message fails, and it is not lost
-            text = f"{type(error).__name__}: {error}"
-            if message.attempts >= self.max_receives:
-                return self._dead_letter(parsed, "gave-up", text)
-            logger.warning("message failed", extra=_log_fields(parsed, text))
-            return self._delay(message, error.after if isinstance(error, RetryableError) else 0)
-        return None
+    def _try(self, handle: Handle, parsed: _Parsed, latest: float, deadline: int) -> int | None:
+        """Try to handle one message, several times if the retry policy says so.
+
+        Returns:
+            None if it is handled or dead-lettered, else its retry delay in seconds.
+        """
+        tries = 0
+        while True:
+            try:
+                handle(parsed.require_event(), deadline)
+                return None
+            except PermanentError as error:
+                return self._dead_letter(parsed, error.reason, str(error))
+            except Exception as error:  # noqa: BLE001 - only this message fails, and it is not lost
+                tries += 1
+                text = f"{type(error).__name__}: {error}"
+                failure = self._failure(parsed.message, error, tries, latest)
+                match self.policy.decide(failure, self.randomness()):
+                    case GiveUp(reason):
+                        return self._dead_letter(parsed, reason, text)
+                    case PutBack():
+                        logger.warning("message failed", extra=_log_fields(parsed, text))
+                        if failure.waits:
+                            self.count({WAITING: 1})
+                        return self._delay(parsed.message, error)
+                    case TryAgain(pause):
+                        logger.warning("message failed, and is tried again", extra=_log_fields(parsed, text))
+            self.sleep(pause)
+
+    def _failure(self, message: Message, error: Exception, tries: int, latest: float) -> Failure:
+        now = self.clock()
+        return Failure(
+            receives=message.receives,
+            age=(now - message.sent) / 1000,
+            tries=tries,
+            waits=any(isinstance(cause, UntriedError) for cause in causes(error)) or self.is_throttled(error),
+            after=error.after if isinstance(error, RetryableError) else 0,
+            left=(latest - now) / 1000,
+        )
 
     def _dead_letter(self, parsed: _Parsed, reason: str, detail: str) -> int | None:
         event = parsed.event
@@ -179,13 +214,14 @@ class Consumer:
         try:
             self.queue.dead_letter(letter)
         except Exception:
-            # It is retried instead; past the last attempt the queue's own redrive policy takes it.
+            # It is retried instead, and dead-lettered at a later delivery.
             logger.exception("the dead-letter queue did not take it", extra=_log_fields(parsed, detail))
-            return self._delay(parsed.message, 0)
+            return self._delay(parsed.message)
         return None
 
-    def _delay(self, message: Message, at_least: float) -> int:
-        return retry_delay(self.backoff, message.attempts, at_least, self.randomness())
+    def _delay(self, message: Message, error: Exception | None = None) -> int:
+        at_least = max(error.after, error.reserved) if isinstance(error, RetryableError) else 0
+        return self.policy.delay(message.receives, at_least, self.randomness())
 
     def _retry_later(self, failed: Mapping[Message, int]) -> None:
         try:
@@ -203,7 +239,7 @@ def _log_fields(parsed: _Parsed, error: str) -> dict[str, Any]:
     event = parsed.event
     return {
         "message_id": parsed.message.id,
-        "attempts": parsed.message.attempts,
+        "receives": parsed.message.receives,
         "entity": parsed.key,
         "event_id": event.id if event else None,
         "correlation_id": event.correlationid if event else None,

@@ -1,19 +1,34 @@
 """The relay: publishes the events that a table's stream shows in outboxes, each entity's events in order."""
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from tidings.core.entity import EventHead, OutboxEvent
-from tidings.core.errors import PermanentError
-from tidings.core.ports import StreamRecord, Topic
+from tidings.core.event import MAX_EVENT_BYTES
+from tidings.core.ports import RefusedEvent, RelayDeadLetterQueue, StreamRecord, Topic, Unpublished
 from tidings.observability.log import logger
 
 MAX_PUBLISH_ENTRIES = 10
 MAX_PUBLISH_BYTES = 256 * 1024
 """The limits of one PublishBatch (Amazon SNS API Reference, "PublishBatch")."""
+
+IDENTIFIER = re.compile(r"[!-~]{1,128}")
+"""The characters of a message group's id and of a deduplication id (Amazon SNS API Reference, "PublishBatch")."""
+
+UNACCEPTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""The characters that no queue accepts in a message (Amazon SQS API Reference, "SendMessage")."""
+
+REFUSED = "EventsRefused"
+"""The metric of the events and records that relays dead-lettered."""
+
+MAX_REMEMBERED = 10_000
+"""Maximum number of dead letters that a relay remembers."""
 
 
 class Publishable(Protocol):
@@ -29,6 +44,11 @@ class Publishable(Protocol):
 
 
 P = TypeVar("P", bound=Publishable)
+Numbered = tuple[OutboxEvent, int]
+"""An event with the number of its record."""
+
+Letter = tuple[int, RefusedEvent]
+"""A dead letter with the number of its record."""
 
 
 def batches(events: Iterable[P]) -> Iterator[list[P]]:
@@ -51,22 +71,54 @@ def _size(event: Publishable) -> int:
     return len(event.body.encode()) + len("typeString") + len(event.head.type)
 
 
+def refusal_of(event: OutboxEvent, service: str) -> tuple[str, str] | None:
+    """Return why an event in a service's outbox can never be published, as a fixed word and a text; None if it can.
+
+    An event that the topic would refuse is found here, so that it costs its batch no second call.
+    """
+    try:
+        size, head = len(event.body.encode()), event.head
+    except msgspec.ValidationError as error:
+        return "not-an-event", str(error)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return "undecodable", type(error).__name__
+    if size > MAX_EVENT_BYTES:
+        return "oversized", f"the event has {size} bytes; {MAX_EVENT_BYTES} are allowed"
+    if head.source != service:
+        return "wrong-source", f"its source is not {service}"
+    if not head.id.startswith(f"{service}/{head.subject}/"):
+        return "not-an-event", "the id is not <source>/<subject>/<number> of this event"
+    if not all(map(IDENTIFIER.fullmatch, (head.id, head.subject, head.type))):
+        return "unpublishable", "the topic accepts no such id, subject or type"
+    # JSON text in ASCII has no such character.
+    if not event.body.isascii() and UNACCEPTABLE.search(event.body):
+        return "unpublishable", "a queue accepts no such character"
+    return None
+
+
 @dataclass(frozen=True)
 class Relay:
     """The publisher of stream records, in rounds: each contains the next event of every entity.
 
-    So no batch holds two events of one entity. An event may fail by itself; its entity's later events then wait until
-    the stream delivers them again.
+    So no batch holds two events of one entity. An event that the topic cannot take now fails by itself; its entity's
+    later events then wait until the stream delivers them again. An event that can never be published, and a record
+    that cannot be read, go to the dead-letter queue and hold up no other event.
 
     Attributes:
+        service: The service whose table is read. No event of another source is published.
         topic: The topic.
-        threads: Publishes the batches of a round in parallel.
-        count: Receives the number of published events of each type.
+        dlq: The relay's dead-letter queue.
+        threads: Publishes the batches of a round in parallel, and sends dead letters.
+        count: Receives the number of published events of each type, and of refused ones as `EventsRefused`.
     """
 
+    service: str
     topic: Topic
+    dlq: RelayDeadLetterQueue
     threads: Executor
     count: Callable[[Mapping[str, int]], None] = lambda _: None
+    _sent: set[int] = field(default_factory=set, init=False, repr=False)
+    """The hashes of the dead letters sent. The stream delivers what follows a failure again and again."""
 
     def handle(self, records: Sequence[StreamRecord]) -> dict[str, list[dict[str, str]]]:
         """Publish the events of stream records.
@@ -76,40 +128,96 @@ class Relay:
             published again under the same ids (AWS Lambda Developer Guide, "Configuring partial batch response with
             DynamoDB and Lambda").
         """
-        waiting: dict[str, deque[tuple[OutboxEvent, int]]] = {}
-        for n, record in enumerate(records):
-            for event in record.announced:
-                waiting.setdefault(event.head.subject, deque()).append((event, n))
+        counts: Counter[str] = Counter()
         failed: set[int] = set()
-        published: Counter[str] = Counter()
+        waiting, letters = self._sort(records)
         while waiting:
             turn = dict(queue.popleft() for queue in waiting.values())
-            refused = self._publish(turn)
-            published.update(event.head.type for event in turn if event not in refused)
-            failed |= {turn[event] for event in refused}
-            blocked = {event.head.subject for event in refused}
+            unpublished = {each.event: each for each in self._publish(turn)}
+            counts.update(event.head.type for event in turn if event not in unpublished)
+            blocked = set()
+            for event, failure in unpublished.items():
+                n = turn[event]
+                if failure.refused:
+                    letters.append((n, _refused(event, records[n], "refused", failure.code)))
+                else:
+                    failed.add(n)
+                    blocked.add(event.head.subject)
             waiting = {key: queue for key, queue in waiting.items() if queue and key not in blocked}
-        if published:
-            self.count(published)
+        # At last, because a dead-letter queue that does not answer must not delay what can be published.
+        failed |= self._dead_letter(records, letters, counts)
+        if counts:
+            self.count(counts)
         if not failed:
             return {"batchItemFailures": []}
         return {"batchItemFailures": [{"itemIdentifier": records[min(failed)].position}]}
 
-    def _publish(self, events: Iterable[OutboxEvent]) -> list[OutboxEvent]:
-        return [event for refused in self.threads.map(self._publish_batch, batches(events)) for event in refused]
+    def _sort(self, records: Sequence[StreamRecord]) -> tuple[dict[str, deque[Numbered]], list[Letter]]:
+        """Return each entity's events that can be published, and the dead letters of what never can."""
+        waiting: dict[str, deque[Numbered]] = {}
+        letters: list[Letter] = []
+        for n, record in enumerate(records):
+            if record.unreadable:
+                letters.append((n, _unreadable(record)))
+            for event in record.announced:
+                if reason := refusal_of(event, self.service):
+                    letters.append((n, _refused(event, record, *reason)))
+                else:
+                    waiting.setdefault(event.head.subject, deque()).append((event, n))
+        return waiting, letters
 
-    def _publish_batch(self, batch: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
+    def _publish(self, events: Iterable[OutboxEvent]) -> list[Unpublished]:
+        return [each for unpublished in self.threads.map(self._publish_batch, batches(events)) for each in unpublished]
+
+    def _publish_batch(self, batch: Sequence[OutboxEvent]) -> Sequence[Unpublished]:
         try:
-            refused = self.topic.publish(batch)
-        except PermanentError:
-            logger.exception("a batch was refused")
-            if len(batch) > 1:
-                # One event may be the cause: the others must not wait for it.
-                return [event for alone in batch for event in self._publish_batch([alone])]
-            refused = batch
-        except Exception:
+            unpublished = self.topic.publish(batch)
+        except Exception as error:
             logger.exception("a batch was not published")
-            refused = batch
-        for event in refused:
-            logger.error("an event was not published", extra={"event_id": event.head.id})
-        return refused
+            unpublished = [Unpublished(event, refused=False, code=type(error).__name__) for event in batch]
+        for each in unpublished:
+            fields = {"event_id": each.event.head.id, "code": each.code, "refused": each.refused}
+            logger.error("an event was not published", extra=fields)
+        return unpublished
+
+    def _dead_letter(
+        self, records: Sequence[StreamRecord], letters: Sequence[Letter], counts: Counter[str]
+    ) -> set[int]:
+        """Send letters to the dead-letter queue. Return the numbers of the records whose letters it did not take."""
+        new = {hash((records[n].position, letter)): (n, letter) for n, letter in letters}
+        unsent = [(key, *new[key]) for key in new if key not in self._sent]
+        taken = self.threads.map(lambda each: self._send(records[each[1]].position, each[2]), unsent)
+        failed = set()
+        for (key, n, _), is_taken in zip(unsent, taken, strict=True):
+            if is_taken:
+                self._sent.add(key)
+                counts[REFUSED] += 1
+            else:
+                failed.add(n)
+        if len(self._sent) > MAX_REMEMBERED:
+            self._sent.clear()
+        return failed
+
+    def _send(self, position: str, letter: RefusedEvent) -> bool:
+        """Send one letter. Return whether the dead-letter queue took it."""
+        fields = {"event_id": letter.event, "position": position, "reason": letter.reason, "code": letter.detail}
+        try:
+            self.dlq.dead_letter(letter)
+        except Exception:
+            logger.exception("an event that can never be published was not dead-lettered", extra=fields)
+            return False
+        logger.error("an event can never be published", extra=fields)
+        return True
+
+
+def _refused(event: OutboxEvent, record: StreamRecord, reason: str, detail: str) -> RefusedEvent:
+    try:
+        head = event.head
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return RefusedEvent(str(event.body), reason, detail, record.key)
+    return RefusedEvent(event.body, reason, detail, record.key or head.subject, head.id, head.type)
+
+
+def _unreadable(record: StreamRecord) -> RefusedEvent:
+    body = msgspec.json.encode({"position": str(record.position), "key": str(record.key)}).decode()
+    return RefusedEvent(body, "unreadable-record", record.unreadable, str(record.key))

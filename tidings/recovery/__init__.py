@@ -25,6 +25,8 @@ from tidings.recovery.ports import (
     ProjectionTable,
     QueueDepth,
     QueueGauge,
+    SendFailure,
+    UnreadableEvent,
 )
 from tidings.recovery.rebuild import Rebuild
 from tidings.recovery.redrive import DeadLetters, RedriveResult
@@ -59,7 +61,9 @@ __all__ = [
     "ReplayProgress",
     "ReplaySelection",
     "Republisher",
+    "SendFailure",
     "Sender",
+    "UnreadableEvent",
     "describe",
     "exclusive",
     "wait_until",

@@ -26,12 +26,15 @@ class ReplayProgress(Struct, frozen=True):
         sent: Number of messages sent, by event type.
         gaps: The gaps found in the log.
         phase: The phase of a rebuild.
+        failed: The events that cannot be sent, by id, each with the reason: the log's record holds no event, or the
+            consumer's queue will never accept it.
     """
 
     position: str = ""
     sent: dict[str, int] = {}
     gaps: tuple[Gap, ...] = ()
     phase: Phase = "send"
+    failed: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.core.clock import MAX_TIME, parse_any_rfc3339, to_rfc3339
 from tidings.core.entity import EventHead
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event, decode
@@ -29,6 +29,9 @@ DELIVERY_ERRORS = ("ErrorCode", "ErrorMessage", "ERROR_CODE", "ERROR_MESSAGE")
 MAX_WRITE_SECONDS = 60
 """Maximum time between an event's time and its write: a function's timeout and the difference of two clocks."""
 
+MAX_LINE = 200
+"""Maximum length of a text that a batch's description shows."""
+
 PLAIN = re.compile(r"[!-~]{1,100}")
 """The characters that SQS accepts in every id and attribute, with room for the suffix of a deduplication id."""
 
@@ -43,9 +46,10 @@ class DeadLetterDetails(Struct, frozen=True):
         type: The event's type.
         reason: A fixed word to select by.
         detail: The error's text.
-        attempts: Number of attempts to handle it.
+        receives: Number of deliveries to its consumer.
         first_seen: When it was first sent (RFC 3339).
-        since: For a relay's dead letter, a time that none of its events precedes (RFC 3339).
+        batch: Whether it stands for the stream records that Lambda gave up, and not for one event.
+        since: For a batch, a time that none of its events precedes (RFC 3339).
     """
 
     message: str
@@ -54,19 +58,24 @@ class DeadLetterDetails(Struct, frozen=True):
     type: str | None
     reason: str
     detail: str
-    attempts: int | None
+    receives: int | None
     first_seen: str
+    batch: bool = False
     since: str | None = None
 
 
 def describe(message: DeadLetterMessage, kind: FailureKind) -> DeadLetterDetails:
-    """Describe a dead letter, whatever its body holds."""
-    if kind == "relay":
-        return _describe_relay_failure(message)
-    event = event_of(message)
+    """Describe a dead letter, whatever it holds.
+
+    A relay's queue holds two kinds: the events that the relay refused, with their reason, and the batches that Lambda
+    gave up.
+    """
     attributes = message.attributes
+    if kind == "relay":
+        return _describe_refused(message) if "reason" in attributes else _describe_batch(message)
+    event = event_of(message)
     event_type = event.type if event else attributes.get("type", "-")
-    attempts, first_seen = (_number(attributes.get(name)) for name in ("attempts", "first_seen"))
+    receives, first_seen = (_number(attributes.get(name)) for name in ("receives", "first_seen"))
     delivery_error = " ".join(attributes[name] for name in DELIVERY_ERRORS if name in attributes)
     return DeadLetterDetails(
         message=message.id,
@@ -75,12 +84,12 @@ def describe(message: DeadLetterMessage, kind: FailureKind) -> DeadLetterDetails
         type=None if event_type == "-" else event_type,
         reason=attributes.get("reason", DEFAULT_REASONS[kind]),
         detail=attributes.get("detail", delivery_error),
-        attempts=attempts,
-        first_seen=to_rfc3339(message.sent if first_seen is None else first_seen),
+        receives=receives,
+        first_seen=to_rfc3339(message.sent if first_seen is None or first_seen > MAX_TIME else first_seen),
     )
 
 
-def event_of(message: DeadLetterMessage) -> Event[Raw] | None:
+def event_of(message: DeadLetterMessage) -> Event[Any] | None:
     """Return the event that a dead letter holds, or None."""
     try:
         return decode(message.body)
@@ -100,14 +109,29 @@ def original_of(message: DeadLetterMessage) -> OutgoingMessage:
     return OutgoingMessage(EventHead(identity, event_type, group), message.body)
 
 
-def _describe_relay_failure(message: DeadLetterMessage) -> DeadLetterDetails:
+def _describe_refused(message: DeadLetterMessage) -> DeadLetterDetails:
+    """Describe an event that a relay refused, by the attributes that the relay wrote."""
+    attributes = message.attributes
+    return DeadLetterDetails(
+        message=message.id,
+        subject=attributes.get("key"),
+        event=attributes.get("event"),
+        type=attributes.get("type"),
+        reason=attributes["reason"],
+        detail=attributes.get("detail", ""),
+        receives=None,
+        first_seen=to_rfc3339(message.sent),
+    )
+
+
+def _describe_batch(message: DeadLetterMessage) -> DeadLetterDetails:
     """Describe stream records that Lambda gave up (AWS Lambda Developer Guide, "Retain discarded records")."""
     condition = DEFAULT_REASONS["relay"]
     try:
         record = msgspec.json.decode(message.body, type=dict[str, Any])
         batch = dict(record.get("DDBStreamBatchInfo", {}))
         condition = str(dict(record.get("requestContext", {})).get("condition", condition))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         batch = {}
     numbers = (batch.get(name) for name in ("startSequenceNumber", "endSequenceNumber"))
     arrived = batch.get("approximateArrivalOfFirstRecord")
@@ -116,10 +140,11 @@ def _describe_relay_failure(message: DeadLetterMessage) -> DeadLetterDetails:
         subject=None,
         event=None,
         type=None,
-        reason=condition,
-        detail=f"{batch.get('batchSize', '?')} records, {' to '.join(map(str, numbers))}",
-        attempts=None,
+        reason=_line(condition),
+        detail=_line(f"{batch.get('batchSize', '?')} records, {' to '.join(map(str, numbers))}"),
+        receives=None,
         first_seen=to_rfc3339(message.sent),
+        batch=True,
         since=_before_write(arrived) if isinstance(arrived, str) else None,
     )
 
@@ -127,10 +152,15 @@ def _describe_relay_failure(message: DeadLetterMessage) -> DeadLetterDetails:
 def _before_write(arrived: str) -> str | None:
     """Return a time that no event of a write precedes. An event's time is that of the decision, before the write."""
     try:
-        return to_rfc3339(from_rfc3339(arrived) - MAX_WRITE_SECONDS * 1000)
-    except ValueError:
+        return to_rfc3339(max(0, parse_any_rfc3339(arrived) - MAX_WRITE_SECONDS * 1000))
+    except (ValueError, OverflowError):
         return None
 
 
+def _line(text: str) -> str:
+    """Return the beginning of a text that anyone may have written, as one line."""
+    return "".join(c if c.isprintable() else " " for c in text[:MAX_LINE])
+
+
 def _number(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"\d{1,15}", text) else None
+    return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text) else None

@@ -5,9 +5,7 @@ Their methods raise `RecoveryError` if a call is refused.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from msgspec import Raw
+from typing import Any, NamedTuple, Protocol
 
 from tidings.core.clock import from_rfc3339
 from tidings.core.entity import EventHead, OutboxEvent
@@ -23,12 +21,12 @@ class LoggedEvent:
     Attributes:
         position: Its position in the log: the time recorded (RFC 3339), `/`, and its id. Positions sort as text.
         body: The event's JSON text as it was published.
-        event: The event with its data as raw JSON.
+        event: The event with its data as builtins.
     """
 
     position: str
     body: str
-    event: Event[Raw]
+    event: Event[Any]
 
     @property
     def recorded(self) -> int:
@@ -36,10 +34,25 @@ class LoggedEvent:
         return from_rfc3339(self.position.partition("/")[0])
 
 
+@dataclass(frozen=True)
+class UnreadableEvent:
+    """A record of the event log that holds no event, such as one that was written by hand.
+
+    Attributes:
+        position: Its position in the log; empty if it has none.
+        id: The id under which it is recorded.
+        reason: Why it is no event.
+    """
+
+    position: str
+    id: str
+    reason: str
+
+
 class EventLog(Protocol):
     """The log of all events of all services."""
 
-    def read(self, start: str, end: str) -> Iterator[LoggedEvent]:
+    def read(self, start: str, end: str) -> Iterator[LoggedEvent | UnreadableEvent]:
         """Iterate over the events recorded from `start` on and before `end`, sorted by position.
 
         Args:
@@ -47,8 +60,11 @@ class EventLog(Protocol):
             end: A time (RFC 3339) or a position.
         """
 
-    def read_entity(self, subject: str) -> Sequence[LoggedEvent]:
-        """Return all events of an entity, sorted by (time, id), so that each cause precedes its effects."""
+    def read_entity(self, subject: str) -> Sequence[LoggedEvent | UnreadableEvent]:
+        """Return all events of an entity, sorted by (time, id), so that each cause precedes its effects.
+
+        Those that cannot be read come last.
+        """
 
     def beginning(self) -> str | None:
         """Return a time before which nothing was recorded; None if the log is empty."""
@@ -141,11 +157,26 @@ class OutgoingMessage:
     body: str
 
 
+class SendFailure(NamedTuple):
+    """The failure to send a message.
+
+    Attributes:
+        reason: The destination's reason.
+        permanent: Whether the destination will never accept the message. Otherwise it may accept it later.
+    """
+
+    reason: str
+    permanent: bool = False
+
+
 class Destination(Protocol):
     """A consumer's queue or the topic."""
 
-    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
-        """Send a batch by one request, and return the messages that were refused, each with the reason.
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, SendFailure]:
+        """Send a batch, and return the messages that were not accepted.
+
+        A message is refused permanently for its own sake only, and never for a fault of the deployment, such as a
+        missing permission, which passes once it is mended.
 
         Args:
             batch: As many messages as one request takes.

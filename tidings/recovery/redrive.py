@@ -5,7 +5,7 @@ again by the next run: a duplicate, which consumers ignore.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, describe, original_of
@@ -14,8 +14,9 @@ from tidings.recovery.ports import DeadLetterMessage, DeadLetterQueue, OutgoingM
 Selects = Callable[[DeadLetterDetails], bool]
 """Returns whether a dead letter is selected."""
 
-Send = Callable[[Sequence[OutgoingMessage]], None]
-"""Sends messages to a consumer's queue, those of a group in sequence; raises `RecoveryError` if one is refused."""
+Send = Callable[[Sequence[OutgoingMessage]], Mapping[OutgoingMessage, str]]
+"""Sends messages to a consumer's queue, those of a group in sequence. Returns those that the queue will never accept,
+each with the reason; raises `RecoveryError` if another was not sent."""
 
 Record = Callable[[Sequence[DeadLetterMessage]], None]
 """Records dead letters durably."""
@@ -37,10 +38,13 @@ class RedriveResult:
         sent: Number of messages sent, by reason.
         repeated: Number of messages left because an equal one had been sent before, by reason. They failed again at
             once, or were in the queue twice.
+        refused: The messages left because the consumer's queue will never accept them: the event's id, or the
+            message's if it holds no event, and the reason.
     """
 
     sent: Counter[str] = field(default_factory=Counter)
     repeated: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class DeadLetters:
     def redrive(self, send: Send, selects: Selects = every_dead_letter) -> RedriveResult:
         """Send the selected dead letters back to their queue, and delete them here.
 
-        A message that fails again at once returns while the redrive is under way. It is sent once only.
+        A message that fails again at once returns while the redrive is under way. It is sent once only. A message
+        that its queue will never accept stays here, and holds up no other.
         """
         result = RedriveResult()
         sent: set[str] = set()
@@ -83,10 +88,16 @@ class DeadLetters:
                     result.repeated[details.reason] += 1
                     continue
                 sent.add(message.body)
-                chosen.append((message, details))
-            send([original_of(message) for message, _ in chosen])
-            result.sent.update(details.reason for _, details in chosen)
-            return [message for message, _ in chosen]
+                chosen.append((message, details, original_of(message)))
+            refused = send([original for _, _, original in chosen])
+            done = [(message, details) for message, details, original in chosen if original not in refused]
+            result.sent.update(details.reason for _, details in done)
+            result.refused.update(
+                (details.event or message.id, refused[original])
+                for message, details, original in chosen
+                if original in refused
+            )
+            return [message for message, _ in done]
 
         visit(self.queue, take)
         return result

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tidings.core.entity import EventHead
 from tidings.recovery.checkpoint import Checkpoint, Phase, ReplayProgress
-from tidings.recovery.ports import EventLog, LoggedEvent, OutgoingMessage
+from tidings.recovery.ports import EventLog, LoggedEvent, OutgoingMessage, UnreadableEvent
 from tidings.recovery.resequencer import Resequencer, Watermark, sort_causally
 from tidings.recovery.sender import Sender
 
@@ -60,27 +60,30 @@ class Replay:
     checkpoint: Checkpoint | None = None
     watch: Callable[[LoggedEvent, int], None] = ignore_progress
     _sent: Counter[str] = field(default_factory=Counter, init=False)
+    _failed: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self, then: Phase | None = None) -> ReplayProgress:
         """Send all selected events. Repeat those sent after the last checkpoint, and omit none.
+
+        An event that cannot be sent is reported, and holds up no other.
 
         Args:
             then: The phase of a rebuild that follows. Without one, the checkpoint is removed at the end.
 
         Returns:
-            The number of messages sent, and the gaps found in the log.
+            The number of messages sent, the events that cannot be sent, and the gaps found in the log.
         """
         before = (self.checkpoint and self.checkpoint.load()) or ReplayProgress()
-        self._sent = Counter(before.sent)
+        self._sent, self._failed = Counter(before.sent), dict(before.failed)
         watermark = Watermark(before.position)
-        resequencer = Resequencer(self.log.read_entity, self.selection.end, set(before.gaps))
+        resequencer = Resequencer(self._read_entity, self.selection.end, set(before.gaps))
         chunk: list[OutgoingMessage] = []
 
         def flush(phase: Phase = "send") -> ReplayProgress:
             self._send(chunk)
             chunk.clear()
-            gaps = tuple(sorted(resequencer.gaps))
-            progress = ReplayProgress(watermark.position, dict(self._sent), gaps, phase)
+            gaps = tuple(sorted(gap for gap in resequencer.gaps if gap.event not in self._failed))
+            progress = ReplayProgress(watermark.position, dict(self._sent), gaps, phase, dict(self._failed))
             if self.checkpoint:
                 self.checkpoint.save(progress)
             return progress
@@ -102,16 +105,27 @@ class Replay:
         selection = self.selection
         events: Iterable[LoggedEvent]
         if selection.subject is None:
-            events = self.log.read(max(selection.start, after), selection.end)
+            events = self._readable(self.log.read(max(selection.start, after), selection.end))
         else:
-            found = self.log.read_entity(selection.subject)
+            found = self._read_entity(selection.subject)
             events = (logged for logged in found if selection.start <= logged.position < selection.end)
         return (logged for logged in events if logged.position > after)
 
+    def _read_entity(self, subject: str) -> Iterator[LoggedEvent]:
+        return self._readable(self.log.read_entity(subject))
+
+    def _readable(self, records: Iterable[LoggedEvent | UnreadableEvent]) -> Iterator[LoggedEvent]:
+        """Iterate over the events that can be read, and note the others that would be sent."""
+        for record in records:
+            if isinstance(record, LoggedEvent):
+                yield record
+            elif not record.position or self.selection.start <= record.position < self.selection.end:
+                self._failed[record.id] = record.reason
+
     def _send(self, messages: list[OutgoingMessage]) -> None:
-        if self.sender:
-            self.sender.send(messages)
-        self._sent.update(message.head.type for message in messages)
+        refused = self.sender.send(messages) if self.sender else {}
+        self._failed.update((message.head.id, reason) for message, reason in refused.items())
+        self._sent.update(message.head.type for message in messages if message not in refused)
 
 
 def message_of(logged: LoggedEvent) -> OutgoingMessage:

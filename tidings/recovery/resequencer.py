@@ -7,8 +7,10 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
+from tidings.core.event import event_id
 from tidings.recovery.ports import LoggedEvent
 
 WINDOW_SECONDS = 60
@@ -19,12 +21,21 @@ MAX_ENTITIES = 50_000
 """Maximum number of entities whose numbers are remembered. For others, the log is read again."""
 
 
+MAX_MISSING = 1_000
+"""Maximum number of gaps that one event shows. An event with a wrong number may seem to lack a billion before it."""
+
+
 class Gap(NamedTuple):
     """The number of an event that its source must have announced, and that the log does not contain."""
 
     subject: str
     source: str
     number: int
+
+    @property
+    def event(self) -> str:
+        """The event's id."""
+        return event_id(self.source, self.subject, self.number)
 
 
 def sort_causally(
@@ -95,11 +106,12 @@ class Resequencer:
     def _late_events(self, logged: LoggedEvent, expected: int) -> Iterator[LoggedEvent]:
         subject, source = logged.event.subject, logged.event.source
         found = {other.event.number: other for other in self.read_entity(subject) if other.event.source == source}
-        for number in range(expected, logged.event.number):
-            if number not in found:
-                self.gaps.add(Gap(subject, source, number))
+        missing = (number for number in range(expected, logged.event.number) if number not in found)
+        self.gaps.update(Gap(subject, source, number) for number in islice(missing, MAX_MISSING))
+        for number in sorted(found):
             # An event with an earlier position was returned before, or precedes the beginning.
-            elif logged.position < found[number].position < self.end:
+            late = logged.position < found[number].position < self.end
+            if expected <= number < logged.event.number and late:
                 yield found[number]
 
     def _numbers(self, subject: str) -> dict[str, int]:

@@ -35,20 +35,26 @@ class Sender:
     pause: Callable[[float], None] = time.sleep
     _due: float = field(default=0, init=False)
 
-    def send(self, messages: Sequence[OutgoingMessage]) -> None:
+    def send(self, messages: Sequence[OutgoingMessage]) -> dict[OutgoingMessage, str]:
         """Send messages, those of each group in sequence.
 
+        Returns:
+            The messages that the destination will never accept, each with the reason. They hold up no other.
+
         Raises:
-            RecoveryError: If a message was refused on every attempt. Later messages of its group were not sent.
+            RecoveryError: If a message failed on every attempt. Later messages of its group were not sent.
         """
+        refused: dict[OutgoingMessage, str] = {}
         waiting: dict[str, deque[OutgoingMessage]] = {}
         for message in messages:
             waiting.setdefault(message.head.subject, deque()).append(message)
         while waiting:
-            self._send_round([queue.popleft() for queue in waiting.values()])
+            refused |= self._send_round([queue.popleft() for queue in waiting.values()])
             waiting = {group: queue for group, queue in waiting.items() if queue}
+        return refused
 
-    def _send_round(self, messages: Sequence[OutgoingMessage]) -> None:
+    def _send_round(self, messages: Sequence[OutgoingMessage]) -> dict[OutgoingMessage, str]:
+        refused: dict[OutgoingMessage, str] = {}
         pending = messages
         for attempt in range(1, MAX_SEND_ATTEMPTS + 1):
             if attempt > 1:
@@ -57,12 +63,12 @@ class Sender:
             for batch in batches(pending):
                 self._keep_rate(len(batch))
                 requests.append(self.threads.submit(self.destination.send, batch, f"{self.run}#{attempt}"))
-            refused = {message: reason for request in requests for message, reason in request.result().items()}
-            if not refused:
-                return
-            pending = list(refused)
-        reason = next(iter(refused.values()))
-        text = f"{len(refused)} messages were refused {MAX_SEND_ATTEMPTS} times ({reason})"
+            failures = {message: failure for request in requests for message, failure in request.result().items()}
+            refused |= {message: failure.reason for message, failure in failures.items() if failure.permanent}
+            pending = [message for message, failure in failures.items() if not failure.permanent]
+            if not pending:
+                return refused
+        text = f"{len(pending)} messages were refused {MAX_SEND_ATTEMPTS} times ({failures[pending[0]].reason})"
         raise RecoveryError(f"{text}; run the command again to continue")
 
     def _keep_rate(self, messages: int) -> None:
