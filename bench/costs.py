@@ -158,7 +158,7 @@ def write_ratio(invocations: Recording, schemas: Schemas) -> Figure:
         "items, with indexes and failed conditions, ÷ the same writes as a transaction of three kinds of items: the "
         f"state, an inbox item for the handled event and an outbox item for each announced event ({three}). A command "
         "has no inbox item, and a write without either kind needs no transaction. Other items are counted separately: "
-        "stock, balances, counters, fraud's windows, and all of history's.",
+        "stock, balances, counters, the days of fraud's customers, and all of history's.",
         Limit("≤", 0.55),
         (Table("Write units of an order", columns, rows, "write units", "grouped"),),
     )
@@ -255,14 +255,11 @@ def _kept(invocations: Recording) -> int:
 
 
 def slope(many_orders: int = MANY) -> Figure:
-    """Compare the calls per order of many orders with those of few."""
-    shop = Scale()
-    shop.calls_per_order(WAVE)
-    few, many = shop.calls_per_order(FEW), shop.calls_per_order(many_orders)
-    concurrent = Scale()
-    concurrent.calls_per_order(WAVE)
-    at_once = concurrent.calls_per_order(many_orders, many_orders)
-    rows = {f"{FEW} orders": (few,), f"{many_orders:,} orders": (many,), f"{many_orders:,} orders at once": (at_once,)}
+    """Compare the calls per order of many orders with those of few, once of different orders and once of like ones."""
+    counts = [_calls(many_orders, alike=alike) for alike in (False, True)]
+    few, many, _ = max(counts, key=lambda count: count[1] / count[0])
+    names = (f"{FEW} orders", f"{many_orders:,} orders", f"{many_orders:,} orders at once")
+    rows = dict(zip(names, zip(*counts, strict=True), strict=True))
     return Figure(
         "scale.slope",
         many / few,
@@ -270,10 +267,21 @@ def slope(many_orders: int = MANY) -> Figure:
         few,
         f"Calls per order of {many_orders:,} orders ÷ of {FEW}. {WAVE} are placed at once, so that batches are "
         "equally full. Counted at the ports of the simulation's shop, which runs the real services and the real "
-        "library in memory: each call of a port, and the answer of each invocation. The first orders are the warm-up.",
+        "library in memory: each call of a port, and the answer of each invocation. The first orders are the warm-up. "
+        "This is the larger one of two ratios: of orders of different customers to different addresses for three "
+        "products each, and of orders of one customer to one address for one product.",
         Limit("≤", 1.05),
-        (Table("Calls per order", ("calls",), rows, "calls", "bars"),),
+        (Table("Calls per order", ("different orders", "orders that are alike"), rows, "calls", "grouped"),),
     )
+
+
+def _calls(many_orders: int, *, alike: bool) -> tuple[float, float, float]:
+    """Return the calls per order of few orders, of many, and of many at once."""
+    shop, concurrent = Scale(alike=alike), Scale(alike=alike)
+    for each in (shop, concurrent):
+        each.calls_per_order(WAVE)
+    few, many = shop.calls_per_order(FEW), shop.calls_per_order(many_orders)
+    return few, many, concurrent.calls_per_order(many_orders, many_orders)
 
 
 def package() -> Figure:

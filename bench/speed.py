@@ -47,8 +47,7 @@ FUNCTION = {
     "TOPIC": "arn:aws:sns:eu-west-1:123456789012:topic.fifo",
     "QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders",
     "DLQ": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dlq",
-    "MAX_RECEIVES": "5",
-    "BACKOFF_SECONDS": "1",
+    "RETRY_POLICY": '{"receives": 5, "age": 60, "wait": 3600, "backoff": 1}',
     "STAGE": "bench",
     "SERVICE": "orders",
 }

@@ -17,6 +17,8 @@ class ShopSettings:
     Attributes:
         sender: The address that e-mails come from.
         gateway: The payment gateway. `simulated` moves no money; `stripe` does.
+        gateway_rate: Maximum number of calls a second to the payment gateway, of all consumers together.
+        mail_rate: Maximum number of e-mails a second, of all consumers together.
         product_cache: Number of seconds for which a product's price may be cached.
         pending_limit: Number of seconds after which a pending order expires.
         alarm_addresses: The e-mail addresses that are notified of alarms.
@@ -24,17 +26,25 @@ class ShopSettings:
 
     sender: str
     gateway: str = "simulated"
+    gateway_rate: int = 20
+    mail_rate: int = 2
     product_cache: int = 60
     pending_limit: int = 15 * 60
     alarm_addresses: tuple[str, ...] = ()
 
 
 SETTINGS = {
-    "local": ShopSettings(sender="orders@tidings.example", product_cache=1, pending_limit=10 * 60),
+    "local": ShopSettings(
+        sender="orders@tidings.example", gateway_rate=1000, mail_rate=1000, product_cache=1, pending_limit=10 * 60
+    ),
     "dev": ShopSettings(sender="orders@dev.tidings.example", alarm_addresses=("developers@tidings.example",)),
     "prod": ShopSettings(
         sender="orders@tidings.example",
         gateway="stripe",
+        # Stripe takes 100 calls a second, and 25 of each kind (Stripe Docs, "Rate limits"). An order needs two kinds.
+        gateway_rate=50,
+        # The account's quota at SES (Amazon SES Developer Guide, "Managing your Amazon SES sending limits").
+        mail_rate=14,
         # Longer than an operator takes to repair an outage and to redrive its dead letters.
         pending_limit=60 * 60,
         alarm_addresses=("operators@tidings.example",),

@@ -11,6 +11,8 @@ Example:
 
 
     class TicketOpened(Contract, frozen=True, kw_only=True):
+        producer = "desk"
+
         title: str
 
 
@@ -38,7 +40,7 @@ from tidings.core.decisions import (
     Skip,
 )
 from tidings.core.entity import Entity, MessageMetadata, OutboxEvent, inbox_key, reserved_key
-from tidings.core.errors import ContentionError, PermanentError, RetryableError
+from tidings.core.errors import ContentionError, PermanentError, RetryableError, ThrottledError, UntriedError
 from tidings.core.event import Event
 from tidings.core.service import EventHandler, Index, Service, on
 from tidings.core.strategy import Batch, Batched, Contribution, CounterKey, Log, OneByOne, Projection
@@ -74,6 +76,8 @@ __all__ = [
     "Save",
     "Service",
     "Skip",
+    "ThrottledError",
+    "UntriedError",
     "__version__",
     "inbox_key",
     "on",

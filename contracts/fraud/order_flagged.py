@@ -11,4 +11,6 @@ from contracts.values.text import Code
 class OrderFlagged(OrderEvent, frozen=True, kw_only=True):
     """The order breaks these fraud rules."""
 
+    producer = "fraud"
+
     rules: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=20)]

@@ -7,4 +7,6 @@ from contracts.values.order import OrderEvent
 class StockReleased(OrderEvent, frozen=True, kw_only=True):
     """The reserved goods are available again."""
 
+    producer = "inventory"
+
     lines: AllUnits

@@ -8,5 +8,7 @@ from contracts.values.text import Id
 class PointsAwarded(OrderEvent, frozen=True, kw_only=True):
     """The order earned its customer points."""
 
+    producer = "loyalty"
+
     customer: Id
     points: Points

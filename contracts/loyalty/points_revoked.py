@@ -8,5 +8,7 @@ from contracts.values.text import Id
 class PointsRevoked(OrderEvent, frozen=True, kw_only=True):
     """The points that the order earned are revoked."""
 
+    producer = "loyalty"
+
     customer: Id
     points: Points

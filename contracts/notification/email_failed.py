@@ -8,5 +8,7 @@ from contracts.values.text import Text
 class EmailFailed(OrderEvent, frozen=True, kw_only=True):
     """An e-mail could not be delivered and will not be tried again."""
 
+    producer = "notification"
+
     kind: EmailKind
     detail: Text

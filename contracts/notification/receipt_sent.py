@@ -7,4 +7,6 @@ from contracts.values.text import Id
 class ReceiptSent(OrderEvent, frozen=True, kw_only=True):
     """The mail system accepted the receipt under this message id."""
 
+    producer = "notification"
+
     message: Id

@@ -11,5 +11,7 @@ CancellationReason = Literal["payment_failed", "out_of_stock", "fraud", "custome
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
     """The order is cancelled. `detail` adds to the reason."""
 
+    producer = "orders"
+
     reason: CancellationReason
     detail: Text = ""

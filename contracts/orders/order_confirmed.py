@@ -10,6 +10,8 @@ from contracts.values.text import Email, Id
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
     """The order is paid and its goods are reserved. The event carries the order, so consumers need not ask for it."""
 
+    producer = "orders"
+
     customer: Id
     lines: Lines
     total: Money

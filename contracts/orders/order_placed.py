@@ -10,6 +10,8 @@ from contracts.values.text import Code, Email, Id
 class OrderPlaced(OrderEvent, frozen=True, kw_only=True):
     """A customer placed an order."""
 
+    producer = "orders"
+
     customer: Id
     lines: Lines
     total: Money

@@ -44,7 +44,7 @@ class Shortage(Struct, frozen=True):
 
     sku: Sku
     requested: Quantity
-    available: Annotated[int, Meta(ge=0)]
+    available: Annotated[int, Meta(ge=0, le=10**9)]
 
 
 Lines = Annotated[tuple[OrderLine, ...], Meta(min_length=1, max_length=MAX_LINES)]

@@ -1,11 +1,16 @@
 """Orders: the subject of the shop's events."""
 
 import re
+from typing import Annotated
+
+from msgspec import Meta
 
 from tidings.core.contract import Contract
 
 ORDER_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 """The form of an order's id: a UUID in lower case."""
+
+OrderId = Annotated[str, Meta(pattern=rf"^{ORDER_ID}\Z", description="An order's id is a UUID in lower case")]
 
 _ORDER_ID = re.compile(ORDER_ID)
 

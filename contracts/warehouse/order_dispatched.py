@@ -7,4 +7,6 @@ from contracts.values.text import Text
 class OrderDispatched(OrderEvent, frozen=True, kw_only=True):
     """The goods left the warehouse."""
 
+    producer = "warehouse"
+
     tracking: Text = ""

@@ -7,4 +7,6 @@ from contracts.values.order import OrderEvent
 class ReturnRequested(OrderEvent, frozen=True, kw_only=True):
     """Dispatched goods must come back, because the order is cancelled."""
 
+    producer = "warehouse"
+
     lines: AllUnits

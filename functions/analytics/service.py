@@ -16,5 +16,6 @@ service = Service(
         on(OrderCancelled, handlers.on_order_cancelled),
     ),
     strategy=Projection(contribution=handlers.contribution, shards=handlers.SHARDS, batch=Batch(size=100, seconds=5)),
+    concurrency=20,
     rebuildable=True,
 )

@@ -8,8 +8,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from functions.history.buckets import BUCKET, HOURS, POSITION, buckets, hour_of
+from tidings.core.clock import from_rfc3339
+from tidings.core.errors import PermanentError
 from tidings.core.event import decode
-from tidings.recovery import LoggedEvent, RecoveryError
+from tidings.recovery import LoggedEvent, RecoveryError, UnreadableEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,7 +51,7 @@ class HistoryClient:
                 return cls(client, table, found.get("TableId", ""), index["IndexName"], threads)
         raise RecoveryError(f"the table {table} has no index yet; deploy history, and wait until the index is active")
 
-    def read(self, start: str, end: str) -> Iterator[LoggedEvent]:
+    def read(self, start: str, end: str) -> Iterator[LoggedEvent | UnreadableEvent]:
         """Iterate over the events recorded from `start` on and before `end`, sorted by position.
 
         Only the hours in which an event was recorded are queried. One page of each shard is in memory.
@@ -62,8 +64,8 @@ class HistoryClient:
                 key=attrgetter("position"),
             )
 
-    def read_entity(self, subject: str) -> list[LoggedEvent]:
-        """Return all events of an order, sorted by (time, id)."""
+    def read_entity(self, subject: str) -> list[LoggedEvent | UnreadableEvent]:
+        """Return all events of an order, sorted by (time, id). Those that cannot be read come last."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="pk = :order",
@@ -71,7 +73,9 @@ class HistoryClient:
             ConsistentRead=True,
         )
         found = [_decode(item) for page in pages for item in page["Items"]]
-        return sorted(found, key=lambda logged: (logged.event.time, logged.event.id))
+        events = [record for record in found if isinstance(record, LoggedEvent)]
+        unreadable = [record for record in found if isinstance(record, UnreadableEvent)]
+        return [*sorted(events, key=lambda logged: (logged.event.time, logged.event.id)), *unreadable]
 
     def beginning(self) -> str | None:
         """Return the start of the first hour in which an event was recorded; None if the log is empty."""
@@ -110,7 +114,9 @@ class HistoryClient:
             "ExpressionAttributeValues": {":bucket": {"S": bucket}, ":start": {"S": start}, ":end": {"S": end}},
         }
 
-    def _shard_events(self, query: "QueryInputTypeDef", page: "QueryOutputTypeDef") -> Iterator[LoggedEvent]:
+    def _shard_events(
+        self, query: "QueryInputTypeDef", page: "QueryOutputTypeDef"
+    ) -> Iterator[LoggedEvent | UnreadableEvent]:
         """Iterate over a shard's events, given its first page."""
         while True:
             yield from map(_decode, page["Items"])
@@ -119,6 +125,15 @@ class HistoryClient:
             page = self.client.query(**query | {"ExclusiveStartKey": last})
 
 
-def _decode(item: "Mapping[str, AttributeValueTypeDef]") -> LoggedEvent:
-    body = item["event"]["S"]
-    return LoggedEvent(item[POSITION]["S"], body, decode(body))
+def _decode(item: "Mapping[str, AttributeValueTypeDef]") -> LoggedEvent | UnreadableEvent:
+    """Decode an item, whatever it holds. One that was written by hand, or by other rules, must stop no reader."""
+    position = item.get(POSITION, {}).get("S", "")
+    try:
+        body = item["event"]["S"]
+        logged = LoggedEvent(position, body, decode(body))
+        from_rfc3339(position.partition("/")[0])
+    except PermanentError as error:
+        return UnreadableEvent(position, item["id"]["S"], f"{error.reason}: {error}")
+    except (LookupError, ValueError) as error:
+        return UnreadableEvent(position, item["id"]["S"], f"not-a-record: {error}")
+    return logged

@@ -5,14 +5,18 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Raw
 
 from functions.history.buckets import HOURS, SHARDS, hour_of, log_entry
 from tidings.core.clock import Clock, now, to_rfc3339
-from tidings.core.event import Event, decode
+from tidings.core.event import Event
+from tidings.observability.log import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_decoder = msgspec.json.Decoder(Event[Raw])
 
 
 class Log:
@@ -47,7 +51,10 @@ class Log:
             )
 
     def events(self, order: str) -> Iterator[Event[Raw]]:
-        """Iterate over an order's events of all services, unsorted."""
+        """Iterate over an order's events of all services, unsorted. Their data is as it was published.
+
+        An item that holds no event is logged and left out.
+        """
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :order",
@@ -56,7 +63,14 @@ class Log:
         )
         for page in pages:
             for item in page["Items"]:
-                yield decode(item["event"]["S"])
+                try:
+                    event = _decoder.decode(item["event"]["S"])
+                except (LookupError, ValueError, RecursionError) as error:
+                    # The error's text is omitted, because it may contain the event's data.
+                    fields = {"event_id": item["id"]["S"], "error": type(error).__name__}
+                    logger.error("a recorded event cannot be read", extra=fields)
+                    continue
+                yield event
 
     def _open(self, hour: str) -> None:
         """Store an hour's number of shards before its first event, once for each process and hour.

@@ -10,5 +10,7 @@ service = Service(
     name="history",
     state=NoneType,
     strategy=Log(sort_key="id"),
+    # It receives every event of every service.
+    concurrency=50,
     indexes=(Index(partition=BUCKET, sort=POSITION, projects=("event",)),),
 )

@@ -7,6 +7,7 @@ from msgspec import UNSET, Raw, Struct
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.orders.order_placed import OrderPlaced
+from contracts.values.text import Id
 from tidings.core.event import Event
 
 WITHHELD = Raw(b"{}")
@@ -32,6 +33,12 @@ class Timeline(Struct, frozen=True):
     events: tuple[TimelineEvent, ...]
 
 
+class _Placed(Struct):
+    """The part of `OrderPlaced` that tells whose order it is. The log keeps events as they were written."""
+
+    customer: Id
+
+
 def timeline(order: str, events: Iterable[Event[Raw]], *, operator: bool) -> Timeline:
     """Return the timeline of an order's events.
 
@@ -48,9 +55,12 @@ def timeline(order: str, events: Iterable[Event[Raw]], *, operator: bool) -> Tim
 
 
 def customer(events: Iterable[Event[Raw]]) -> str | None:
-    """Return the customer who placed the order; None if that event is not recorded yet."""
+    """Return the customer who placed the order; None if that event is not recorded yet, or does not say."""
     placed = next((event for event in events if event.type == OrderPlaced.__name__), None)
-    return msgspec.json.decode(placed.data, type=OrderPlaced).customer if placed else None
+    try:
+        return msgspec.json.decode(placed.data, type=_Placed).customer if placed else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _timeline_event(event: Event[Raw], times: dict[str, int], *, operator: bool) -> TimelineEvent:

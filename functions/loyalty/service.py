@@ -16,5 +16,6 @@ service = Service(
         on(OrderConfirmed, handlers.on_order_confirmed, creates=True),
         on(OrderCancelled, handlers.on_order_cancelled),
     ),
+    concurrency=20,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.points_entry),),
 )

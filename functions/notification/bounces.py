@@ -1,41 +1,43 @@
 """The reports of SES about accepted e-mails, parsed as events that notification handles."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from contracts.values.email import EmailKind
-from functions.notification.mail import MAX_DETAIL
-from tidings.core.clock import from_rfc3339, to_rfc3339
-from tidings.core.contract import Contract
+from contracts.values.order import OrderEvent, OrderId
+from contracts.values.text import Text, as_text
+from tidings.core.clock import parse_any_rfc3339, to_rfc3339
 from tidings.core.errors import PermanentError
-from tidings.core.event import Event
+from tidings.core.event import CorrelationId, Event, Traceparent
 from tidings.messaging.consumer import Parse
 
 
-class EmailBounced(Contract, frozen=True, kw_only=True):
+class EmailBounced(OrderEvent, frozen=True, kw_only=True):
     """A report of SES about an e-mail. It comes from SES only, never from the topic.
 
     `failed` means that the e-mail was not delivered, `bad` that the address accepts no mail. A bounce that is not
     permanent is neither: it may be an out-of-office reply.
     """
 
+    producer = "ses"
+
     kind: EmailKind
-    detail: str
+    detail: Text
     failed: bool = True
     bad: bool = True
 
 
 class _Tags(Struct):
-    order: tuple[str]
+    order: tuple[OrderId]
     kind: tuple[EmailKind]
-    correlation: tuple[str]
-    trace: tuple[str]
+    correlation: tuple[Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){1,128}\Z")]]
+    trace: tuple[Traceparent]
 
 
 class _Mail(Struct, rename="camel"):
-    message_id: str
+    message_id: Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")]
     timestamp: str
     tags: _Tags
 
@@ -96,15 +98,15 @@ def bounce(body: str) -> Event[EmailBounced]:
     """
     try:
         report = msgspec.json.decode(body, type=_EventBridgeEvent).detail
-        time = to_rfc3339(from_rfc3339(report.mail.timestamp))
+        time = to_rfc3339(parse_any_rfc3339(report.mail.timestamp))
         tags = report.mail.tags
-        correlation = bytes.fromhex(tags.correlation[0]).decode()
+        correlation = msgspec.convert(bytes.fromhex(tags.correlation[0]).decode(), CorrelationId)
     except (ValueError, RecursionError) as error:
         raise PermanentError("breaks-contract", f"a report of SES: {error}") from error
     permanent = report.bounce is not None and report.bounce.bounce_type == "Permanent"
     return Event(
-        id=f"ses/{tags.order[0]}/{report.mail.message_id}",
-        source="ses",
+        id=f"{EmailBounced.producer}/{tags.order[0]}/{report.mail.message_id}",
+        source=EmailBounced.producer,
         type=EmailBounced.__name__,
         dataschema=EmailBounced.schema(),
         subject=tags.order[0],
@@ -120,5 +122,5 @@ def bounce(body: str) -> Event[EmailBounced]:
 def _detail(report: _Report) -> str:
     if report.bounce:
         codes = " ".join(recipient.diagnostic_code for recipient in report.bounce.bounced_recipients)
-        return f"{report.bounce.bounce_type} bounce: {codes}"[:MAX_DETAIL].rstrip(": ")
-    return (report.reject.reason if report.reject else report.event_type)[:MAX_DETAIL]
+        return as_text(f"{report.bounce.bounce_type} bounce: {codes}").rstrip(": ")
+    return as_text(report.reject.reason if report.reject else report.event_type)

@@ -10,11 +10,15 @@ from functions.notification.mail import SesMailer
 from functions.notification.service import service
 from tidings.aws import clients
 from tidings.aws.lambdas import consumer
+from tidings.handling.pace import Pace
 from tidings.messaging.assembly import parser_of
 
 ONCE = clients.CONFIG.merge(Config(read_timeout=10, retries={"total_max_attempts": 1}))
 """SES knows no idempotency key: if the client repeated a request whose answer was lost, two e-mails would be sent."""
 
-_mailer = SesMailer(boto3.client("ses", config=ONCE), os.environ["SENDER"], os.environ["CONFIGURATION_SET"])
+_pace = Pace(float(os.environ["MAIL_RATE"]))
+_mailer = SesMailer(
+    boto3.client("ses", config=ONCE), os.environ["SENDER"], os.environ["CONFIGURATION_SET"], pace=_pace.wait
+)
 
-handler = consumer(service, port=_mailer, parse=with_bounces(parser_of(service)))
+handler = consumer(service, port=_mailer, pace=_pace, parse=with_bounces(parser_of(service)))

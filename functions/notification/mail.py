@@ -1,5 +1,6 @@
 """The mail port: its effect and its outcomes, and Amazon SES behind it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -7,12 +8,11 @@ from botocore.exceptions import ClientError
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
+from contracts.values.text import as_text
 from functions.notification.templates import RenderedEmail, render
 
 if TYPE_CHECKING:
     from mypy_boto3_ses import SESClient
-
-MAX_DETAIL = 256
 
 REJECTIONS = {"MessageRejected", "InvalidParameterValue"}
 """The codes with which SES refuses an e-mail for good (Amazon SES Developer Guide, "Amazon SES API errors")."""
@@ -70,10 +70,20 @@ class Send:
 
 
 class SesMailer:
-    """Amazon SES by its first API. The model of the second one takes three times as long to load."""
+    """Amazon SES by its first API. The model of the second one takes three times as long to load.
 
-    def __init__(self, client: "SESClient", sender: str, configuration_set: str) -> None:
+    Args:
+        client: The client.
+        sender: The address that e-mails come from.
+        configuration_set: The configuration set that reports what becomes of them.
+        pace: Waits before each e-mail until the rate of e-mails allows it.
+    """
+
+    def __init__(
+        self, client: "SESClient", sender: str, configuration_set: str, pace: Callable[[], None] = lambda: None
+    ) -> None:
         self._client = client
+        self._pace = pace
         self._sender = sender
         self._configuration_set = configuration_set
 
@@ -88,6 +98,7 @@ class SesMailer:
             "correlation": request.correlation_id.encode().hex(),
             "trace": request.traceparent,
         }
+        self._pace()
         try:
             answer = self._client.send_email(
                 Source=self._sender,
@@ -106,5 +117,5 @@ class SesMailer:
             refusal = error.response["Error"]
             if refusal["Code"] not in REJECTIONS or any(text in refusal["Message"] for text in ACCOUNT_ERRORS):
                 raise
-            return Rejected(request.kind, refusal["Message"][:MAX_DETAIL])
+            return Rejected(request.kind, as_text(refusal["Message"]))
         return Sent(request.kind, answer["MessageId"])

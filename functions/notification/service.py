@@ -21,5 +21,7 @@ service = Service(
         on(OrderDispatched, handlers.on_order_dispatched),
     ),
     external_handlers=(on(EmailBounced, handlers.on_email_bounced),),
+    # They share the rate of e-mails that the mail system allows.
+    concurrency=2,
     has_side_effects=True,
 )

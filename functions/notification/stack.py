@@ -19,6 +19,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     _report_to_queue(stack, configuration_set)
     consumer = stack.functions["consumer"]
     consumer.add_environment("SENDER", settings.sender)
+    consumer.add_environment("MAIL_RATE", str(stack.rate_of_each_consumer(settings.mail_rate)))
     consumer.add_environment("CONFIGURATION_SET", configuration_set.configuration_set_name)
     identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(settings.sender))
     # The emulator checks the action on every resource, whichever the request names.

@@ -26,5 +26,6 @@ service = Service(
         on(OrderFlagged, handlers.on_order_flagged),
         on(OrderDispatched, handlers.on_order_dispatched),
     ),
+    concurrency=50,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.listing), pending.INDEX),
 )

@@ -5,13 +5,17 @@ import os
 import boto3
 
 from functions.payment.gateway import Gateway
-from functions.payment.secret import Secret
 from functions.payment.simulated import SimulatedGateway
 from tidings.aws import clients
+from tidings.aws.secrets import Secret
+from tidings.handling.pace import Pace
 
 
-def chosen() -> Gateway:
+def chosen(pace: Pace) -> Gateway:
     """Return the gateway that `GATEWAY` names.
+
+    Args:
+        pace: The pace of the calls to a provider.
 
     Raises:
         ValueError: If no gateway has that name.
@@ -24,6 +28,6 @@ def chosen() -> Gateway:
             from functions.payment.stripe_gateway import API_BASE, StripeGateway
 
             key = Secret(boto3.client("secretsmanager", config=clients.CONFIG), os.environ["STRIPE_KEY_ARN"])
-            return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE))
+            return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE), pace=pace.wait)
         case name:
             raise ValueError(f"there is no payment gateway {name!r}")

@@ -17,5 +17,7 @@ service = Service(
         on(OrderCancelled, handlers.on_order_cancelled),
     ),
     queue="fifo",
+    # They share the rate of calls that the gateway allows.
+    concurrency=10,
     has_side_effects=True,
 )

@@ -26,7 +26,9 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
             _add_stripe(stack)
         case gateway:
             raise ValueError(f"the stage {stack.stage.name} has an unknown payment gateway, {gateway!r}")
-    stack.functions["consumer"].add_environment("GATEWAY", settings.gateway)
+    consumer = stack.functions["consumer"]
+    consumer.add_environment("GATEWAY", settings.gateway)
+    consumer.add_environment("GATEWAY_RATE", str(stack.rate_of_each_consumer(settings.gateway_rate)))
 
 
 def _add_simulated_gateway(stack: ServiceStack) -> None:
@@ -64,5 +66,6 @@ def _add_stripe(stack: ServiceStack) -> None:
         "Stripe's keys are created and rolled in Stripe's dashboard; no function can create one. An operator stores a "
         "new key here while Stripe still accepts the old one, and the consumer reads it within minutes.",
     )
-    consumer.add_environment("STRIPE_KEY_ARN", key.ref)
-    consumer.allow("secretsmanager:GetSecretValue", on=[key.ref])
+    # The attribute `Id` is the ARN. So is the reference, but on the local cloud that is the name.
+    consumer.add_environment("STRIPE_KEY_ARN", key.attr_id)
+    consumer.allow("secretsmanager:GetSecretValue", on=[key.attr_id])

@@ -12,8 +12,8 @@ import stripe
 
 from contracts.values.money import Money
 from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
-from functions.payment.secret import Secret
-from tidings.core.errors import RetryableError
+from tidings.aws.secrets import Secret
+from tidings.core.errors import RetryableError, ThrottledError
 
 T = TypeVar("T")
 
@@ -48,17 +48,26 @@ stripe.enable_telemetry = False
 class StripeGateway:
     """The gateway over Stripe's API.
 
-    Rate limits, lost connections and Stripe's own failures raise `RetryableError`. A request that Stripe refuses, such
+    Lost connections and Stripe's own failures raise `RetryableError`, and Stripe's limits `ThrottledError`: too many
+    requests, or an object that another request locks (Stripe Docs, "Rate limits"). A request that Stripe refuses, such
     as one with a key without permission, raises Stripe's own `StripeError`.
 
     Args:
         key: The account's secret API key, or a restricted one.
         api_base: The address of Stripe's API.
         http: The HTTP client; Stripe's own if omitted.
+        pace: Waits before each HTTP call until the rate of calls allows it.
     """
 
-    def __init__(self, key: Secret, api_base: str = API_BASE, http: stripe.HTTPClient | None = None) -> None:
+    def __init__(
+        self,
+        key: Secret,
+        api_base: str = API_BASE,
+        http: stripe.HTTPClient | None = None,
+        pace: Callable[[], None] = lambda: None,
+    ) -> None:
         self._key = key
+        self._pace = pace
         self._api_base = api_base
         self._http = http or stripe.RequestsClient(timeout=TIMEOUT)
         # Two clients: that of the current key, and that of a replaced key for threads that still use it.
@@ -186,13 +195,17 @@ class StripeGateway:
         key = self._key.value()
         try:
             try:
+                self._pace()
                 return call(self._client(key))
             except stripe.AuthenticationError:
                 replaced = self._key.other_than(key)
                 if replaced is None:
                     raise
+                self._pace()
                 return call(self._client(replaced))
-        except (stripe.RateLimitError, stripe.APIConnectionError, stripe.APIError) as error:
+        except stripe.RateLimitError as error:
+            raise ThrottledError(f"Stripe asks to slow down: {error}") from error
+        except (stripe.APIConnectionError, stripe.APIError) as error:
             raise RetryableError(f"Stripe did not answer: {type(error).__name__}: {error}") from error
 
     def _make_client(self, key: str) -> stripe.StripeClient:

@@ -17,5 +17,6 @@ service = Service(
         on(OrderCancelled, handlers.on_order_cancelled),
     ),
     queue="fifo",
+    concurrency=20,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.to_pick),),
 )

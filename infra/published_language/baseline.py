@@ -1,9 +1,10 @@
 """The baseline of published contracts, and publishing new versions.
 
-A contract is published once its schema is committed, because services may then read events by it and the event log
-keeps them. So the baseline comes from git, not from the files that `make contracts` is about to overwrite. The history
-of HEAD is read from its beginning: a version of a schema that is compatible with the one before replaces it, and an
-incompatible version is ignored (it was committed in spite of the checks, and reverting it repairs the history).
+A contract is published once its schema is part of a release, because services may then read events by it and the event
+log keeps them. `FIRST_RELEASE` names the commit of the first release; without one, every schema is a draft. From that
+commit on each committed version counts. The baseline comes from git, not from the files that `make contracts` is about
+to overwrite: a version of a schema that is compatible with the one before replaces it, and an incompatible version is
+ignored (it was committed in spite of the checks, and reverting it repairs the history).
 
 The generator refuses to write a schema that is incompatible with the baseline. The tests compare again, and so find
 files that were edited or deleted and then committed. This works in every clone with its history, on branches and
@@ -30,6 +31,9 @@ from infra.published_language.schemas import SCHEMAS, Json, event_schema, schema
 
 FOLDER = ROOT / "docs" / "contracts"
 
+FIRST_RELEASE: str | None = None
+"""The commit of the first release. None means that nothing is released, so contracts may change freely."""
+
 Schemas = Mapping[str, Json]
 """Schemas of events, by their path in the folder of documents."""
 
@@ -44,17 +48,18 @@ def documents(application: Application) -> dict[str, str]:
     }
 
 
-def publish(folder: Path, generated: Mapping[str, str]) -> list[str]:
+def publish(folder: Path, generated: Mapping[str, str], release: str | None = FIRST_RELEASE) -> list[str]:
     """Write generated files, unless a schema breaks a published one.
 
     Args:
         folder: The folder of documents.
         generated: The text of each file, by its path in the folder.
+        release: The commit of the first release; None if there is no release.
 
     Returns:
         The incompatibilities. Nothing is written if there are any.
     """
-    baseline = published_schemas(folder)
+    baseline = published_schemas(folder, release)
     schemas = {path: json.loads(text) for path, text in generated.items() if path.startswith(SCHEMAS)}
     retired = {path: schema for path, schema in current_schemas(folder).items() if path in baseline}
     problems = compare(baseline, retired | schemas)
@@ -81,21 +86,30 @@ def current_schemas(folder: Path) -> dict[str, Json]:
     return {file.relative_to(folder).as_posix(): json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
-def published_schemas(folder: Path) -> Schemas:
-    """Return the last published version of each schema; the current schemas if there is no git repository."""
-    commits = _git(folder, "rev-list", "--reverse", "--topo-order", "--full-history", "HEAD", "--", SCHEMAS)
+def published_schemas(folder: Path, release: str | None = FIRST_RELEASE) -> Schemas:
+    """Return the last published version of each schema.
+
+    Args:
+        folder: The folder of documents.
+        release: The commit of the first release; None if there is no release, so that nothing is published.
+
+    Returns:
+        The current schemas if there is no git repository.
+    """
+    if release is None:
+        return {}
+    released = _git(folder, "ls-tree", "-r", release, SCHEMAS)
+    later = _git(folder, "rev-list", "--reverse", "--topo-order", "--full-history", f"{release}..HEAD", "--", SCHEMAS)
     # A merge is compared with each parent, because it publishes what both branches added together.
     options = ("--stdin", "--root", "-m", "-r", "--relative", "--diff-filter=AM")
-    changes = _git(folder, "diff-tree", *options, SCHEMAS, text=commits)
-    if commits is None or changes is None:
+    changes = _git(folder, "diff-tree", *options, SCHEMAS, text=later)
+    if released is None or changes is None:
         return current_schemas(folder)
     last: dict[str, Json] = {}
-    for line in changes.splitlines():
-        change, tab, path = line.partition("\t")
-        if tab:
-            version: Json = json.loads(_git(folder, "cat-file", "blob", change.split()[3]) or "")
-            if path not in last or not incompatibilities(last[path], version):
-                last[path] = version
+    for path, blob in (*_blobs(released, column=2), *_blobs(changes, column=3)):
+        version: Json = json.loads(_git(folder, "cat-file", "blob", blob) or "")
+        if path not in last or not incompatibilities(last[path], version):
+            last[path] = version
     return last
 
 
@@ -110,8 +124,14 @@ def _problems(published: Json, current: Json | None) -> list[str]:
     return incompatibilities(published, current)
 
 
+def _blobs(lines: str, column: int) -> list[tuple[str, str]]:
+    """Return the path and the blob of each line in which git lists a file."""
+    parts = [line.partition("\t") for line in lines.splitlines()]
+    return [(path, listed.split()[column]) for listed, tab, path in parts if tab]
+
+
 def _git(folder: Path, *arguments: str, text: str | None = "") -> str | None:
-    """Return git's output for this input; None if there is no git, no repository or no commit."""
+    """Return git's output for this input; None if there is no git, no repository or no such commit."""
     git = shutil.which("git")
     if git is None or not folder.is_dir():
         return None

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from tidings.core.contract import Contract
-from tidings.core.event import Event
+from tidings.core.event import MAX_CLOCK_SKEW, MAX_EVENT_BYTES, NUMBER_PATTERN, Event
+from tidings.core.strict_json import MAX_DEPTH
 
 Json = dict[str, Any]
 
@@ -15,11 +16,16 @@ DEFINITIONS = "#/$defs/"
 SCHEMAS = "schemas"
 """The folder of the events' schemas, beside the other documents."""
 
+BEYOND = f"""\
+A schema cannot say these rules, by which consumers refuse an event too: `id` is `<source>/<subject>/<number>` with this
+event's subject. `time` is at most {MAX_CLOCK_SKEW // 60_000} minutes ahead. The text has at most {MAX_EVENT_BYTES} \
+bytes in UTF-8, and is nested at most {MAX_DEPTH} deep.
+It repeats no name within an object, and contains no lone surrogate and no number beyond the range of a double."""
+
 
 def schema_path(contract: type[Contract]) -> str:
     """Return the path of an event's schema in the folder of documents: `schemas/desk/TicketOpened.1.json`."""
-    producer = contract.__module__.split(".")[-2]
-    return f"{SCHEMAS}/{producer}/{contract.__name__}.{contract.major}.json"
+    return f"{SCHEMAS}/{contract.producer}/{contract.__name__}.{contract.major}.json"
 
 
 def event_schema(contract: type[Contract]) -> Json:
@@ -28,20 +34,23 @@ def event_schema(contract: type[Contract]) -> Json:
     (root,), definitions = msgspec.json.schema_components([envelope[contract]], ref_template=f"{DEFINITIONS}{{name}}")
     schema: Json = portable(definitions.pop(root["$ref"].removeprefix(DEFINITIONS)))
     properties = schema["properties"]
+    subject = f"(?:{contract.subject_pattern})"
     properties |= {
+        "id": {"type": "string", "pattern": f"^{contract.producer}/{subject}/{NUMBER_PATTERN}$"},
+        "source": {"type": "string", "const": contract.producer},
         "type": {"type": "string", "const": contract.__name__},
         "dataschema": {"type": "string", "const": contract.schema()},
-        "subject": {**properties["subject"], "pattern": f"^(?:{contract.subject_pattern})$"},
+        "subject": {"type": "string", "pattern": f"^{subject}$"},
         "time": {**properties["time"], "format": "date-time"},
     }
-    # CloudEvents 1.0 requires it and every event has it, although the decoder accepts an event without it.
+    # The struct has a default for it, but the decoder requires it, as CloudEvents 1.0 does.
     schema["required"] = ["specversion", *schema["required"]]
     return {
         "$schema": DIALECT,
         "$id": contract.schema(),
         **schema,
         "title": contract.__name__,
-        "description": f"{inspect.getdoc(contract)}\n\n{schema['description']}",
+        "description": f"{inspect.getdoc(contract)}\n\n{schema['description']}\n\n{BEYOND}",
         "$defs": {name: portable(definitions[name]) for name in sorted(definitions)},
     }
 

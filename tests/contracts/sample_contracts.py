@@ -13,7 +13,9 @@ from tidings.core.event import Event
 from tidings.core.service import Service, on
 
 
-def contract(*fields: Any, major: int = 1, name: str = "ParcelLost", open_ended: bool = True) -> type[Contract]:
+def contract(
+    *fields: Any, major: int = 1, name: str = "ParcelLost", open_ended: bool = True, producer: str = "post"
+) -> type[Contract]:
     """Return a contract with these fields, each as `msgspec.defstruct` takes it: a name, a type, and maybe a default.
 
     A contract that is not open-ended forbids unknown fields.
@@ -22,7 +24,12 @@ def contract(*fields: Any, major: int = 1, name: str = "ParcelLost", open_ended:
         name,
         fields,
         bases=(Contract,),
-        namespace={"major": major, "__annotations__": {"major": ClassVar[int]}},
+        module=f"contracts.{producer}.sample",
+        namespace={
+            "major": major,
+            "producer": producer,
+            "__annotations__": {"major": ClassVar[int], "producer": ClassVar[str]},
+        },
         frozen=True,
         kw_only=True,
         forbid_unknown_fields=not open_ended,

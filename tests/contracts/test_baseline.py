@@ -11,7 +11,9 @@ import pytest
 
 from infra.application import Application
 from infra.published_language.baseline import (
+    FIRST_RELEASE,
     FOLDER,
+    Schemas,
     compare,
     current_schemas,
     documents,
@@ -28,6 +30,7 @@ WITH_WEIGHT = schema(("parcel", str), ("weight", int, 0))
 WITH_BOTH = schema(("parcel", str), ("note", str, ""), ("weight", int, 0))
 NUMBERED_WITH_NOTE = schema(("parcel", int), ("note", str, ""))
 NEXT_MAJOR = schema(("parcel", int), major=2)
+RELEASE = "release-1"
 GIT = shutil.which("git") or "git"
 FIRST, SECOND = "schemas/post/ParcelLost.1.json", "schemas/post/ParcelLost.2.json"
 
@@ -56,7 +59,8 @@ def git(folder: Path) -> Callable[..., None]:
         subprocess.run([GIT, "-C", str(folder), *settings, *arguments], check=True)  # noqa: S603 - no input of others
 
     run("init", "--quiet", "--initial-branch=main")
-    run("commit", "--quiet", "--allow-empty", "--message", "Nothing yet")
+    run("commit", "--quiet", "--allow-empty", "--message", "The first release, without a contract")
+    run("tag", RELEASE)
     return run
 
 
@@ -74,7 +78,11 @@ def commit(git: Callable[..., None]) -> Callable[[], None]:
 def write(folder: Path, **schemas: object) -> list[str]:
     """Publish the schemas of the first and of the second major version."""
     paths = {"first": FIRST, "second": SECOND}
-    return publish(folder, {paths[which]: json.dumps(schema) for which, schema in schemas.items()})
+    return publish(folder, {paths[which]: json.dumps(schema) for which, schema in schemas.items()}, RELEASE)
+
+
+def published(folder: Path) -> Schemas:
+    return published_schemas(folder, RELEASE)
 
 
 @pytest.mark.parametrize("path", ["README.md", "asyncapi.json", "openapi.json"])
@@ -91,12 +99,14 @@ def test_the_committed_schemas_are_up_to_date(generated: dict[str, str]) -> None
 
 
 def test_no_contract_breaks_what_was_published_of_its_major_version(generated: dict[str, str]) -> None:
+    if FIRST_RELEASE is None:
+        pytest.skip("nothing is released yet, so every contract is a draft")
     current = {path: json.loads(text) for path, text in generated.items() if path.startswith("schemas/")}
     assert compare(published_schemas(FOLDER), current_schemas(FOLDER) | current) == []
 
 
 def test_the_clone_contains_its_whole_history() -> None:
-    if is_shallow(FOLDER):
+    if FIRST_RELEASE and is_shallow(FOLDER):
         pytest.skip("a shallow clone: contracts are compared with its last versions only; git fetch --unshallow")
 
 
@@ -147,12 +157,12 @@ def test_an_incompatible_version_that_was_committed_is_reported_until_it_is_reve
         (folder / FIRST).parent.mkdir(parents=True, exist_ok=True)
         (folder / FIRST).write_text(json.dumps(version))
         commit()
-    assert published_schemas(folder) == {FIRST: PARCEL}
-    found = compare(published_schemas(folder), current_schemas(folder))
+    assert published(folder) == {FIRST: PARCEL}
+    found = compare(published(folder), current_schemas(folder))
     assert [line.partition(": string")[0] for line in found] == [f"{FIRST}: data.parcel"]
     assert write(folder, first=WITH_NOTE) == []
     commit()
-    assert published_schemas(folder) == {FIRST: WITH_NOTE}
+    assert published(folder) == {FIRST: WITH_NOTE}
 
 
 def test_a_schema_that_a_commit_deleted_is_still_published(folder: Path, commit: Callable[[], None]) -> None:
@@ -160,7 +170,7 @@ def test_a_schema_that_a_commit_deleted_is_still_published(folder: Path, commit:
     commit()
     (folder / FIRST).unlink()
     commit()
-    assert compare(published_schemas(folder), current_schemas(folder)) == [
+    assert compare(published(folder), current_schemas(folder)) == [
         f"{FIRST}: a published schema is missing: queues and the event log may contain its events"
     ]
 
@@ -187,7 +197,32 @@ def test_a_merge_publishes_what_both_branches_added(
     git("merge", "--quiet", "--strategy=ours", "--no-commit", "other")
     assert write(folder, first=WITH_BOTH) == []
     commit()
-    assert published_schemas(folder) == {FIRST: WITH_BOTH}
+    assert published(folder) == {FIRST: WITH_BOTH}
+
+
+def test_before_the_first_release_a_committed_schema_may_change_and_be_deleted(
+    folder: Path, commit: Callable[[], None]
+) -> None:
+    for path, version in ((FIRST, PARCEL), (FIRST, NUMBERED), (SECOND, NEXT_MAJOR)):
+        assert publish(folder, {path: json.dumps(version)}, release=None) == []
+        commit()
+    assert published_schemas(folder, release=None) == {}
+    assert current_schemas(folder) == {SECOND: NEXT_MAJOR}
+
+
+def test_the_first_release_publishes_its_schemas_and_none_from_before(
+    folder: Path, git: Callable[..., None], commit: Callable[[], None]
+) -> None:
+    for version in (PARCEL, NUMBERED):
+        publish(folder, {FIRST: json.dumps(version)}, release=None)
+        commit()
+    git("tag", "--force", RELEASE)
+    assert published(folder) == {FIRST: NUMBERED}
+    (broken,) = write(folder, first=PARCEL)
+    assert broken.startswith(f"{FIRST}: data.parcel: integer became string")
+    assert write(folder, first=NUMBERED_WITH_NOTE) == []
+    commit()
+    assert published(folder) == {FIRST: NUMBERED_WITH_NOTE}
 
 
 @pytest.mark.usefixtures("git")
@@ -201,12 +236,12 @@ def test_a_draft_that_was_never_committed_may_change_and_be_deleted(folder: Path
 def test_without_git_the_files_are_the_baseline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, first=PARCEL)
     monkeypatch.setenv("PATH", "")
-    assert published_schemas(folder) == {FIRST: PARCEL}
+    assert published(folder) == {FIRST: PARCEL}
     (broken,) = write(folder, first=NUMBERED)
     assert broken.startswith(f"{FIRST}: data.parcel: string became integer")
 
 
 def test_a_folder_that_does_not_exist_has_published_nothing(folder: Path) -> None:
-    assert published_schemas(folder) == {}
+    assert published(folder) == {}
     assert write(folder, first=PARCEL) == []
     assert current_schemas(folder) == {FIRST: PARCEL}

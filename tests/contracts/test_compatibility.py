@@ -202,11 +202,11 @@ def test_a_struct_may_not_begin_to_forbid_unknown_fields() -> None:
 def test_the_envelope_follows_the_same_rules() -> None:
     published = schema(("weight", int))
     current = copy.deepcopy(published)
-    current["properties"]["subject"]["maxLength"] = 128
+    current["properties"]["correlationid"]["maxLength"] = 128
     current["required"].append("causationid")
     assert incompatibilities(published, current) == [
         f"causationid: the field has become required: {BREAKS_EVENTS}",
-        f"subject: `maxLength` 64 became 128: {BREAKS_READERS}",
+        f"correlationid: `maxLength` None became 128: {BREAKS_EVENTS}",
     ]
 
 

@@ -1,5 +1,7 @@
 """Every announced event has a published contract, and every handled event is announced."""
 
+import pytest
+
 from infra.application import Application
 from infra.published_language.consistency import inconsistencies
 from tests.contracts.sample_contracts import contract, service
@@ -33,6 +35,19 @@ def test_a_handled_major_version_must_be_announced() -> None:
     newer = contract(("parcel", int), major=2)
     services = [service("post", announces=(newer,)), service("depot", handles=(LOST,))]
     assert inconsistencies(services, [newer]) == ["depot handles urn:tidings:ParcelLost:1, which no service announces"]
+
+
+def test_a_contract_is_in_the_folder_that_is_named_for_its_producer() -> None:
+    moved = contract(("parcel", str), producer="depot")
+    moved.__module__ = "contracts.post.parcel_lost"
+    assert inconsistencies([service("depot", announces=(moved,))], [moved]) == [
+        "ParcelLost is in the folder post, but its producer is depot"
+    ]
+
+
+def test_a_service_that_announces_another_services_contract_cannot_be_declared() -> None:
+    with pytest.raises(ValueError, match="depot announces ParcelLost, whose producer is post"):
+        service("depot", announces=(LOST,))
 
 
 def test_services_that_announce_all_handled_events_are_consistent() -> None:

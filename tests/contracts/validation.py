@@ -14,9 +14,16 @@ from jsonschema import (  # type: ignore[import-untyped]  # it has no types, and
 from infra.published_language.schemas import Json
 
 
+def python_pattern(pattern: str) -> str:
+    """Return a schema's pattern with the standard's meaning of its last `$`.
+
+    Python's `$` also matches before a last line break. That of JSON Schema's regular expressions (ECMA-262) does not.
+    """
+    return re.sub(r"\$\Z", r"\\Z", pattern)
+
+
 def _pattern(_validator: object, pattern: str, instance: object, _schema: Json) -> Iterator[ValidationError]:
-    # Python's `$` also matches before a last line break. That of JSON Schema's regular expressions (ECMA-262) does not.
-    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+    if isinstance(instance, str) and not re.search(python_pattern(pattern), instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 

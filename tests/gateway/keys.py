@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from functions.payment.secret import Secret
+from tidings.aws.secrets import Secret
 
 
 @dataclass

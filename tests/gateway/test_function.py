@@ -31,9 +31,9 @@ def deliver(stripe_provider: StripeProvider, monkeypatch: pytest.MonkeyPatch) ->
             "TABLE": "payment",
             "QUEUE": dlq["QueueUrl"],
             "DLQ": dlq["QueueUrl"],
-            "MAX_RECEIVES": "5",
-            "BACKOFF_SECONDS": "1",
+            "RETRY_POLICY": '{"receives": 5, "age": 0, "wait": 60, "backoff": 1}',
             "GATEWAY": "stripe",
+            "GATEWAY_RATE": "1000",
             "STRIPE_KEY_ARN": secret["ARN"],
             "STRIPE_API_BASE": stripe_provider.edge.url,
         }
@@ -69,7 +69,7 @@ def test_an_order_is_charged_at_stripe_and_refunded_when_it_is_cancelled(
     assert announced(order) == ["PaymentCaptured"]
     payment = state(order)["id"]
     assert stripe_provider.moved(payment) == (1, 0)
-    assert deliver(fact(order, "orders", OrderCancelled(reason="customer"), 2), event) == []
+    assert deliver(fact(order, OrderCancelled(reason="customer"), 2), event) == []
     assert announced(order) == ["PaymentCaptured", "PaymentRefunded"]
     assert stripe_provider.moved(payment) == (1, 1)
 

@@ -42,6 +42,7 @@ RULES = {
     "undelivered-depth": _DEPTH,
     "relay-dlq-depth": _DEPTH,
     "queue-age": _rule("AWS/SQS ApproximateAgeOfOldestMessage Maximum", 900, "ignore", 60, 3, 3),
+    "messages-waiting": _rule("Tidings MessagesWaiting Sum", 0, "notBreaching", 300, 3, 3),
     "relay-lag": _rule("AWS/Lambda IteratorAge Maximum", 60_000, "notBreaching", 60, 3, 3),
     "errors": _rule("AWS/Lambda Errors Sum", 0, "notBreaching", 300, 2, 3),
     "throttles": _rule("AWS/Lambda Throttles Sum", 0, "notBreaching", 300, 2, 3),

@@ -91,6 +91,16 @@ def test_every_relay_has_an_alarm_on_its_lag(synthesis: Synthesis) -> None:
         assert "relay-lag" in found[mapping.stack, mapping.properties["FunctionName"]["Ref"]]
 
 
+@EVERY_STAGE
+def test_every_consumer_has_an_alarm_on_messages_that_wait(synthesis: Synthesis) -> None:
+    waiting = [alarm for alarm in alarms(synthesis) if kind_of(alarm) == "messages-waiting"]
+    services = [
+        each["Value"] for alarm in waiting for each in alarm.properties["Dimensions"] if each["Name"] == "Service"
+    ]
+    consumers = [name for name in function_names(synthesis) if name.endswith("-consumer")]
+    assert sorted(services) == sorted(name.split("-")[2] for name in consumers)
+
+
 def function_names(synthesis: Synthesis) -> set[str]:
     return {function.properties["FunctionName"] for function in synthesis.resources("AWS::Lambda::Function")}
 
@@ -147,7 +157,8 @@ def test_the_alarm_on_refused_requests_compares_their_share_if_there_are_more_th
 def test_alarms_on_the_shops_own_metrics_use_the_dimensions_of_the_metrics(stage: str, synthesis: Synthesis) -> None:
     for alarm in alarms(synthesis):
         if alarm.properties.get("Namespace") == "Tidings":
-            assert {each["Name"]: each["Value"] for each in dimensions(alarm)} == {"Stage": stage, "Service": "orders"}
+            found = {each["Name"]: each["Value"] for each in dimensions(alarm)}
+            assert found == {"Stage": stage, "Service": alarm.stack}
 
 
 @EVERY_STAGE

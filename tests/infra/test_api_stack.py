@@ -1,6 +1,8 @@
 """The HTTP API: authorization, throttling, access log and OpenAPI document."""
 
 import json
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 from openapi_spec_validator import validate
@@ -12,13 +14,15 @@ from infra.stacks.api import ACCESS_LOG
 from infra.stages import STAGES
 from tests.infra.synthesis import Json, Synthesis
 
-OPEN = {"GET /products", "GET /products/{sku}", "GET /recommendations/{sku}", "GET /openapi.json"}
+Handler = Callable[[Json, None], Json]
+
+OPEN = {"GET /products", "GET /products/{sku}", "GET /recommendations/{sku}", "GET /openapi.json", "$default"}
 
 
 def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
     served = {(route.stack, route.properties["RouteKey"]) for route in dev.resources("AWS::ApiGatewayV2::Route")}
     declared = {(found.name, route.key) for found in services for route in found.routes}
-    assert served == declared | {("api", "GET /openapi.json")}
+    assert served == declared | {("api", "GET /openapi.json"), ("api", "$default")}
 
 
 def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> None:
@@ -76,7 +80,7 @@ def test_the_document_has_every_route_with_its_security(document: Json, services
     paths = document["paths"]
     for found in services:
         for route in found.routes:
-            operation = paths[route.path][route.method.lower()]
+            operation = paths[route.template][route.method.lower()]
             assert operation["security"] == ([] if route.open else [{"token": []}])
             assert ("403" in operation["responses"]) >= route.operators
             assert str(route.status) in operation["responses"]
@@ -89,10 +93,77 @@ def test_placing_an_order_needs_an_idempotency_key_in_the_document(document: Jso
     assert key["schema"]["maxLength"] == 255
 
 
-def test_the_document_has_no_regular_expression_that_only_python_understands(document: Json) -> None:
-    assert r"\\Z" not in json.dumps(document)
+def test_the_document_names_every_status_and_the_types_of_its_answers(document: Json) -> None:
+    answers = document["paths"]["/orders"]["post"]["responses"]
+    types = {status: sorted(answer["content"]) for status, answer in answers.items()}
+    problem, message = "application/problem+json", "application/json"
+    assert types == {
+        "202": [message],
+        "400": [problem],
+        "401": [message],
+        "413": [message, problem],
+        "415": [problem],
+        "422": [problem],
+        "429": [message],
+        "500": [message, problem],
+        "503": [message, problem],
+    }
 
 
-def test_the_function_of_the_document_returns_it(dev: Synthesis, document: Json) -> None:
-    function = dev.only("api", "AWS::Lambda::Function")
-    assert json.loads((dev.asset(function) / "openapi.json").read_text()) == document
+def test_only_a_route_without_parameters_and_body_is_never_invalid(document: Json) -> None:
+    for path in document["paths"].values():
+        for operation in path.values():
+            invalid = "422" in operation["responses"]
+            assert invalid == ("parameters" in operation or "requestBody" in operation)
+
+
+@pytest.fixture(scope="module")
+def handler(dev: Synthesis) -> Handler:
+    """The handler of the document's function, loaded from its asset."""
+    folder = dev.asset(dev.only("api", "AWS::Lambda::Function"))
+    spec = spec_from_file_location("document_function", folder / "function.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Handler = module.handler
+    return found
+
+
+def test_the_function_returns_the_document(handler: Handler, document: Json) -> None:
+    answer = handler({"routeKey": "GET /openapi.json", "rawPath": "/openapi.json"}, None)
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/json")
+    assert json.loads(answer["body"]) == document
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/orders", "GET, POST"),
+        ("/orders/1", "GET"),
+        ("/orders/1/cancellation", "POST"),
+        ("/products/a%252Fb", "GET, PUT"),
+        ("/openapi.json", "GET"),
+    ],
+)
+def test_another_method_of_a_path_is_refused_with_its_methods(handler: Handler, path: str, allowed: str) -> None:
+    answer = handler({"routeKey": "$default", "rawPath": path}, None)
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, allowed)
+    assert problem_of(answer)["status"] == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "", "/nowhere", "/orders/", "/orders//cancellation", "/orders/1/2", "/Orders", "//orders"]
+)
+def test_an_unknown_path_is_refused(handler: Handler, path: str) -> None:
+    answer = handler({"routeKey": "$default", "rawPath": path}, None)
+    assert answer["statusCode"] == 404
+    assert "allow" not in answer["headers"]
+    assert problem_of(answer)["status"] == 404
+
+
+def problem_of(answer: Json) -> Json:
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    problem: Json = json.loads(answer["body"])
+    assert problem.keys() == {"type", "title", "status", "detail"}
+    return problem

@@ -90,6 +90,8 @@ def test_a_services_code_contains_its_folder_and_the_contracts_that_it_imports(
         "contracts/fraud/order_flagged.py",
         "contracts/orders/__init__.py",
         "contracts/orders/order_placed.py",
+        "contracts/payment/__init__.py",
+        "contracts/payment/payment_captured.py",
         "contracts/values/__init__.py",
         "contracts/values/address.py",
         "contracts/values/goods.py",

@@ -1,12 +1,20 @@
 """The topic, the queues, the subscriptions and the event source mappings."""
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import pytest
+from aws_cdk import App
 
-from infra.discovery import ServiceFolder
-from infra.stages import STAGES
-from tests.infra.synthesis import Resource, Synthesis
+from infra.build import build
+from infra.discovery import ROOT, ServiceFolder, discover_services
+from infra.shop import SETTINGS, shop
+from infra.stages import STAGES, Stage
+from tests.infra.synthesis import CONTEXT, Resource, Synthesis
+from tidings.handling.retries import RetryPolicy
 
 DEAD_LETTER_ROLES = ("dlq", "relay-dlq", "undelivered")
 
@@ -33,13 +41,31 @@ def test_every_service_that_handles_events_has_a_queue_of_its_kind(
     assert kinds == {found.name: found.service.queue == "fifo" for found in services if found.service.consumes}
 
 
-def test_a_message_goes_to_a_dead_letter_queue_of_the_same_kind_after_five_deliveries(prod: Synthesis) -> None:
+def test_a_message_that_ends_its_function_goes_to_a_dead_letter_queue_of_the_same_kind(prod: Synthesis) -> None:
     for queue in queues(prod):
         policy = queue.properties["RedrivePolicy"]
-        assert policy["maxReceiveCount"] == 5
+        assert policy["maxReceiveCount"] == 100
         dead = prod.templates[queue.stack]["Resources"][policy["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
         assert dead["QueueName"].removesuffix(".fifo").endswith("-dlq")
         assert dead.get("FifoQueue") == queue.properties.get("FifoQueue")
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_message_that_waits_reaches_its_age_limit_before_the_queue_gives_it_up(stage: Stage) -> None:
+    policy, age, receives = stage.retries, 0, 1
+    while age < policy.wait or receives < policy.receives:
+        age += policy.delay(receives, at_least=0, randomness=0.0)
+        receives += 1
+    assert receives < stage.max_receives
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_consumers_environment_has_the_stages_retry_policy(stage: Stage, request: pytest.FixtureRequest) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage.name)
+    for function in synthesis.resources("AWS::Lambda::Function"):
+        if function.properties["FunctionName"].endswith("-consumer"):
+            policy = function.properties["Environment"]["Variables"]["RETRY_POLICY"]
+            assert msgspec.json.decode(policy, type=RetryPolicy) == stage.retries
 
 
 def test_every_queue_keeps_messages_for_fourteen_days_and_encrypts_them(prod: Synthesis) -> None:
@@ -128,17 +154,47 @@ def test_a_consumer_reports_failed_messages_and_has_its_declared_batch_and_concu
         assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         batch = found.service.strategy.batch
         assert settings["BatchSize"] == (batch.size if batch else 10)
-        concurrency = found.service.concurrency or STAGES["prod"].max_concurrency
-        assert settings["ScalingConfig"] == {"MaximumConcurrency": concurrency}
+        assert settings["ScalingConfig"] == {"MaximumConcurrency": found.service.concurrency}
         assert ("MaximumBatchingWindowInSeconds" in settings) == (found.service.queue == "standard")
 
 
 def test_a_services_concurrency_is_capped_by_its_stage(local: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
     cap = STAGES["local"].max_concurrency
-    assert any((found.service.concurrency or 0) > cap for found in services)
+    assert any(found.service.concurrency > cap for found in services)
     for found in services:
         scaling = mapping(local, found, "consumer").properties["ScalingConfig"]
-        assert scaling == {"MaximumConcurrency": min(found.service.concurrency or cap, cap)}
+        assert scaling == {"MaximumConcurrency": min(found.service.concurrency, cap)}
+
+
+def test_every_service_with_a_queue_declares_its_concurrency(services: tuple[ServiceFolder, ...]) -> None:
+    helpdesk = ROOT / "examples" / "helpdesk"
+    for found in (*services, *discover_services(helpdesk / "services", helpdesk / "contracts")):
+        if found.service.consumes:
+            declaration = (found.folder / "service.py").read_text()
+            assert re.search(rf"^    concurrency={found.service.concurrency},$", declaration, re.MULTILINE), found.name
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("service", "variable", "setting"),
+    [("payment", "GATEWAY_RATE", "gateway_rate"), ("notification", "MAIL_RATE", "mail_rate")],
+)
+def test_all_consumers_of_a_provider_together_keep_the_stages_rate(
+    stage: str, service: str, variable: str, setting: str, request: pytest.FixtureRequest
+) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage)
+    consumer = synthesis.only(service, "AWS::Lambda::Function", FunctionName=f"tidings-{stage}-{service}-consumer")
+    target = synthesis.only(service, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": consumer.id})
+    concurrency = target.properties["ScalingConfig"]["MaximumConcurrency"]
+    rate = float(consumer.properties["Environment"]["Variables"][variable])
+    assert rate >= 1
+    assert rate * concurrency <= getattr(SETTINGS[stage], setting) < (rate + 1) * concurrency
+
+
+def test_a_rate_that_the_consumers_cannot_share_is_refused(tmp_path: Path) -> None:
+    settings = replace(SETTINGS["prod"], gateway_rate=9)
+    with pytest.raises(ValueError, match="10 consumers of payment cannot share 9 calls a second"):
+        build(App(context=CONTEXT, outdir=str(tmp_path)), shop(STAGES["prod"], settings))
 
 
 def test_a_declared_batch_has_its_window_and_its_queue_hides_messages_for_that_much_longer(
@@ -188,7 +244,7 @@ def test_a_relay_receives_announcing_writes_and_has_a_dead_letter_queue(
         assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         # Without a maximum number of retries, a failed record is retried until it is too old.
         assert "MaximumRetryAttempts" not in settings
-        assert 0 < settings["MaximumRecordAgeInSeconds"] < 24 * 3600
+        assert settings["MaximumRecordAgeInSeconds"] == 12 * 3600
         (pattern,) = settings["FilterCriteria"]["Filters"]
         assert json.loads(pattern["Pattern"]) == {
             "eventName": ["INSERT", "MODIFY"],

@@ -16,6 +16,8 @@ from contracts.values.text import Text
 class ParcelLost(OrderEvent, frozen=True, kw_only=True):
     """The carrier lost the parcel."""
 
+    producer = "warehouse"
+
     carrier: Text = ""
 '''
 

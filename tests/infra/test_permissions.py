@@ -95,8 +95,8 @@ def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
         expected = CHANGES
         if isinstance(found.service.strategy, Log):
             expected = {"dynamodb:PutItem"}
-        elif isinstance(found.service.strategy, Batched | Projection) or found.name == "fraud":
-            expected = CHANGES | {"dynamodb:BatchGetItem"}  # Fraud reads the windows of recent orders.
+        elif isinstance(found.service.strategy, Batched | Projection):
+            expected = CHANGES | {"dynamodb:BatchGetItem"}
         assert data == expected
         touched = {
             table
@@ -146,11 +146,54 @@ def test_a_relay_may_publish_and_read_its_stream_but_no_table(
         assert actions == (expected if found.service.announces else set())
 
 
+def test_only_relays_may_publish_events(prod: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
+    publishers = [policy for policy, action, _ in prod.allowed() if action.startswith("sns:") or action == "*"]
+    assert all(belongs(policy, "relay") for policy in publishers)
+    assert {policy.stack for policy in publishers} == {found.name for found in services if found.service.announces}
+
+
+def test_a_relay_may_send_to_its_own_dead_letter_queue_only_and_knows_its_url(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    for found in services:
+        if not found.service.announces:
+            continue
+        (name,) = allowed(prod, found.name, "relay")["sqs:SendMessage"]
+        queue = name["Fn::GetAtt"][0]
+        properties = prod.templates[found.name]["Resources"][queue]["Properties"]
+        assert properties["QueueName"] == f"tidings-prod-{found.name}-relay-dlq"
+        relay = prod.only(found.name, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{found.name}-relay")
+        assert relay.properties["Environment"]["Variables"]["DLQ"] == {"Ref": queue}
+
+
 def test_only_notification_may_send_mail_and_only_from_its_own_address(prod: Synthesis) -> None:
     mail = [(policy.stack, resource) for policy, action, resource in prod.allowed() if action.startswith("ses:")]
     assert {stack for stack, _ in mail} == {"notification"}
     assert "*" not in [resource for _, resource in mail]
     assert len(mail) == 2
+
+
+def test_only_frauds_consumer_may_read_the_key_of_its_pseudonyms(prod: Synthesis) -> None:
+    key = prod.only("fraud", "AWS::SecretsManager::Secret")
+    assert key.properties["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
+    assert (key.body["DeletionPolicy"], key.properties["Name"]) == ("Retain", "tidings-prod-fraud-pseudonyms-key")
+    reading = [
+        (policy.properties["Roles"], resource)
+        for policy, action, resource in prod.allowed()
+        if action.startswith("secretsmanager:") and policy.stack == "fraud"
+    ]
+    consumer = prod.only("fraud", "AWS::Lambda::Function", FunctionName="tidings-prod-fraud-consumer")
+    assert reading == [([{"Ref": consumer.properties["Role"]["Fn::GetAtt"][0]}], {"Fn::GetAtt": [key.id, "Id"]})]
+
+
+def test_a_table_deletes_expired_items_if_its_service_declares_it(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    for found in services:
+        table = prod.only(found.name, "AWS::DynamoDB::Table", TableName=f"tidings-prod-{found.name}")
+        expected = {"AttributeName": "expires", "Enabled": True} if found.service.expires else None
+        assert table.properties.get("TimeToLiveSpecification") == expected
+    assert [found.name for found in services if found.service.expires] == ["fraud"]
 
 
 def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
@@ -165,16 +208,16 @@ def test_functions_environments_contain_the_names_of_their_resources(
 ) -> None:
     common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
     own = {
-        ("fraud", "consumer"): {"RULES"},
+        ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
-        ("payment", "consumer"): {"GATEWAY", "STRIPE_KEY_ARN"},
-        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET"},
+        ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
+        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE"},
     }
     for found in services:
         generic = set() if (found.folder / "consume.py").exists() else {"SERVICE_MODULE"}
         by_role = {
-            "consumer": {"TABLE", "QUEUE", "DLQ", "MAX_RECEIVES", "BACKOFF_SECONDS"} | generic,
-            "relay": {"TOPIC"},
+            "consumer": {"TABLE", "QUEUE", "DLQ", "RETRY_POLICY"} | generic,
+            "relay": {"TOPIC", "DLQ"},
             "api": {"TABLE"} | {index.variable for index in found.service.indexes},
             "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
         }

@@ -52,7 +52,7 @@ def test_only_payments_consumer_has_stripes_library(prod: Synthesis) -> None:
 
 
 def test_a_stage_with_the_simulated_gateway_has_no_resource_for_stripe(dev: Synthesis) -> None:
-    assert dev.resources("AWS::SecretsManager::Secret") == []
+    assert [secret for secret in dev.resources("AWS::SecretsManager::Secret") if secret.stack == "payment"] == []
     assert len(layers(dev, "payment", "consumer")) == 1
 
 
@@ -100,17 +100,17 @@ def test_the_keys_secret_is_created_empty_and_retained(prod: Synthesis) -> None:
     assert secret.body["DeletionPolicy"] == "Retain"
 
 
-def test_payments_consumer_reads_the_secret_and_no_other_role_reads_any(prod: Synthesis) -> None:
+def test_payments_consumer_reads_the_secret_and_no_other_role_of_payment_reads_any(prod: Synthesis) -> None:
     secret = prod.only("payment", "AWS::SecretsManager::Secret")
     reading = [(policy.stack, action) for policy, action, _ in prod.allowed() if action.startswith("secretsmanager:")]
-    assert reading == [("payment", "secretsmanager:GetSecretValue")]
-    assert allowed(prod, "payment", "consumer")["secretsmanager:GetSecretValue"] == [{"Ref": secret.id}]
+    assert sorted(reading) == [(stack, "secretsmanager:GetSecretValue") for stack in ("fraud", "payment")]
+    assert allowed(prod, "payment", "consumer")["secretsmanager:GetSecretValue"] == [{"Fn::GetAtt": [secret.id, "Id"]}]
 
 
 def test_the_consumers_environment_contains_the_secrets_arn_and_not_the_key(prod: Synthesis) -> None:
     consumer = prod.only("payment", "AWS::Lambda::Function", FunctionName="tidings-prod-payment-consumer")
     arn = consumer.properties["Environment"]["Variables"]["STRIPE_KEY_ARN"]
-    assert arn == {"Ref": prod.only("payment", "AWS::SecretsManager::Secret").id}
+    assert arn == {"Fn::GetAtt": [prod.only("payment", "AWS::SecretsManager::Secret").id, "Id"]}
 
 
 def test_two_calls_that_time_out_fit_into_the_functions_timeout(prod: Synthesis) -> None:

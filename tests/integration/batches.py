@@ -29,7 +29,7 @@ def confirmed(order: str, *lines: tuple[str, int], price: int = 1000) -> str:
         email="customer@example.com",
         address=ADDRESS,
     )
-    return fact(order, "orders", data, 2)
+    return fact(order, data, 2)
 
 
 def next_day(body: str) -> str:

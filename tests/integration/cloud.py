@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import boto3
+import msgspec
 import pytest
 from botocore.client import BaseClient
 
 from tidings.aws import clients
+from tidings.handling.retries import RetryPolicy
 from tidings.testing import make_record
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 CREATED = {"AWS::DynamoDB::Table", "AWS::SNS::Topic", "AWS::SQS::Queue"}
-"""The resources that moto's CloudFormation creates. Subscriptions are created through SNS, from their properties."""
+"""The resources that moto's CloudFormation creates. Others are created by their own API, from their properties."""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -112,6 +114,7 @@ class Cloud:
         self.sns = session.client("sns")
         self.ses = session.client("ses")
         self._cloudformation = session.client("cloudformation")
+        self._secrets = session.client("secretsmanager")
         self._deploy("bus")
         for service in self.services:
             self._deploy(service)
@@ -122,10 +125,16 @@ class Cloud:
         return sorted(set(self._templates) - {"bus", "api", "alarms", "monitoring"})
 
     def environment(self, service: str, function: str) -> dict[str, str]:
-        """Return a function's environment, as the template sets it."""
-        return {
-            name: self._value(service, value) for name, value in self._variables(service, function).items()
-        } | self._settings.get((service, function), {})
+        """Return a function's environment, as the template sets it, but that no message is too young to be given up."""
+        variables = {name: self._value(service, value) for name, value in self._variables(service, function).items()}
+        if policy := variables.get("RETRY_POLICY"):
+            # A test may stop the functions' clock, so that even this is the age of a message that is sent later.
+            variables["RETRY_POLICY"] = json.dumps(json.loads(policy) | {"age": -(10**9)})
+        return variables | self._settings.get((service, function), {})
+
+    def retry_policy(self, service: str) -> RetryPolicy:
+        """Return the retry policy of a service's consumer."""
+        return msgspec.json.decode(self.environment(service, "consumer")["RETRY_POLICY"], type=RetryPolicy)
 
     def set_environment(self, service: str, function: str, **variables: str) -> None:
         """Override variables of a function's environment."""
@@ -266,12 +275,12 @@ class Cloud:
                 rng.shuffle(services)
             moved += sum(self.deliver(service, times=times, rng=rng) for service in services)
 
-    def hand(self, service: str, *bodies: str, attempts: int = 1) -> list[dict[str, str]]:
+    def hand(self, service: str, *bodies: str, receives: int = 1) -> list[dict[str, str]]:
         """Invoke a service's consumer with messages, ten at a time. Return the failed ones."""
         failures: list[dict[str, str]] = []
         for start in range(0, len(bodies), 10):
             records = [
-                make_record(body, message_id=f"message-{n}", attempts=attempts)
+                make_record(body, message_id=f"message-{n}", receives=receives)
                 for n, body in enumerate(bodies[start : start + 10], start)
             ]
             failures += self.invoke(service, "consumer", {"Records": records})["batchItemFailures"]
@@ -333,6 +342,15 @@ class Cloud:
                 self._subscribe(name, body["Properties"])
             if body["Type"] == "AWS::SES::ConfigurationSet":
                 self.ses.create_configuration_set(ConfigurationSet={"Name": body["Properties"]["Name"]})
+        for key, body in template["Resources"].items():
+            if body["Type"] == "AWS::SecretsManager::Secret":
+                self._physical[name][key] = self._create_secret(body["Properties"])
+
+    def _create_secret(self, properties: Mapping[str, Any]) -> str:
+        """Create a generated secret, and return its ARN."""
+        length = properties["GenerateSecretString"]["PasswordLength"]
+        value = self._secrets.get_random_password(PasswordLength=length)["RandomPassword"]
+        return str(self._secrets.create_secret(Name=properties["Name"], SecretString=value)["ARN"])
 
     def _subscribe(self, stack: str, properties: Mapping[str, Any]) -> None:
         attributes = {"RawMessageDelivery": str(properties["RawMessageDelivery"]).lower()}
@@ -358,6 +376,8 @@ class Cloud:
             return value
         if "Fn::ImportValue" in value:
             return self._exports[value["Fn::ImportValue"]]
+        if value.get("Fn::GetAtt", ("", ""))[1] == "Id":
+            return self._physical[stack][value["Fn::GetAtt"][0]]
         if value.get("Ref") in self._physical[stack]:
             return self._physical[stack][value["Ref"]]
         return str(self._templates[stack]["Resources"][value["Ref"]]["Properties"]["Name"])

@@ -16,6 +16,8 @@ from tests.integration.shop import Shop
 def _aws_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         set_credentials(patch)
+        # The last tries of a message follow one another at once.
+        patch.setattr("tidings.handling.retries.LAST_PAUSE", 0)
         yield
 
 

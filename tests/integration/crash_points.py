@@ -13,8 +13,8 @@ from unittest.mock import patch
 from tests.integration.cloud import Calls, Cloud
 from tests.integration.facts import EPOCH
 
-NOW = EPOCH + 3_600_000
-"""The time at which the clock is stopped, so that the times in two final states are equal."""
+NOW = EPOCH + 2 * 24 * 3_600_000
+"""The time at which the clock is stopped, so that the times in two final states are equal. It is after every event."""
 
 VARYING = re.compile(r'\\"(message|correlationid|traceparent)\\":\\"[^"]*\\"')
 """The members of an item's events that may differ between two runs."""

@@ -14,6 +14,7 @@ from tidings.testing import TRACEPARENT, make_event
 
 ADDRESS = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 EPOCH = 1_750_000_000_000
+"""The time shortly before all events, in milliseconds since 1970. It is in the past."""
 
 
 def new_order() -> str:
@@ -21,10 +22,9 @@ def new_order() -> str:
     return str(uuid.uuid4())
 
 
-def fact(order: str, source: str, data: Contract, number: int = 1) -> str:
-    """Return the JSON of a source's n-th event of an order."""
-    time = EPOCH + number
-    return encode(make_event(data, source=source, subject=order, number=number, time=time, correlation_id="test"))
+def fact(order: str, data: Contract, number: int = 1) -> str:
+    """Return the JSON of the n-th event of an order that the contract's producer announces."""
+    return encode(make_event(data, subject=order, number=number, time=EPOCH + number, correlation_id="test"))
 
 
 def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", price: int = 1000) -> str:
@@ -38,7 +38,7 @@ def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", pr
         address=ADDRESS,
         payment_method=method,
     )
-    return fact(order, "orders", data)
+    return fact(order, data)
 
 
 def later(body: str, milliseconds: int) -> str:
@@ -62,8 +62,8 @@ def bounce(order: str, kind: str, message: str = "m-1") -> str:
             "bounceType": "Permanent",
             "bounceSubType": "General",
             "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
-            "timestamp": "2026-01-31T08:30:00.123Z",
+            "timestamp": to_rfc3339(EPOCH + 1_000),
         },
-        "mail": {"timestamp": "2026-01-31T08:29:59.000Z", "messageId": message, "tags": tags},
+        "mail": {"timestamp": to_rfc3339(EPOCH), "messageId": message, "tags": tags},
     }
     return json.dumps({"source": "aws.ses", "detail-type": "Email Bounced", "detail": report})

@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra.shop import shop_services
 from tests.integration.cloud import Cloud
@@ -71,16 +71,19 @@ class Shop:
         }
         if caller is not None:
             context["authorizer"] = {"jwt": {"claims": claims}}
+        target = _target(method, path)
         event = {
             "version": "2.0",
+            "routeKey": target.key,
             "rawPath": path,
+            "pathParameters": target.parameters,
             "headers": {"content-type": "application/json", **(headers or {})},
             "queryStringParameters": query,
             "requestContext": context,
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        answer = self.cloud.invoke(_service(method, path), "api", event)
+        answer = self.cloud.invoke(target.service, "api", event)
         return Answer(
             answer["statusCode"],
             {name.lower(): value for name, value in answer["headers"].items()},
@@ -133,11 +136,18 @@ class Shop:
         return list(answer.body["events"])
 
 
-def _service(method: str, path: str) -> str:
-    """Return the service whose route matches a request."""
+class _Target(NamedTuple):
+    """The service and the route that a gateway chooses for a request, with the parameters of the path."""
+
+    service: str
+    key: str
+    parameters: dict[str, str]
+
+
+def _target(method: str, path: str) -> _Target:
     for folder in shop_services():
         for route in folder.routes:
-            pattern = re.sub(r"{\w+}", "[^/]+", route.path)
-            if route.method == method and re.fullmatch(pattern, path):
-                return folder.name
-    return "orders"
+            pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.template)
+            if route.method == method and (found := re.fullmatch(pattern, path)):
+                return _Target(folder.name, route.key, found.groupdict())
+    raise LookupError(f"no route for {method} {path}")

@@ -10,6 +10,8 @@ from contracts.warehouse.order_dispatched import OrderDispatched
 from tests.integration.facts import fact
 from tests.integration.shop import ADDRESS, Shop
 
+UPPER_CASE = "B7AD6B71-6920-4333-9C31-8448EB211C80"
+
 
 def lines(count: int) -> list[dict[str, Any]]:
     return [{"sku": f"sku-{n}", "quantity": 1} for n in range(count)]
@@ -139,7 +141,7 @@ def test_an_invalid_order_is_refused_with_its_field_and_stores_nothing(
 @pytest.mark.parametrize("body", ["", "{", "nothing", "\ud800", '{"lines": [}', "[" * 5000])
 def test_a_body_that_is_not_json_is_refused(shop: Shop, body: str) -> None:
     answer = shop.post(body)
-    assert answer.status in (400, 422)
+    assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert stored(shop) == 0
 
@@ -151,12 +153,12 @@ def test_a_body_over_64_kib_is_refused(shop: Shop) -> None:
     assert stored(shop) == 0
 
 
-@pytest.mark.parametrize("key", [None, "", " ", "with space", "x" * 256, "tab\t", "é"])
+@pytest.mark.parametrize("key", [None, "", " ", "with space", "x" * 256, "tab\t", "é", "key,key", "key, key"])
 def test_a_missing_or_malformed_idempotency_key_is_refused(shop: Shop, key: str | None) -> None:
     shop.stock("mug", 10)
     headers = {} if key is None else {"Idempotency-Key": key}
     answer = shop.call("POST", "/orders", shop.order(("mug", 1)), headers=headers)
-    assert (answer.status, answer.body["field"]) == (400, "Idempotency-Key")
+    assert (answer.status, answer.body["field"]) == (422, "Idempotency-Key")
     assert stored(shop) == 0
 
 
@@ -213,16 +215,18 @@ def test_an_order_of_another_customer_cannot_be_cancelled(shop: Shop) -> None:
     assert shop.show(order)["status"] == "PENDING"
 
 
-@pytest.mark.parametrize("order", ["product#mug", "#product#mug", "x" * 3000, "stock#mug"])
+@pytest.mark.parametrize("order", ["product#mug", "#product#mug", "x" * 3000, UPPER_CASE, f"{UPPER_CASE.lower()}\n"])
 @pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/timeline"])
-def test_an_invalid_order_id_is_not_found(shop: Shop, path: str, order: str) -> None:
+def test_an_invalid_order_id_is_refused_with_its_field(shop: Shop, path: str, order: str) -> None:
+    answer = shop.call("GET", path.format(order), operator=True)
+    assert (answer.status, answer.body["field"]) == (422, "id")
+
+
+@pytest.mark.parametrize("sku", ["x" * 3000, "mug\n", "mug%0a", " mug", "m\u00fcg"])
+@pytest.mark.parametrize("path", ["/products/{}", "/stock/{}", "/recommendations/{}"])
+def test_an_invalid_sku_is_refused_with_its_field(shop: Shop, path: str, sku: str) -> None:
     shop.stock("mug", 10)
-    assert shop.call("GET", path.format(order), operator=True).status == 404
-
-
-@pytest.mark.parametrize("path", ["/products/{}", "/stock/{}"])
-def test_an_invalid_sku_is_refused_with_its_field(shop: Shop, path: str) -> None:
-    answer = shop.call("GET", path.format("x" * 3000), operator=True)
+    answer = shop.call("GET", path.format(sku), operator=True)
     assert (answer.status, answer.body["field"]) == (422, "sku")
 
 
@@ -237,7 +241,7 @@ def test_a_dispatched_order_cannot_be_cancelled(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
     shop.cloud.drain()
-    shop.cloud.hand("orders", fact(order, "warehouse", OrderDispatched()))
+    shop.cloud.hand("orders", fact(order, OrderDispatched()))
     answer = shop.cancel(order)
     assert answer.status == 409
     assert answer.headers["content-type"] == "application/problem+json"
@@ -272,6 +276,16 @@ def test_own_orders_are_listed_newest_first_page_by_page(shop: Shop) -> None:
     assert pages == 3
 
 
+def test_a_list_that_fills_its_last_page_has_no_further_page(shop: Shop) -> None:
+    for sku in ("a", "b", "c", "d"):
+        shop.stock(sku, 1)
+    full = shop.call("GET", "/products", query={"limit": "4"}).body
+    assert ([item["sku"] for item in full["items"]], full["next"]) == (["a", "b", "c", "d"], None)
+    first = shop.call("GET", "/products", query={"limit": "2"}).body
+    second = shop.call("GET", "/products", query={"limit": "2", "cursor": first["next"]}).body
+    assert ([item["sku"] for item in second["items"]], second["next"]) == (["c", "d"], None)
+
+
 def test_a_list_shows_each_orders_current_status(shop: Shop) -> None:
     shop.stock("mug", 100)
     order = shop.place(("mug", 1))
@@ -279,6 +293,10 @@ def test_a_list_shows_each_orders_current_status(shop: Shop) -> None:
     (item,) = shop.call("GET", "/orders").body["items"]
     shown = shop.show(order)
     assert item == {name: shown[name] for name in ("id", "status", "total", "created_at")}
+
+
+def cursor(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
@@ -289,15 +307,22 @@ def test_a_list_shows_each_orders_current_status(shop: Shop) -> None:
         ({"limit": "many"}, "limit"),
         ({"limit": "-1"}, "limit"),
         ({"limit": "²"}, "limit"),
+        ({"limit": "05"}, "limit"),
+        ({"limit": "1,2"}, "limit"),
         ({"cursor": "!"}, "cursor"),
         ({"cursor": "bm90IG9uZQ=="}, "cursor"),
-        ({"cursor": base64.urlsafe_b64encode(b'["", ""]').decode()}, "cursor"),
+        ({"cursor": cursor('["",""]')}, "cursor"),
+        ({"cursor": cursor('["a","b"] ')}, "cursor"),
+        ({"cursor": cursor('["a","b","c"]')}, "cursor"),
+        ({"cursor": cursor(r'["\ud800","b"]')}, "cursor"),
+        ({"cursor": cursor('["a","b"]') + "="}, "cursor"),
+        ({"cursor": "A" * 2201}, "cursor"),
     ],
 )
 def test_a_malformed_page_is_refused(shop: Shop, query: dict[str, str], field: str) -> None:
     for path in ("/orders", "/products"):
         answer = shop.call("GET", path, query=query)
-        assert (answer.status, answer.body["field"]) == (400, field)
+        assert (answer.status, answer.body["field"]) == (422, field)
 
 
 def test_anyone_may_read_the_products(shop: Shop) -> None:
@@ -356,8 +381,3 @@ def test_stock_cannot_be_set_below_the_reserved_units(shop: Shop) -> None:
     assert (answer.status, answer.body["field"]) == (422, "on_hand")
     assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 4, "available": 6}
     assert shop.call("PUT", "/stock/mug", {"on_hand": 4}, operator=True).body["available"] == 0
-
-
-def test_an_unknown_path_is_answered_with_a_problem(shop: Shop) -> None:
-    answer = shop.call("GET", "/nowhere")
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")

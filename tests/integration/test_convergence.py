@@ -27,13 +27,13 @@ RESERVED = StockReserved(lines=(Units("mug", 2),))
 Fact = Callable[[str], str]
 FACTS: dict[str, Fact] = {
     "OrderPlaced": lambda order: placed(order, ("mug", 2), ("pen", 1)),
-    "OrderCancelled": lambda order: fact(order, "orders", CANCELLED, 3),
-    "OrderDispatched": lambda order: fact(order, "warehouse", OrderDispatched(tracking="T1")),
-    "PaymentCaptured": lambda order: fact(order, "payment", CAPTURED),
-    "PaymentFailed": lambda order: fact(order, "payment", PaymentFailed(code="card_declined"), 2),
-    "StockReserved": lambda order: fact(order, "inventory", RESERVED),
-    "StockRejected": lambda order: fact(order, "inventory", StockRejected(short=(Shortage("mug", 2, 1),)), 2),
-    "OrderFlagged": lambda order: fact(order, "fraud", OrderFlagged(rules=("velocity",))),
+    "OrderCancelled": lambda order: fact(order, CANCELLED, 3),
+    "OrderDispatched": lambda order: fact(order, OrderDispatched(tracking="T1")),
+    "PaymentCaptured": lambda order: fact(order, CAPTURED),
+    "PaymentFailed": lambda order: fact(order, PaymentFailed(code="card_declined"), 2),
+    "StockReserved": lambda order: fact(order, RESERVED),
+    "StockRejected": lambda order: fact(order, StockRejected(short=(Shortage("mug", 2, 1),)), 2),
+    "OrderFlagged": lambda order: fact(order, OrderFlagged(rules=("velocity",))),
 }
 
 

@@ -35,7 +35,7 @@ def dead_letter(cloud: Cloud, service: str, *bodies: str, reason: str = "gave-up
     for body in bodies:
         fifo: Any = {"MessageGroupId": group or json.loads(body)["subject"], "MessageDeduplicationId": uuid.uuid4().hex}
         texts = {"reason": reason, "detail": f"Error: because of {reason}", "type": "-"}
-        numbers = {"attempts": "5", "first_seen": "1767225600000"}
+        numbers = {"receives": "5", "first_seen": "1767225600000"}
         cloud.sqs.send_message(
             QueueUrl=cloud.dlq(service),
             MessageBody=body,
@@ -116,9 +116,9 @@ def test_the_list_shows_for_each_kind_of_failure_the_number_age_reasons_and_reme
     )
 
 
-def test_a_message_is_shown_with_its_order_event_reason_attempts_and_first_time(cloud: Cloud, run: Run) -> None:
+def test_a_message_is_shown_with_its_order_event_reason_receives_and_first_time(cloud: Cloud, run: Run) -> None:
     order = new_order()
-    dead_letter(cloud, "payment", placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 2))
+    dead_letter(cloud, "payment", placed(order, ("mug", 1)), fact(order, CANCELLED, 2))
     dead_letter(cloud, "payment", "{", reason="undecodable", group="poison")
     first, second, third = json.loads(run("dlq", "show", "payment", "--json").stdout)
     assert first | {"message": ""} == {
@@ -128,14 +128,15 @@ def test_a_message_is_shown_with_its_order_event_reason_attempts_and_first_time(
         "type": "OrderPlaced",
         "reason": "gave-up",
         "detail": "Error: because of gave-up",
-        "attempts": 5,
+        "receives": 5,
         "first_seen": "2026-01-01T00:00:00.000Z",
+        "batch": False,
         "since": None,
     }
     assert second["event"] == f"orders/{order}/2"
     assert (third["order"], third["event"], third["type"], third["reason"]) == ("poison", None, None, "undecodable")
     text = run("dlq", "show", "payment").stdout
-    assert f"orders/{order}/1\n    OrderPlaced of order {order}: gave-up, tried 5 times\n" in text
+    assert f"orders/{order}/1\n    OrderPlaced of order {order}: gave-up, delivered 5 times\n" in text
     assert "payment: 3 shown, 3 left\n" in text
     assert waiting(cloud, "payment") == 3
 
@@ -191,7 +192,30 @@ def test_a_redriven_message_is_handled_and_one_that_fails_again_is_dead_lettered
         pass
     assert cloud.item("payment", good)["state"]["status"] == "captured"
     (again,) = json.loads(run("dlq", "show", "payment", "--json").stdout)
-    assert (again["order"], again["reason"], again["attempts"]) == ("poison", "undecodable", 1)
+    assert (again["order"], again["reason"], again["receives"]) == ("poison", "undecodable", 1)
+
+
+@pytest.mark.parametrize("service", ["payment", "inventory"])
+def test_a_message_that_the_queue_will_never_accept_stays_is_named_and_holds_up_no_other(
+    cloud: Cloud, driver: CliDriver, run: Run, service: str
+) -> None:
+    orders = [new_order() for _ in range(12)]
+    large = placed(orders[0], *((f"mug-{n}", 1) for n in range(20)))
+    others = [fact(order, CANCELLED, 2) for order in orders]
+    dead_letter(cloud, service, large, *others)
+    cloud.sqs.set_queue_attributes(QueueUrl=cloud.queue(service), Attributes={"MaximumMessageSize": "1024"})
+    answer = run("dlq", "redrive", service)
+    assert answer.exit_code == 1
+    assert answer.stdout == f"{service}: 12 messages sent back (gave-up 12), 1 left\n"
+    error = (
+        f"Error: {service}'s queue will never accept 1 of them, which stay in the dead-letter queue: "
+        f"orders/{orders[0]}/1: "
+    )
+    assert answer.stderr.startswith(error)
+    assert answer.stderr.endswith("Message must be shorter than 1024 bytes.\n")
+    assert sorted(driver.ids(service)) == sorted(f"orders/{order}/2" for order in orders)
+    (left,) = json.loads(run("dlq", "show", service, "--json").stdout)
+    assert left["event"] == f"orders/{orders[0]}/1"
 
 
 @pytest.mark.parametrize("service", ["payment", "inventory"])
@@ -200,7 +224,7 @@ def test_a_redrive_can_be_limited_to_an_order_or_a_reason(
 ) -> None:
     orders = [new_order() for _ in range(12)]
     dead_letter(cloud, service, *(placed(order, ("mug", 1)) for order in orders))
-    dead_letter(cloud, service, *(fact(order, "orders", CANCELLED, 2) for order in orders), reason="breaks-contract")
+    dead_letter(cloud, service, *(fact(order, CANCELLED, 2) for order in orders), reason="breaks-contract")
     answer = run("dlq", "redrive", service, "--order", orders[3])
     assert answer.stdout == f"{service}: 2 messages sent back (breaks-contract 1, gave-up 1), 22 left\n"
     assert driver.ids(service) == [f"orders/{orders[3]}/1", f"orders/{orders[3]}/2"]
@@ -227,7 +251,7 @@ def test_undelivered_messages_are_sent_to_their_consumer(
     cloud: Cloud, driver: CliDriver, run: Run, service: str
 ) -> None:
     order = new_order()
-    bodies = [placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 2)]
+    bodies = [placed(order, ("mug", 1)), fact(order, CANCELLED, 2)]
     undelivered(cloud, service, *bodies)
     answer = run("dlq", "redrive", service, "--undelivered")
     assert answer.stdout == f"{service}: 2 messages sent back (undelivered 2), 0 left\n"

@@ -54,7 +54,7 @@ def random_history(order: str, rng: random.Random) -> list[str]:
     if rng.random() < 0.8:
         events.append(confirmed(order, *lines))
     if rng.random() < 0.3:
-        events.append(fact(order, "orders", OrderCancelled(reason=rng.choice(("customer", "fraud"))), len(events) + 1))
+        events.append(fact(order, OrderCancelled(reason=rng.choice(("customer", "fraud"))), len(events) + 1))
     return events
 
 

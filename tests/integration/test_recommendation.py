@@ -45,7 +45,7 @@ def test_an_invalid_sku_is_refused(shop: Shop) -> None:
 
 def test_an_invalid_limit_is_refused(shop: Shop) -> None:
     answer = shop.call("GET", "/recommendations/mug", query={"limit": "21"}, caller=None)
-    assert (answer.status, answer.body["field"]) == (400, "limit")
+    assert (answer.status, answer.body["field"]) == (422, "limit")
 
 
 def test_the_most_frequent_come_first_up_to_the_limit(shop: Shop) -> None:

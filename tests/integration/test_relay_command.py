@@ -192,17 +192,21 @@ def test_an_event_that_the_topic_never_accepts_is_reported_and_holds_up_no_other
     assert f"orders/{other}/1" in published()
 
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--order", "nobody"], "announced nothing about order 'nobody'"),
-        (["--order", "nobody", "--since", "2026-01-01"], "announced nothing about order 'nobody' since 2026-01-01"),
+        (["--order", "nobody"], "'nobody' is not an order's id"),
+        (["--order", UNKNOWN], f"announced nothing about order '{UNKNOWN}'"),
+        (["--order", UNKNOWN, "--since", "2026-01-01"], f"announced nothing about order '{UNKNOWN}' since 2026-01-01"),
         (
-            ["--order", "nobody", "--service", "history"],
+            ["--order", UNKNOWN, "--service", "history"],
             "history announces no events; these services announce events: fraud,",
         ),
         (
-            ["--order", "nobody", "--service", "nobody"],
+            ["--order", UNKNOWN, "--service", "nobody"],
             "nobody is not deployed; these services announce events: fraud,",
         ),
     ],

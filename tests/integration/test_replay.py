@@ -55,6 +55,26 @@ def test_a_message_is_as_the_topic_would_deliver_it_with_a_new_deduplication_id(
     assert len(set(seen)) == 2
 
 
+def test_a_record_that_holds_no_event_is_named_and_holds_up_no_other(
+    driver: CliDriver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = new_order()
+    first, second, third = (fact(order, CANCELLED, n) for n in (1, 2, 3))
+    driver.record(first, second, third)
+    driver.cloud.dynamodb.update_item(
+        TableName=driver.cloud.table("history"),
+        Key={"pk": {"S": order}, "id": {"S": f"orders/{order}/2"}},
+        UpdateExpression="SET event = :event",
+        ExpressionAttributeValues={":event": {"S": "by hand"}},
+    )
+    for options in ({}, {"order": order}, {"dry_run": True}):
+        with pytest.raises(CommandError, match=f"^1 recorded event cannot be sent to payment: orders/{order}/2: undec"):
+            driver.replay("payment", start="2026-01-01", **options)
+        verb = "would be sent" if options.get("dry_run") else "sent"
+        assert capsys.readouterr().out == f"payment: 2 messages {verb} (OrderCancelled 2)\n"
+        assert driver.ids("payment") == ([] if options.get("dry_run") else ids_of(first, third))
+
+
 def test_the_oldest_event_comes_first_across_hours_and_shards(driver: CliDriver) -> None:
     bodies = [placed(new_order(), ("mug", 1)) for _ in range(40)]
     for n, body in enumerate(bodies):
@@ -65,7 +85,7 @@ def test_the_oldest_event_comes_first_across_hours_and_shards(driver: CliDriver)
 
 def test_an_orders_events_arrive_in_causal_sequence_however_they_were_recorded(driver: CliDriver) -> None:
     order = new_order()
-    first, second, third = (fact(order, "orders", CANCELLED, n) for n in (1, 2, 3))
+    first, second, third = (fact(order, CANCELLED, n) for n in (1, 2, 3))
     driver.record(third, first)
     driver.record(second, at=NOON + HOUR)
     driver.replay("payment", start="2026-01-01")
@@ -109,7 +129,7 @@ def test_no_table_is_scanned_and_hours_without_events_cost_nothing(driver: CliDr
 def test_a_replay_can_be_limited_by_time_and_type(
     driver: CliDriver, options: dict[str, Any], expected: list[int]
 ) -> None:
-    bodies = [placed(new_order(), ("mug", 1)), fact(new_order(), "orders", CANCELLED), placed(new_order(), ("mug", 1))]
+    bodies = [placed(new_order(), ("mug", 1)), fact(new_order(), CANCELLED), placed(new_order(), ("mug", 1))]
     for n, body in enumerate(bodies):
         driver.record(body, at=NOON + n * HOUR)
     driver.replay("inventory", **options)
@@ -138,7 +158,7 @@ def test_numbers_missing_in_the_log_are_reported_at_the_end(
     driver: CliDriver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = new_order()
-    driver.record(placed(order, ("mug", 1)), fact(order, "orders", CANCELLED, 4), fact(order, "payment", CAPTURED, 2))
+    driver.record(placed(order, ("mug", 1)), fact(order, CANCELLED, 4), fact(order, CAPTURED, 2))
     driver.record(*history_of(new_order()))
     driver.replay("inventory", start="2026-01-01", types=("OrderPlaced",))
     assert capsys.readouterr().out.splitlines()[1:] == [

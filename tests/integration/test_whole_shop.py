@@ -2,17 +2,22 @@
 
 import json
 import random
+from collections import Counter
 from itertools import permutations
 
 import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.money import Money
+from functions.fraud.rules import DAY, WINDOW
 from tests.integration.batches import confirmed
 from tests.integration.cloud import Cloud
-from tests.integration.facts import fact, later, new_order, placed
+from tests.integration.facts import EPOCH, fact, later, new_order, placed
 from tests.integration.shop import Shop
 
 CANCELLED = OrderCancelled(reason="customer")
+CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(1000, "EUR"))
 
 
 def test_a_dispatched_order_leaves_the_stock_and_the_list(shop: Shop) -> None:
@@ -74,9 +79,16 @@ def test_a_customer_may_not_use_the_warehouses_routes(shop: Shop, method: str, p
     assert shop.call(method, path, {} if method == "POST" else None).status == 403
 
 
-@pytest.mark.parametrize("order", [UNKNOWN_ORDER, "nothing", "balance#customer-1", "#balance#customer-1"])
-def test_an_id_without_a_confirmed_order_is_not_found(shop: Shop, order: str) -> None:
-    assert shop.call("POST", f"/shipments/{order}/dispatch", {}, operator=True).status == 404
+def test_an_id_without_a_confirmed_order_is_not_found(shop: Shop) -> None:
+    assert shop.call("POST", f"/shipments/{UNKNOWN_ORDER}/dispatch", {}, operator=True).status == 404
+
+
+@pytest.mark.parametrize("order", ["nothing", "balance#customer-1", "#balance#customer-1"])
+def test_an_id_of_a_shipment_that_is_not_an_orders_id_is_not_valid_and_nothing_is_read(shop: Shop, order: str) -> None:
+    shop.cloud.handler("warehouse", "api")
+    with shop.cloud.calls.counted() as calls:
+        answer = shop.call("POST", f"/shipments/{order}/dispatch", {}, operator=True)
+    assert (answer.status, answer.body["field"], calls.names()) == (422, "id", {})
 
 
 def test_a_confirmed_order_earns_points_and_its_cancellation_revokes_them(shop: Shop) -> None:
@@ -97,7 +109,7 @@ def test_loyalty_and_warehouse_end_in_the_same_state_in_every_order_of_events(sh
     due = 0
     for permutation in permutations(["confirmed", "cancelled"][: 1 + cancelled]):
         order = new_order()
-        events = {"confirmed": confirmed(order, ("mug", 2)), "cancelled": fact(order, "orders", CANCELLED, 3)}
+        events = {"confirmed": confirmed(order, ("mug", 2)), "cancelled": fact(order, CANCELLED, 3)}
         bodies = [events[name] for name in permutation for _ in range(2)] + [events[name] for name in permutation]
         for service in ("loyalty", "warehouse"):
             assert shop.cloud.hand(service, *bodies) == []
@@ -125,18 +137,22 @@ def test_a_flagged_order_is_cancelled_and_refunded_and_its_customer_does_not_see
     assert seen == {False: {}, True: {"rules": ["large-total"]}}
 
 
-def test_fraud_flags_the_same_orders_in_every_order_of_events(cloud: Cloud, rng: random.Random) -> None:
-    rules = [
-        {"type": "Window", "name": "velocity", "by": "customer", "span": 1000, "most": 3},
-        {"type": "Limit", "name": "large-total", "limits": {}},
-    ]
-    cloud.set_environment("fraud", "consumer", RULES=json.dumps(rules))
-    found: list[list[int]] = []
-    for _ in range(8):
+def test_fraud_flags_as_many_orders_in_every_order_of_events(cloud: Cloud, rng: random.Random) -> None:
+    cloud.set_environment("fraud", "consumer", RULES='{"velocity":3,"address_spread":5,"large_total":{}}')
+    for n in range(8):
         orders = [new_order() for _ in range(6)]
-        shift = len(found) * 1_000_000
-        bodies = [later(placed(order, ("mug", 1)), shift + n * 100) for n, order in enumerate(orders)]
+        bodies = [later(placed(order, ("mug", 1)), -n * WINDOW) for order in orders]
+        paid = [fact(order, CAPTURED) for order in orders[1:]]
+        bodies += paid
         shuffled = rng.sample(bodies * 2, len(bodies) * 2)
         assert cloud.hand("fraud", *shuffled) == []
-        found.append([n for n, order in enumerate(orders) if cloud.item("fraud", order)])
-    assert found == [[3, 4, 5]] * 8
+        checks = Counter(cloud.item("fraud", order)["state"]["status"] for order in orders)
+        assert checks == {"placed": 1, "counted": 3, "flagged": 2}
+
+
+def test_a_customers_day_has_a_time_to_live_and_no_personal_data(cloud: Cloud) -> None:
+    order = new_order()
+    cloud.hand("fraud", placed(order, ("mug", 1)), fact(order, CAPTURED))
+    (day,) = (item for item in cloud.items(cloud.table("fraud")) if item["pk"]["S"] != order)
+    assert int(day["expires"]["N"]) * 1000 > EPOCH + 29 * DAY
+    assert "customer-1" not in json.dumps(cloud.items(cloud.table("fraud")))

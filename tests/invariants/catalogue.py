@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import UNSET
 
 from contracts.orders.order_placed import OrderPlaced
-from functions.fraud.rules import Limit, Window
+from contracts.values.address import Address
+from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
 from tests.invariants.evidence import Evidence, OrderEvents
 from tests.invariants.implied import VIEWS, World, implied_state
 from tests.invariants.services import SERVICES
@@ -104,8 +105,7 @@ def _causes(evidence: Evidence) -> Violations:
                 continue
             if times.get(cause, "9") >= event.time:
                 yield f"{event.id} of {event.time} is not later than {cause} of {times.get(cause)}"
-            # Only fraud flags an order because of another one.
-            if cause.split("/")[1] != event.subject and event.type != "OrderFlagged":
+            if cause.split("/")[1] != event.subject:
                 yield f"{event.id} was caused by {cause}"
 
 
@@ -301,38 +301,44 @@ def _points(evidence: Evidence) -> Violations:
             yield f"{customer} has {balance} points, and has earned {earned[customer]}"
 
 
-@invariant("fraud is found by the orders' times alone")
+@invariant("a customer has no more paid orders without a flag than the rules allow")
+def _allowed(evidence: Evidence) -> Violations:
+    orders, addresses = _counted(evidence)
+    for (customer, window), count in orders.items():
+        if count > evidence.rules.velocity:
+            yield f"{customer} has {count} orders in the window {window}"
+    for (customer, day), known in addresses.items():
+        if len(known) > evidence.rules.address_spread:
+            yield f"{customer} has {len(known)} addresses on the day {day}"
+
+
+@invariant("an order is flagged by its own total or by its customer's paid orders, and by no other")
 def _flags(evidence: Evidence) -> Violations:
-    placed = [
-        (first.millis, order, first.data)
-        for order, events in evidence.events.items()
-        if (first := events.first("OrderPlaced"))
-    ]
-    suspects: set[str] = set()
-    for rule in evidence.rules:
-        if isinstance(rule, Limit):
-            suspects |= {
-                order
-                for _, order, data in placed
-                if data.total.amount > rule.limits.get(data.total.currency, data.total.amount)
-            }
-            continue
-        for time, order, data in placed:
-            before = {
-                (other, each.customer)
-                for at, other, each in placed
-                if (at, other) <= (time, order) and at > time - rule.span and _alike(rule, each, data)
-            }
-            count = len(before) if rule.by == "customer" else len({customer for _, customer in before})
-            if count > rule.most:
-                suspects.add(order)
-    flagged = {order for order, events in evidence.events.items() if events.types["OrderFlagged"]}
-    if flagged != suspects:
-        yield f"flagged {sorted(flagged)}, and not {sorted(suspects)}"
+    rules, (orders, addresses) = evidence.rules, _counted(evidence)
+    for order, placed in evidence.placed.items():
+        flagged, time = evidence.events[order].first("OrderFlagged"), evidence.placed_at(order)
+        broken = set(flagged.data.rules) if flagged else set()
+        count, known = orders[placed.customer, time // WINDOW], addresses[placed.customer, time // DAY]
+        if (LARGE_TOTAL in broken) != rules.is_large(placed.total):
+            yield f"{order} costs {placed.total} and is flagged by {broken}"
+        if broken - {LARGE_TOTAL} and not evidence.announced(order, "PaymentCaptured"):
+            yield f"{order} was not paid and is flagged by {broken}"
+        if VELOCITY in broken and count < rules.velocity:
+            yield f"{order} is flagged by {broken}, and its customer has {count} other orders"
+        if ADDRESS_SPREAD in broken and (len(known) < rules.address_spread or placed.address in known):
+            yield f"{order} is flagged by {broken}, and its customer has {len(known)} addresses"
 
 
-def _alike(rule: Window, one: OrderPlaced, other: OrderPlaced) -> bool:
-    return one.customer == other.customer if rule.by == "customer" else one.address == other.address
+def _counted(evidence: Evidence) -> tuple[Counter[tuple[str, int]], defaultdict[tuple[str, int], set[Address]]]:
+    """Return the paid orders that are not flagged: their number by customer and window, their addresses by day."""
+    orders: Counter[tuple[str, int]] = Counter()
+    addresses: defaultdict[tuple[str, int], set[Address]] = defaultdict(set)
+    for order, placed in evidence.placed.items():
+        if evidence.announced(order, "PaymentCaptured") and not evidence.announced(order, "OrderFlagged"):
+            time = evidence.placed_at(order)
+            orders[placed.customer, time // WINDOW] += 1
+            addresses[placed.customer, time // DAY].add(placed.address)
+    return orders, addresses
 
 
 # Figures
@@ -413,7 +419,10 @@ def _agreed_states(events: OrderEvents, placed: OrderPlaced) -> dict[str, dict[s
         "orders": {"status": status, "reason": cancelled.data.reason if cancelled else None},
         "warehouse": {"status": shipment},
         "inventory": {"hold": hold, "cancelled": cancelled is not None, "rejected": rejected},
-        "fraud": {"rules": flagged.data.rules if flagged else None},
+        "fraud": {
+            "status": "flagged" if flagged else "counted" if events.types["PaymentCaptured"] else "placed",
+            "rules": flagged.data.rules if flagged else (),
+        },
     }
     # An order that earns no points announces none: it is not known whether its cancellation came first.
     if placed.total.amount >= 100:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from contracts.orders.order_placed import OrderPlaced
-from functions.fraud.rules import Rule
+from functions.fraud.rules import Rules
 from functions.orders.api import OrderView
 from tests.invariants.services import SERVICES
 from tidings.core.contract import Contract, ContractRegistry
@@ -143,7 +143,7 @@ class Evidence:
     max_repeated_emails: int
     balances: Mapping[str, int]
     listed: Mapping[str, Mapping[str, str]]
-    rules: Sequence[Rule]
+    rules: Rules
     declines: Callable[[OrderPlaced], str | None]
     sales: Mapping[tuple[str, str, str], int]
     sold: Collection[str]
@@ -166,6 +166,11 @@ class Evidence:
         """The placed orders, by their id."""
         found = {order: events.first("OrderPlaced") for order, events in self.events.items()}
         return {order: event.data for order, event in found.items() if event}
+
+    def placed_at(self, order: str) -> int:
+        """Return when the order was placed, in milliseconds since 1970."""
+        placed = self.events[order].first("OrderPlaced")
+        return placed.millis if placed else 0
 
     @cached_property
     def statuses(self) -> Mapping[str, str]:

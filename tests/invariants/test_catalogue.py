@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from contracts.fraud.order_flagged import OrderFlagged
 from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
@@ -23,6 +24,9 @@ from tidings.core.entity import Entity, InProgress, OutboxEvent
 from tidings.testing import make_event
 
 Spoil = Callable[[Evidence], Evidence]
+
+ALLOWED = "a customer has no more paid orders without a flag than the rules allow"
+FLAGS = "an order is flagged by its own total or by its customer's paid orders, and by no other"
 
 CONFIRMED, DISPATCHED, CANCELLED = range(3)
 """The orders of the evidence, by position. Ann placed the first and the last one, Bob the second."""
@@ -135,6 +139,10 @@ def with_payments(position: int, *payments: tuple[int, int, int]) -> Spoil:
         evidence,
         payments={**evidence.payments, order(evidence, position): [Payment(*payment) for payment in payments]},
     )
+
+
+def with_rules(**changes: Any) -> Spoil:
+    return lambda evidence: replace(evidence, rules=structs.replace(evidence.rules, **changes))
 
 
 def with_emails(position: int, kind: str, sent: int, crashes: int = 0) -> Spoil:
@@ -323,9 +331,23 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "points are what confirmed orders have earned",
         with_events("loyalty", CANCELLED, PointsAwarded(customer="ann", points=30)),
     ),
-    "an order was not flagged": (
-        "fraud is found by the orders' times alone",
-        lambda evidence: replace(evidence, rules=[structs.replace(rule, most=0) for rule in evidence.rules[:1]]),
+    "a large order was not flagged": (FLAGS, with_rules(large_total={"EUR": 100})),
+    "a customer had too many orders": (ALLOWED, with_rules(velocity=1)),
+    "a customer had too many addresses": (ALLOWED, with_rules(address_spread=0)),
+    "a small order was flagged": (FLAGS, with_events("fraud", CONFIRMED, OrderFlagged(rules=("large-total",)))),
+    "an order was flagged that was not one too many": (
+        FLAGS,
+        with_events("fraud", CONFIRMED, OrderFlagged(rules=("velocity",))),
+    ),
+    "an order to a known address was flagged": (
+        FLAGS,
+        with_events("fraud", CONFIRMED, OrderFlagged(rules=("address-spread",))),
+    ),
+    "an order was flagged that was not paid": (
+        FLAGS,
+        lambda evidence: with_events("payment", DISPATCHED)(
+            with_events("fraud", DISPATCHED, OrderFlagged(rules=("velocity",)))(with_rules(velocity=0)(evidence))
+        ),
     ),
     "an order was counted twice": ("sales are counted exactly", counted_twice),
     "a pair was counted twice": ("pairs are counted exactly", changed(pairs={("mug", "tea"): 2, ("tea", "mug"): 1})),

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from functions.fraud.investigation import Memory
-from functions.fraud.windows import Windows
 from functions.history.log import Log
 from functions.inventory.stock import Stock
 from functions.notification.mail import Mailer, SesMailer
@@ -15,7 +13,6 @@ from tests.simulation.clock import SECOND
 from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue
-from tests.simulation.ports.seen_orders import MemoryWindows
 from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
 from tests.simulation.ports.topic import FifoTopic
@@ -65,6 +62,9 @@ class Ports(Protocol):
     def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
         """Return an item's numbers; none if it does not exist."""
 
+    def expires(self, table: Table, key: str) -> int | None:
+        """Return when an item expires, in seconds since 1970."""
+
     def records(self, table: Table) -> list[StreamRecord]:
         """Return the stream's records of the writes that announce events, oldest first."""
 
@@ -75,8 +75,6 @@ class Ports(Protocol):
 
     def topic(self, subscribers: Sequence[tuple[FullQueue, Collection[str] | None]]) -> Topic:
         """Return a topic that delivers events of these types to these queues; None means all types."""
-
-    def windows(self) -> Memory: ...
 
     def log(self) -> Any: ...
 
@@ -138,6 +136,9 @@ class MemoryPorts:
     def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
         return cast(MemoryTable, table).numbers(key, row)
 
+    def expires(self, table: Table, key: str) -> int | None:
+        return cast(MemoryTable, table).expires.get((key, ""))
+
     def records(self, table: Table) -> list[StreamRecord]:
         return list(self._streams[id(table)].take(0, 100))
 
@@ -154,9 +155,6 @@ class MemoryPorts:
         for queue, types in subscribers:
             topic.subscribe(cast(MemoryQueue, queue).queue, types)
         return topic
-
-    def windows(self) -> Memory:
-        return MemoryWindows()
 
     def log(self) -> Any:
         return MemoryLog()
@@ -252,6 +250,11 @@ class AwsPorts:
     def numbers(self, table: Table, key: str, row: str = "") -> Numbers:
         return cast(DynamoTable, table).numbers(key, row)
 
+    def expires(self, table: Table, key: str) -> int | None:
+        name = self._names[id(table)]
+        item = self._dynamodb.get_item(TableName=name, Key={"pk": {"S": key}}, ConsistentRead=True).get("Item", {})
+        return int(item["expires"]["N"]) if "expires" in item else None
+
     def records(self, table: Table) -> list[StreamRecord]:
         streams = self._make("dynamodbstreams")
         arn = self._dynamodb.describe_table(TableName=self._names[id(table)])["Table"]["LatestStreamArn"]
@@ -308,9 +311,6 @@ class AwsPorts:
             client.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=target.arn, Attributes=attributes)
         return SnsTopic(client, arn)
 
-    def windows(self) -> Memory:
-        return Windows(self._dynamodb, self._create_table())
-
     def log(self) -> Any:
         return Log(self._dynamodb, self._create_table(sort="id"))
 
@@ -354,7 +354,9 @@ class AwsPorts:
 
 def outbox_event(order: str, number: int, type_: str = "OrderPlaced") -> OutboxEvent:
     """Return an event to publish."""
-    return OutboxEvent(json.dumps({"id": f"orders/{order}/{number}", "type": type_, "subject": order}))
+    return OutboxEvent(
+        json.dumps({"id": f"orders/{order}/{number}", "type": type_, "subject": order, "source": "orders"})
+    )
 
 
 def _arn(client: Any, url: str) -> str:

@@ -1,52 +1,15 @@
-"""The facts about the adapters of fraud, inventory, history and notification, in memory and on an emulator."""
+"""The facts about the adapters of inventory, history and notification, in memory and on an emulator."""
 
 from contracts.orders.order_placed import OrderPlaced
-from contracts.values.address import Address
-from functions.fraud.rules import Seen, Window
 from functions.inventory.handlers import stock_key
 from functions.inventory.stock import Level
 from functions.notification.mail import Send, Sent
-from tests.integration.facts import ADDRESS, new_order, placed
+from tests.integration.facts import new_order, placed
 from tests.ports.implementations import Ports
 from tidings.core.decisions import Increment
 from tidings.core.entity import StoredEntity
 from tidings.core.ports import EntityWrite
 from tidings.messaging.consumer import parse_any, parse_typed
-
-MINUTELY = Window("velocity", "customer", 60_000, 3)
-BY_ADDRESS = Window("shared-address", "address", 60_000, 3)
-ELSEWHERE = Address("A. Customer", "2 Mill Lane", "Ghent", "9000", "BE")
-
-
-def seen(minute: float, order: str, customer: str = "customer") -> Seen:
-    return Seen(round(minute * 60_000), order, customer)
-
-
-def test_an_order_is_noted_with_the_orders_within_the_rules_span(ports: Ports) -> None:
-    windows = ports.windows()
-    noted = [seen(8.9, "long-before"), seen(9, "before"), seen(10.5, "beside"), seen(11.9, "after"), seen(12, "late")]
-    for each in noted:
-        windows.note([MINUTELY], each, ADDRESS)
-    own = seen(10, "own")
-    (found,) = windows.note([MINUTELY], own, ADDRESS)
-    assert set(found or ()) == {own, *noted[1:4]}
-
-
-def test_an_order_noted_again_is_noted_once(ports: Ports) -> None:
-    windows = ports.windows()
-    first, second = (windows.note([MINUTELY], seen(10, "own"), ADDRESS) for _ in range(2))
-    assert first == second == [[seen(10, "own")]]
-
-
-def test_orders_are_noted_by_customer_or_by_address_as_the_rule_says(ports: Ports) -> None:
-    windows = ports.windows()
-    rules = [MINUTELY, BY_ADDRESS]
-    windows.note(rules, seen(10, "elsewhere"), ELSEWHERE)
-    windows.note(rules, seen(10, "of-another", "another"), ADDRESS)
-    own = seen(10, "own")
-    of_customer, to_address = windows.note(rules, own, ADDRESS)
-    assert set(of_customer or ()) == {own, seen(10, "elsewhere")}
-    assert set(to_address or ()) == {own, seen(10, "of-another", "another")}
 
 
 def test_stock_is_unknown_until_it_is_set(ports: Ports) -> None:

@@ -9,7 +9,7 @@ def bodies(records: list[Record]) -> list[str]:
     return [record["body"] for record in records]
 
 
-def attempts(record: Record) -> int:
+def receives(record: Record) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
@@ -28,13 +28,13 @@ def test_a_received_message_is_hidden(ports: Ports) -> None:
     assert queue.receive() == []
 
 
-def test_a_returned_message_is_received_again_with_its_id_and_one_more_attempt(ports: Ports) -> None:
+def test_a_returned_message_is_received_again_with_its_id_and_one_more_delivery(ports: Ports) -> None:
     queue = ports.queue("standard")
     queue.send("a")
     (first,) = ports.arrive(queue, 1)
     return_at_once(queue, first)
     (second,) = ports.arrive(queue, 1)
-    assert (attempts(first), attempts(second)) == (1, 2)
+    assert (receives(first), receives(second)) == (1, 2)
     assert first["messageId"] == second["messageId"]
     assert first["attributes"]["SentTimestamp"] == second["attributes"]["SentTimestamp"]
 

@@ -99,6 +99,34 @@ def test_a_missing_number_counts_as_0(ports: Ports) -> None:
     assert (ports.numbers(table, MUGS), read(table, "order")) == ({"available": 9, "reserved": 1}, entity("order", 1))
 
 
+def test_a_missing_number_meets_its_minimum_if_it_starts_from_enough(ports: Ports) -> None:
+    table, starts = ports.table(), {"left": 2, "once": 1, "gone": 0}
+    first, again = (dict.fromkeys(names, 1) for names in (("left", "once"), ("left", "gone")))
+    take = Increment(MUGS, {"left": -1, "once": -1}, at_least=first, start=starts)
+    put(table, entity("one", 1), 0, [take])
+    assert ports.numbers(table, MUGS) == {"left": 1, "once": 0}
+    for increment in (take, Increment(MUGS, {"left": -1, "gone": -1}, at_least=again, start=starts)):
+        with pytest.raises(ConditionFailedError) as failed:
+            put(table, entity("two", 1), 0, [increment])
+        assert failed.value.failed.failures == ((increment, {"left": 1, "once": 0}),)
+    put(table, entity("two", 1), 0, [Increment(MUGS, {"left": -1}, at_least={"left": 1}, start=starts)])
+    assert ports.numbers(table, MUGS) == {"left": 0, "once": 0}
+
+
+def test_an_item_expires_when_the_first_increment_says_and_that_is_no_number(ports: Ports) -> None:
+    table = ports.table()
+    put(table, entity("one", 1), 0, [Increment(MUGS, {"left": 1}, expires=2_000_000_000)])
+    put(table, entity("two", 1), 0, [Increment(MUGS, {"left": 1}, expires=1_900_000_000)])
+    put(table, entity("three", 1), 0, [Increment(MUGS, {"left": 1})])
+    assert (ports.numbers(table, MUGS), ports.expires(table, MUGS)) == ({"left": 3}, 2_000_000_000)
+    take = Increment(MUGS, {"left": -4}, at_least={"left": 4})
+    with pytest.raises(ConditionFailedError) as failed:
+        put(table, entity("four", 1), 0, [take])
+    assert failed.value.failed.failures == ((take, {"left": 3}),)
+    put(table, entity("four", 1), 0, [Increment(PENS, {"left": 1})])
+    assert ports.expires(table, PENS) is None
+
+
 def test_a_failed_condition_has_the_numbers_that_were_found_and_nothing_is_written(ports: Ports) -> None:
     table = stocked(ports, mug=10, pen=0)
     a_pen = Increment(PENS, {"available": -1}, at_least={"available": 1})

@@ -6,6 +6,8 @@ import pytest
 
 from tests.ports.beyond import not_moto
 from tests.ports.implementations import Ports, Record, outbox_event
+from tidings.core.entity import OutboxEvent
+from tidings.messaging.relay import MAX_PUBLISH_BYTES
 
 
 def ids(records: list[Record]) -> list[str]:
@@ -28,6 +30,15 @@ def test_an_event_is_delivered_as_published_to_each_queue_that_subscribes_to_its
         (record,) = ports.arrive(queue, 1)
         assert record["body"] == published.body
     assert other.receive() == []
+
+
+def test_an_event_that_is_too_large_is_refused_for_good_and_its_neighbours_are_delivered(ports: Ports) -> None:
+    queue = ports.queue("standard")
+    topic = ports.topic([(queue, None)])
+    large = OutboxEvent(outbox_event("large", 1).body.ljust(MAX_PUBLISH_BYTES + 1))
+    (unpublished,) = topic.publish([outbox_event("a", 1), large, outbox_event("b", 1)])
+    assert (unpublished.event, unpublished.refused) == (large, True)
+    assert sorted(ids(ports.arrive(queue, 2))) == ["orders/a/1", "orders/b/1"]
 
 
 def test_on_a_fifo_queue_the_subject_is_the_message_group(ports: Ports) -> None:

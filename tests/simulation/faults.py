@@ -6,10 +6,7 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import NoReturn, TypeVar
 
-from contracts.values.address import Address
 from contracts.values.money import Money
-from functions.fraud.investigation import Memory
-from functions.fraud.rules import Seen, Window
 from functions.notification.mail import Mailer, Rejected, Send, Sent
 from functions.notification.templates import RenderedEmail
 from functions.orders.products import Product
@@ -20,14 +17,18 @@ from tests.simulation.random_source import RandomSource
 from tests.simulation.tasks import Task, Tasks
 from tidings.core.decisions import Increment
 from tidings.core.entity import OutboxEvent, StoredEntity
+from tidings.core.errors import ThrottledError
 from tidings.core.event import Event
 from tidings.core.ports import (
     DeadLetter,
     EntityWrite,
     Queue,
+    RefusedEvent,
+    RelayDeadLetterQueue,
     Table,
     Topic,
     TransactionConflictError,
+    Unpublished,
 )
 from tidings.messaging.assembly import Record
 from tidings.testing import VirtualClock
@@ -58,10 +59,6 @@ SLOWEST = 15
 
 class CrashError(BaseException):
     """The end of the function's process. It is not an Exception, because no code may catch it."""
-
-
-class ThrottledError(Exception):
-    """A call that the service refused. Nothing was done."""
 
 
 @dataclass
@@ -152,6 +149,7 @@ class Calls:
             case Fault.OTHERS_GO_FIRST:
                 self._tasks.pause()
             case Fault.THROTTLED:
+                # Nothing was done.
                 raise ThrottledError(f"{name} is throttled")
             case Fault.DIES_BEFORE:
                 self._die(task, f"dies before {name}")
@@ -195,33 +193,67 @@ class FaultyTable:
 
 @dataclass(frozen=True)
 class FaultyTopic:
-    """A topic. Some events of a batch can fail alone."""
+    """A topic. Some events of a batch can fail alone. `failed` is called if an event may be taken later."""
 
     topic: Topic
     calls: Calls
-    refuses: Callable[[], bool]
+    is_unavailable: Callable[[], bool]
+    failed: Callable[[], None]
 
-    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
-        def call() -> Sequence[OutboxEvent]:
-            refused = [event for event in events if self.refuses()]
-            taken = [event for event in events if event not in refused] if refused else events
-            return [*refused, *(self.topic.publish(taken) if taken else ())]
+    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[Unpublished]:
+        def call() -> Sequence[Unpublished]:
+            missed = [event for event in events if self.is_unavailable()]
+            if not missed:
+                return self.topic.publish(events)
+            self.failed()
+            taken = [event for event in events if event not in missed]
+            unavailable = [Unpublished(event, refused=False, code="InternalError") for event in missed]
+            return [*unavailable, *(self.topic.publish(taken) if taken else ())]
 
-        return self.calls.make("publish", call)
+        try:
+            return self.calls.make("publish", call)
+        except Exception:
+            self.failed()
+            raise
+
+
+@dataclass(frozen=True)
+class FaultyRelayDeadLetterQueue:
+    """A relay's dead-letter queue. `failed` is called if it did not take an event."""
+
+    queue: RelayDeadLetterQueue
+    calls: Calls
+    failed: Callable[[], None]
+
+    def dead_letter(self, letter: RefusedEvent) -> None:
+        try:
+            self.calls.make("dead_letter", lambda: self.queue.dead_letter(letter))
+        except Exception:
+            self.failed()
+            raise
 
 
 @dataclass(frozen=True)
 class FaultyQueue:
-    """A queue. `not_dead_lettered` receives the ids of the messages that could not be dead-lettered."""
+    """A queue.
+
+    Attributes:
+        queue: The queue.
+        calls: Makes its calls.
+        given_up: Receives each dead letter before it is sent.
+        not_dead_lettered: Receives the ids of the messages that could not be dead-lettered.
+    """
 
     queue: Queue
     calls: Calls
+    given_up: Callable[[DeadLetter], None]
     not_dead_lettered: Callable[[str], None]
 
     def retry_later(self, delays: Mapping[str, int]) -> None:
         self.calls.make("retry_later", lambda: self.queue.retry_later(delays))
 
     def dead_letter(self, letter: DeadLetter) -> None:
+        self.given_up(letter)
         try:
             self.calls.make("dead_letter", lambda: self.queue.dead_letter(letter))
         except Exception:
@@ -270,14 +302,13 @@ class FaultyMailer:
 
 
 @dataclass(frozen=True)
-class FaultyMemory:
-    """Fraud's memory of the orders seen lately."""
+class FaultySecrets:
+    """Secrets Manager with one secret."""
 
-    memory: Memory
     calls: Calls
 
-    def note(self, rules: Sequence[Window], seen: Seen, address: Address) -> Sequence[list[Seen] | None]:
-        return self.calls.make("note", lambda: self.memory.note(rules, seen, address))
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        return self.calls.make("get_secret_value", lambda: {"SecretString": "key"})
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class History:
             for lane, records in enumerate(each.stream.lanes)
         ]
         self.shop.calls.profile = PROFILES[below(len(PROFILES))]
-        self.shop.refusals = (0, 0.02, 0.1)[below(3)]
+        self.shop.outages = (0, 0.02, 0.1)[below(3)]
+        self.shop.refusals = (0, 0.01, 0.05)[below(3)]
         self.shop.lags = (0, 0.01, 0.1)[below(3)]
         self.shop.repeats = (0, 0.01, 0.1)[below(3)]
         self._shuffled = below(4) > 0
@@ -169,6 +170,7 @@ class History:
         if by <= self._time_left:
             self._time_left -= by
             self.shop.clock.now += by
+            self.shop.delete_expired()
             self.shop.say(f"{by // SECOND} s pass")
 
     # Healing
@@ -178,7 +180,7 @@ class History:
         shop.say("everything heals")
         self.choices.calm = True
         shop.calls.profile = CALM
-        shop.refusals = shop.lags = shop.repeats = self._jumpiness = 0
+        shop.outages = shop.refusals = shop.lags = shop.repeats = self._jumpiness = 0
         self._shuffled = False
         self._budget = {}
         self._steps = 0
@@ -187,10 +189,13 @@ class History:
         for _ in range(MAX_ROUNDS):
             shop.tasks.run()
             redrivable = [each for each in self._deployed if is_redrivable(each.dlq)]
-            if not redrivable:
+            refused = [each for each in self._deployed if each.relay_dlq.letters]
+            if not (redrivable or refused):
                 return
             for each in redrivable:
                 self.people.redrive(each)
+            for each in refused:
+                self.people.republish_refused(each)
             shop.clock.now += MINUTE
-        names = [each.name for each in redrivable]
+        names = [each.name for each in [*redrivable, *refused]]
         raise ViolationError("the shop comes to rest", f"{names} have dead letters again and again")

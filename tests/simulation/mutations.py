@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, cast
 
-from functions.fraud.investigation import Investigation
+from functions.fraud import handlers as fraud
+from functions.fraud.inspector import Inspector
+from functions.fraud.rules import Order as CheckedOrder
 from functions.inventory import handlers as inventory
 from functions.loyalty import handlers as loyalty
 from functions.orders import api
 from functions.orders import handlers as orders
 from functions.payment import handlers as payment
 from tests.simulation.redrive import ConsumerDestination
-from tests.simulation.shop import Shop
-from tidings.core import decisions
+from tests.simulation.shop import LAST_TRY, Shop
+from tidings.core import decisions, event
 from tidings.core.contract import ContractRegistry
 from tidings.handling import batch, projection
 from tidings.handling.executor import UnitOfWork
+from tidings.handling.retries import RetryPolicy
 from tidings.messaging import relay
 from tidings.messaging.consumer import Consumer
 from tidings.recovery.redrive import DeadLetters
@@ -89,17 +92,18 @@ PAID = "a confirmed order is paid once, and a cancelled one not at all"
 ONCE = "money moves at most once each way"
 HELD = "a confirmed order holds its goods, and a cancelled one none"
 STOCK = "stock adds up"
+HOLDS_UP = "an event that the topic refuses holds up no other"
 RECORDED = "every event is published, and history has recorded exactly these"
 IN_ORDER = "a source's events of an order are published in their order"
 STATUSES = "no order is lost, and none is pending at rest"
 HANDLED = "an event is handled once"
-LAST = "on its last attempt a message is handled, or dead-lettered with its reason"
 SALES = "sales are counted exactly"
 PAIRS = "pairs are counted exactly"
 POINTS = "points are what confirmed orders have earned"
 IMPLIED = "each service's state is what the order's events imply"
 AGREED = "services agree about an order"
-FLAGS = "fraud is found by the orders' times alone"
+ALLOWED = "a customer has no more paid orders without a flag than the rules allow"
+FLAGS = "an order is flagged by its own total or by its customer's paid orders, and by no other"
 ANSWERS = "a repeated request gets the first answer"
 TRUE_ANSWERS = "answers stay true"
 SEQUENCES = "event ids are unique, and sequences have no gap"
@@ -111,7 +115,7 @@ AT_REST = "the shop comes to rest"
 EXPIRED = "an expired order was never confirmed"
 POISON = "what can never be handled is in the dead-letter queue, and nothing else is"
 
-LOST = (STATUSES, RECORDED, PAID, HELD, EMAILS, POINTS, SALES, PAIRS, IMPLIED, AGREED, FLAGS)
+LOST = (STATUSES, RECORDED, PAID, HELD, EMAILS, POINTS, SALES, PAIRS, IMPLIED, AGREED, ALLOWED, FLAGS)
 """The invariants that find a lost message, whichever it was."""
 
 MUTATIONS = [
@@ -149,11 +153,12 @@ MUTATIONS = [
         CAUSES,
         HANDLED,
         IN_ORDER,
+        ALLOWED,
         FLAGS,
     ),
     _mutation(
         "the relay skips the later events of a write",
-        relay.Relay.handle,
+        relay.Relay._sort,
         "for event in record.announced:",
         "for event in record.announced[:1]:",
         RECORDED,
@@ -174,6 +179,34 @@ MUTATIONS = [
         "turn = dict(queue.popleft() for queue in waiting.values())",
         "turn = dict(queue.popleft() for queue in waiting.values() for _ in list(queue))",
         IN_ORDER,
+    ),
+    _mutation(
+        "an event that the topic refuses blocks its lane",
+        relay.Relay.handle,
+        "if failure.refused:",
+        "if False:",
+        HOLDS_UP,
+    ),
+    _mutation(
+        "an event that the topic cannot take now is dead-lettered",
+        relay.Relay.handle,
+        "if failure.refused:",
+        "if True:",
+        IN_ORDER,
+    ),
+    _mutation(
+        "an event that the topic refuses is passed without a dead letter",
+        relay.Relay.handle,
+        'letters.append((n, _refused(event, records[n], "refused", failure.code)))',
+        "pass",
+        *LOST,
+    ),
+    _mutation(
+        "a refused event that the dead-letter queue did not take is passed",
+        relay.Relay._dead_letter,
+        "failed.add(n)",
+        "pass",
+        *LOST,
     ),
     _mutation(
         "the relay continues with an entity whose event has failed",
@@ -221,14 +254,46 @@ MUTATIONS = [
         *LOST,
     ),
     _mutation(
-        "followers are dead-lettered with their neighbour",
+        "a follower is given up untried",
         Consumer._handle_group,
-        "if delay is None:\n",
-        'if delay is None and self.kind == "fifo" and parsed.message.attempts >= self.max_receives:\n'
-        "            return failed | {later.message: 1 for later in group[n + 1 :]}\n"
-        "        if delay is None:\n",
-        LAST,
-        seed=602_552_728_162,
+        "return failed | {later.message: delay for later in group[n + 1 :]}",
+        'return failed | {later.message: 1 for later in group[n + 1 :] if self._dead_letter(later, "gave-up", "")}',
+        LAST_TRY,
+    ),
+    _mutation(
+        "throttling counts as a try",
+        Consumer._failure,
+        "any(isinstance(cause, UntriedError) for cause in causes(error)) or self.is_throttled(error)",
+        "False",
+        LAST_TRY,
+    ),
+    _mutation(
+        "a message is given up after one try",
+        RetryPolicy.decide,
+        "failure.tries >= LAST_TRIES",
+        "failure.tries >= 1",
+        LAST_TRY,
+    ),
+    _mutation(
+        "a message is given up whatever its age",
+        RetryPolicy.decide,
+        "if not often or failure.age < self.age:",
+        "if not often:",
+        LAST_TRY,
+    ),
+    _mutation(
+        "a message is given up however rarely it was delivered",
+        RetryPolicy.decide,
+        "if not often or failure.age < self.age:",
+        "if failure.age < self.age:",
+        LAST_TRY,
+    ),
+    _mutation(
+        "a message waits without a limit",
+        RetryPolicy.decide,
+        "return GiveUp(WAITED_TOO_LONG) if waited else PutBack()",
+        "return PutBack()",
+        LAST_TRY,
     ),
     _mutation(
         "the in-progress record of another delivery is ignored",
@@ -270,8 +335,8 @@ MUTATIONS = [
     _mutation(
         "a redrive deletes before it sends",
         DeadLetters.redrive,
-        "send([original_of(message) for message, _ in chosen])",
-        "self.queue.delete([message for message, _ in chosen]); send([original_of(message) for message, _ in chosen])",
+        "refused = send([original for _, _, original in chosen])",
+        "self.queue.delete([each for each, _, _ in chosen]); refused = send([original for _, _, original in chosen])",
         *LOST,
         seed=850_374_986_826,
     ),
@@ -291,17 +356,61 @@ MUTATIONS = [
         POINTS,
     ),
     _mutation(
-        "fraud does not look back",
-        Investigation.note,
-        "self._flag(other, rule.name, note)",
-        "pass",
+        "declined orders count",
+        fraud._place,
+        'Save(Check("placed", order)) if entity.state is None',
+        '_count(rules, order, {}, Entity(entity.key, state=Check("placed"))) if entity.state is None',
         FLAGS,
+        ALLOWED,
+        AGREED,
+    ),
+    _mutation(
+        "an address counts twice",
+        CheckedOrder.quotas,
+        "Quota(ADDRESS_SPREAD, address, 1)",
+        "Quota(ADDRESS_SPREAD, address, 2)",
+        FLAGS,
+    ),
+    _mutation(
+        "an order to a known address counts none",
+        CheckedOrder.quotas,
+        "return (orders,)",
+        'return (Quota(VELOCITY, "free", 10**6),)',
+        ALLOWED,
+    ),
+    _mutation(
+        "the orders of all customers count together",
+        Inspector.pseudonymize,
+        'self._hash("customer", customer)',
+        'self._hash("customer")',
+        FLAGS,
+    ),
+    _mutation(
+        "an order counts although a quota is used up",
+        fraud._take,
+        "at_least=dict.fromkeys(start, 1)",
+        "at_least={}",
+        ALLOWED,
+    ),
+    _mutation(
+        "a customer's day expires before its messages",
+        fraud._take,
+        "(order.time // DAY + 1 + KEPT_DAYS) * DAY // 1000",
+        "order.time // 1000",
+        ALLOWED,
+    ),
+    _mutation(
+        "a flagged order does not stay flagged",
+        fraud._flag,
+        'Check("flagged", rules=rules)',
+        'Check("paid", rules=rules)',
+        AGREED,
     ),
     _mutation(
         "a repeated request places another order",
         api.Api.place,
-        "_idempotency_key(request))",
-        "_idempotency_key(request) + request.correlation_id)",
+        'request.headers["Idempotency-Key"])',
+        'request.headers["Idempotency-Key"] + request.correlation_id)',
         ANSWERS,
     ),
     _mutation(
@@ -358,6 +467,26 @@ MUTATIONS = [
         'if order.status == "PENDING" else Skip()',
         "",
         EXPIRED,
+    ),
+    _mutation(
+        "an event of another source than the contract's producer is handled",
+        ContractRegistry.decode,
+        "if event.source != contract.producer:",
+        "if False:",
+        POISON,
+        AT_REST,
+        CAUSES,
+        *LOST,
+    ),
+    _mutation(
+        "an event from the future is handled",
+        event.refuse_future,
+        "if event.millis > now + MAX_CLOCK_SKEW:",
+        "if False:",
+        POISON,
+        AT_REST,
+        CAUSES,
+        *LOST,
     ),
     _mutation(
         "an event with a subject that breaks its contract is handled",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import TypeVar
 
 from functions.orders.api import AddressRequest, LineRequest, OrderRequest, OrderView
@@ -15,6 +16,7 @@ from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.ports.mailer import BAD_ADDRESS
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable, redrive
+from tests.simulation.republish import republish
 from tests.simulation.shop import TIMEOUT, DeployedService, Shop
 from tests.simulation.violation import ViolationError
 from tidings.core.clock import from_rfc3339
@@ -38,20 +40,24 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 POISON = (
     "not JSON %(n)d",
     '{"n":%(n)d,"specversion":"1.0","id":"x/%(order)s/1","source":"x","type":"Unheard"}',
-    '{"n":%(n)d,"specversion":"1.0","id":"x/%(order)s/1","source":"x","type":"Unheard","subject":"%(order)s",%(rest)s}',
-    '{"n":%(n)d,"specversion":"1.0","id":"x/#stock#tea/1","source":"x","type":"OrderPlaced","subject":"#stock#tea",'
-    "%(rest)s}",
-    '{"n":%(n)d,"specversion":"1.0","id":"x/nobody/1","source":"x","type":"OrderPlaced","subject":"nobody",%(rest)s}',
+    '{"n":%(n)d,"id":"x/%(order)s/1","source":"x","type":"Unheard","subject":"%(order)s",%(rest)s}',
+    '{"n":%(n)d,"id":"orders/#stock#tea/1","source":"orders","type":"OrderPlaced","subject":"#stock#tea",%(rest)s}',
+    '{"n":%(n)d,"id":"orders/nobody/1","source":"orders","type":"OrderPlaced","subject":"nobody",%(rest)s}',
+    '{"n":%(n)d,"id":"payment/%(order)s/9","source":"payment","type":"OrderPlaced","subject":"%(order)s",%(rest)s}',
+    '{"n":%(n)d,"id":"orders/%(order)s/9","source":"orders","type":"OrderPlaced","subject":"%(order)s",%(future)s}',
 )
-"""Messages that can never be handled: no JSON, no event, an unknown type, and subjects that are no orders."""
+"""Messages that can never be handled: no JSON, no event, an unknown type, subjects that are no orders, a source that is
+not the producer, and a time in the future."""
 
 REST = (
-    '"dataschema":"urn:tidings:OrderPlaced:1","time":"2026-01-31T12:00:00.000Z",'
-    '"correlationid":"x","traceparent":"x","data":{"customer":"x","lines":[{"sku":"tea","quantity":1,"price":'
+    '"specversion":"1.0","dataschema":"urn:tidings:OrderPlaced:1","time":"2026-01-31T12:00:00.000Z",'
+    '"correlationid":"x","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",'
+    '"data":{"customer":"x","lines":[{"sku":"tea","quantity":1,"price":'
     '{"amount":1000,"currency":"EUR"}}],"total":{"amount":1000,"currency":"EUR"},"email":"x@customers.example",'
     '"address":{"name":"X","street":"1 Mill Lane","city":"Ghent","postal_code":"9000","country":"BE"},'
     '"payment_method":"pm_card_visa"}'
 )
+FUTURE = REST.replace("2026-01-31", "9999-12-31")
 
 
 @dataclass(kw_only=True)
@@ -141,11 +147,11 @@ class People:
             try:
                 view = self._shop.orders_api().cancel(self._request(order.customer, {"id": order.order}))
             except Problem as problem:
-                if problem.status != 409:
+                if problem.rule.status != 409:
                     raise ViolationError(
                         "an order that was taken can be cancelled", f"{order.order}: {problem}"
                     ) from problem
-                return problem.status
+                return problem.rule.status
             if view.status != "CANCELLED":
                 raise ViolationError("a cancellation that is accepted cancels", f"{order.order} is {view.status}")
             return 202
@@ -156,7 +162,7 @@ class People:
 
     def _post(self, order: Order) -> None:
         def request() -> Answer:
-            headers = {"idempotency-key": order.key}
+            headers = {"Idempotency-Key": order.key}
             try:
                 reply = self._shop.orders_api().place(self._request(order.customer, {}, headers), order.body)
             except Problem as problem:
@@ -204,7 +210,7 @@ class People:
         found = [order for order in placed if lags or SHARD in order.attributes]
         times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
         pending = sorted(PendingOrder(from_rfc3339(time), order) for time, order in times)
-        job = ExpiryJob(shop.handlers(orders), shop.threads)
+        job = ExpiryJob(shop.handlers(orders), shop.threads, Random(0))  # noqa: S311 - not for secrecy
 
         def act() -> None:
             job.run(pending, older_than=-HOUR, deadline=shop.clock.now + TIMEOUT)
@@ -233,7 +239,7 @@ class People:
         order = purchases[self._choices.below(len(purchases))].order or "unanswered"
         bodies = self.records.poison.setdefault(to.name, [])
         kind = POISON[self._choices.below(len(POISON))]
-        bodies.append(kind % {"n": len(bodies), "order": order, "rest": REST})
+        bodies.append(kind % {"n": len(bodies), "order": order, "rest": REST, "future": FUTURE})
         self._shop.say(f"poison for {to.name}: {bodies[-1][:20]}")
         to.queue.send(bodies[-1], order, f"poison-{len(bodies)}")
         return True
@@ -275,6 +281,19 @@ class People:
         for body in entity.outbox:
             self._shop.topic.publish([OutboxEvent(body)])
         return True
+
+    def republish_refused(self, of: DeployedService) -> None:
+        """Publish the outboxes of the entities whose events a relay refused, and drop the dead letters."""
+        shop = self._shop
+        letters = list(of.relay_dlq.letters)
+
+        def act() -> None:
+            for letter in letters:
+                republish(of.name, of.table, letter.key, shop.topic)
+                of.relay_dlq.letters.remove(letter)
+
+        shop.say(f"what the relay of {of.name} refused is published again: {[letter.event for letter in letters]}")
+        shop.invoke(f"a republishing of {of.name}", act)
 
     def _count(self, sku: str, on_hand: int) -> None:
         stock, supplied = self._shop.stock, self.records.supplied

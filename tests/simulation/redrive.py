@@ -4,15 +4,25 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.simulation.faults import Calls, ThrottledError
+from tests.simulation.faults import Calls
 from tests.simulation.ports.queue import SimulatedQueue
+from tidings.core.errors import ThrottledError
 from tidings.recovery.dead_letters import DeadLetterDetails
-from tidings.recovery.ports import DeadLetterMessage, OutgoingMessage, QueueDepth
+from tidings.recovery.ports import DeadLetterMessage, OutgoingMessage, QueueDepth, SendFailure
 from tidings.recovery.redrive import DeadLetters
 from tidings.recovery.sender import Sender
 from tidings.testing import InlineExecutor
 
-PERMANENT = {"undecodable", "not-an-event", "unknown-type", "unknown-version", "breaks-contract", "oversized"}
+PERMANENT = {
+    "undecodable",
+    "not-an-event",
+    "unknown-type",
+    "unknown-version",
+    "breaks-contract",
+    "oversized",
+    "wrong-source",
+    "from-the-future",
+}
 """The reasons for which a message would fail again."""
 
 RECEIVED = 10
@@ -57,7 +67,7 @@ class ConsumerDestination:
     queue: SimulatedQueue
     calls: Calls
 
-    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, SendFailure]:
         def call() -> None:
             for message in batch:
                 self.queue.send(message.body, message.head.subject, f"{message.head.id}#{attempt}")
@@ -65,7 +75,7 @@ class ConsumerDestination:
         try:
             self.calls.make("send", call)
         except (ThrottledError, TimeoutError) as error:
-            return dict.fromkeys(batch, str(error))
+            return dict.fromkeys(batch, SendFailure(str(error)))
         return {}
 
 

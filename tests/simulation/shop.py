@@ -1,15 +1,15 @@
 """The whole shop in one process: the real handlers, executors, consumers and relays over ports in memory."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from functions.fraud.investigation import Investigation
-from functions.fraud.rules import MINUTE, Limit, Rule, Window
+from functions.fraud.inspector import Inspector
+from functions.fraud.rules import Rules
 from functions.fraud.service import service as fraud
 from functions.notification.bounces import with_bounces
 from functions.notification.service import service as notification
@@ -19,16 +19,17 @@ from functions.payment.service import service as payment
 from functions.warehouse.api import Api as WarehouseApi
 from functions.warehouse.service import service as warehouse
 from tests.invariants.services import SERVICES
-from tests.simulation.clock import SECOND
+from tests.simulation.clock import MINUTE, SECOND
 from tests.simulation.faults import (
     Calls,
     CrashError,
     FaultyGateway,
     FaultyLog,
     FaultyMailer,
-    FaultyMemory,
     FaultyProducts,
     FaultyQueue,
+    FaultyRelayDeadLetterQueue,
+    FaultySecrets,
     FaultyTable,
     FaultyTopic,
 )
@@ -37,38 +38,39 @@ from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue, StoredMessage
-from tests.simulation.ports.seen_orders import MemoryWindows
 from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
 from tests.simulation.ports.topic import FifoTopic
 from tests.simulation.random_source import RandomSource
-from tests.simulation.tasks import Task, Tasks
+from tests.simulation.tasks import Task, Tasks, Tries
 from tests.simulation.violation import ViolationError
+from tidings.aws.secrets import Secret
 from tidings.core.decisions import Numbers
 from tidings.core.entity import StoredEntity
-from tidings.core.ports import StreamRecord
+from tidings.core.errors import UntriedError, causes
+from tidings.core.event import Event
+from tidings.core.ports import DeadLetter, Message, StreamRecord
 from tidings.core.service import Service
-from tidings.handling.executor import HandlerExecutor
+from tidings.handling.executor import EventExecutor, Handle, HandlerExecutor
+from tidings.handling.retries import GAVE_UP, LAST_TRIES, WAITED_TOO_LONG, RetryPolicy
 from tidings.messaging.assembly import executor_of, parser_of
 from tidings.messaging.consumer import Consumer
 from tidings.messaging.relay import Relay
-from tidings.testing import MemoryTable, VirtualClock
+from tidings.testing import MemoryRelayDeadLetterQueue, MemoryTable, VirtualClock
 
 if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
     from functions.orders.products import Products
     from tidings.http.pagination import Pages
 
 T = TypeVar("T")
 
-RULES: tuple[Rule, ...] = (
-    Window("velocity", "customer", MINUTE, 6),
-    Window("shared-address", "address", MINUTE, 3),
-    Limit("large-total", {"EUR": 20_000}),
-)
+RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
 
 TIMEOUT = 20 * SECOND
-MAX_RECEIVES = 5
-BACKOFF = 5
+POLICY = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
+MAX_RECEIVES = 100
 
 PARSERS = {service.name: parser_of(service) for service in SERVICES}
 PARSERS[notification.name] = with_bounces(PARSERS[notification.name])
@@ -84,6 +86,7 @@ class Settings:
         batch: Maximum number of messages that a consumer receives.
         relay_batch: Maximum number of records that a relay receives.
         concurrency: Maximum number of a service's consumers at a time.
+        rules: The rules of fraud.
     """
 
     visibility: int = 121 * SECOND
@@ -91,6 +94,7 @@ class Settings:
     batch: int = 10
     relay_batch: int = 100
     concurrency: int = 1
+    rules: Rules = RULES
 
 
 @dataclass
@@ -104,6 +108,8 @@ class DeployedService:
         start: Starts a process of its consumer.
         table: Its table.
         stream: The table's stream.
+        relay: The stream's relay.
+        relay_dlq: The relay's dead-letter queue.
         idle: The consumer processes that wait for work.
         running: Number of consumer processes at work.
         busy: The lanes of the stream that are being relayed.
@@ -116,6 +122,8 @@ class DeployedService:
     start: Callable[[], Consumer]
     table: MemoryTable
     stream: MemoryStream
+    relay: Relay
+    relay_dlq: MemoryRelayDeadLetterQueue
     idle: list[Consumer] = field(default_factory=list)
     running: int = 0
     busy: set[int] = field(default_factory=set)
@@ -139,6 +147,33 @@ class InterleavedExecutor(Executor):
         return iter([fn(*each) for each in arguments])
 
 
+LAST_TRY = "a message is given up after its last tries, or after the longest wait, and never before"
+
+
+@dataclass(frozen=True)
+class WatchedExecutor:
+    """An executor of events. `tried` receives each try's event id, and its error if it failed."""
+
+    executor: EventExecutor
+    tried: Callable[[str, Exception | None], None]
+
+    def prepare(self, events: Sequence[Event[Any]]) -> None:
+        self.executor.prepare(events)
+
+    def open_entity(self, key: str) -> Handle:
+        handle = self.executor.open_entity(key)
+
+        def watched(event: Event[Any], deadline: int) -> None:
+            try:
+                handle(event, deadline)
+            except Exception as error:
+                self.tried(event.id, error)
+                raise
+            self.tried(event.id, None)
+
+        return watched
+
+
 class Shop:
     """The deployed shop and its ports. `trace` receives the events of its history, if it is given."""
 
@@ -156,21 +191,21 @@ class Shop:
         self.tasks = Tasks(step)
         self.calls = Calls(choices, self.clock, self.tasks, trace)
         self.threads = InterleavedExecutor(choices)
-        self.topic = FifoTopic(self.clock, self._lag, self._require_order)
+        self.topic = FifoTopic(self.clock, self._lag, self._require_order, self._refuses)
         self.gateway = MemoryGateway(self.clock)
         self.mailer = MemoryMailer()
         self.log = MemoryLog()
         self.products = MemoryProducts()
         self.email_crashes: Counter[tuple[str, str]] = Counter()
+        self.outages = 0.0
         self.refusals = 0.0
+        self.refused: dict[str, bool] = {}
         self.lags = 0.0
         self.repeats = 0.0
-        self._windows = MemoryWindows(lambda: self.calls.make("read neighbours", lambda: None))
         self._tokens = 0
         self._invocations = 0
         self.deployed = {service.name: self._deploy(service) for service in SERVICES}
         self.stock = MemoryStock(self.deployed["inventory"].table)
-        self._relay = Relay(FaultyTopic(self.topic, self.calls, self._refuses), self.threads)
 
     # Functions
 
@@ -198,13 +233,18 @@ class Shop:
         def act() -> None:
             of.busy.add(lane)
             try:
-                answer = self._relay.handle(batch)
+                answer = of.relay.handle(batch)
                 self.calls.answer()
                 of.stream.checkpoint(lane, batch, answer)
             except Exception as error:  # noqa: BLE001 - Lambda delivers the batch again
                 self.say(f"    failed: {error}")
+                return
             finally:
                 of.busy.discard(lane)
+            if answer["batchItemFailures"] and not self._task().must_wait:
+                raise ViolationError(
+                    "an event that the topic refuses holds up no other", f"the relay of {of.name} waits for no reason"
+                )
 
         if self.trace:
             self.trace(f"relay of {of.name} #{self._invocations + 1}: {_keys(batch)}")
@@ -228,6 +268,12 @@ class Shop:
         )
         return HandlerExecutor(service, table, port, self.clock, self.calls.pause, self._token, self.choices.below)
 
+    def delete_expired(self) -> None:
+        """Delete the items that have expired."""
+        for deployed in self.deployed.values():
+            if deployed.service.expires:
+                deployed.table.delete_expired(self.clock.now)
+
     def say(self, text: str) -> None:
         """Trace an event of the history."""
         if self.trace:
@@ -249,28 +295,43 @@ class Shop:
         self.topic.subscribe(queue, None if service.subscribes_to_all else types)
         stream = MemoryStream(settings.lanes)
         table = MemoryTable(stream if service.announces else None, WATCHES.get(service.name))
-        deployed = DeployedService(service, queue, dlq, lambda: self._consumer(deployed), table, stream)
+        relay_dlq = MemoryRelayDeadLetterQueue()
+        relay = Relay(
+            service.name,
+            FaultyTopic(self.topic, self.calls, self._is_unavailable, self._must_wait),
+            FaultyRelayDeadLetterQueue(relay_dlq, self.calls, self._must_wait),
+            self.threads,
+        )
+        deployed = DeployedService(
+            service, queue, dlq, lambda: self._consumer(deployed), table, stream, relay, relay_dlq
+        )
         return deployed
 
     def _consumer(self, of: DeployedService) -> Consumer:
-        service = of.service
+        service, port = of.service, self._port(of.service)
         return Consumer(
             queue=FaultyQueue(
-                ConsumerQueue(of.queue), self.calls, lambda message: self._task().not_dead_lettered.add(message)
+                ConsumerQueue(of.queue),
+                self.calls,
+                self._check_dead_letter,
+                lambda message: self._task().not_dead_lettered.add(message),
             ),
             kind=service.queue,
             parse=PARSERS[service.name],
-            executor=executor_of(
-                service,
-                handlers=lambda: self.handlers(service, self._port(service)),
-                record=FaultyLog(self.log.record, self.calls).record,
-                threads=self.threads,
+            executor=WatchedExecutor(
+                executor_of(
+                    service,
+                    handlers=lambda: self.handlers(service, port),
+                    record=FaultyLog(self.log.record, self.calls).record,
+                    threads=self.threads,
+                ),
+                self._take_note_of_try,
             ),
             threads=self.threads,
-            max_receives=MAX_RECEIVES,
-            backoff=BACKOFF,
+            policy=POLICY,
             randomness=lambda: 0.5,
             clock=self.clock,
+            sleep=self._sleep,
         )
 
     def _port(self, service: Service[Any]) -> Any:
@@ -280,7 +341,10 @@ class Shop:
         if service is notification:
             return FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
         if service is fraud:
-            return Investigation(RULES, FaultyMemory(self._windows, self.calls), self.handlers(fraud))
+            secrets = cast("SecretsManagerClient", FaultySecrets(self.calls))
+            return Inspector(
+                self.settings.rules, Secret(secrets, "pseudonyms-key", clock=lambda: self.clock.now / SECOND).value
+            )
         return None
 
     # A consumer's invocation
@@ -305,23 +369,53 @@ class Shop:
             if message.id not in failed:
                 to.queue.delete(record["receiptHandle"])
                 self._repeat(to.queue, message)
-        if failed:
-            self._check_last_attempts(to, [record for record in records if record["messageId"] in failed])
+        self._check_returned(to, [record for record in records if record["messageId"] in failed])
 
-    def _check_last_attempts(self, to: DeployedService, returned: list[dict[str, Any]]) -> None:
-        last = [record for record in returned if record["attributes"]["ApproximateReceiveCount"] == str(MAX_RECEIVES)]
-        # Of two copies of a message in one batch Lambda cannot tell which one failed.
-        copies = len({record["messageId"] for record in returned}) < len(returned)
-        if last and not (copies or self._task().not_dead_lettered):
-            raise ViolationError(
-                "on its last attempt a message is handled, or dead-lettered with its reason",
-                f"{to.name} returned {last[0]['messageId']}",
-            )
+    def _take_note_of_try(self, event: str, error: Exception | None) -> None:
+        tries = self._task().tries
+        if error is None:
+            tries.pop(event, None)
+            return
+        failed = tries.setdefault(event, Tries())
+        failed.number, failed.error, failed.time = failed.number + 1, error, self.clock.now
+
+    def _check_dead_letter(self, letter: DeadLetter) -> None:
+        """Require that a message that might have succeeded later was given up as the policy says."""
+        if letter.reason not in (GAVE_UP, WAITED_TOO_LONG):
+            return
+        # Another message may hold the same event. Its own tries come after this.
+        message, tries = letter.message, self._task().tries.pop(_event_id(letter.message.body), Tries())
+        age = (tries.time - message.sent) / SECOND
+        if letter.reason == WAITED_TOO_LONG:
+            right = _waits(tries.error) and age >= POLICY.wait
+        else:
+            last = tries.number >= LAST_TRIES or (tries.number > 0 and age >= POLICY.wait)
+            right = last and not _waits(tries.error) and age >= POLICY.age
+        if not right or message.receives < POLICY.receives:
+            raise ViolationError(LAST_TRY, f"{message.id}: {letter.reason} after {tries.number} tries: {tries.error}")
+
+    def _check_returned(self, to: DeployedService, returned: list[dict[str, Any]]) -> None:
+        """Require that no message was returned that the policy gives up."""
+        events = Counter(_event_id(record["body"]) for record in returned)
+        for record in returned:
+            message, event = Message.of(record), _event_id(record["body"])
+            tries = self._task().tries.get(event)
+            # Of two copies of a message in one batch Lambda cannot tell which one failed.
+            if tries is None or events[event] > 1 or message.id in self._task().not_dead_lettered:
+                continue
+            age = (tries.time - message.sent) / SECOND
+            failed_finally = tries.number >= LAST_TRIES and not _waits(tries.error) and age >= POLICY.age
+            if message.receives >= POLICY.receives and (failed_finally or age >= POLICY.wait):
+                raise ViolationError(LAST_TRY, f"{to.name} returned {message.id}: {tries.error}")
 
     def _repeat(self, queue: SimulatedQueue, message: StoredMessage) -> None:
         """Let a standard queue deliver some messages again, even days later."""
         if self.repeats and isinstance(queue, StandardQueue) and self.choices.happens(self.repeats):
             queue.repeat(message, LAGS[self.choices.below(len(LAGS))])
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.now += round(seconds * SECOND)
+        self.calls.pause()
 
     def _task(self) -> Task:
         task = self.tasks.running
@@ -337,14 +431,26 @@ class Shop:
 
     def _require_order(self, event: str) -> None:
         source, key, number = event.split("/")
-        if number != "1" and f"{source}/{key}/{int(number) - 1}" not in self.topic.published:
+        before = f"{source}/{key}/{int(number) - 1}"
+        if number != "1" and before not in self.topic.published and before not in self.topic.refused:
             raise ViolationError("a source's events of an order are published in their order", f"{event} is early")
 
     def _lag(self) -> int:
         return LAGS[self.choices.below(len(LAGS))] if self.lags and self.choices.happens(self.lags) else 0
 
-    def _refuses(self) -> bool:
-        return bool(self.refusals) and self.choices.happens(self.refusals)
+    def _is_unavailable(self) -> bool:
+        return bool(self.outages) and self.choices.happens(self.outages)
+
+    def _refuses(self, event: str) -> bool:
+        """Return whether the topic refuses an event, as often as it is published before everything heals."""
+        if not self.refusals:
+            return False
+        if event not in self.refused:
+            self.refused[event] = event not in self.topic.published and self.choices.happens(self.refusals)
+        return self.refused[event]
+
+    def _must_wait(self) -> None:
+        self._task().must_wait = True
 
     # E-mails
 
@@ -418,6 +524,19 @@ def _keys(batch: Iterable[StreamRecord]) -> str:
 class _Head(msgspec.Struct):
     id: str
     type: str
+
+
+def _event_id(body: str) -> str:
+    """Return the id of the event in a message; the body itself if it holds none."""
+    try:
+        return msgspec.json.decode(body, type=_Head).id
+    except msgspec.MsgspecError:
+        return body
+
+
+def _waits(error: Exception | None) -> bool:
+    """Return whether an error asks to wait, so that it uses up no try."""
+    return error is not None and any(isinstance(cause, UntriedError) for cause in causes(error))
 
 
 def _described(message: StoredMessage) -> str:

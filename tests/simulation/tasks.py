@@ -12,6 +12,23 @@ class EndedError(BaseException):
     """The end of the history while this task was paused."""
 
 
+class Tries:
+    """The failed tries of one invocation to handle an event.
+
+    Attributes:
+        number: Their number.
+        error: The error of the last one.
+        time: When that happened, in milliseconds since 1970.
+    """
+
+    __slots__ = ("error", "number", "time")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.error: Exception | None = None
+        self.time = 0
+
+
 class Task:
     """One invocation of a function.
 
@@ -20,15 +37,19 @@ class Task:
         deadline: When its process ends at the latest, in milliseconds since 1970.
         unrecorded_emails: The e-mails, by order and kind, that were sent and are not recorded as sent yet.
         not_dead_lettered: The ids of messages that could not be dead-lettered.
+        tries: The tries to handle an event, by the event's id.
+        must_wait: Whether a relay could not publish an event now, or could not dead-letter one.
     """
 
-    __slots__ = ("baton", "deadline", "name", "not_dead_lettered", "unrecorded_emails")
+    __slots__ = ("baton", "deadline", "must_wait", "name", "not_dead_lettered", "tries", "unrecorded_emails")
 
     def __init__(self, name: str, deadline: int) -> None:
         self.name = name
         self.deadline = deadline
         self.unrecorded_emails: set[tuple[str, str]] = set()
         self.not_dead_lettered: set[str] = set()
+        self.tries: dict[str, Tries] = {}
+        self.must_wait = False
         self.baton: Lock | None = None
 
 

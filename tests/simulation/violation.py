@@ -8,3 +8,7 @@ class ViolationError(BaseException):
         super().__init__(f"{invariant}: {text}")
         self.invariant = invariant
         self.text = text
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Let a process of the pool report it."""
+        return ViolationError, (self.invariant, self.text)

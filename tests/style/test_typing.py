@@ -18,11 +18,13 @@ from tidings import Contract, Decision, Entity, Event, Perform, Reserve, Save, S
 
 
 class Opened(Contract, frozen=True, kw_only=True):
+    producer = "tickets"
+
     title: str
 
 
 class Closed(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "tickets"
 
 
 class Ticket(Struct, frozen=True):

@@ -62,7 +62,7 @@ def test_a_dead_letter_of_a_fifo_queue_that_is_redriven_within_a_minute_is_handl
         queue = SqsQueue(lambda: shop.client("sqs"), str(service.queue), str(service.dlq), "fifo")
         queue.dead_letter(DeadLetter(Message.of(record), "gave-up", "the gateway was down", "OrderPlaced"))
     (letter,) = shown(shop, "payment", "--order", order)
-    assert (letter["event"], letter["reason"], letter["attempts"]) == (f"orders/{order}/1", "gave-up", 1)
+    assert (letter["event"], letter["reason"], letter["receives"]) == (f"orders/{order}/1", "gave-up", 1)
     assert listed(shop, "payment", "dlq")["reasons"]["gave-up"] >= 1
 
     dry = tidings(shop.cloud.directory, "dlq", "redrive", "payment", "--order", order, "--dry-run")

@@ -35,5 +35,5 @@ def test_poison_is_dead_lettered_with_its_reason_and_the_messages_around_it_are_
 
     found = wait_until(all_dead_letters, SECONDS, "the dead letters")
     assert {body: details.reason for body, details in found.items()} == expected
-    assert all(details.detail and details.attempts == 1 for details in found.values())
+    assert all(details.detail and details.receives == 1 for details in found.values())
     assert [customer.outcome(order)["status"] for order in (before, after)] == ["CONFIRMED"] * 2

@@ -88,7 +88,7 @@ class History:
         if self.sold:
             events.append(confirmed(self.order, *self.lines))
         if self.reason:
-            events.append(fact(self.order, "orders", OrderCancelled(reason=self.reason), len(events) + 1))
+            events.append(fact(self.order, OrderCancelled(reason=self.reason), len(events) + 1))
         return events
 
 

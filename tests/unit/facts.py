@@ -28,16 +28,14 @@ def order_id(n: int) -> str:
 def fact(
     data: C,
     *,
-    source: str = "",
+    source: str | None = None,
     n: int = 1,
     order: str = ORDER,
     time: int | str = NOON,
     cause: str | None = None,
 ) -> Event[C]:
     """Return a service's n-th event of an order, by default of the service whose contract it is."""
-    folder = type(data).__module__.split(".")
-    announcing = source or (folder[1] if folder[0] == "contracts" else "orders")
-    return make_event(data, source=announcing, subject=order, number=n, time=time, cause=cause)
+    return make_event(data, source=source, subject=order, number=n, time=time, cause=cause)
 
 
 def line(sku: str, quantity: int, amount: int = 1000) -> OrderLine:

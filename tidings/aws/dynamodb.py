@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from tidings.core.decisions import ConditionFailed, Increment, Numbers
+from tidings.core.decisions import EXPIRES, ConditionFailed, Increment, Numbers
 from tidings.core.entity import InProgress, StoredEntity, reserved_key
-from tidings.core.errors import RetryableError
+from tidings.core.errors import ThrottledError
 from tidings.core.ports import (
     ConditionFailedError,
     EntityWrite,
@@ -132,8 +132,20 @@ class DynamoTable:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if increment.at_least:
-            conditions = (f"{alias[name]} >= :min{n}" for n, name in enumerate(increment.at_least))
+            conditions = (
+                f"(attribute_not_exists({alias[name]}) OR {alias[name]} >= :min{n})"
+                if increment.admits_missing(name)
+                else f"{alias[name]} >= :min{n}"
+                for n, name in enumerate(increment.at_least)
+            )
             update["ConditionExpression"] = " AND ".join(conditions)
+        if increment.expires is not None:
+            update["UpdateExpression"] += ", #expires = if_not_exists(#expires, :expires)"
+            update["ExpressionAttributeNames"] = {**update["ExpressionAttributeNames"], "#expires": EXPIRES}
+            update["ExpressionAttributeValues"] = {
+                **update["ExpressionAttributeValues"],
+                ":expires": _number(increment.expires),
+            }
         return update
 
     def _key(self, key: str, row: str = ENTITY_ROW) -> "dict[str, AttributeValueTypeDef]":
@@ -187,17 +199,26 @@ def outbox_of(item: Attributes) -> tuple[str, ...]:
 
 
 def stream_record(record: Mapping[str, Any]) -> StreamRecord:
-    """Decode a record of Lambda's DynamoDB stream event."""
-    images = record["dynamodb"]
-    before, after = (outbox_of(images.get(image, {})) for image in ("OldImage", "NewImage"))
-    return StreamRecord.of(images["SequenceNumber"], before, after)
+    """Decode a record of Lambda's DynamoDB stream event, whatever its item holds."""
+    position = key = ""
+    try:
+        images = record["dynamodb"]
+        position = images["SequenceNumber"]
+        old, new = images.get("OldImage", {}), images.get("NewImage", {})
+        key = new.get("pk", {}).get("S", "")
+        before, after = outbox_of(old), outbox_of(new)
+        if "announces" in new and not after:
+            raise ValueError("the item has no outbox")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return StreamRecord(position, key=key, unreadable=f"{type(error).__name__}: {error}")
+    return StreamRecord.of(position, before, after, key)
 
 
 def read_all(client: "DynamoDBClient", table: str, keys: "Sequence[Attributes]") -> list[Attributes]:
     """Return those items of the keys that exist, unsorted, by one consistent BatchGetItem for each hundred.
 
     Raises:
-        RetryableError: If the table leaves keys unprocessed on every attempt.
+        ThrottledError: If the table leaves keys unprocessed on every attempt.
     """
     items: list[Attributes] = []
     for start in range(0, len(keys), MAX_READ):
@@ -211,7 +232,7 @@ def read_all(client: "DynamoDBClient", table: str, keys: "Sequence[Attributes]")
             if not wanted:
                 break
         else:
-            raise RetryableError(f"the table {table} leaves items unread")
+            raise ThrottledError(f"the table {table} leaves items unread")
     return items
 
 
@@ -266,4 +287,6 @@ def _number(number: int) -> "AttributeValueTypeDef":
 
 
 def _numbers(item: Attributes | None) -> Numbers | None:
-    return None if item is None else {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    if item is None:
+        return None
+    return {name: int(value["N"]) for name, value in item.items() if "N" in value and name != EXPIRES}

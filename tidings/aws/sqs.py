@@ -9,10 +9,17 @@ from tidings.core.service import QueueKind
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageRequestTypeDef
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, SendMessageRequestTypeDef
 
 MAX_ENTRIES = 10
 """Maximum number of messages in one request (Amazon SQS API Reference, "ChangeMessageVisibilityBatch")."""
+
+MAX_TEXT = 512
+"""Maximum length of an attribute's text."""
+
+MAX_MESSAGE_BYTES = (256 * 1024, 1024 * 1024)
+"""The limits of a message's size with its attributes: a queue has one or the other (Amazon SQS Developer Guide,
+"Amazon SQS message quotas")."""
 
 
 class SqsQueue:
@@ -45,19 +52,17 @@ class SqsQueue:
     def dead_letter(self, letter: DeadLetter) -> None:
         """Send a message to the dead-letter queue, with the reason in its attributes.
 
+        Characters that SQS refuses are replaced, and long texts are cut off. Beside a large body, attributes are left
+        out rather than the message lost.
+
         On a FIFO queue the deduplication id is the message's own, which is new after each redrive. SQS would drop a
         repeated id, such as the event's, if the message fails again within five minutes.
         """
         message = letter.message
-        texts = {"reason": letter.reason, "detail": letter.detail or "-", "type": letter.type or "-"}
-        numbers = {"attempts": message.attempts, "first_seen": message.sent}
         request: SendMessageRequestTypeDef = {
             "QueueUrl": self._dlq,
             "MessageBody": message.body,
-            "MessageAttributes": {
-                **{name: {"DataType": "String", "StringValue": _printable(text)} for name, text in texts.items()},
-                **{name: {"DataType": "Number", "StringValue": str(n)} for name, n in numbers.items()},
-            },
+            "MessageAttributes": _attributes(letter),
         }
         if self._kind == "fifo":
             request |= {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}
@@ -70,6 +75,29 @@ def _chunks(items: Sequence[tuple[str, int]]) -> Iterator[Sequence[tuple[str, in
         yield chunk
 
 
+def _attributes(letter: DeadLetter) -> "dict[str, MessageAttributeValueTypeDef]":
+    """Return the attributes that fit beside the body. The detail comes last, and is shortened to what is left."""
+    message = letter.message
+    size = len(message.body.encode(errors="surrogatepass"))
+    room = next((limit for limit in MAX_MESSAGE_BYTES if size <= limit), size) - size
+    attributes: dict[str, MessageAttributeValueTypeDef] = {}
+    for name, kind, value in (
+        ("reason", "String", _printable(letter.reason)),
+        ("receives", "Number", str(message.receives)),
+        ("first_seen", "Number", str(message.sent)),
+        ("type", "String", _printable(letter.type or "-")),
+        ("detail", "String", _printable(letter.detail or "-")),
+    ):
+        left = max(0, room - len(name) - len(kind))
+        encoded = value.encode()
+        if name == "detail":
+            encoded = encoded[:left].decode(errors="ignore").encode()
+        if encoded and len(encoded) <= left:
+            attributes[name] = {"DataType": kind, "StringValue": encoded.decode()}
+            room = left - len(encoded)
+    return attributes
+
+
 def _printable(text: str) -> str:
-    """Replace the characters that SQS refuses (Amazon SQS API Reference, "SendMessage")."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    """Replace the characters that SQS refuses (Amazon SQS API Reference, "SendMessage"), and cut off a long text."""
+    return "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])

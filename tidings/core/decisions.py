@@ -17,7 +17,10 @@ R_co = TypeVar("R_co", covariant=True)
 P_contra = TypeVar("P_contra", contravariant=True)
 
 Numbers = Mapping[str, int]
-"""An item's numeric attributes, by name."""
+"""An item's numeric attributes, by name, without the one that says when it expires."""
+
+EXPIRES = "expires"
+"""The attribute after whose time a table deletes an item, in seconds since 1970. No number has this name."""
 
 
 class Effect(Protocol[P_contra, R_co]):
@@ -39,9 +42,12 @@ class Increment:
     Attributes:
         key: The item's key; see `reserved_key`.
         add: The number to add to each of the item's numbers.
-        at_least: The minimum that each number must have before the increment. A missing number fails this.
+        at_least: The minimum that each number must have before the increment. A missing number has the value that
+            `start` names; if it names none, the condition fails.
         start: The value that a missing number starts from; 0 if it is not named.
         row: The item's sort key, in a table that has one.
+        expires: When the table may delete the item, in seconds since 1970; None for never. The first increment that
+            names a time sets it, and no later one changes it. The service must declare that its items expire.
     """
 
     key: str
@@ -49,15 +55,22 @@ class Increment:
     at_least: Numbers = field(default_factory=dict)
     start: Numbers = field(default_factory=dict)
     row: str = ""
+    expires: int | None = None
 
     def __post_init__(self) -> None:
         if not self.key.startswith(RESERVED):
             raise ValueError(f"{self.key!r} is an entity's key; an increment changes an item with a reserved key")
+        if EXPIRES in self.add or EXPIRES in self.at_least:
+            raise ValueError(f"no number of {self.key!r} can be called {EXPIRES!r}, which is when the item expires")
 
     @property
     def item(self) -> tuple[str, str]:
         """The item that it increments: its key and its row."""
         return self.key, self.row
+
+    def admits_missing(self, name: str) -> bool:
+        """Return whether a missing number meets its minimum, because it starts from enough."""
+        return name in self.start and self.start[name] >= self.at_least[name]
 
 
 def sum_increments(increments: Iterable[Increment]) -> tuple[Increment, ...]:
@@ -76,7 +89,8 @@ def _add(first: Increment, second: Increment) -> Increment:
     for name, least in first.at_least.items():
         at_least[name] = max(least, at_least.get(name, least))
     add.update(second.add)
-    return Increment(first.key, add, at_least, {**first.start, **second.start}, first.row)
+    expires = second.expires if first.expires is None else first.expires
+    return Increment(first.key, add, at_least, {**second.start, **first.start}, first.row, expires)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
@@ -33,7 +33,20 @@ class EventHead(Struct, frozen=True):
     subject: str
 
 
-_head_decoder = msgspec.json.Decoder(EventHead)
+class OutboxHead(EventHead, frozen=True):
+    """An event's head with the name of the service that announced it."""
+
+    source: str
+
+
+_head_decoder = msgspec.json.Decoder(OutboxHead)
+
+
+@cache
+def _decoder_of(contract: type[Contract]) -> msgspec.json.Decoder[Event[Contract]]:
+    """Return the decoder of a contract's events. Structs are not validated when they are made, only when decoded."""
+    envelope: Any = Event
+    return msgspec.json.Decoder(envelope[contract])
 
 
 @dataclass(frozen=True)
@@ -51,22 +64,27 @@ class OutboxEvent:
         """Encode an event, and keep it so that reading it again parses nothing.
 
         Raises:
-            PermanentError: If the event is larger than `MAX_EVENT_BYTES`, so that no consumer would accept it.
+            PermanentError: If no consumer would accept the event: it is larger than `MAX_EVENT_BYTES` (`oversized`), or
+                breaks its contract (`breaks-contract`).
         """
         made = cls(encode(event))
         if (size := len(made.body.encode())) > MAX_EVENT_BYTES:
             raise PermanentError("oversized", f"{event.id} has {size} bytes; {MAX_EVENT_BYTES} are allowed")
+        try:
+            _decoder_of(type(event.data)).decode(made.body)
+        except msgspec.ValidationError as error:
+            raise PermanentError("breaks-contract", f"{event.id}: {error}") from error
         vars(made)["_typed"] = event
         return made
 
     @cached_property
-    def head(self) -> EventHead:
-        """The id, type and subject."""
+    def head(self) -> OutboxHead:
+        """The id, type, subject and source."""
         return _head_decoder.decode(self.body)
 
     @cached_property
-    def envelope(self) -> Event[Raw]:
-        """The event with its data as raw JSON."""
+    def envelope(self) -> Event[Any]:
+        """The event with its data as builtins."""
         return decode(self.body)
 
     @property
@@ -86,7 +104,7 @@ class OutboxEvent:
         if event.type != contract.__name__:
             raise TypeError(f"{event.id} is {event.type}, not {contract.__name__}")
         if typed is None:
-            typed = with_data(event, msgspec.json.decode(event.data, type=contract))
+            typed = with_data(event, msgspec.convert(event.data, contract))
             vars(self)["_typed"] = typed
         return typed
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tidings.core.event import Event
 
 
@@ -24,13 +26,33 @@ class RetryableError(Exception):
     """A failure that may pass. The consumer retries the message.
 
     Attributes:
-        after: Minimum number of seconds before the retry; 0 leaves it to the backoff.
+        after: Minimum number of seconds before the next try; 0 leaves it to the backoff.
+        reserved: Number of seconds for which no other delivery can try, because this one reserved the effect.
     """
 
-    def __init__(self, text: str, *, after: float = 0) -> None:
+    def __init__(self, text: str, *, after: float = 0, reserved: float = 0) -> None:
         super().__init__(text)
         self.after = after
+        self.reserved = reserved
 
 
-class ContentionError(RetryableError):
-    """A write that lost to concurrent writers on every attempt."""
+class UntriedError(RetryableError):
+    """A message that must wait before it can be tried. Waiting uses up no try."""
+
+
+class ThrottledError(UntriedError):
+    """The other side asks to slow down."""
+
+
+class ContentionError(UntriedError):
+    """A write that lost to concurrent writers on every attempt. They made progress, so this one waits for its turn."""
+
+
+def causes(error: BaseException) -> "Iterator[BaseException]":
+    """Yield an error and the errors that caused it, as Python's traceback shows them."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)

@@ -3,19 +3,39 @@
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from tidings.core.clock import from_rfc3339
+from tidings.core.clock import TIME_PATTERN, from_rfc3339
 from tidings.core.errors import PermanentError
+from tidings.core.strict_json import StrictJsonError, decode_strict
 
 MAX_EVENT_BYTES = 64 * 1024
 """The size that every intermediary must forward (CloudEvents 1.0, "Size Limits")."""
 
+MAX_CLOCK_SKEW = 5 * 60 * 1000
+"""Milliseconds by which the clocks of a producer and a consumer may differ."""
+
+# Patterns use only what Python and ECMA-262 read alike; `\Z` becomes `$` in the published schemas.
+SOURCE_PATTERN = r"[a-z][a-z0-9-]{0,23}"
+SUBJECT_PATTERN = r"[!\x22$-~][!-~]{0,63}"
+NUMBER_PATTERN = r"[1-9][0-9]{0,8}"
+
 D_co = TypeVar("D_co", covariant=True)
 D = TypeVar("D")
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Subject = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^#]")]
-"""The key of an entity. Keys that begin with `#` are reserved for items that are not entities."""
+Source = Annotated[str, Meta(pattern=rf"^{SOURCE_PATTERN}\Z")]
+Subject = Annotated[str, Meta(pattern=rf"^{SUBJECT_PATTERN}\Z")]
+"""The key of an entity: 1 to 64 characters that a queue accepts as a message group. Keys that begin with `#` are
+reserved for items that are not entities."""
+
+EventId = Annotated[str, Meta(pattern=rf"^{SOURCE_PATTERN}/{SUBJECT_PATTERN}/{NUMBER_PATTERN}\Z")]
+"""`<source>/<subject>/<number>`: at most 99 characters, because a queue's deduplication id has at most 128."""
+
+CorrelationId = Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")]
+CausationId = Annotated[str, Meta(pattern=r"^[!-~]{1,200}\Z")]
+"""The id of an event, or of a message that reached the service from elsewhere than the topic."""
+
+Traceparent = Annotated[str, Meta(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")]
+"""The header `traceparent` of W3C Trace Context, version 00."""
 
 
 class Event(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
@@ -28,16 +48,16 @@ class Event(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
     """
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[str, Meta(min_length=1, max_length=200)]
-    source: Name
-    type: Name
+    id: EventId
+    source: Source
+    type: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}\Z")]
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Annotated[str, Meta(max_length=128)]
     subject: Subject
-    time: Annotated[str, Meta(max_length=35)]
-    correlationid: Annotated[str, Meta(max_length=128)]
-    causationid: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
-    traceparent: Annotated[str, Meta(max_length=64)]
+    time: Annotated[str, Meta(pattern=TIME_PATTERN)]
+    correlationid: CorrelationId
+    causationid: CausationId | UnsetType = UNSET
+    traceparent: Traceparent
     data: D_co
 
     @property
@@ -56,7 +76,7 @@ def event_id(source: str, subject: str, number: int) -> str:
     return f"{source}/{subject}/{number}"
 
 
-_envelope_decoder = msgspec.json.Decoder(Event[Raw])
+_Envelope = Event[Any]
 _encoder = msgspec.json.Encoder()
 
 
@@ -65,8 +85,8 @@ def encode(event: Event[Any]) -> str:
     return _encoder.encode(event).decode()
 
 
-def decode(body: str) -> Event[Raw]:
-    """Decode an envelope and leave its `data` as raw JSON.
+def decode(body: str) -> Event[Any]:
+    """Decode an envelope and leave its `data` as builtins.
 
     Raises:
         PermanentError: If the text is not an event: `oversized`, `undecodable` or `not-an-event`.
@@ -75,27 +95,35 @@ def decode(body: str) -> Event[Raw]:
     if size > MAX_EVENT_BYTES:
         raise PermanentError("oversized", f"the event has {size} bytes; {MAX_EVENT_BYTES} are allowed")
     try:
-        event = _envelope_decoder.decode(body)
+        value = decode_strict(body)
+        event = msgspec.convert(value, _Envelope)
+    except StrictJsonError as error:
+        raise PermanentError("undecodable", str(error)) from error
     except msgspec.ValidationError as error:
         raise PermanentError("not-an-event", str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise PermanentError("undecodable", str(error)) from error
-    try:
-        # An unreadable time must fail here, not after a handler has begun.
-        event.millis  # noqa: B018
-    except ValueError as error:
-        raise PermanentError("not-an-event", str(error)) from error
-    prefix, _, number = event.id.rpartition("/")
-    if prefix != f"{event.source}/{event.subject}" or not _is_number(number):
+    if "specversion" not in value:
+        raise PermanentError("not-an-event", "the event has no specversion, which CloudEvents requires")
+    if event.id.rpartition("/")[0] != f"{event.source}/{event.subject}":
         text = f"the id {event.id!r} is not <source>/<subject>/<number> of this event"
         raise PermanentError("not-an-event", text)
     return event
 
 
+def refuse_future(event: Event[Any], now: int) -> None:
+    """Refuse an event whose time is later than clocks can differ. Its effects would be later still, without end.
+
+    Args:
+        event: The event.
+        now: The current time in milliseconds since 1970.
+
+    Raises:
+        PermanentError: If the time is more than `MAX_CLOCK_SKEW` ahead (`from-the-future`).
+    """
+    if event.millis > now + MAX_CLOCK_SKEW:
+        text = f"the event's time {event.time} is more than {MAX_CLOCK_SKEW // 1000} s ahead of the clock"
+        raise PermanentError("from-the-future", text, event)
+
+
 def with_data(event: Event[Any], data: D) -> Event[D]:
     """Return a copy of the event with its data in another form."""
     return cast("Event[D]", msgspec.structs.replace(event, data=data))
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and not text.startswith("0")

@@ -85,7 +85,7 @@ class NumberTable(Protocol):
     """A table of items with numbers, such as those that increments change."""
 
     def numbers(self, key: str, row: str = "") -> Numbers:
-        """Return an item's numbers; none if the item does not exist."""
+        """Return an item's numbers, without when it expires; none if the item does not exist."""
 
 
 class StreamRecord(msgspec.Struct, frozen=True):
@@ -94,15 +94,19 @@ class StreamRecord(msgspec.Struct, frozen=True):
     Attributes:
         position: The record's position in the stream.
         announced: The events that the write added to the outbox, oldest first.
+        key: The key of the entity that was written; empty if it cannot be read.
+        unreadable: Why the record's events cannot be read; empty if they can.
     """
 
     position: str
-    announced: tuple[OutboxEvent, ...]
+    announced: tuple[OutboxEvent, ...] = ()
+    key: str = ""
+    unreadable: str = ""
 
     @classmethod
-    def of(cls, position: str, before: Sequence[str], after: Sequence[str]) -> "StreamRecord":
+    def of(cls, position: str, before: Sequence[str], after: Sequence[str], key: str = "") -> "StreamRecord":
         """Return the record of a write, given the outbox before and after it."""
-        return cls(position, tuple(OutboxEvent(body) for body in after[len(before) :]))
+        return cls(position, tuple(OutboxEvent(body) for body in after[len(before) :]), key)
 
 
 # Queues
@@ -115,7 +119,7 @@ class Message(msgspec.Struct, frozen=True):
         id: The queue's id of the message.
         receipt_handle: The handle of this delivery.
         body: The message's text.
-        attempts: Number of deliveries, including this one.
+        receives: Number of deliveries, including this one and those in which it was returned untried.
         sent: When the message was sent, in milliseconds since 1970.
         group: The message group; on a standard queue, the message's own id.
     """
@@ -123,7 +127,7 @@ class Message(msgspec.Struct, frozen=True):
     id: str
     receipt_handle: str
     body: str
-    attempts: int
+    receives: int
     sent: int
     group: str
 
@@ -135,7 +139,7 @@ class Message(msgspec.Struct, frozen=True):
             id=record["messageId"],
             receipt_handle=record["receiptHandle"],
             body=record["body"],
-            attempts=int(attributes["ApproximateReceiveCount"]),
+            receives=int(attributes["ApproximateReceiveCount"]),
             sent=int(attributes["SentTimestamp"]),
             group=attributes.get("MessageGroupId", record["messageId"]),
         )
@@ -170,12 +174,53 @@ class Queue(Protocol):
 # Topics
 
 
+class Unpublished(msgspec.Struct, frozen=True):
+    """An event that the topic did not take.
+
+    Attributes:
+        event: The event.
+        refused: Whether the topic will never take it. Otherwise it may be taken later.
+        code: The topic's code for the failure.
+    """
+
+    event: OutboxEvent
+    refused: bool
+    code: str
+
+
 class Topic(Protocol):
     """The topic that the relay publishes to."""
 
-    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
-        """Publish a batch, and return the events that failed.
+    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[Unpublished]:
+        """Publish a batch, and return the events that the topic did not take.
 
-        Raises:
-            PermanentError: If the topic refused the batch as a whole.
+        An event is refused for its own sake only. A fault of the deployment, such as a missing permission or a
+        disabled key, passes once it is mended, so its events are not refused.
         """
+
+
+class RefusedEvent(msgspec.Struct, frozen=True):
+    """The dead letter of a relay: an event that can never be published, or a stream record that cannot be read.
+
+    Attributes:
+        body: The event's text; of a stream record its position and its entity's key as JSON.
+        reason: A fixed word to select by.
+        detail: The error's text, without the event's data.
+        key: The key of the entity that announced the event; empty if it cannot be read.
+        event: The event's id; empty if it cannot be read.
+        type: The event's type; empty if it cannot be read.
+    """
+
+    body: str
+    reason: str
+    detail: str
+    key: str = ""
+    event: str = ""
+    type: str = ""
+
+
+class RelayDeadLetterQueue(Protocol):
+    """The queue of what a relay refuses to publish."""
+
+    def dead_letter(self, letter: RefusedEvent) -> None:
+        """Send an event with the reason of its refusal."""

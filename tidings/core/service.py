@@ -88,14 +88,16 @@ class Service(Generic[S]):
         external_handlers: The handlers of messages that reach its queue from elsewhere than the topic.
         strategy: How it handles its events.
         queue: The kind of its queue.
-        concurrency: Maximum number of its consumers at a time; None leaves it to the stage.
+        concurrency: Maximum number of its consumers at a time, on a queue of either kind. A stage may allow fewer. The
+            rate limits of its adapters are divided by this number.
         has_side_effects: Whether its effects reach beyond its table and its events.
         rebuildable: Whether its state may be deleted and rebuilt from the event log.
         indexes: The indexes of its table.
+        expires: Whether increments of its table's items may say when the table deletes them.
 
     Raises:
-        ValueError: If it is declared rebuildable although it announces events or has side effects, or if two
-            handlers are declared for one event type.
+        ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
+            a contract of another producer, or if two handlers are declared for one event type.
     """
 
     name: str
@@ -105,14 +107,18 @@ class Service(Generic[S]):
     external_handlers: tuple[EventHandler[S], ...] = ()
     strategy: Strategy[S] = OneByOne()  # noqa: RUF009 - it is frozen
     queue: QueueKind = "standard"
-    concurrency: int | None = None
+    concurrency: int = 10
     has_side_effects: bool = False
     rebuildable: bool = False
     indexes: tuple[Index, ...] = ()
+    expires: bool = False
 
     def __post_init__(self) -> None:
         if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
             raise ValueError(f"{self.name} cannot be rebuilt: it announces events, or its effects reach outside")
+        for contract in self.announces:
+            if contract.producer != self.name:
+                raise ValueError(f"{self.name} announces {contract.__name__}, whose producer is {contract.producer}")
         types = [handler.contract.__name__ for handler in (*self.handlers, *self.external_handlers)]
         if len(types) != len(set(types)):
             raise ValueError(f"{self.name} declares two handlers of one event type")

@@ -20,7 +20,7 @@ from tidings.testing.faults import (
     transaction_conflict,
 )
 from tidings.testing.making import CORRELATION_ID, SUBJECT, TRACEPARENT, make_event, make_record, make_request
-from tidings.testing.ports import MemoryQueue, MemoryTable, MemoryTopic
+from tidings.testing.ports import MemoryQueue, MemoryRelayDeadLetterQueue, MemoryTable, MemoryTopic
 from tidings.testing.scenario import FUNCTION_SECONDS, Execute, Outcome, Scenario, given
 from tidings.testing.threads import InlineExecutor
 
@@ -35,6 +35,7 @@ __all__ = [
     "Faults",
     "InlineExecutor",
     "MemoryQueue",
+    "MemoryRelayDeadLetterQueue",
     "MemoryTable",
     "MemoryTopic",
     "Outcome",

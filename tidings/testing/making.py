@@ -23,7 +23,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def make_event(
     data: C,
     *,
-    source: str = "test",
+    source: str | None = None,
     subject: str = SUBJECT,
     number: int = 1,
     time: int | str = NOON,
@@ -34,7 +34,7 @@ def make_event(
 
     Args:
         data: The event's data.
-        source: The announcing service.
+        source: The announcing service; None means the contract's producer.
         subject: The key of the entity that the event is about.
         number: The position among the source's events of the subject, from 1.
         time: RFC 3339 text, or milliseconds since 1970.
@@ -43,12 +43,13 @@ def make_event(
 
     Example:
         ```python
-        opened = make_event(TicketOpened(title="No heating"), source="tickets")
+        opened = make_event(TicketOpened(title="No heating"), subject="T-1")
         ```
     """
+    announcing = type(data).producer if source is None else source
     return Event(
-        id=event_id(source, subject, number),
-        source=source,
+        id=event_id(announcing, subject, number),
+        source=announcing,
         type=type(data).__name__,
         dataschema=data.schema(),
         subject=subject,
@@ -61,18 +62,18 @@ def make_event(
 
 
 def make_record(
-    body: str, *, message_id: str = "message-1", attempts: int = 1, group: str | None = None, sent: str = NOON
+    body: str, *, message_id: str = "message-1", receives: int = 1, group: str | None = None, sent: str = NOON
 ) -> dict[str, Any]:
     """Return a record of Lambda's SQS event. Its `receipt_handle` is the message's id.
 
     Args:
         body: The message's text.
         message_id: The message's id.
-        attempts: Number of deliveries, including this one.
+        receives: Number of deliveries, including this one.
         group: The message group; None as on a standard queue without groups.
         sent: When the message was sent, as RFC 3339 text.
     """
-    attributes = {"ApproximateReceiveCount": str(attempts), "SentTimestamp": str(from_rfc3339(sent))}
+    attributes = {"ApproximateReceiveCount": str(receives), "SentTimestamp": str(from_rfc3339(sent))}
     if group is not None:
         attributes["MessageGroupId"] = group
     return {"messageId": message_id, "receiptHandle": message_id, "body": body, "attributes": attributes}
@@ -81,7 +82,7 @@ def make_record(
 def make_request(
     path: Mapping[str, str] | None = None,
     *,
-    query: Mapping[str, str] | None = None,
+    query: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     caller: str | None = "caller-1",
     operator: bool = False,
@@ -91,8 +92,8 @@ def make_request(
 
     Args:
         path: The path's parameters.
-        query: The query's parameters.
-        headers: The headers, by name in lower case.
+        query: The query's parameters, each as a value of its declared type.
+        headers: The headers, by name as declared.
         caller: The caller's id; None for a request without a token.
         operator: Whether the caller is an operator.
         correlation_id: The request's own id.

@@ -13,6 +13,8 @@ from tidings.core.ports import (
     ConditionFailedError,
     DeadLetter,
     EntityWrite,
+    RefusedEvent,
+    Unpublished,
     VersionConflictError,
 )
 from tidings.core.strategy import CounterKey
@@ -39,6 +41,7 @@ class MemoryTable:
     Attributes:
         entities: The stored entities by key.
         items: The numbers of the other items, by key and row.
+        expires: When other items expire, in seconds since 1970, by key and row.
         reads: The keys of each call of `read`.
         attempts: Number of calls of `commit`.
         commits: The writes and increments of each successful commit.
@@ -55,6 +58,7 @@ class MemoryTable:
         """
         self.entities: dict[str, StoredEntity] = {}
         self.items: dict[tuple[str, str], Numbers] = {}
+        self.expires: dict[tuple[str, str], int] = {}
         self.reads: list[tuple[str, ...]] = []
         self.attempts = 0
         self.commits: list[tuple[tuple[EntityWrite, ...], tuple[Increment, ...]]] = []
@@ -99,6 +103,11 @@ class MemoryTable:
         if self._watch:
             self._watch(key, found, numbers)
 
+    def delete_expired(self, now: int) -> None:
+        """Delete the items that have expired by a time in milliseconds since 1970, as DynamoDB does within days."""
+        for item in [item for item, expires in self.expires.items() if expires * 1000 < now]:
+            del self.items[item], self.expires[item]
+
     def numbers(self, key: str, row: str = "") -> Numbers:
         """Return an item's numbers; none if it does not exist."""
         return self.items.get((key, row), {})
@@ -134,6 +143,8 @@ class MemoryTable:
             found = self.numbers(*increment.item)
             sums = {name: found.get(name, increment.start.get(name, 0)) + by for name, by in increment.add.items()}
             self.put_numbers(increment.key, {**found, **sums}, increment.row)
+            if increment.expires is not None:
+                self.expires.setdefault(increment.item, increment.expires)
         for write in writes:
             self.put(write.entity)
         self.commits.append((tuple(writes), tuple(increments)))
@@ -154,7 +165,10 @@ class MemoryTable:
 
     def _meets_condition(self, increment: Increment) -> bool:
         found = self.numbers(*increment.item)
-        return all(name in found and found[name] >= least for name, least in increment.at_least.items())
+        return all(
+            found[name] >= least if name in found else increment.admits_missing(name)
+            for name, least in increment.at_least.items()
+        )
 
 
 class MemoryQueue:
@@ -198,7 +212,8 @@ class MemoryTopic:
     Attributes:
         published: The published events, oldest first.
         batches: The ids of the events in each call of `publish`.
-        refused: The ids of events that fail by themselves.
+        refused: The ids of events that it refuses for good.
+        unavailable: The ids of events that it cannot take now.
         publish_faults: The faults of `publish`, by an event's id.
     """
 
@@ -207,10 +222,11 @@ class MemoryTopic:
         self.published: list[OutboxEvent] = []
         self.batches: list[list[str]] = []
         self.refused: set[str] = set()
+        self.unavailable: set[str] = set()
         self.publish_faults = Faults()
 
-    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
-        """Publish a batch, and return the events that failed.
+    def publish(self, events: Sequence[OutboxEvent]) -> Sequence[Unpublished]:
+        """Publish a batch, and return the events that the topic did not take.
 
         Raises:
             ValueError: If the batch is empty, or larger than PublishBatch takes.
@@ -219,10 +235,33 @@ class MemoryTopic:
         self.batches.append(ids)
         return self.publish_faults.call(lambda: self._publish(events), ids)
 
-    def _publish(self, events: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
+    def _publish(self, events: Sequence[OutboxEvent]) -> Sequence[Unpublished]:
         if not 0 < len(events) <= MAX_PUBLISH_ENTRIES:
             raise ValueError(f"TooManyEntriesInBatchRequest: {len(events)} events")
         if sum(len(event.body.encode()) for event in events) > MAX_PUBLISH_BYTES:
             raise ValueError(f"BatchRequestTooLong: more than {MAX_PUBLISH_BYTES} bytes")
-        self.published += [event for event in events if event.head.id not in self.refused]
-        return [event for event in events if event.head.id in self.refused]
+        refused = [event for event in events if event.head.id in self.refused]
+        unavailable = [event for event in events if event.head.id in self.unavailable - self.refused]
+        self.published += [event for event in events if event not in [*refused, *unavailable]]
+        return [
+            *(Unpublished(event, refused=True, code="InvalidParameter") for event in refused),
+            *(Unpublished(event, refused=False, code="InternalError") for event in unavailable),
+        ]
+
+
+class MemoryRelayDeadLetterQueue:
+    """A relay's dead-letter queue; see `RelayDeadLetterQueue`.
+
+    Attributes:
+        letters: The dead letters, oldest first.
+        faults: The faults of `dead_letter`, by the entity's key.
+    """
+
+    def __init__(self) -> None:
+        """Create an empty queue."""
+        self.letters: list[RefusedEvent] = []
+        self.faults = Faults()
+
+    def dead_letter(self, letter: RefusedEvent) -> None:
+        """Send an event with the reason of its refusal."""
+        self.faults.call(lambda: self.letters.append(letter), (letter.key,))

@@ -1,12 +1,14 @@
 """Given, when, then: tests of a service through its real executor and consumer, over ports in memory."""
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, UnsetType
 
+from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract, ContractRegistry
 from tidings.core.decisions import Numbers, Reject
 from tidings.core.entity import Entity, MessageMetadata
@@ -16,6 +18,7 @@ from tidings.core.ports import DeadLetter
 from tidings.core.service import Service
 from tidings.core.strategy import CounterKey
 from tidings.handling.executor import Command, EventExecutor, Execution, Handle, HandlerExecutor
+from tidings.handling.retries import RetryPolicy
 from tidings.messaging.assembly import Record, executor_of
 from tidings.messaging.consumer import Consumer, Parse, parse_any, parse_typed
 from tidings.testing.clock import VirtualClock
@@ -28,8 +31,8 @@ S = TypeVar("S")
 FUNCTION_SECONDS = 30
 """The time that a delivery has, in seconds. An effect that it reserved is not repeated before that."""
 
-MAX_RECEIVES = 5
-BACKOFF = 1.0
+POLICY = RetryPolicy(receives=5, age=0, wait=3600, backoff=1)
+"""The policy of every scenario. A message that fails at its fifth delivery is given up, whatever its age."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Scenario(Generic[S]):
         port: The port through which its effects are performed.
         table: Its table.
         queue: Its queue, with its dead letters.
-        clock: The clock of every delivery.
+        clock: The clock of every delivery. An event that is later moves it, unless it is delivered as text.
         pauses: The attempts after which a write was repeated, one entry a pause.
     """
 
@@ -97,14 +100,16 @@ class Scenario(Generic[S]):
         """Let events and commands happen, each by itself: a process handles it that knows no other."""
         return self._observe([[step] for step in steps])
 
-    def when_batch(self, *messages: Event[Any] | str, attempts: int = 1) -> "Outcome[S]":
+    def when_batch(self, *messages: Event[Any] | str, receives: int = 1, age: int = 0) -> "Outcome[S]":
         """Deliver messages in one batch.
 
         Args:
             messages: The events, or the texts of messages that may be no events.
-            attempts: Number of deliveries of each message, including this one; 5 is the last.
+            receives: Number of deliveries of each message, including this one. At the fifth, a message that fails three
+                times is given up.
+            age: Seconds since each message was sent. From an hour on, a message is given up that can only wait.
         """
-        return self._observe([messages], attempts)
+        return self._observe([messages], receives, age)
 
     def store(self, entity: Entity[S]) -> None:
         """Store an entity unconditionally."""
@@ -130,7 +135,7 @@ class Scenario(Generic[S]):
         return [registry.decode(event.envelope).data for event in self.entity(key).outbox]
 
     def _observe(
-        self, deliveries: "Sequence[Sequence[Event[Any] | str | Execute[S]]]", attempts: int = 1
+        self, deliveries: "Sequence[Sequence[Event[Any] | str | Execute[S]]]", receives: int = 1, age: int = 0
     ) -> "Outcome[S]":
         announced = {key: len(entity.outbox) for key, entity in self.table.entities.items()}
         commits = len(self.table.commits)
@@ -142,7 +147,7 @@ class Scenario(Generic[S]):
                 case [Execute() as step]:
                     rejection = self._execute(step).rejection or rejection
                 case messages:
-                    self._deliver([each for each in messages if not isinstance(each, Execute)], errors, attempts)
+                    self._deliver([each for each in messages if not isinstance(each, Execute)], errors, receives, age)
         writes = [write for commit, _ in self.table.commits[commits:] for write in commit]
         events = []
         registry = ContractRegistry(self.service.announces)
@@ -164,7 +169,9 @@ class Scenario(Generic[S]):
         metadata = MessageMetadata(CORRELATION_ID, TRACEPARENT, self.clock())
         return self.executor.entity(step.key).execute(step.command, metadata, creates=step.creates)
 
-    def _deliver(self, messages: Sequence[Event[Any] | str], errors: dict[str, Exception], attempts: int) -> None:
+    def _deliver(
+        self, messages: Sequence[Event[Any] | str], errors: dict[str, Exception], receives: int, age: int
+    ) -> None:
         def parse(body: str) -> Event[Any]:
             try:
                 return self._parse(body)
@@ -179,13 +186,19 @@ class Scenario(Generic[S]):
             parse=parse,
             executor=_ObservedExecutor(self._executor(), errors),
             threads=InlineExecutor(),
-            max_receives=MAX_RECEIVES,
-            backoff=BACKOFF,
+            policy=POLICY,
             randomness=lambda: 1.0,
             clock=self.clock,
+            sleep=self._sleep,
         )
-        records = [_record(message, attempts) for message in messages]
+        # No event comes from the future.
+        self.clock.now = max([self.clock(), *(each.millis for each in messages if isinstance(each, Event))])
+        sent = to_rfc3339(self.clock() - age * 1000)
+        records = [_record(message, receives, sent) for message in messages]
         consumer.handle(records, self.clock() + FUNCTION_SECONDS * 1000)
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.advance(milliseconds=math.ceil(seconds * 1000))
 
     def _executor(self) -> EventExecutor:
         return executor_of(self.service, handlers=lambda: self.executor, record=self._record, threads=InlineExecutor())
@@ -359,6 +372,8 @@ class _ObservedExecutor:
             except Exception as error:
                 self.errors[event.id] = error
                 raise
+            # A further try within the delivery may succeed.
+            self.errors.pop(event.id, None)
 
         return observed
 
@@ -373,10 +388,10 @@ def _key(step: Event[Any] | str | Execute[Any]) -> str:
     return step
 
 
-def _record(message: Event[Any] | str, attempts: int) -> dict[str, Any]:
+def _record(message: Event[Any] | str, receives: int, sent: str) -> dict[str, Any]:
     if isinstance(message, str):
-        return make_record(message, message_id=message, attempts=attempts, group=message)
-    return make_record(encode(message), message_id=message.id, attempts=attempts, group=message.subject)
+        return make_record(message, message_id=message, receives=receives, group=message, sent=sent)
+    return make_record(encode(message), message_id=message.id, receives=receives, group=message.subject, sent=sent)
 
 
 def _parser_of(service: Service[Any]) -> Parse:

@@ -1,9 +1,10 @@
 """The expiry job: cancels the orders that have been pending for too long."""
 
+import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice, takewhile
 from typing import Literal
 
@@ -21,6 +22,9 @@ Outcome = Literal["cancelled", "ended", "failed"]
 
 CHUNK = 50
 """Orders that are begun before the job looks at the clock again."""
+
+WINDOW = 5_000
+"""Orders that the job reads before it begins the first of them, about fifty pages of the index."""
 
 
 class ExpiryReport(Struct, frozen=True):
@@ -41,10 +45,17 @@ class ExpiryReport(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ExpiryJob:
-    """The job. It cancels orders by the same write as any handler, so concurrent runs and confirmations do no harm."""
+    """The job. It cancels orders by the same write as any handler, so concurrent runs and confirmations do no harm.
+
+    Attributes:
+        orders: Executes the cancellations.
+        threads: Executes a chunk's cancellations in parallel.
+        rng: Chooses the orders that are tried beside the oldest.
+    """
 
     orders: HandlerExecutor[Order]
     threads: Executor
+    rng: random.Random = field(default_factory=random.Random)
 
     def run(self, pending: Iterable[PendingOrder], older_than: float, deadline: int) -> ExpiryReport:
         """Cancel the orders that have been pending for too long.
@@ -63,9 +74,13 @@ class ExpiryJob:
         outcomes: Counter[Outcome] = Counter()
         finished = False
         while not finished and self.orders.clock() < deadline:
-            chunk = list(islice(expired, CHUNK))
-            outcomes.update(self.threads.map(self._expire, chunk))
-            finished = len(chunk) < CHUNK
+            window = list(islice(expired, WINDOW))
+            finished = len(window) < WINDOW
+            for chunk in spread(window, self.rng):
+                if self.orders.clock() >= deadline:
+                    finished = False
+                    break
+                outcomes.update(self.threads.map(self._expire, chunk))
         age = (start - oldest.since) / 1000
         return ExpiryReport(outcomes["cancelled"], outcomes["failed"], finished, age)
 
@@ -85,3 +100,16 @@ class ExpiryJob:
         placed = handlers.placed(unit.read())
         metadata = MessageMetadata(placed.correlationid, placed.traceparent, self.orders.clock())
         return unit.execute(handlers.expire, metadata).changed
+
+
+def spread(orders: Sequence[PendingOrder], rng: random.Random) -> Iterator[list[PendingOrder]]:
+    """Split orders into chunks: half of each are the oldest that are left, and the others any of those behind.
+
+    If the oldest fail, and slowly, they take only a part of each run. They come last in their chunk for that reason.
+    """
+    rest = list(orders)
+    while rest:
+        oldest, rest = rest[: CHUNK // 2], rest[CHUNK // 2 :]
+        others = set(rng.sample(rest, min(CHUNK // 2, len(rest))))
+        rest = [order for order in rest if order not in others]
+        yield [*sorted(others), *oldest]

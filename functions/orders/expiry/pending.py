@@ -9,6 +9,7 @@ from functions.orders.handlers import Order, existing, placed
 from tidings.core.clock import from_rfc3339
 from tidings.core.entity import Entity
 from tidings.core.service import Index
+from tidings.observability.log import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,7 +53,10 @@ class PendingOrders:
         self._index = index
 
     def oldest_first(self) -> Iterator[PendingOrder]:
-        """Iterate over the pending orders. Pages are read on demand, one of each shard at a time."""
+        """Iterate over the pending orders. Pages are read on demand, one of each shard at a time.
+
+        An entry whose time cannot be read is logged and omitted, so that it holds up no other.
+        """
         return heapq.merge(*(self._shard(str(shard)) for shard in range(SHARDS)))
 
     def _shard(self, shard: str) -> Iterator[PendingOrder]:
@@ -66,4 +70,10 @@ class PendingOrders:
         )
         for page in pages:
             for item in page["Items"]:
-                yield PendingOrder(from_rfc3339(item[SINCE]["S"]), item["pk"]["S"])
+                try:
+                    since = from_rfc3339(item[SINCE]["S"])
+                except ValueError:
+                    # Each run begins with the oldest, so this one would stop every run.
+                    logger.exception("a pending order has no readable time", extra={"order_id": item["pk"]["S"]})
+                    continue
+                yield PendingOrder(since, item["pk"]["S"])

@@ -30,7 +30,7 @@ class MemoryStream:
         self._written += 1
         lane = zlib.crc32(new.key.encode()) % len(self.lanes) if len(self.lanes) > 1 else 0
         before = old.outbox if old else ()
-        self.lanes[lane].append(StreamRecord.of(f"{self._written:021d}", before, new.outbox))
+        self.lanes[lane].append(StreamRecord.of(f"{self._written:021d}", before, new.outbox, new.key))
 
     def take(self, lane: int, most: int) -> list[StreamRecord]:
         """Return the next records of a lane. They stay there until they are checkpointed."""

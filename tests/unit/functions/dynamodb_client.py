@@ -10,12 +10,14 @@ class StubDynamoDBClient:
         items: The table's items by key.
         reads: The keys of each BatchGetItem.
         unprocessed: Number of keys that the next BatchGetItem leaves unprocessed.
+        max_page: Maximum number of items that a Query returns; DynamoDB's is 1 MB of them.
     """
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
         self.reads: list[list[str]] = []
         self.unprocessed = 0
+        self.max_page = 1000
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         self.items[request["Item"]["pk"]["S"]] = request["Item"]
@@ -44,9 +46,9 @@ class StubDynamoDBClient:
                 for item in ordered
                 if (_position(item) > _position(start)) == forward and _position(item) != _position(start)
             ]
-        page = ordered[: request["Limit"]]
+        page = ordered[: min(request["Limit"], self.max_page)]
         answer: dict[str, Any] = {"Items": page}
-        if len(page) == request["Limit"]:
+        if len(page) == min(request["Limit"], self.max_page):
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in ("pk", "owner", "rank")}
         return answer
 

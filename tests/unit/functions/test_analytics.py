@@ -145,8 +145,8 @@ def test_a_cancellation_counts_for_the_products_once_they_are_known() -> None:
 
 
 def test_an_events_day_is_that_of_its_time_in_utc() -> None:
-    late = fact(order_placed(*LINES), time="2026-03-31T01:30:00+02:00")
-    assert list(days_after([late])) == [MONDAY]
+    for time, day in (("2026-03-30T23:59:59.999Z", MONDAY), ("2026-03-31T00:00:00.000Z", TUESDAY)):
+        assert list(days_after([fact(order_placed(*LINES), time=time)])) == [day]
 
 
 def test_each_currency_is_summed_separately() -> None:
@@ -276,8 +276,8 @@ class MemoryCounters(Counters):
         return self.numbers
 
 
-def request(**query: str) -> Request:
-    return make_request(query={name.rstrip("_"): text for name, text in query.items()}, operator=True)
+def request(first: str, last: str) -> Request:
+    return make_request(query={"from": first, "to": last}, operator=True)
 
 
 def api(numbers: Mapping[tuple[str, str], Mapping[str, int]] | None = None, *, rebuilding: bool = False) -> Api:
@@ -287,32 +287,24 @@ def api(numbers: Mapping[tuple[str, str], Mapping[str, int]] | None = None, *, r
 def test_the_answer_contains_the_days_of_the_range() -> None:
     numbers = {(MONDAY, ""): {"placed": 2}, (MONDAY, "tea"): {"placed": 2}, (TUESDAY, ""): {"placed": 0}}
     counters = MemoryCounters(numbers)
-    answer = Api(counters, lambda: False).sales(request(from_=MONDAY, to=WEDNESDAY))
+    answer = Api(counters, lambda: False).sales(request(MONDAY, WEDNESDAY))
     assert counters.asked == [(date(2026, 3, 30), date(2026, 4, 1), MAX_ROWS)]
     assert (answer.first, answer.last, answer.rebuilding) == (MONDAY, WEDNESDAY, False)
     assert answer.days == (day(MONDAY, figures(ordered=2), tea=figures(ordered=2)),)
 
 
 def test_the_answer_says_that_the_figures_are_being_rebuilt() -> None:
-    assert api(rebuilding=True).sales(request(from_=MONDAY, to=MONDAY)).rebuilding
+    assert api(rebuilding=True).sales(request(MONDAY, MONDAY)).rebuilding
 
 
 @pytest.mark.parametrize(("first", "last"), [(MONDAY, MONDAY), ("2026-01-01", "2026-04-02")])
 def test_a_range_has_one_to_92_days(first: str, last: str) -> None:
-    assert api().sales(request(from_=first, to=last)).days == ()
+    assert api().sales(request(first, last)).days == ()
 
 
 @pytest.mark.parametrize(
     ("first", "last", "field"),
     [
-        ("", MONDAY, "from"),
-        (MONDAY, "", "to"),
-        ("2026-02-30", MONDAY, "from"),
-        ("20260330", MONDAY, "from"),
-        ("2026-W14-1", MONDAY, "from"),
-        (MONDAY, f"{MONDAY}T00:00:00", "to"),
-        (MONDAY, "monday", "to"),
-        (MONDAY, "٢٠٢٦-٠٣-٣٠", "to"),
         (TUESDAY, MONDAY, "to"),
         ("2026-01-01", "2026-04-03", "to"),
         ("0001-01-01", "9999-12-31", "to"),
@@ -320,21 +312,15 @@ def test_a_range_has_one_to_92_days(first: str, last: str) -> None:
 )
 def test_an_invalid_range_is_a_problem_with_its_field(first: str, last: str, field: str) -> None:
     with pytest.raises(Problem) as refusal:
-        api().sales(request(from_=first, to=last))
-    assert (refusal.value.status, refusal.value.field) == (400, field)
-
-
-def test_a_missing_range_is_a_problem() -> None:
-    with pytest.raises(Problem) as refusal:
-        api().sales(request())
-    assert (refusal.value.status, refusal.value.field) == (400, "from")
+        api().sales(request(first, last))
+    assert (refusal.value.rule.status, refusal.value.field) == (422, field)
 
 
 def test_an_answer_that_would_be_too_large_is_a_problem() -> None:
     numbers = {(MONDAY, f"sku-{n}"): {"placed": 1} for n in range(MAX_ROWS + 1)}
     with pytest.raises(Problem) as refusal:
-        api(numbers).sales(request(from_=MONDAY, to=MONDAY))
-    assert (refusal.value.status, refusal.value.field) == (400, "to")
+        api(numbers).sales(request(MONDAY, MONDAY))
+    assert (refusal.value.rule.status, refusal.value.field) == (422, "to")
 
 
 class StubClient:

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from contracts.values.text import MAX_TEXT
 from functions.notification.bounces import EmailBounced, bounce, with_bounces
-from functions.notification.mail import MAX_DETAIL
 from tests.unit.facts import ORDER, TRACE, fact, order_placed
 from tidings.core.clock import from_rfc3339
 from tidings.core.entity import inbox_key
@@ -22,7 +22,7 @@ def tags(**changes: Any) -> dict[str, Any]:
         "ses:from-domain": ["example.com"],
         "order": [ORDER],
         "kind": ["receipt"],
-        "correlation": ["request=1/é".encode().hex()],
+        "correlation": [b"request=1/2".hex()],
         "trace": [TRACE],
     } | changes
 
@@ -85,11 +85,17 @@ def test_a_bounce_names_the_order_the_kind_and_the_diagnosis() -> None:
 
 def test_a_bounce_belongs_to_the_request_at_the_beginning() -> None:
     event = parsed(bounced())
-    assert (event.correlationid, event.traceparent) == ("request=1/é", TRACE)
+    assert (event.correlationid, event.traceparent) == ("request=1/2", TRACE)
 
 
 def test_a_bounce_is_not_earlier_than_the_email() -> None:
     assert parsed(bounced()).millis >= from_rfc3339(SENT)
+
+
+def test_a_bounce_may_give_its_time_in_another_zone() -> None:
+    whole = bounced()
+    whole["mail"]["timestamp"] = "2026-01-31T13:00:02.012+01:00"
+    assert parsed(whole).time == SENT
 
 
 def test_a_repeated_report_is_the_same_event() -> None:
@@ -120,8 +126,12 @@ def test_a_bounce_without_a_diagnosis_names_its_type() -> None:
 
 
 def test_a_long_diagnosis_is_cut() -> None:
-    assert len(parsed(bounced("x" * 10_000)).data.detail) == MAX_DETAIL
-    assert len(parsed(report("Reject", reject={"reason": "x" * 10_000})).data.detail) == MAX_DETAIL
+    assert len(parsed(bounced("x" * 10_000)).data.detail) == MAX_TEXT
+    assert len(parsed(report("Reject", reject={"reason": "x" * 10_000})).data.detail) == MAX_TEXT
+
+
+def test_a_diagnosis_contains_no_character_that_queues_refuse() -> None:
+    assert parsed(bounced("550 \uffffno\ufffe")).data.detail == "Permanent bounce: 550 no"
 
 
 @pytest.mark.parametrize(
@@ -134,10 +144,22 @@ def test_a_long_diagnosis_is_cut() -> None:
         with_tags(kind=["newsletter"]),
         with_tags(order=[]),
         with_tags(order=["a", "b"]),
+        with_tags(order=["order-1"]),
+        with_tags(order=["stock#probe"]),
+        with_tags(order=["#stock"]),
+        with_tags(order=[ORDER.upper()]),
+        with_tags(order=[f"{ORDER}\n"]),
         with_tags(correlation=["not hexadecimal"]),
         with_tags(correlation=["ff"]),
+        with_tags(correlation=[""]),
+        with_tags(correlation=["20"]),
+        with_tags(correlation=["61" * 129]),
+        with_tags(trace=["trace"]),
         report(mail={"messageId": MESSAGE}),
         report(mail=report()["mail"] | {"timestamp": "yesterday"}),
+        report(mail=report()["mail"] | {"timestamp": "0001-01-01T00:00:00.000+14:00"}),
+        report(mail=report()["mail"] | {"messageId": ""}),
+        report(mail=report()["mail"] | {"messageId": "m" * 129}),
     ],
 )
 def test_a_report_about_an_email_of_others_is_a_permanent_error(content: dict[str, Any]) -> None:

@@ -1,18 +1,20 @@
+import random
 from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
-from functions.orders.expiry.job import CHUNK, ExpiryJob, ExpiryReport
-from functions.orders.expiry.pending import INDEX, SHARDS, PendingOrder, pending_attributes
+from functions.orders.expiry.job import CHUNK, WINDOW, ExpiryJob, ExpiryReport, spread
+from functions.orders.expiry.pending import INDEX, SHARDS, PendingOrder, PendingOrders, pending_attributes
 from functions.orders.handlers import Order, expire
 from functions.orders.service import service
 from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact, order_id, order_placed
-from tidings.core.clock import from_rfc3339
+from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.decisions import Save, Skip
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import PermanentError
-from tidings.testing import InlineExecutor, Scenario, fails, given, preceded_by
+from tidings.testing import Fault, InlineExecutor, Scenario, fails, given, preceded_by
 
 PENDING = Order()
 CONFIRMED = Order("CONFIRMED", paid=True, reserved=True)
@@ -29,8 +31,13 @@ def entity(state: Order, order: str = ORDER) -> Entity[Order]:
     return Entity(order, version=1, state=state, outbox=(OutboxEvent.of(fact(order_placed(), order=order)),))
 
 
-def run(scenario: Scenario[Order], pending: Iterable[PendingOrder]) -> ExpiryReport:
-    return ExpiryJob(scenario.executor, InlineExecutor()).run(pending, LIMIT, DEADLINE)
+def run(scenario: Scenario[Order], pending: Iterable[PendingOrder], rng: random.Random | None = None) -> ExpiryReport:
+    return ExpiryJob(scenario.executor, InlineExecutor(), rng or random.Random(1)).run(pending, LIMIT, DEADLINE)  # noqa: S311 - not for secrecy
+
+
+def due(*orders: str) -> list[PendingOrder]:
+    """Return orders that are too old, a second apart, the first the oldest."""
+    return [PendingOrder(TOO_OLD - (len(orders) - n) * 1000, order) for n, order in enumerate(orders)]
 
 
 def status(scenario: Scenario[Order], order: str = ORDER) -> str:
@@ -134,23 +141,110 @@ def test_an_order_that_fails_is_counted_and_stops_no_other() -> None:
     assert (status(scenario, FIRST), status(scenario, SECOND)) == ("PENDING", "CANCELLED")
 
 
-def test_a_run_begins_no_order_after_its_deadline_and_reports_that_it_did_not_finish() -> None:
-    orders = [order_id(n) for n in range(3 * CHUNK)]
-    scenario = given(service, *(entity(PENDING, order) for order in orders))
-    read: list[str] = []
+@pytest.mark.parametrize("window", [CHUNK + 7, WINDOW])
+def test_every_due_order_is_tried_once_however_the_job_spreads_them(
+    window: int, rng: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.orders.expiry.job.WINDOW", window)
+    for count in (CHUNK // 2 - 1, CHUNK // 2, CHUNK // 2 + 1, CHUNK, CHUNK + 7, 2 * CHUNK, 5 * CHUNK + 3):
+        orders = [order_id(n) for n in range(count)]
+        scenario = given(service, *(entity(PENDING, order) for order in orders), entity(PENDING))
+        report = run(scenario, [*due(*orders), PendingOrder(JUST_YOUNG_ENOUGH, ORDER)], rng)
+        assert (report.finished, report.cancelled, report.failed) == (True, count, 0)
+        assert len(scenario.table.commits) == count
+        assert status(scenario) == "PENDING"
+
+
+def test_half_of_each_chunk_are_the_oldest_orders_left_and_the_others_are_spread_over_all(rng: random.Random) -> None:
+    orders = due(*(order_id(n) for n in range(20 * CHUNK)))
+    chunks = list(spread(orders, rng))
+    assert sorted(order for chunk in chunks for order in chunk) == orders
+    assert [len(chunk) for chunk in chunks] == [CHUNK] * 20
+    left = orders
+    for chunk in chunks:
+        assert chunk[CHUNK // 2 :] == left[: CHUNK // 2]
+        left = [order for order in left if order not in chunk]
+    assert any(order in orders[10 * CHUNK :] for order in chunks[0])
+
+
+def test_the_job_reads_no_more_orders_than_its_window_before_it_begins_one() -> None:
+    scenario = given(service, entity(PENDING, FIRST))
+    read = 0
 
     def pending() -> Iterator[PendingOrder]:
-        for order in orders:
-            read.append(order)
-            if len(read) == 2 * CHUNK:
+        nonlocal read
+        while True:
+            read += 1
+            if read == WINDOW:
                 scenario.clock.now = DEADLINE
-            yield PendingOrder(TOO_OLD, order)
+            yield PendingOrder(TOO_OLD, FIRST)
 
-    report = run(scenario, pending())
+    assert run(scenario, pending()) == ExpiryReport(0, 0, finished=False, oldest=LIMIT + 0.001)
+    assert read == WINDOW
+
+
+def test_a_run_begins_no_order_after_its_deadline_and_reports_that_it_did_not_finish() -> None:
+    orders = [order_id(n) for n in range(10 * CHUNK)]
+    scenario = given(service, *(entity(PENDING, order) for order in orders))
+    tried: list[str] = []
+
+    def noting(order: str) -> Fault:
+        def begin() -> None:
+            tried.append(order)
+            if len(tried) == 2 * CHUNK:
+                scenario.clock.now = DEADLINE
+
+        return preceded_by(begin)
+
+    for order in orders:
+        scenario.table.commit_faults.at(order, noting(order))
+    report = run(scenario, due(*orders))
     assert (report.finished, report.cancelled) == (False, 2 * CHUNK)
-    expected = ["CANCELLED"] * 2 * CHUNK + ["PENDING"] * CHUNK
-    assert [status(scenario, order) for order in orders] == expected
-    assert len(read) == 2 * CHUNK
+    assert {order for order in orders if status(scenario, order) == "CANCELLED"} == set(tried)
+    assert set(orders[:CHUNK]) <= set(tried)
+
+
+def test_old_orders_that_fail_and_use_up_a_run_do_not_hold_up_those_behind_them() -> None:
+    failing, behind = ([order_id(n) for n in numbers] for numbers in (range(500), range(500, 1_000)))
+    scenario = given(service, *(entity(PENDING, order) for order in (*failing, *behind)))
+
+    def time_out() -> None:
+        scenario.clock.now = DEADLINE
+        raise TimeoutError("no answer")
+
+    for order in failing:
+        scenario.table.commit_faults.at(order, preceded_by(time_out))
+    report = run(scenario, due(*failing, *behind))
+    assert report.finished is False
+    cancelled = [order for order in behind if status(scenario, order) == "CANCELLED"]
+    assert len(cancelled) == report.cancelled == CHUNK - report.failed
+    assert cancelled
+
+
+# The index's reader
+
+
+class StubClient:
+    """The part of DynamoDB's client that the reader calls, for one order in each shard."""
+
+    def __init__(self, *times: str) -> None:
+        self.times = times
+
+    def get_paginator(self, _name: str) -> "StubClient":
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        shard = request["ExpressionAttributeValues"][":shard"]["S"]
+        return [{"Items": [{"pk": {"S": shard}, "since": {"S": self.times[int(shard)]}}]}]
+
+
+def test_a_pending_order_without_a_readable_time_holds_up_no_other() -> None:
+    client = StubClient("!", to_rfc3339(TOO_OLD), to_rfc3339(TOO_OLD - 1), "yesterday")
+    pending = PendingOrders(cast("Any", client), "orders", "pending")
+    assert [order.order for order in pending.oldest_first()] == ["2", "1"]
+
+
+# A cancellation
 
 
 def test_a_cancellation_belongs_to_the_request_that_placed_the_order_and_has_no_cause() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 from msgspec import Raw
 
@@ -15,18 +16,21 @@ from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
 from functions.history import buckets
 from functions.history.api import Api
+from functions.history.client import HistoryClient
 from functions.history.log import Log
 from functions.history.service import service
 from functions.history.timeline import Timeline, customer, timeline
 from tests.unit.facts import NOON_MILLIS, ORDER, fact, order_id, order_placed
-from tidings.core.event import Event, decode, encode, with_data
+from tidings.core.event import Event, encode, with_data
 from tidings.http.problems import Problem
-from tidings.testing import VirtualClock, given, make_request
+from tidings.recovery import LoggedEvent, UnreadableEvent
+from tidings.testing import InlineExecutor, VirtualClock, given, make_request
 
 
 def recorded(data: Any, n: int, at: int, cause: str | None = None) -> Event[Raw]:
     """An event as the log returns it, `at` milliseconds after noon."""
-    return decode(encode(fact(data, n=n, time=NOON_MILLIS + at, cause=cause)))
+    text = encode(fact(data, n=n, time=NOON_MILLIS + at, cause=cause))
+    return msgspec.json.decode(text, type=Event[Raw])
 
 
 PLACED = recorded(order_placed(), 1, 0)
@@ -78,6 +82,13 @@ def test_an_orders_customer_is_named_by_its_placing() -> None:
     assert customer([CAPTURED]) is None
 
 
+def test_an_event_is_shown_and_read_however_its_numbers_are_written() -> None:
+    text = encode(fact(order_placed())).replace('"quantity":2', '"quantity":2.0')
+    placed = msgspec.json.decode(text, type=Event[Raw])
+    assert customer([placed]) == "customer-1"
+    assert b'"quantity":2.0' in bytes(shown([placed]).events[0].data)
+
+
 class MemoryLog(Log):
     """A log in memory."""
 
@@ -111,11 +122,11 @@ def test_an_operator_sees_the_timeline_of_any_order() -> None:
 def test_for_anyone_else_the_order_does_not_exist_yet(events: tuple[Event[Raw], ...], caller: str) -> None:
     with pytest.raises(Problem) as refusal:
         ask(*events, caller=caller)
-    assert refusal.value.status == 404
+    assert refusal.value.rule.status == 404
     assert refusal.value.headers == {"Retry-After": "1"}
 
 
-@pytest.mark.parametrize("order", [order_id(2), "order-2", "#hours"])
+@pytest.mark.parametrize("order", [order_id(2), order_id(3)])
 def test_another_customers_order_looks_like_one_that_does_not_exist(order: str) -> None:
     with pytest.raises(Problem) as existing:
         ask(*EVENTS, caller="customer-2")
@@ -185,6 +196,97 @@ def test_an_hour_is_stored_once_before_its_first_event_and_again_if_that_failed(
         RESERVED.id,
     ]
     assert client.items[0] == {"pk": {"S": "#hours"}, "id": {"S": "2026-01-31T12"}, "shards": {"N": "8"}}
+
+
+RECORDED = "2026-01-31T12:00:00.000Z"
+ADDRESS = "Elm Street"
+
+
+def item(of: Event[Raw], text: str | None = None, **attributes: dict[str, str]) -> dict[str, Any]:
+    """An event's item in history's table, with another text if one is given."""
+    entry = {name: {"S": value} for name, value in buckets.log_entry(of, RECORDED).items()}
+    return {"pk": {"S": ORDER}, "id": {"S": of.id}, "event": {"S": text or encode(of)}} | entry | attributes
+
+
+def bad_items() -> list[dict[str, Any]]:
+    """Items that hold no event, each under an id of its own."""
+    text = encode(PLACED)
+    texts = {
+        "in another time zone": text.replace(PLACED.time, "2026-01-31T13:00:00+01:00"),
+        "on no day": text.replace(PLACED.time, "2026-02-31T12:00:00.000Z"),
+        "without a type": text.replace('"type"', f'"{ADDRESS}"', 1),
+        "not JSON": ADDRESS,
+        "too deep": "[" * 100_000,
+        "of another subject": text.replace(f'"subject":"{ORDER}"', '"subject":7'),
+    }
+    items = [item(PLACED, text, id={"S": name}) for name, text in texts.items()]
+    without_text = item(PLACED, id={"S": "without a text"})
+    del without_text["event"]
+    return [*items, without_text, item(PLACED, id={"S": "of another kind"}, event={"N": "1"})]
+
+
+class ItemsClient:
+    """The part of DynamoDB's client that reads a table or its index as one page."""
+
+    def __init__(self, *items: dict[str, Any]) -> None:
+        self.items = items
+
+    def get_paginator(self, _name: str) -> "ItemsClient":
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        hours = request["ExpressionAttributeValues"].get(":hours")
+        return [{"Items": [{"id": {"S": RECORDED[:13]}, "shards": {"N": "1"}}] if hours else self.items}]
+
+    def query(self, **_request: Any) -> dict[str, Any]:
+        return {"Items": sorted(self.items, key=lambda each: str(each["position"]["S"]))}
+
+
+@pytest.mark.parametrize("bad", bad_items(), ids=lambda bad: bad["id"]["S"])
+def test_an_item_that_holds_no_event_is_left_out_of_a_timeline_and_logged_without_its_data(
+    bad: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    client: Any = ItemsClient(item(CAPTURED), bad, item(RESERVED))
+    answer = Api(Log(client, "history")).show(make_request({"id": ORDER}, caller="operator-1", operator=True))
+    assert [event.id for event in answer.events] == [RESERVED.id, CAPTURED.id]
+    (record,) = caplog.records
+    assert vars(record)["event_id"] == bad["id"]["S"]
+    assert ADDRESS not in str(vars(record))
+
+
+def test_an_order_whose_placing_does_not_say_whose_it_is_is_shown_to_operators_only() -> None:
+    placed = msgspec.structs.replace(PLACED, data=Raw(b"{}"))
+    assert len(ask(placed, CAPTURED, caller="operator-1", operator=True).events) == 2
+    with pytest.raises(Problem) as refusal:
+        ask(placed, CAPTURED)
+    assert refusal.value.rule.status == 404
+
+
+def history(*items: dict[str, Any]) -> HistoryClient:
+    client: Any = ItemsClient(*items)
+    return HistoryClient(client, "history", "1", "by-time", InlineExecutor())
+
+
+@pytest.mark.parametrize("bad", bad_items(), ids=lambda bad: bad["id"]["S"])
+def test_a_reader_of_the_log_reports_an_item_that_holds_no_event_and_goes_on(bad: dict[str, Any]) -> None:
+    log = history(item(CAPTURED), bad, item(RESERVED))
+    for records in (log.read(RECORDED, "2026-01-31T13:00:00.000Z"), log.read_entity(ORDER)):
+        found = list(records)
+        assert sorted(each.event.id for each in found if isinstance(each, LoggedEvent)) == [RESERVED.id, CAPTURED.id]
+        (unreadable,) = (each for each in found if isinstance(each, UnreadableEvent))
+        assert (unreadable.id, unreadable.position) == (bad["id"]["S"], bad["position"]["S"])
+        assert unreadable.reason
+
+
+def test_an_item_whose_position_names_no_time_is_no_readable_event() -> None:
+    lost = item(CAPTURED)
+    del lost["position"]
+    wrong = item(RESERVED, position={"S": "by hand"})
+    found = history(lost, wrong).read_entity(ORDER)
+    assert [(each.id, each.position) for each in found if isinstance(each, UnreadableEvent)] == [
+        (CAPTURED.id, ""),
+        (RESERVED.id, "by hand"),
+    ]
 
 
 def test_an_event_of_any_contract_is_recorded_word_for_word() -> None:

@@ -182,16 +182,13 @@ def test_setting_the_units_on_hand_keeps_the_reserved_units(api: Api) -> None:
     assert (view.on_hand, view.available, view.reserved) == (5, 2, 3)
 
 
-@pytest.mark.parametrize(
-    ("sku", "on_hand", "field"), [("tea", 2, "on_hand"), ("no sku", 2, "sku"), ("#stock#tea", 2, "sku")]
-)
-def test_the_problem_names_the_field_of_impossible_stock(api: Api, sku: str, on_hand: int, field: str) -> None:
+def test_the_problem_names_the_field_of_impossible_stock(api: Api) -> None:
     with pytest.raises(Problem) as refusal:
-        api.put(make_request({"sku": sku}), StockRequest(on_hand))
-    assert (refusal.value.status, refusal.value.field) == (422, field)
+        api.put(make_request({"sku": "tea"}), StockRequest(2))
+    assert (refusal.value.rule.status, refusal.value.field) == (422, "on_hand")
 
 
 def test_a_product_that_never_had_stock_is_not_found(api: Api) -> None:
     with pytest.raises(Problem) as refusal:
         api.show(make_request({"sku": "gin"}))
-    assert refusal.value.status == 404
+    assert refusal.value.rule.status == 404

@@ -261,6 +261,18 @@ def test_a_crash_before_sending_sends_no_more(scenario: Scenario[Mailbox], maile
     assert mailer.sent == ["receipt"]
 
 
+def test_further_tries_within_one_delivery_send_an_email_once(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED)
+    mailer.before.append(crash)
+    outcome = scenario.when_batch(PAID, receives=5)
+    outcome.then(announced=[RECEIPT_SENT])
+    assert (mailer.sent, outcome.dead_letters) == (["receipt"], ())
+    scenario.given(PAID)
+    assert mailer.sent == ["receipt"]
+
+
 def test_an_email_that_becomes_due_while_another_is_sent_is_sent_too(
     scenario: Scenario[Mailbox], mailer: MemoryMailer
 ) -> None:

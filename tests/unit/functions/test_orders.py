@@ -35,7 +35,7 @@ from tests.unit.facts import ORDER, fact, order_placed
 from tidings.core.decisions import Decision, Reject, Save, Skip
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import PermanentError
-from tidings.core.event import Event
+from tidings.core.event import Event, encode
 from tidings.testing import Execute, given
 
 ORDERED = order_placed()
@@ -204,6 +204,21 @@ def test_in_any_sequence_of_events_an_order_has_one_end(events: tuple[Event[Any]
     assert state
     assert (state.status == "CANCELLED") == (OrderCancelled in types)
     assert len(types) == len(set(types))
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59.998Z", "2026-01-31T12:05:00.001Z"])
+def test_an_event_from_the_future_changes_nothing_and_the_order_can_be_cancelled(time: str) -> None:
+    scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True))
+    outcome = scenario.when_batch(encode(fact(CAPTURED.data, time=time)))
+    assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["from-the-future"], 0)
+    scenario.when(Execute(ORDER, cancel_for_customer)).then(announced=[OrderCancelled(reason="customer")])
+
+
+@pytest.mark.parametrize("source", ["loyalty", "orders"])
+def test_a_payment_that_another_service_announces_confirms_no_order(source: str) -> None:
+    scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True), RESERVED)
+    outcome = scenario.when_batch(encode(fact(CAPTURED.data, source=source)))
+    assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["wrong-source"], 0)
 
 
 # The list

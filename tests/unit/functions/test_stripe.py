@@ -1,6 +1,8 @@
 """Stripe's gateway over stubbed answers, in the form that Stripe documents."""
 
 import json
+import random
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,7 @@ from functions.payment.gateway import (
     Refunded,
     Voided,
 )
+from functions.payment.service import service
 from functions.payment.stripe_gateway import (
     AUTHENTICATION_REQUIRED,
     CODE_LENGTH,
@@ -30,7 +33,8 @@ from functions.payment.stripe_gateway import (
 )
 from tests.gateway.keys import StubSecrets
 from tests.unit.facts import ORDER
-from tidings.core.errors import RetryableError
+from tidings.core.errors import RetryableError, ThrottledError
+from tidings.handling.pace import Pace
 
 TOTAL = Money(2000, "EUR")
 INTENT = "/v1/payment_intents/pi_1"
@@ -320,8 +324,6 @@ def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        refused(429, "invalid_request_error", code="rate_limit"),
-        refused(429, "invalid_request_error", code="lock_timeout"),
         refused(409, "invalid_request_error", code="lock_timeout"),
         refused(409, "idempotency_error", code="idempotency_key_in_use"),
         FAILED,
@@ -334,6 +336,15 @@ def test_a_transient_failure_is_retried_later(failure: Answer | Exception) -> No
     for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
         stripe_api = answering(failure)
         with pytest.raises(RetryableError, match="Stripe did not answer"):
+            effect.perform(stripe_api.gateway)
+        assert len(stripe_api.http.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["rate_limit", "lock_timeout"])
+def test_too_many_requests_and_a_locked_object_ask_to_slow_down(code: str) -> None:
+    for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
+        stripe_api = answering(refused(429, "invalid_request_error", code=code))
+        with pytest.raises(ThrottledError, match="Stripe asks to slow down"):
             effect.perform(stripe_api.gateway)
         assert len(stripe_api.http.requests) == 1
 
@@ -384,3 +395,68 @@ def test_the_key_is_read_once_for_many_calls() -> None:
     for _ in range(3):
         gateway.confirm("pi_1")
     assert stripe_api.secrets.reads == 1
+
+
+# The rate of calls
+
+
+@pytest.mark.parametrize(
+    ("effect", "answers"),
+    [
+        (Open(ORDER, TOTAL, "pm_1"), [REPLAYED_FAILURE, intent("requires_confirmation")]),
+        (Open(ORDER, TOTAL, "pm_1"), [wrong("gone", param="payment_method"), intent("requires_payment_method")]),
+        (Confirm("pi_1"), [wrong(UNEXPECTED_STATE), intent("succeeded")]),
+        (Cancel("pi_1"), [charged(refunded=False), DONE]),
+        (Confirm("pi_1"), [refused(401, "invalid_request_error"), intent("succeeded")]),
+    ],
+)
+def test_every_call_waits_for_its_turn(effect: Open | Confirm | Cancel, answers: list[Answer]) -> None:
+    http, turns = StubHttp(*answers), list[int]()
+    secrets = StubSecrets("sk_test_1", ["sk_test_2"])
+    effect.perform(StripeGateway(secrets.secret(), http=http, pace=lambda: turns.append(len(http.requests))))
+    assert turns == [0, 1]
+
+
+def test_without_a_turn_no_call_is_made() -> None:
+    http = StubHttp()
+    pace = Pace(1, lambda: 0.0)
+    pace.begin(0)
+    with pytest.raises(ThrottledError):
+        StripeGateway(StubSecrets("sk_test_1").secret(), http=http, pace=pace.wait).confirm("pi_1")
+    assert http.requests == []
+
+
+class Function:
+    """A function's time, which only waiting takes. Its threads are taken in turns."""
+
+    def __init__(self, begun: float, rate: float, calls: list[float]) -> None:
+        self.now = begun
+        self.pace = Pace(rate, lambda: self.now, self._sleep)
+        self.gateway = StripeGateway(StubSecrets("sk_test_1").secret(), http=self._http(calls), pace=self.pace.wait)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def _http(self, calls: list[float]) -> StubHttp:
+        function = self
+
+        class TimedHttp(StubHttp):
+            def request(self, *arguments: Any, **options: Any) -> Any:
+                calls.append(function.now)
+                return super().request(*arguments, **options)
+
+        return TimedHttp(*[intent("succeeded")] * 10_000)
+
+
+def test_in_any_second_all_functions_together_make_no_more_calls_than_the_stage_allows(rng: random.Random) -> None:
+    rate, functions = 50, service.concurrency
+    calls: list[float] = []
+    running = [Function(rng.random() * 2, rate // functions, calls) for _ in range(functions)]
+    for _ in range(2000):
+        function = rng.choice(running)
+        if rng.random() < 0.02:
+            function.now += rng.random() * 5
+        function.gateway.confirm("pi_1")
+    calls.sort()
+    busiest = max(bisect_left(calls, begin + 1 - 1e-6) - n for n, begin in enumerate(calls))
+    assert functions < busiest <= rate

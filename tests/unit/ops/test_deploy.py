@@ -1,10 +1,15 @@
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from ops.local.deploy import describe_failure, environment, progress_of
+from ops.local.deploy import describe_failure, enable_time_to_live, environment, progress_of
 from ops.stage import local_stage
+from tests.integration.cloud import create_table, set_credentials
 
 IN_PROGRESS = "tidings-local-bus | 1/9 | 1:10:22 AM | CREATE_IN_PROGRESS   | AWS::SNS::Topic | topic (topicBFC)"
 COMPLETE = "tidings-local-bus | 2/9 | 1:10:23 AM | CREATE_COMPLETE      | AWS::SNS::Topic | topic (topicBFC)"
@@ -68,3 +73,63 @@ def test_no_aws_setting_of_the_user_reaches_the_cdk(monkeypatch: pytest.MonkeyPa
     settings = environment(local_stage("http://127.0.0.1:4566"))
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & settings.keys()
     assert settings["AWS_ENDPOINT_URL"] == settings["AWS_ENDPOINT_URL_S3"] == "http://127.0.0.1:4566"
+
+
+def table_resource(name: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": name, **properties}}
+
+
+def write_assembly(folder: Path, **templates: Mapping[str, Any]) -> None:
+    """Write the files of a synthesized app with these stacks."""
+    artifacts: dict[str, Any] = {"Tree": {"type": "cdk:tree", "properties": {"file": "tree.json"}}}
+    for stack, resources in templates.items():
+        file = f"{stack}.template.json"
+        artifacts[stack] = {"type": "aws:cloudformation:stack", "properties": {"templateFile": file}}
+        (folder / file).write_text(json.dumps({"Resources": resources}))
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+
+
+def test_expired_items_are_deleted_from_the_tables_whose_templates_declare_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_credentials(monkeypatch)
+    declared = {"TimeToLiveSpecification": {"AttributeName": "until", "Enabled": True}}
+    write_assembly(tmp_path, old={"gone": table_resource("gone", **declared)})
+    write_assembly(
+        tmp_path,
+        one={"own": table_resource("expiring", **declared), "queue": {"Type": "AWS::SQS::Queue"}},
+        two={"own": table_resource("lasting")},
+    )
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="eu-west-1")
+        for name in ("expiring", "lasting"):
+            create_table(dynamodb, name)
+        for _ in range(2):
+            enable_time_to_live(dynamodb, tmp_path)
+        found = [
+            dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"] for name in ("expiring", "lasting")
+        ]
+    assert found == [{"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}, {"TimeToLiveStatus": "DISABLED"}]
+
+
+class CountingTables:
+    """The tables of a cloud that refuses to switch on twice what is on."""
+
+    def __init__(self) -> None:
+        self.enabled: list[Any] = []
+
+    def describe_time_to_live(self, **_: Any) -> Any:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED" if self.enabled else "DISABLED"}}
+
+    def update_time_to_live(self, **request: Any) -> None:
+        self.enabled.append(request)
+
+
+def test_what_is_switched_on_is_not_switched_on_again(tmp_path: Path) -> None:
+    write_assembly(
+        tmp_path, one={"own": table_resource("t", TimeToLiveSpecification={"AttributeName": "x", "Enabled": True})}
+    )
+    tables = CountingTables()
+    for _ in range(2):
+        enable_time_to_live(tables, tmp_path)
+    assert tables.enabled == [{"TableName": "t", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "x"}}]

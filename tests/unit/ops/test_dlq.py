@@ -8,6 +8,9 @@ from ops.cli import app
 from ops.dlq.queues import QueueStatus
 from ops.dlq.report import advice, format_counts
 from ops.times import format_age
+from tidings.testing import NOON
+
+ORDER = "00000000-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
@@ -16,7 +19,7 @@ def run(tmp_path: Path) -> CliRunner:
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "fast", "0.01"])
-@pytest.mark.parametrize("command", [["dlq", "redrive", "payment"], ["relay", "--order", "1"]])
+@pytest.mark.parametrize("command", [["dlq", "redrive", "payment"], ["relay", "--order", ORDER]])
 def test_an_invalid_rate_is_refused(run: CliRunner, command: list[str], rate: str) -> None:
     assert run.invoke(app, [*command, "--rate", rate]).exit_code == 2
 
@@ -33,7 +36,7 @@ def test_an_invalid_limit_is_refused(run: CliRunner, limit: str) -> None:
         ["dlq", "show", "payment"],
         ["dlq", "redrive", "payment"],
         ["dlq", "drop", "payment", "--yes"],
-        ["relay", "--order", "1"],
+        ["relay", "--order", ORDER],
     ],
 )
 def test_the_error_about_an_unreachable_stage_is_one_line(run: CliRunner, command: list[str]) -> None:
@@ -49,7 +52,7 @@ def test_the_error_about_an_unreachable_stage_is_one_line(run: CliRunner, comman
         (["--service", "orders"], "--since TIME"),
         (["--since", "yesterday"], "'yesterday' is not a time"),
         (["--since", "2999-01-01"], "lies in the future"),
-        (["--order", "1", "--since", "13:00"], "'13:00' is not a time"),
+        (["--order", ORDER, "--since", "13:00"], "'13:00' is not a time"),
     ],
 )
 def test_the_error_about_invalid_options_of_relay_is_one_line(run: CliRunner, arguments: list[str], text: str) -> None:
@@ -92,3 +95,18 @@ def test_the_advice_about_a_relay_names_a_time_only_if_all_its_batches_were_exam
     dated = replace(status, since="2026-01-31T12:00:00.000Z")
     assert "--since 2026-01-31T12:00:00.000Z;" in next(advice([dated]))
     assert "--since TIME;" in next(advice([replace(dated, waiting=dated.examined + 1)]))
+
+
+def test_the_advice_about_a_relay_tells_refused_events_and_batches_apart() -> None:
+    status = QueueStatus(
+        "orders", "relay", 3, 0, 3, None, {"refused": 2, "MaxRecordAgeExceeded": 1}, NOON, {"refused": 2}
+    )
+    show = "tidings dlq show orders --relay; it says for each refused event what to do"
+    drop = "tidings dlq drop orders --relay --reason MaxRecordAgeExceeded"
+    batch = f"tidings relay --service orders --since {NOON}; then {drop}"
+    assert list(advice([status])) == [show, batch]
+    assert list(advice([replace(status, waiting=2, examined=2, reasons={"refused": 2})])) == [show]
+    assert list(advice([replace(status, waiting=9, reasons={"refused": 2})])) == [
+        show,
+        "tidings relay --service orders --since TIME; then tidings dlq drop orders --relay --reason REASON",
+    ]

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner
@@ -8,11 +9,11 @@ from typer.testing import CliRunner
 from ops.cli import app
 from ops.errors import CommandError
 from ops.replay.options import ReplayOptions
-from ops.replay.report import describe_gaps
+from ops.replay.report import describe_gaps, report
 from ops.replay.subscription import effective_since
 from ops.times import parse_time
 from tidings.core.clock import from_rfc3339
-from tidings.recovery import Gap
+from tidings.recovery import Gap, ReplayProgress
 from tidings.testing import NOON
 
 
@@ -27,7 +28,11 @@ def run(tmp_path: Path) -> CliRunner:
         (["history"], "history is the event log itself"),
         (["nobody"], "there is no service 'nobody'; there are"),
         (["payment"], "payment has side effects (mail, money)"),
-        (["notification", "--order", "1"], "--from"),
+        (["notification", "--order", str(UUID(int=1))], "--from"),
+        (["fraud", "--order", "#stock"], "'#stock' is not an order's id"),
+        (["fraud", "--order", "stock#probe"], "'stock#probe' is not an order's id"),
+        (["fraud", "--from", "9999-12-31T23:59:59-01:00"], "is not a time"),
+        (["fraud", "--from", "0001-01-01T00:00+01:00"], "is not a time"),
         (["fraud", "--type", "OrderPlaced", "--type", "Unknown"], "fraud does not subscribe to Unknown; it subscribes"),
         (["fraud", "--from", "noon"], "'noon' is not a time"),
         (["payment", "--rebuild"], "payment has side effects, so its state cannot be deleted"),
@@ -107,3 +112,21 @@ def test_of_many_gaps_the_first_are_shown_and_the_others_counted() -> None:
     lines = list(describe_gaps([Gap(f"order-{n:03d}", "orders", 1) for n in range(100)]))
     assert len(lines) == 21
     assert lines[-1] == "and 80 more"
+
+
+def test_a_replay_that_could_not_send_an_event_ends_with_an_error_that_names_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outcome = ReplayProgress(NOON, {"OrderPlaced": 3}, failed={"orders/b/1": "Invalid", "orders/a/1": "not-an-event"})
+    with pytest.raises(CommandError) as error:
+        report(ReplayOptions(consumer="loyalty"), outcome)
+    assert str(error.value) == (
+        "2 recorded events cannot be sent to loyalty: orders/a/1: not-an-event; orders/b/1: Invalid"
+    )
+    assert capsys.readouterr().out == "loyalty: 3 messages sent (OrderPlaced 3)\n"
+
+
+def test_of_many_events_that_could_not_be_sent_the_first_are_named_and_the_others_counted() -> None:
+    outcome = ReplayProgress(NOON, failed={f"orders/{n:03d}/1": "Invalid" for n in range(1_200)})
+    with pytest.raises(CommandError, match=r"^1,200 recorded events .*; orders/019/1: Invalid; and 1,180 more$"):
+        report(ReplayOptions(consumer="loyalty"), outcome)

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from ops.orders import RefusedError
+from ops.orders import RefusedError, ShopClient
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,26 @@ from ops.orders import RefusedError
 )
 def test_the_error_about_a_refused_request_contains_the_apis_text(response: httpx.Response, text: str) -> None:
     assert str(RefusedError(response)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("mug.v2", b"/products/mug%2Ev2"),
+        (".", b"/products/%2E"),
+        ("..", b"/products/%2E%2E"),
+        ("../orders", b"/products/%2E%2E%2Forders"),
+        ("mug?x=1#y", b"/products/mug%3Fx%3D1%23y"),
+        ("mug\n", b"/products/mug%0A"),
+    ],
+)
+def test_a_text_of_the_user_is_one_segment_of_the_path(monkeypatch: pytest.MonkeyPatch, text: str, path: bytes) -> None:
+    sent: list[bytes] = []
+
+    def send(_client: httpx.Client, request: httpx.Request, **_options: object) -> httpx.Response:
+        sent.append(request.url.raw_path)
+        return httpx.Response(200, request=request)
+
+    monkeypatch.setattr(httpx.Client, "send", send)
+    ShopClient("http://shop.example").put_product(text, {})
+    assert sent == [path]

@@ -12,14 +12,18 @@ from tidings.core.service import Index, Service, on
 
 
 class Asked(Contract, frozen=True, kw_only=True):
+    producer = "test"
+
     question: str = "why?"
 
 
 class Repeated(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "test"
 
 
 class Answered(Contract, frozen=True, kw_only=True):
+    producer = "answers"
+
     text: str
 
 

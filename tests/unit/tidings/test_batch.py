@@ -1,7 +1,10 @@
 """Batches, by a small service that lends units of shelves: to each entity all that it wants, or nothing."""
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import chain, count
 from typing import Any, TypeVar
 
@@ -14,7 +17,7 @@ from tidings.core.decisions import ConditionFailed, Decision, Increment, Perform
 from tidings.core.entity import Entity, InProgress, StoredEntity, reserved_key
 from tidings.core.errors import ContentionError, RetryableError
 from tidings.core.event import Event
-from tidings.core.ports import MAX_ACTIONS, MAX_TRANSACTION_BYTES, EntityWrite
+from tidings.core.ports import MAX_ACTIONS, MAX_TRANSACTION_BYTES, ConditionFailedError, EntityWrite
 from tidings.core.service import Service, on
 from tidings.core.strategy import Batched
 from tidings.handling.batch import allocate, group_by_shared_items, pack
@@ -37,36 +40,42 @@ T = TypeVar("T")
 
 
 class Wanted(Contract, frozen=True, kw_only=True):
+    producer = "test"
+
     units: dict[str, int]
     undecidable: bool = False
 
 
 class Returned(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "test"
 
 
 class Donated(Contract, frozen=True, kw_only=True):
+    producer = "test"
+
     units: dict[str, int]
 
 
 class Praised(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "test"
 
 
 class Lent(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "lending"
 
 
 class Refused(Contract, frozen=True, kw_only=True):
+    producer = "lending"
+
     short: tuple[str, ...]
 
 
 class TakenBack(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "lending"
 
 
 class Thanked(Contract, frozen=True, kw_only=True):
-    pass
+    producer = "lending"
 
 
 class Loan(Struct, frozen=True):
@@ -279,6 +288,34 @@ def test_a_sum_has_the_condition_and_the_effect_of_its_increments_one_after_anot
         assert (holds(start, total), after(start, total)) == (expected, found)
 
 
+def test_a_sum_of_increments_that_start_from_the_same_numbers_is_their_sequence(rng: random.Random) -> None:
+    def commits(table: MemoryTable, increments: Sequence[Increment]) -> bool:
+        write = EntityWrite(StoredEntity(f"entity-{table.attempts}", 1, "{}"), 0)
+        with suppress(ConditionFailedError):
+            table.commit([write], increments)
+            return True
+        return False
+
+    def any_numbers(least: int) -> dict[str, int]:
+        return {name: rng.randint(-3, 3) for name in rng.sample("xyz", rng.randint(least, 3))}
+
+    for _ in range(500):
+        found, start = any_numbers(0), {name: rng.randint(-2, 4) for name in "xyz"}
+        each = [Increment("#a", any_numbers(1), any_numbers(0), start) for _ in range(rng.randint(1, 3))]
+        one_by_one, together = MemoryTable(), MemoryTable()
+        for table in (one_by_one, together):
+            table.put_numbers("#a", found)
+        expected = all(commits(one_by_one, [increment]) for increment in each)
+        assert commits(together, sum_increments(each)) == expected
+        assert not expected or together.items == one_by_one.items
+
+
+def test_the_sum_of_increments_expires_when_the_first_says_that_names_a_time() -> None:
+    never, first, second = (Increment("#a", {"n": 1}, expires=expires) for expires in (None, 7, 9))
+    sums = [sum_increments(pair) for pair in ((never, first), (first, never), (first, second), (never, never))]
+    assert [total.expires for (total,) in sums] == [7, 7, 7, None]
+
+
 def test_numbers_that_do_not_suffice_are_allocated_first_come_first_served() -> None:
     every = list(proposals({"a": 2}, {"a": 2}, {"a": 1}, {"a": 4}, {"b": 9}))
     allocation = allocate(every, ConditionFailed(((move({"a": 1}, 1)[0], {"left": 3, "lent": 0}),)))
@@ -292,6 +329,18 @@ def test_what_a_proposal_gives_back_is_allocated_to_those_after_it() -> None:
     every = list(proposals({"a": -2}, {"a": 2}, {"a": 2}, {"a": 5}))
     condition = Increment(shelf("a"), {}, {"left": 1, "lent": 1})
     allocation = allocate(every, ConditionFailed(((condition, {"left": 1, "lent": 9}),)))
+    assert keys(allocation.now) == ["entity-0", "entity-1"]
+    assert keys(allocation.later) == ["entity-2"]
+    assert [never.write.key for never, _ in allocation.never] == ["entity-3"]
+
+
+def test_of_numbers_that_are_missing_their_start_is_allocated() -> None:
+    starting = partial(dataclasses.replace, start={"left": 3})
+    every = [
+        dataclasses.replace(proposal, increments=tuple(map(starting, proposal.increments)))
+        for proposal in proposals({"a": 1}, {"a": 2}, {"a": 1}, {"a": 4})
+    ]
+    allocation = allocate(every, ConditionFailed(((every[0].increments[0], None),)))
     assert keys(allocation.now) == ["entity-0", "entity-1"]
     assert keys(allocation.later) == ["entity-2"]
     assert [never.write.key for never, _ in allocation.never] == ["entity-3"]

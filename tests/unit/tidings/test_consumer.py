@@ -1,42 +1,74 @@
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.unit.tidings.example import Asked, Known, answers
-from tidings.core.errors import PermanentError, RetryableError
+from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.core.errors import ContentionError, PermanentError, RetryableError, ThrottledError, UntriedError
 from tidings.core.event import Event, encode
 from tidings.core.service import QueueKind
 from tidings.handling.executor import Handle
-from tidings.handling.retries import MAX_RETRY_DELAY
+from tidings.handling.retries import MAX_RETRY_DELAY, RetryPolicy
 from tidings.messaging.consumer import MAX_DETAIL, Consumer, parse_any, parse_typed
-from tidings.testing import SUBJECT, InlineExecutor, MemoryQueue, VirtualClock, fails, given, make_event, make_record
+from tidings.testing import (
+    NOON,
+    SUBJECT,
+    InlineExecutor,
+    MemoryQueue,
+    VirtualClock,
+    fails,
+    given,
+    make_event,
+    make_record,
+)
 
-MAX_RECEIVES = 5
+OFTEN = 5
+AGE = 60
+WAIT = 3600
 PATIENCE = 10
 """Maximum number of seconds that a test with threads waits for something that must happen at once."""
 
 NO_ANSWER = TimeoutError("no answer")
+TOO_MANY_REQUESTS = ThrottledError("too many requests")
 
 
-def record(entity: str, number: int, *, attempts: int = 1, body: str | None = None) -> dict[str, Any]:
-    """A record of Lambda's SQS event. Its message id is `<entity>/<number>`."""
+def record(entity: str, number: int, *, receives: int = 1, age: float = 0, body: str | None = None) -> dict[str, Any]:
+    """A record of Lambda's SQS event, of this age in seconds. Its message id is `<entity>/<number>`."""
     event = make_event(Asked(), subject=entity, number=number)
     return make_record(
-        encode(event) if body is None else body, message_id=f"{entity}/{number}", attempts=attempts, group=entity
+        encode(event) if body is None else body,
+        message_id=f"{entity}/{number}",
+        receives=receives,
+        group=entity,
+        sent=to_rfc3339(from_rfc3339(NOON) - round(age * 1000)),
     )
 
 
+def last(entity: str, number: int) -> dict[str, Any]:
+    """A record that may be given up: it was delivered often enough, and is old enough."""
+    return record(entity, number, receives=OFTEN, age=AGE)
+
+
 class StubHandlers:
-    """An executor whose handlers fail as a test says, and that records which messages were handled."""
+    """An executor whose handlers fail as a test says, and that records which messages were tried.
+
+    Attributes:
+        handled: The tries, as message ids.
+        deadlines: The deadlines of the tries.
+        errors: The error of every try of a message.
+        passing: The errors of a message's first tries.
+        meanwhile: Called at the beginning of each try.
+    """
 
     def __init__(self) -> None:
         self.handled: list[str] = []
         self.deadlines: set[int] = set()
         self.errors: dict[str, Exception] = {}
+        self.passing: dict[str, list[Exception]] = {}
         self.meanwhile: Callable[[str], object] = lambda _: None
 
     def prepare(self, events: Sequence[Event[Any]]) -> None:
@@ -49,6 +81,8 @@ class StubHandlers:
             self.meanwhile(message)
             self.handled.append(message)
             self.deadlines.add(deadline)
+            if self.passing.get(message):
+                raise self.passing[message].pop(0)
             if message in self.errors:
                 raise self.errors[message]
 
@@ -61,8 +95,11 @@ class ConsumerOver:
     def __init__(self, kind: QueueKind, threads: Executor | None = None) -> None:
         self.queue = MemoryQueue()
         self.handlers = StubHandlers()
-        self.clock = VirtualClock(0)
+        self.clock = VirtualClock()
         self.backoff = 2.0
+        self.pauses: list[float] = []
+        self.counts: list[Mapping[str, int]] = []
+        self.is_throttled: Callable[[Exception], bool] = lambda _: False
         self._kind: QueueKind = kind
         self._threads = threads or InlineExecutor()
 
@@ -74,13 +111,19 @@ class ConsumerOver:
             parse=parse_typed([Asked]),
             executor=self.handlers,
             threads=self._threads,
-            max_receives=MAX_RECEIVES,
-            backoff=self.backoff,
+            policy=RetryPolicy(OFTEN, AGE, WAIT, self.backoff),
+            is_throttled=self.is_throttled,
             randomness=lambda: 1.0,
             clock=self.clock,
+            sleep=self._sleep,
+            count=self.counts.append,
         )
         answer = consumer.handle(records, deadline)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.advance(milliseconds=round(seconds * 1000))
 
     def dead_letters(self) -> dict[str, str]:
         """The reasons of the dead letters, by message id."""
@@ -138,7 +181,7 @@ def test_on_a_fifo_queue_the_entitys_later_messages_are_retried_untried(fifo: Co
 
 def test_on_a_fifo_queue_later_messages_are_retried_with_the_failed_one(fifo: ConsumerOver) -> None:
     fifo.handlers.errors["a/1"] = NO_ANSWER
-    fifo.handle(record("a", 1, attempts=3), record("a", 2))
+    fifo.handle(record("a", 1, receives=3), record("a", 2))
     assert fifo.queue.delays["a/1"] == fifo.queue.delays["a/2"]
 
 
@@ -205,29 +248,161 @@ def test_a_long_detail_is_cut(either: ConsumerOver) -> None:
     assert [len(letter.detail) for letter in either.queue.dead_letters] == [MAX_DETAIL]
 
 
-# The last attempt
+# Giving up
 
 
-def test_a_message_that_fails_on_its_last_attempt_is_dead_lettered(either: ConsumerOver) -> None:
+def test_a_message_that_was_delivered_often_enough_and_is_old_enough_is_given_up_after_three_tries(
+    either: ConsumerOver,
+) -> None:
     either.handlers.errors["a/1"] = NO_ANSWER
-    assert either.handle(record("a", 1, attempts=MAX_RECEIVES - 1)) == ["a/1"]
-    assert either.dead_letters() == {}
-    assert either.handle(record("a", 1, attempts=MAX_RECEIVES)) == []
+    assert either.handle(last("a", 1)) == []
+    assert either.handlers.handled == ["a/1"] * 3
+    assert either.pauses == [0.4, 0.8]
     assert either.dead_letters() == {"a/1": "gave-up"}
     assert [letter.detail for letter in either.queue.dead_letters] == ["TimeoutError: no answer"]
 
 
+@pytest.mark.parametrize(("receives", "age"), [(OFTEN - 1, WAIT), (100, AGE - 1)])
+def test_a_message_that_was_delivered_too_rarely_or_is_too_young_is_tried_once_and_retried(
+    either: ConsumerOver, receives: int, age: int
+) -> None:
+    either.handlers.errors["a/1"] = NO_ANSWER
+    assert either.handle(record("a", 1, receives=receives, age=age)) == ["a/1"]
+    assert either.handlers.handled == ["a/1"]
+    assert either.dead_letters() == {}
+
+
+def test_one_of_the_last_tries_is_enough(either: ConsumerOver) -> None:
+    either.handlers.passing["a/1"] = [NO_ANSWER, NO_ANSWER]
+    assert either.handle(last("a", 1)) == []
+    assert either.handlers.handled == ["a/1"] * 3
+    assert either.dead_letters() == {}
+
+
 def test_after_a_message_was_given_up_the_entitys_later_messages_are_handled_at_once(either: ConsumerOver) -> None:
     either.handlers.errors["a/1"] = NO_ANSWER
-    assert either.handle(record("a", 1, attempts=MAX_RECEIVES), record("a", 2, attempts=MAX_RECEIVES)) == []
-    assert either.handlers.handled == ["a/1", "a/2"]
+    assert either.handle(last("a", 1), last("a", 2)) == []
+    assert either.handlers.handled == ["a/1"] * 3 + ["a/2"]
     assert either.dead_letters() == {"a/1": "gave-up"}
+
+
+def test_a_follower_that_was_returned_untried_has_all_its_tries(fifo: ConsumerOver) -> None:
+    fifo.handlers.passing = {"a/1": [NO_ANSWER] * (OFTEN - 1), "a/2": [NO_ANSWER]}
+    for receives in range(1, OFTEN):
+        assert fifo.handle(record("a", 1, receives=receives), record("a", 2, receives=receives)) == ["a/1", "a/2"]
+    assert fifo.handlers.handled == ["a/1"] * (OFTEN - 1)
+    assert fifo.handle(last("a", 1), last("a", 2)) == []
+    assert fifo.handlers.handled[OFTEN - 1 :] == ["a/1", "a/2", "a/2"]
+    assert fifo.dead_letters() == {}
+
+
+def test_last_tries_for_which_the_time_does_not_suffice_are_made_at_a_later_delivery(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = NO_ANSWER
+    either.handlers.meanwhile = lambda _: either.clock.advance(seconds=4)
+    assert either.handle(last("a", 1), deadline=either.clock.now + 16_000) == ["a/1"]
+    assert either.dead_letters() == {}
+    either.handlers.meanwhile = lambda _: None
+    assert either.handle(last("a", 1), deadline=either.clock.now + 16_000) == []
+    assert either.dead_letters() == {"a/1": "gave-up"}
+
+
+def test_after_the_longest_wait_a_message_is_given_up_although_the_time_does_not_suffice(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = NO_ANSWER
+    either.handlers.meanwhile = lambda _: either.clock.advance(seconds=9)
+    assert either.handle(record("a", 1, receives=OFTEN, age=WAIT), deadline=either.clock.now + 16_000) == []
+    assert either.handlers.handled == ["a/1"]
+    assert either.dead_letters() == {"a/1": "gave-up"}
+
+
+# Waiting
+
+
+def chained(cause: Exception) -> Exception:
+    """Return an error that this one caused, two errors later."""
+    try:
+        try:
+            raise RetryableError("the effect failed") from cause
+        except RetryableError:
+            raise ValueError("while it was handled")  # noqa: B904 - the context is the point
+    except ValueError as error:
+        return error
+
+
+WAITS = [
+    TOO_MANY_REQUESTS,
+    chained(TOO_MANY_REQUESTS),
+    UntriedError("another delivery is in progress", after=30),
+    ContentionError("others were first"),
+    RetryableError("come back later", after=11),
+]
+
+
+@pytest.mark.parametrize("error", WAITS, ids=str)
+def test_an_error_that_asks_to_wait_uses_up_no_try(either: ConsumerOver, error: Exception) -> None:
+    either.handlers.errors["a/1"] = error
+    for receives in (OFTEN, 99):
+        old = record("a", 1, receives=receives, age=WAIT - 1)
+        assert either.handle(old, deadline=either.clock.now + 20_000) == ["a/1"]
+    assert either.handlers.handled == ["a/1"] * 2
+    assert either.dead_letters() == {}
+
+
+@pytest.mark.parametrize("error", WAITS, ids=str)
+def test_a_message_that_waits_is_dead_lettered_at_the_age_limit_with_its_own_reason(
+    either: ConsumerOver, error: Exception
+) -> None:
+    either.handlers.errors["a/1"] = error
+    old = record("a", 1, receives=OFTEN, age=WAIT)
+    assert either.handle(old, deadline=either.clock.now + 20_000) == []
+    assert either.dead_letters() == {"a/1": "waited-too-long"}
+
+
+def test_each_message_that_waits_is_counted_and_no_other(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = TOO_MANY_REQUESTS
+    either.handlers.errors["b/1"] = NO_ANSWER
+    assert either.handle(record("a", 1), record("b", 1), record("c", 1)) == ["a/1", "b/1"]
+    assert either.counts == [{"MessagesWaiting": 1}]
+
+
+def test_a_message_that_lay_in_its_queue_for_hours_is_not_given_up_at_its_first_deliveries(
+    either: ConsumerOver,
+) -> None:
+    either.handlers.errors["a/1"] = TOO_MANY_REQUESTS
+    assert either.handle(record("a", 1, receives=OFTEN - 1, age=10 * WAIT)) == ["a/1"]
+
+
+def test_a_message_that_is_throttled_during_its_last_tries_waits(either: ConsumerOver) -> None:
+    either.handlers.passing["a/1"] = [NO_ANSWER, NO_ANSWER, TOO_MANY_REQUESTS]
+    assert either.handle(last("a", 1)) == ["a/1"]
+    assert either.dead_letters() == {}
+
+
+def test_an_adapters_own_error_may_ask_to_slow_down(either: ConsumerOver) -> None:
+    either.is_throttled = lambda error: error is NO_ANSWER
+    either.handlers.errors["a/1"] = NO_ANSWER
+    assert either.handle(last("a", 1)) == ["a/1"]
+    assert either.handlers.handled == ["a/1"]
+
+
+def test_no_other_delivery_of_a_message_begins_while_its_effect_is_reserved(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = RetryableError("no answer", reserved=61.5)
+    either.handle(record("a", 1))
+    assert 61.5 <= either.queue.delays["a/1"] <= 63
+
+
+def test_a_message_whose_effect_is_reserved_gets_its_last_tries(either: ConsumerOver) -> None:
+    either.handlers.errors["a/1"] = RetryableError("no answer", reserved=61.5)
+    assert either.handle(last("a", 1), deadline=either.clock.now + 20_000) == []
+    assert either.dead_letters() == {"a/1": "gave-up"}
+
+
+# Dead letters that are refused
 
 
 def test_a_message_that_cannot_be_dead_lettered_is_retried(either: ConsumerOver) -> None:
     either.queue.dead_letter_faults.always(fails(NO_ANSWER))
     either.handlers.errors = {"a/1": PermanentError("unknown-entity", "nobody created it"), "b/1": NO_ANSWER}
-    assert either.handle(record("a", 1), record("b", 1, attempts=MAX_RECEIVES)) == ["a/1", "b/1"]
+    assert either.handle(record("a", 1), last("b", 1)) == ["a/1", "b/1"]
     assert sorted(either.queue.delays) == ["a/1", "b/1"]
 
 
@@ -247,11 +422,11 @@ def test_a_message_whose_retry_delay_cannot_be_set_is_reported_anyway(either: Co
 # Retry delays
 
 
-def test_the_retry_delay_grows_with_each_attempt(either: ConsumerOver) -> None:
+def test_the_retry_delay_grows_with_each_delivery(either: ConsumerOver) -> None:
     either.handlers.errors["a/1"] = NO_ANSWER
     delays = []
-    for attempts in range(1, MAX_RECEIVES):
-        either.handle(record("a", 1, attempts=attempts))
+    for receives in range(1, OFTEN):
+        either.handle(record("a", 1, receives=receives))
         delays.append(either.queue.delays["a/1"])
     assert delays == sorted(set(delays))
     assert all(delay > 0 for delay in delays)
@@ -261,7 +436,7 @@ def test_the_retry_delay_grows_with_each_attempt(either: ConsumerOver) -> None:
 def test_the_retry_delay_is_bounded(either: ConsumerOver, error: Exception) -> None:
     either.backoff = 10_000
     either.handlers.errors["a/1"] = error
-    either.handle(record("a", 1, attempts=4))
+    either.handle(record("a", 1, receives=4))
     assert either.queue.delays["a/1"] == MAX_RETRY_DELAY
 
 
@@ -328,26 +503,30 @@ def test_a_consumer_of_every_event_receives_it_word_for_word() -> None:
 def test_after_half_of_the_time_the_remaining_messages_are_retried_at_once(either: ConsumerOver) -> None:
     def meanwhile(message: str) -> None:
         if message == "a/2":
-            either.clock.now = 11
+            either.clock.advance(milliseconds=11)
 
     either.handlers.meanwhile = meanwhile
-    failed = either.handle(record("a", 1), record("a", 2), record("a", 3), record("b", 1), deadline=20)
+    deadline = either.clock.now + 20
+    failed = either.handle(record("a", 1), record("a", 2), record("a", 3), record("b", 1), deadline=deadline)
     assert failed == ["a/3", "b/1"]
     assert either.handlers.handled == ["a/1", "a/2"]
     assert either.queue.delays["a/3"] == either.queue.delays["b/1"] == 0
 
 
 def test_messages_are_handled_although_the_deadline_was_over_from_the_start(either: ConsumerOver) -> None:
-    either.clock.now = 30
-    assert either.handle(record("a", 1), record("b", 1), deadline=20) == []
+    assert either.handle(record("a", 1), record("b", 1), deadline=either.clock.now - 10) == []
     assert either.handlers.handled == ["a/1", "b/1"]
 
 
-def test_a_message_on_its_last_attempt_is_handled_however_late_it_is(either: ConsumerOver) -> None:
-    either.handlers.meanwhile = lambda _: setattr(either.clock, "now", 19)
-    late = [record(entity, 1, attempts=MAX_RECEIVES) for entity in "ab"]
-    assert either.handle(*late, deadline=20) == []
-    assert either.handlers.handled == ["a/1", "b/1"]
+def test_a_message_that_is_not_begun_for_lack_of_time_is_put_back_however_often_it_was_delivered(
+    either: ConsumerOver,
+) -> None:
+    either.handlers.meanwhile = lambda _: either.clock.advance(seconds=19)
+    late = record("b", 1, receives=99, age=10 * WAIT)
+    assert either.handle(last("a", 1), late, deadline=either.clock.now + 20_000) == ["b/1"]
+    assert either.handlers.handled == ["a/1"]
+    assert either.queue.delays == {"b/1": 0}
+    assert either.dead_letters() == {}
 
 
 def test_a_message_whose_group_is_no_entitys_key_does_not_hurt_its_neighbours() -> None:

@@ -13,7 +13,8 @@ from tidings.testing import SUBJECT, make_event
 class Shelved(Contract, frozen=True, kw_only=True):
     """A contract whose subjects are a letter and a number."""
 
-    subject_pattern = r"[a-z]\d+"
+    producer = "test"
+    subject_pattern = r"[a-z][0-9]+"
 
 
 REGISTRY = ContractRegistry([Asked, Shelved])
@@ -61,6 +62,7 @@ def test_another_major_version_is_unknown() -> None:
 
 def test_a_contract_names_its_major_version() -> None:
     class Improved(Contract, frozen=True, kw_only=True):
+        producer = "test"
         major = 2
 
     assert Improved.schema() == "urn:tidings:Improved:2"
@@ -76,11 +78,30 @@ def test_a_subject_of_the_contracts_pattern_is_accepted() -> None:
     assert REGISTRY.decode(decode(encode(event))) == event
 
 
-@pytest.mark.parametrize("subject", [SUBJECT, "a", "a12x", "xa12", "A12", "a12\n", "b/a12"])
+@pytest.mark.parametrize("subject", [SUBJECT, "a", "a12x", "xa12", "A12", "a12/", "b/a12"])
 def test_a_subject_of_another_pattern_breaks_the_contract(subject: str) -> None:
     assert reason_of(encode(make_event(Shelved(), subject=subject))) == "breaks-contract"
 
 
 def test_any_subject_that_is_not_a_reserved_key_matches_a_contract_without_a_pattern() -> None:
-    event = make_event(Asked(), subject="any subject/at all#1")
+    event = make_event(Asked(), subject="any-subject/at:all#1")
     assert REGISTRY.decode(decode(encode(event))) == event
+
+
+@pytest.mark.parametrize("source", ["mail", "answers", "test2"])
+def test_an_event_of_another_source_than_its_contracts_producer_is_refused(source: str) -> None:
+    assert reason_of(encode(make_event(Asked(), source=source))) == "wrong-source"
+
+
+def test_a_number_without_a_fraction_is_an_integer_however_it_is_written() -> None:
+    class Counted(Contract, frozen=True, kw_only=True):
+        producer = "test"
+
+        number: int
+
+    registry, text = ContractRegistry([Counted]), encode(make_event(Counted(number=20)))
+    for number in ("20.0", "2e1", "200e-1"):
+        assert registry.decode(decode(text.replace("20}", f"{number}}}"))).data == Counted(number=20)
+    for number in ("20.5", "true", '"20"', "null", "[20]"):
+        with pytest.raises(PermanentError, match="Expected `int`"):
+            registry.decode(decode(text.replace("20}", f"{number}}}")))

@@ -163,6 +163,37 @@ def test_a_stream_record_has_the_events_that_the_write_announced(
     assert [event.body for event in record.announced] == announced
 
 
+def test_a_stream_record_names_its_entity() -> None:
+    record = stream_record({"dynamodb": {"SequenceNumber": "12", "NewImage": image("one")}})
+    assert (record.key, record.unreadable) == ("a", "")
+
+
+@pytest.mark.parametrize(
+    ("record", "position", "key"),
+    [
+        ({}, "", ""),
+        ({"dynamodb": None}, "", ""),
+        ({"dynamodb": {"NewImage": image("one")}}, "", ""),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": None}}, "12", ""),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": {"pk": "a"}}}, "12", ""),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": image() | {"outbox": {"S": "one"}}}}, "12", "a"),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": image() | {"outbox": {"L": [{"N": "1"}]}}}}, "12", "a"),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": image() | {"outbox": {"L": [None]}}}}, "12", "a"),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": image() | {"outbox": "one"}}}, "12", "a"),
+        ({"dynamodb": {"SequenceNumber": "12", "NewImage": image() | {"announces": {"BOOL": True}}}}, "12", "a"),
+        (
+            {"dynamodb": {"SequenceNumber": "12", "OldImage": {"outbox": None}, "NewImage": image("one")}},
+            "12",
+            "a",
+        ),
+    ],
+)
+def test_a_stream_record_that_cannot_be_read_is_no_error(record: dict[str, Any], position: str, key: str) -> None:
+    found = stream_record(record)
+    assert (found.position, found.key, found.announced) == (position, key, ())
+    assert found.unreadable
+
+
 # Reading
 
 
@@ -232,6 +263,33 @@ def test_an_increment_adds_to_each_number_from_its_start_on_its_condition() -> N
         ":start1": 7,
         ":min0": 5,
     }
+
+
+def test_a_missing_number_that_starts_from_enough_meets_its_minimum() -> None:
+    client = StubClient()
+    take = Increment("#shelf", {"left": -1, "once": -1}, {"left": 1, "once": 1, "kept": 1}, {"left": 1, "once": 0})
+    table(client).commit([write("a")], [take])
+    ((_, request),) = client.requests
+    assert request["Update"]["ConditionExpression"] == (
+        "(attribute_not_exists(#0) OR #0 >= :min0) AND #1 >= :min1 AND #2 >= :min2"
+    )
+
+
+def test_an_increment_sets_when_its_item_expires_unless_that_is_set() -> None:
+    client = StubClient()
+    table(client).commit([write("a")], [Increment("#shelf", {"left": 1}, expires=2_000_000_000)])
+    ((_, request),) = client.requests
+    update = request["Update"]
+    assert update["UpdateExpression"].endswith(", #expires = if_not_exists(#expires, :expires)")
+    assert update["ExpressionAttributeNames"] == {"#0": "left", "#expires": "expires"}
+    assert update["ExpressionAttributeValues"][":expires"] == {"N": "2000000000"}
+
+
+def test_when_an_item_expires_is_none_of_its_numbers() -> None:
+    expiring = {**SHELF, "expires": {"N": "2000000000"}}
+    with pytest.raises(ConditionFailedError) as error:
+        table(StubClient(error=canceled(NONE, (FAILED, expiring)))).commit([write("a")], [TAKE])
+    assert error.value.failed.failures == ((TAKE, {"left": 3}),)
 
 
 def test_a_number_may_have_a_condition_without_being_incremented() -> None:

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec import UNSET, Struct
@@ -20,6 +20,7 @@ from tidings.core.entity import (
     mark_in_progress,
     reserved_key,
 )
+from tidings.core.errors import PermanentError
 from tidings.core.event import Event, decode, encode
 from tidings.testing import CORRELATION_ID, SUBJECT, TRACEPARENT, make_event
 
@@ -196,6 +197,20 @@ def test_an_outbox_event_knows_its_head_without_its_data() -> None:
     assert (head.id, head.type, head.subject) == (event.id, "Asked", SUBJECT)
 
 
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (Answered(text=cast(str, 7)), COMMAND),
+        (Answered(text="so"), MessageMetadata("two words", TRACEPARENT, NOON)),
+        (Answered(text="so"), MessageMetadata(CORRELATION_ID, "00-0-0-00", NOON)),
+    ],
+)
+def test_an_event_that_every_consumer_would_refuse_is_not_announced(data: Answered, cause: MessageMetadata) -> None:
+    with pytest.raises(PermanentError) as refusal:
+        advance(Entity[Known](SUBJECT), "answers", Known(), [data], cause, NOON)
+    assert refusal.value.reason == "breaks-contract"
+
+
 # Inbox and in-progress records
 
 
@@ -234,6 +249,7 @@ class Empty(Struct, frozen=True):
 
 
 class Improved(Contract, frozen=True, kw_only=True):
+    producer = "answers"
     major = 2
 
 

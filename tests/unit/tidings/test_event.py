@@ -6,7 +6,16 @@ from msgspec import UNSET
 
 from tests.unit.tidings.example import Answered, Asked
 from tidings.core.errors import PermanentError
-from tidings.core.event import MAX_EVENT_BYTES, decode, encode, event_id, with_data
+from tidings.core.event import (
+    MAX_CLOCK_SKEW,
+    MAX_EVENT_BYTES,
+    decode,
+    encode,
+    event_id,
+    refuse_future,
+    with_data,
+)
+from tidings.core.strict_json import MAX_DEPTH
 from tidings.testing import SUBJECT, make_event
 
 
@@ -69,7 +78,9 @@ def test_the_sequence_member_of_an_old_event_is_ignored(sequence: Any) -> None:
     assert (event.number, "sequence" in encode(event)) == (1, False)
 
 
-@pytest.mark.parametrize("number", ["0", "01", "+1", "-1", "1.0", "1e0", " 1", "1 ", "", "one", "٣", "²", "1_0"])
+@pytest.mark.parametrize(
+    "number", ["0", "01", "+1", "-1", "1.0", "1e0", " 1", "1 ", "", "one", "٣", "²", "1_0", "1\n", "9" * 10]
+)
 def test_an_id_whose_number_is_not_canonical_is_not_an_event(number: str) -> None:
     assert reason_of(body(id=f"test/{SUBJECT}/{number}")) == "not-an-event"
 
@@ -94,9 +105,15 @@ def test_a_subject_may_contain_slashes_and_hashes_after_its_first_character() ->
 # Texts that are not events
 
 
-@pytest.mark.parametrize("text", ["", "{", "no JSON", '{"id": "\\ud800"}', "\ud800", '{"id": "\udfff"}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "no JSON", '{"id": "\\ud800"}', "\ud800", '{"id": "\udfff"}', "\x00", "NaN"])
 def test_a_text_that_is_not_json_is_undecodable(text: str) -> None:
     assert reason_of(text) == "undecodable"
+
+
+def test_a_repeated_attribute_is_undecodable() -> None:
+    text = body()
+    assert reason_of(text.replace("{", '{"time": "2026-01-31T12:00:00.000Z", ', 1)) == "undecodable"
+    assert reason_of(text.replace('"question"', '"question": "what?", "question"')) == "undecodable"
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "null", '"text"', "{}"])
@@ -105,7 +122,8 @@ def test_json_of_another_kind_is_not_an_event(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "source", "type", "dataschema", "subject", "time", "correlationid", "traceparent", "data"]
+    "name",
+    ["specversion", "id", "source", "type", "dataschema", "subject", "time", "correlationid", "traceparent", "data"],
 )
 def test_an_event_without_one_of_its_attributes_is_not_an_event(name: str) -> None:
     assert reason_of(body(**{name: UNSET})) == "not-an-event"
@@ -118,18 +136,72 @@ def test_an_event_without_one_of_its_attributes_is_not_an_event(name: str) -> No
         {"datacontenttype": "text/plain"},
         {"subject": ""},
         {"subject": "s" * 65},
-        {"source": "s" * 65},
+        {"subject": "two words"},
+        {"subject": "\u017c"},
+        {"subject": "s\n"},
+        {"source": "s" * 25},
+        {"source": "Mail"},
+        {"type": ""},
+        {"type": "A" * 65},
+        {"type": "Asked\n"},
+        {"correlationid": ""},
         {"correlationid": "c" * 129},
+        {"correlationid": "request 1"},
         {"causationid": None},
+        {"causationid": ""},
+        {"causationid": "c" * 201},
+        {"traceparent": ""},
+        {"traceparent": "00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01"},
+        {"traceparent": "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+        {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more"},
     ],
 )
 def test_an_attribute_out_of_its_bounds_is_not_an_event(changes: dict[str, Any]) -> None:
     assert reason_of(body(**changes)) == "not-an-event"
 
 
-@pytest.mark.parametrize("time", ["noon", "2026-01-31T12:00:00", "2026-02-30T00:00:00Z", ""])
-def test_an_unreadable_time_is_found_at_decoding(time: str) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "s" * 24, "subject": "x" * 64, "id": f"{'s' * 24}/{'x' * 64}/999999999"},
+        {"correlationid": "c" * 128, "causationid": "c" * 200},
+        {"correlationid": "JKJaXmPLvHcESHA="},
+        {"causationid": f"ses/{SUBJECT}/0100017c44f053b-61b59c11-9236-11e6-8f96-7be8aexample-000000"},
+    ],
+)
+def test_an_attribute_within_its_bounds_is_accepted(changes: dict[str, Any]) -> None:
+    assert decode(body(**changes)).data == {"question": "why?"}
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("", "noon", "2026-01-31T12:00:00", "2026-01-31T12:00:00Z", "2026-02-30T00:00:00.000Z"),
+        *("2026-01-31T14:00:00.000+02:00", "2026-01-31T12:00:00.000z", "2026-01-31T12:00:00.0000Z"),
+    ],
+)
+def test_a_time_in_another_form_is_not_an_event(time: str) -> None:
     assert reason_of(body(time=time)) == "not-an-event"
+
+
+def test_an_event_may_be_ahead_as_far_as_clocks_differ() -> None:
+    event = make_event(Asked())
+    refuse_future(event, event.millis - MAX_CLOCK_SKEW)
+    refuse_future(event, event.millis + MAX_CLOCK_SKEW)
+
+
+@pytest.mark.parametrize("ahead", [MAX_CLOCK_SKEW + 1, 10**12])
+def test_an_event_from_the_future_is_refused(ahead: int) -> None:
+    event = make_event(Asked())
+    with pytest.raises(PermanentError, match=r"more than 300 s ahead") as refusal:
+        refuse_future(event, event.millis - ahead)
+    assert (refusal.value.reason, refusal.value.event) == ("from-the-future", event)
+
+
+# Sizes and depths
 
 
 def test_an_event_is_as_long_as_cloud_events_allow_and_no_longer() -> None:
@@ -144,6 +216,6 @@ def test_an_events_length_is_counted_in_bytes() -> None:
     assert reason_of("\ud800" * MAX_EVENT_BYTES) == "oversized"
 
 
-def test_deeply_nested_data_is_undecodable() -> None:
-    depth = 20_000
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 20_000])
+def test_deeply_nested_data_is_undecodable(depth: int) -> None:
     assert reason_of(body(data=0).replace('"data": 0', f'"data": {"[" * depth}{"]" * depth}')) == "undecodable"

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,7 @@ import pytest
 from tests.unit.tidings.example import Answered, Asked, Known, Repeated, add, answers
 from tidings.core.decisions import ConditionFailed, Decision, Increment, Perform, Reject, Reserve, Save, Skip
 from tidings.core.entity import Entity, MessageMetadata, reserved_key
-from tidings.core.errors import ContentionError, PermanentError, RetryableError
+from tidings.core.errors import ContentionError, PermanentError, RetryableError, ThrottledError, UntriedError
 from tidings.core.event import Event
 from tidings.core.ports import MAX_ACTIONS
 from tidings.core.service import Index
@@ -274,7 +275,7 @@ def test_after_a_version_conflict_the_effects_result_is_used_again() -> None:
 def test_a_writer_that_loses_on_every_attempt_fails_with_contention() -> None:
     scenario = given(answers())
     for n in range(MAX_ATTEMPTS):
-        rival = make_event(Asked(), source="others", number=n + 1)
+        rival = make_event(Asked(), number=n + 2)
         scenario.table.commit_faults.next(preceded_by(partial(scenario.given, rival)), proceed)
     scenario.when(ASKED).then_fails(ContentionError)
     assert "test/1" not in inbox(scenario)
@@ -526,7 +527,36 @@ def test_another_delivery_resumes_once_the_first_must_have_ended() -> None:
 def test_a_failed_effect_is_not_retried_before_its_in_progress_record_expires() -> None:
     (error,) = reserving_scenario(crash).when(ASKED).errors.values()
     assert isinstance(error, RetryableError)
-    assert error.after == FUNCTION_SECONDS
+    assert (error.after, error.reserved) == (0, FUNCTION_SECONDS)
+
+
+def test_further_tries_of_the_same_delivery_perform_a_failed_effect_again() -> None:
+    scenario = reserving_scenario(crash, crash)
+    outcome = scenario.when_batch(ASKED, receives=5)
+    outcome.then(state=Known(("one?", "one:ring 3")))
+    assert (scenario.port.rung, outcome.dead_letters) == (["one"] * 3, ())
+    assert scenario.entity(SUBJECT).in_progress == {}
+
+
+def test_between_the_tries_of_a_delivery_no_other_delivery_performs_the_effect() -> None:
+    def deliver_again() -> None:
+        scenario.when(ASKED).then_fails(UntriedError, "in progress")
+        crash()
+
+    scenario = reserving_scenario(deliver_again)
+    scenario.when_batch(ASKED, receives=5).then(state=Known(("one?", "one:ring 2")))
+    assert scenario.port.rung == ["one", "one"]
+
+
+def test_an_effect_that_is_throttled_asks_to_wait() -> None:
+    def slow_down() -> None:
+        raise ThrottledError("slow down", after=90)
+
+    scenario = reserving_scenario(slow_down)
+    outcome = scenario.when_batch(ASKED, receives=5)
+    (error,) = outcome.errors.values()
+    assert isinstance(error, RetryableError)
+    assert (error.after, isinstance(error.__cause__, ThrottledError), outcome.dead_letters) == (90, True, ())
 
 
 def test_another_event_may_come_while_an_effect_is_performed() -> None:
@@ -680,6 +710,29 @@ def test_contention_names_its_cause() -> None:
 def test_a_unit_of_work_has_the_key_of_an_entity(key: str) -> None:
     with pytest.raises(ValueError, match="is not the key of an entity"):
         Scenario(answers()).executor.entity(key)
+
+
+def test_an_item_expires_if_the_service_declares_it() -> None:
+    def count(entity: Entity[Known], _event: Event[Asked]) -> Decision[Known]:
+        return Save(add(entity, "counted"), increments=(Increment(CUPS, {"left": 1}, expires=2_000_000_000),))
+
+    scenario = given(dataclasses.replace(answers(count), expires=True)).when(ASKED).then(numbers={CUPS: {"left": 1}})
+    assert scenario.table.expires == {(CUPS, ""): 2_000_000_000}
+
+
+def test_an_item_does_not_expire_unless_the_service_declares_it() -> None:
+    def count(entity: Entity[Known], _event: Event[Asked]) -> Decision[Known]:
+        return Save(add(entity, "counted"), increments=(Increment(CUPS, {"left": 1}, expires=2_000_000_000),))
+
+    scenario = given(answers(count))
+    scenario.when(ASKED).then_fails(TypeError, "does not declare that items of its table expire")
+    assert scenario.table.commits == []
+
+
+@pytest.mark.parametrize("numbers", [{"add": {"expires": 1}}, {"add": {"n": 1}, "at_least": {"expires": 1}}])
+def test_no_number_has_the_name_of_the_attribute_that_says_when_an_item_expires(numbers: Any) -> None:
+    with pytest.raises(ValueError, match="can be called 'expires'"):
+        Increment(CUPS, **numbers)
 
 
 def test_an_increment_cannot_change_an_entity() -> None:

@@ -60,7 +60,7 @@ def projection(
     decide: Decide = on_asked, *, shards: int = 1, creates: bool = False, port: Callable[[], str] | None = None
 ) -> Scenario[Words]:
     service = Service(
-        name="words",
+        name="answers",
         state=Words,
         announces=(Answered,),
         handlers=(on(Asked, decide, creates=creates), on(Repeated, on_repeated)),

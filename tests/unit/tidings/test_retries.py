@@ -1,10 +1,84 @@
 import pytest
 
-from tidings.handling.retries import MAX_RETRY_DELAY, jittered_pause, retry_delay
+from tidings.handling.retries import (
+    LAST_TRIES,
+    MAX_RETRY_DELAY,
+    Failure,
+    GiveUp,
+    PutBack,
+    RetryPolicy,
+    TryAgain,
+    jittered_pause,
+    retry_delay,
+)
+
+POLICY = RetryPolicy(receives=5, age=60, wait=3600, backoff=10)
+GAVE_UP, WAITED = GiveUp("gave-up"), GiveUp("waited-too-long")
 
 
-def test_a_retry_delay_doubles_with_each_attempt() -> None:
-    assert [retry_delay(10, attempts, 0, 1.0) for attempts in (1, 2, 3, 4)] == [11, 21, 41, 81]
+def decide(failure: Failure, randomness: float = 1.0) -> TryAgain | PutBack | GiveUp:
+    return POLICY.decide(failure, randomness)
+
+
+# Giving up
+
+
+@pytest.mark.parametrize(("receives", "age"), [(4, 100_000), (100, 59.9), (1, 0)])
+def test_a_message_that_was_delivered_too_rarely_or_is_too_young_is_put_back(receives: int, age: float) -> None:
+    assert decide(Failure(receives, age, tries=LAST_TRIES, left=10)) == PutBack()
+
+
+def test_a_message_that_may_be_given_up_is_tried_three_times_within_one_invocation() -> None:
+    decisions = [decide(Failure(5, 60, tries=tries, left=10)) for tries in (1, 2, 3)]
+    assert decisions == [TryAgain(0.4), TryAgain(0.8), GAVE_UP]
+
+
+@pytest.mark.parametrize("randomness", [0.0, 0.5, 1.0])
+def test_half_of_a_pause_is_jitter(randomness: float) -> None:
+    assert decide(Failure(5, 60, left=10), randomness) == TryAgain(0.4 * (0.5 + randomness / 2))
+
+
+def test_a_pause_is_at_least_what_the_error_asks_for() -> None:
+    assert decide(Failure(5, 60, after=3, left=10)) == TryAgain(3)
+
+
+def test_a_message_for_whose_tries_the_time_does_not_suffice_is_put_back() -> None:
+    assert decide(Failure(5, 60, tries=2, left=0.7)) == PutBack()
+
+
+def test_after_the_longest_wait_a_message_is_given_up_without_the_time_for_its_tries() -> None:
+    assert decide(Failure(5, 3600, tries=1, left=0.1)) == GAVE_UP
+    assert decide(Failure(5, 3600, tries=1, left=-1)) == GAVE_UP
+    assert decide(Failure(5, 3600, tries=1, left=10)) == TryAgain(0.4)
+
+
+# Waiting
+
+
+@pytest.mark.parametrize(("receives", "age"), [(1, 0), (5, 60), (99, 3599), (4, 100_000)])
+@pytest.mark.parametrize("tries", [1, LAST_TRIES])
+def test_a_message_that_waits_is_put_back_and_uses_up_no_try(receives: int, age: float, tries: int) -> None:
+    assert decide(Failure(receives, age, tries=tries, waits=True, left=10)) == PutBack()
+
+
+def test_a_message_waits_no_longer_than_the_longest_wait() -> None:
+    assert decide(Failure(5, 3600, waits=True, left=10)) == WAITED
+
+
+def test_an_error_that_asks_for_more_time_than_the_invocation_has_is_a_wait() -> None:
+    assert decide(Failure(5, 60, tries=LAST_TRIES, after=11, left=10)) == PutBack()
+    assert decide(Failure(5, 3600, after=11, left=10)) == WAITED
+
+
+# Delays
+
+
+def test_a_retry_delay_doubles_with_each_delivery() -> None:
+    assert [retry_delay(10, receives, 0, 1.0) for receives in (1, 2, 3, 4)] == [11, 21, 41, 81]
+
+
+def test_a_message_may_be_delivered_any_number_of_times() -> None:
+    assert retry_delay(0.001, 10_000, 0, 1.0) == MAX_RETRY_DELAY
 
 
 @pytest.mark.parametrize("randomness", [0.0, 0.3, 0.999, 1.0])

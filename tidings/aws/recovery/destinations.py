@@ -1,22 +1,30 @@
 """The destinations of past messages: a consumer's queue of Amazon SQS, and the topic of Amazon SNS."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidings.aws.recovery.refusals import reason_of
-from tidings.aws.sns import SnsTopic
+from tidings.aws.sns import OF_DEPLOYMENT, SnsTopic
 from tidings.core.entity import OutboxEvent
-from tidings.core.errors import PermanentError
 from tidings.core.service import QueueKind
-from tidings.recovery.ports import OutgoingMessage
+from tidings.recovery.ports import OutgoingMessage, SendFailure
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef, SendMessageBatchRequestEntryTypeDef
+
+INVALID = re.compile(r"InvalidMessageContents|InvalidParameterValue|BatchRequestTooLong")
+"""The errors of a whole call that one of its messages may cause (Amazon SQS API Reference, "SendMessageBatch")."""
+
+ABOUT_QUEUE = re.compile(
+    r"Kms|DoesNotExist|NonExistent|InvalidAddress|UnsupportedOperation|OverLimit|QueueUrl|queue type"
+)
+"""The words of an error that every message to this queue would cause, besides those of any deployment."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +35,22 @@ class QueueDestination:
     url: str
     kind: QueueKind
 
-    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
-        """Send a batch by one SendMessageBatch, and return the messages that were refused, each with the reason."""
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, SendFailure]:
+        """Send a batch by one SendMessageBatch, and return the messages that were not accepted.
+
+        If SQS refuses the batch as a whole because of one message, each message is sent by itself.
+        """
         try:
             answer = self.client.send_message_batch(
                 QueueUrl=self.url, Entries=[self._entry(n, message, attempt) for n, message in enumerate(batch)]
             )
         except (BotoCoreError, ClientError) as error:
-            return dict.fromkeys(batch, str(error))
-        return {batch[int(failure["Id"])]: reason_of(failure) for failure in answer.get("Failed", [])}
+            if not _is_invalid(error):
+                return dict.fromkeys(batch, SendFailure(str(error)))
+            if len(batch) == 1:
+                return {batch[0]: SendFailure(str(error), permanent=True)}
+            return {message: failure for each in batch for message, failure in self.send([each], attempt).items()}
+        return {batch[int(failure["Id"])]: _failure(failure) for failure in answer.get("Failed", [])}
 
     def _entry(self, n: int, message: OutgoingMessage, attempt: str) -> "SendMessageBatchRequestEntryTypeDef":
         head = message.head
@@ -54,27 +69,30 @@ class TopicDestination:
     Attributes:
         client: The client.
         arn: The topic's ARN.
-        refused: The ids of the events that the topic will never accept, each with the reason.
     """
 
     client: "SNSClient"
     arn: str
-    refused: dict[str, str] = field(default_factory=dict)
 
-    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
-        """Publish a batch by one PublishBatch, and return the messages that failed, each with the reason.
-
-        An event that the topic will never accept is noted in `refused`, so that no other waits for it.
-        """
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, SendFailure]:  # noqa: ARG002 - ids stay
+        """Publish a batch by one PublishBatch, and return the messages that were not accepted."""
         messages = {OutboxEvent(message.body): message for message in batch}
         try:
-            failed = SnsTopic(self.client, self.arn).publish(list(messages))
-        except PermanentError as error:
-            if len(batch) > 1:
-                # One event may be the cause.
-                return {message: reason for single in batch for message, reason in self.send([single], attempt).items()}
-            self.refused[batch[0].head.id] = str(error)
-            return {}
+            unpublished = SnsTopic(self.client, self.arn).publish(list(messages))
         except (BotoCoreError, ClientError) as error:
-            return dict.fromkeys(batch, str(error))
-        return {messages[event]: "the topic refused it" for event in failed}
+            return dict.fromkeys(batch, SendFailure(str(error)))
+        return {messages[each.event]: SendFailure(each.code, permanent=each.refused) for each in unpublished}
+
+
+def _is_invalid(error: BotoCoreError | ClientError) -> bool:
+    """Return whether one message may be the cause of a whole call's error."""
+    if not isinstance(error, ClientError):
+        return False
+    return bool(INVALID.search(error.response["Error"]["Code"])) and not ABOUT_QUEUE.search(str(error))
+
+
+def _failure(failure: "BatchResultErrorEntryTypeDef") -> SendFailure:
+    """Judge a message's failure. SQS calls faults of the deployment the sender's as well."""
+    reason = reason_of(failure)
+    of_deployment = OF_DEPLOYMENT.search(failure["Code"]) or ABOUT_QUEUE.search(reason)
+    return SendFailure(reason, permanent=failure["SenderFault"] and not of_deployment)

@@ -79,7 +79,15 @@ class DynamoOutboxTable:
 
 
 def _outboxes(items: Sequence[Attributes]) -> list[OutboxEvent]:
-    return [OutboxEvent(body) for item in items for body in outbox_of(item)]
+    return [event for item in items for event in _outbox(item)]
+
+
+def _outbox(item: Attributes) -> Sequence[OutboxEvent]:
+    """Return an item's announced events; for an outbox that cannot be read, one event that is none."""
+    try:
+        return [OutboxEvent(body) for body in outbox_of(item)]
+    except (LookupError, TypeError, AttributeError):
+        return [OutboxEvent("")]
 
 
 @dataclass(frozen=True)

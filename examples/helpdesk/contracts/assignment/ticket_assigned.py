@@ -7,4 +7,6 @@ from examples.helpdesk.contracts.ticket import TicketEvent
 class TicketAssigned(TicketEvent, frozen=True, kw_only=True):
     """A member of the team works on the ticket."""
 
+    producer = "assignment"
+
     team: Team

@@ -5,3 +5,5 @@ from examples.helpdesk.contracts.ticket import TicketEvent
 
 class TicketClosed(TicketEvent, frozen=True, kw_only=True):
     """The ticket needs no more work."""
+
+    producer = "desk"

@@ -12,5 +12,8 @@ Team = Annotated[str, Meta(pattern=r"^[a-z]{1,20}\Z")]
 class TicketOpened(TicketEvent, frozen=True, kw_only=True):
     """Somebody asked a team for help."""
 
+    producer = "desk"
+
     team: Team
-    question: Annotated[str, Meta(min_length=1, max_length=500)]
+    # A queue refuses these two characters (Amazon SQS API Reference, "SendMessage").
+    question: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\ufffe\uffff]*\Z")]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tidings.core.contract import Contract
 from tidings.core.event import Event, encode, event_id
-from tidings.recovery import DeadLetterMessage, OutgoingMessage, QueueDepth, RecoveryError
+from tidings.recovery import DeadLetterMessage, OutgoingMessage, QueueDepth, RecoveryError, SendFailure
 from tidings.testing import NOON
 
 BATCH = 10
@@ -13,6 +13,8 @@ BATCH = 10
 
 class TicketClosed(Contract, frozen=True, kw_only=True):
     """An example event."""
+
+    producer = "tickets"
 
     reason: str = "solved"
 
@@ -126,7 +128,8 @@ class MemoryDestination:
     Attributes:
         arrived: The messages that arrived, each with its deduplication id.
         seen: The deduplication ids.
-        refused: The bodies that it refuses.
+        refused: The bodies that it refuses now.
+        unacceptable: The bodies that it will never accept.
         handle: Called for each message that arrives, like its consumer.
     """
 
@@ -134,19 +137,26 @@ class MemoryDestination:
     arrived: list[tuple[OutgoingMessage, str]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    unacceptable: set[str] = field(default_factory=set)
     handle: Callable[[OutgoingMessage], None] = lambda _message: None
 
-    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, str]:
+    def send(self, batch: Sequence[OutgoingMessage], attempt: str) -> Mapping[OutgoingMessage, SendFailure]:
         def accept() -> None:
             for message in batch:
                 deduplication_id = f"{message.head.id}#{attempt}"
-                if message.body not in self.refused and deduplication_id not in self.seen:
+                if message.body not in self.refused | self.unacceptable and deduplication_id not in self.seen:
                     self.seen.add(deduplication_id)
                     self.arrived.append((message, deduplication_id))
                     self.handle(message)
 
         self.crash.call(accept)
-        return {message: "Busy" for message in batch if message.body in self.refused}
+        return {
+            message: SendFailure("Invalid", permanent=True)
+            if message.body in self.unacceptable
+            else SendFailure("Busy")
+            for message in batch
+            if message.body in self.refused | self.unacceptable
+        }
 
     def bodies(self) -> list[str]:
         return [message.body for message, _ in self.arrived]

@@ -137,6 +137,20 @@ def test_a_refused_message_ends_the_redrive_and_keeps_every_unsent_message() -> 
     assert queue.stored == []
 
 
+@pytest.mark.parametrize("fifo", [True, False])
+def test_a_message_that_the_queue_will_never_accept_stays_and_holds_up_no_other(fifo: bool) -> None:
+    bad = event("entity-3", 1)
+    bodies = [*events(12), "no event", *(event(f"entity-{entity}", 2) for entity in range(12))]
+    queue = queue_of(bodies, fifo=fifo)
+    destination = MemoryDestination(unacceptable={bad, "no event"})
+    result = DeadLetters(queue, "dlq").redrive(sender(destination).send)
+    assert queue.bodies() == [bad, "no event"]
+    assert queue.hidden == set()
+    assert sorted(destination.bodies()) == sorted(set(bodies) - {bad, "no event"})
+    assert result.refused == {"tickets/entity-3/1": "Invalid", "message-12": "Invalid"}
+    assert (result.sent, result.repeated) == ({"gave-up": 23}, {})
+
+
 def test_a_message_that_was_sent_but_not_deleted_is_sent_again_by_the_next_run() -> None:
     queue, destination = queue_of(events(3)), MemoryDestination()
     queue.undeletable = {"message-1"}

@@ -5,7 +5,7 @@ from tests.unit.tidings.recovery.memory import event
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.event import decode
 from tidings.recovery import Gap, LoggedEvent
-from tidings.recovery.resequencer import Resequencer, Watermark, sort_causally
+from tidings.recovery.resequencer import MAX_MISSING, Resequencer, Watermark, sort_causally
 from tidings.testing import NOON
 
 START = from_rfc3339(NOON)
@@ -72,6 +72,14 @@ def test_a_number_missing_in_the_log_is_a_gap_and_holds_nothing_up() -> None:
     resequencer = Resequencer(lambda subject: [each for each in log if each.event.subject == subject], END)
     assert [ids(resequencer.follow(each)) for each in log] == [[each.event.id] for each in log]
     assert resequencer.gaps == {Gap("a", "tickets", 2), Gap("a", "tickets", 3), Gap("b", "billing", 1)}
+
+
+def test_an_event_with_a_wrong_number_shows_a_bounded_number_of_gaps_and_holds_nothing_up() -> None:
+    log = [logged("a", 1, 0), logged("a", 999_999_999, 10), logged("a", 2, 20), logged("a", 3, 30)]
+    resequencer = Resequencer(lambda _subject: log, END)
+    sent = [event_id for each in log for event_id in ids(resequencer.follow(each))]
+    assert sent == ids([log[0], log[2], log[3], log[1]])
+    assert resequencer.gaps == {Gap("a", "tickets", n) for n in range(4, 4 + MAX_MISSING)}
 
 
 def test_an_event_before_the_beginning_or_after_the_end_is_neither_sent_nor_a_gap() -> None:

@@ -18,8 +18,12 @@ Refuses = Callable[[Mapping[str, Any]], bool]
 class SqsClient:
     """A client that accepts batches like SQS, and refuses the entries that a test selects."""
 
-    def __init__(self, refuses: Refuses = lambda _entry: False) -> None:
+    def __init__(
+        self, refuses: Refuses = lambda _entry: False, code: str = "Busy", *, sender_fault: bool = False
+    ) -> None:
         self.refuses = refuses
+        self.code = code
+        self.sender_fault = sender_fault
         self.calls: list[Sequence[Mapping[str, Any]]] = []
         self.accepted: list[Mapping[str, Any]] = []
 
@@ -28,7 +32,9 @@ class SqsClient:
         self.calls.append(Entries)
         refused = [entry for entry in Entries if self.refuses(entry)]
         self.accepted += [entry for entry in Entries if entry not in refused]
-        return {"Failed": [{"Id": entry["Id"], "Code": "Busy", "SenderFault": False} for entry in refused]}
+        return {
+            "Failed": [{"Id": entry["Id"], "Code": self.code, "SenderFault": self.sender_fault} for entry in refused]
+        }
 
 
 def message(subject: str, n: int, size: int = 10) -> OutgoingMessage:
@@ -95,6 +101,71 @@ def test_a_message_that_is_always_refused_ends_the_run_and_no_later_one_overtake
         sender(client).send([message("a", 1), message("a", 2)])
     assert len(client.calls) == MAX_SEND_ATTEMPTS
     assert client.accepted == []
+
+
+def is_first_of_a(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["MessageBody"].startswith("a/1"))
+
+
+def test_a_message_that_sqs_will_never_accept_is_reported_and_the_others_are_sent() -> None:
+    client = SqsClient(is_first_of_a, "InvalidMessageContents", sender_fault=True)
+    bad = message("a", 1)
+    assert sender(client).send([bad, message("b", 1), message("a", 2)]) == {bad: "InvalidMessageContents"}
+    assert [bodies(call) for call in client.calls] == [["a/1", "b/1"], ["a/2"]]
+    assert bodies(client.accepted) == ["b/1", "a/2"]
+
+
+class WholeCallClient(SqsClient):
+    """A client that refuses a batch as a whole if it contains a message that a test selects."""
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        if any(map(self.refuses, Entries)):
+            self.calls.append(Entries)
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "SendMessageBatch")
+        return super().send_message_batch(QueueUrl=QueueUrl, Entries=Entries)
+
+
+@pytest.mark.parametrize("code", ["InvalidMessageContents", "AWS.SimpleQueueService.BatchRequestTooLong"])
+def test_of_a_batch_that_sqs_refuses_as_a_whole_only_the_cause_is_reported(code: str) -> None:
+    client = WholeCallClient(is_first_of_a, code)
+    bad = message("a", 1)
+    refused = sender(client).send([bad, message("b", 1), message("c", 1), message("a", 2)])
+    assert list(refused) == [bad]
+    assert code in refused[bad]
+    assert bodies(client.accepted) == ["b/1", "c/1", "a/2"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["KmsAccessDenied", "RequestThrottled", "AWS.SimpleQueueService.NonExistentQueue", "AccessDenied", "OverLimit"],
+)
+@pytest.mark.parametrize("client", [SqsClient, WholeCallClient])
+def test_a_fault_of_the_deployment_is_no_messages_own_though_sqs_calls_it_the_senders(
+    client: type[SqsClient], code: str
+) -> None:
+    with pytest.raises(RecoveryError, match=f"2 messages were refused 6 times .*{code}"):
+        sender(client(lambda _entry: True, code, sender_fault=True)).send([message("a", 1), message("b", 1)])
+
+
+def test_a_message_that_fails_only_now_is_tried_again_beside_one_that_is_refused_for_good() -> None:
+    failures = iter([True, True])
+
+    class MixedClient(SqsClient):
+        def send_message_batch(self, **request: Any) -> dict[str, Any]:
+            self.refuses = is_first_of_a
+            answer = super().send_message_batch(**request)
+            busy = [entry for entry in request["Entries"] if not is_first_of_a(entry) and next(failures, False)]
+            self.accepted = [entry for entry in self.accepted if entry not in busy]
+            return {
+                "Failed": answer["Failed"]
+                + [{"Id": entry["Id"], "Code": "Busy", "SenderFault": False} for entry in busy]
+            }
+
+    client = MixedClient(code="InvalidParameterValue", sender_fault=True)
+    bad = message("a", 1)
+    assert sender(client).send([bad, message("b", 1)]) == {bad: "InvalidParameterValue"}
+    assert [bodies(call) for call in client.calls] == [["a/1", "b/1"], ["b/1"], ["b/1"]]
+    assert bodies(client.accepted) == ["b/1"]
 
 
 def test_only_a_fifo_queue_receives_groups() -> None:

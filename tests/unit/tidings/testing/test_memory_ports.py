@@ -12,6 +12,8 @@ from tidings.core.ports import (
     DeadLetter,
     EntityWrite,
     Message,
+    RefusedEvent,
+    Unpublished,
     VersionConflictError,
 )
 from tidings.core.strategy import CounterKey
@@ -19,6 +21,7 @@ from tidings.messaging.relay import MAX_PUBLISH_ENTRIES
 from tidings.testing import (
     InlineExecutor,
     MemoryQueue,
+    MemoryRelayDeadLetterQueue,
     MemoryTable,
     MemoryTopic,
     VirtualClock,
@@ -92,6 +95,26 @@ def test_an_increment_counts_a_missing_number_from_its_start_or_from_zero() -> N
     table.commit([write("b")], [Increment(SHELF, {"lent": 2, "sold": 2}, start={"lent": 100, "sold": 100})])
     assert table.numbers(SHELF) == {"left": 0, "lent": 3, "sold": 102}
     assert table.numbers("#shelf#a2") == {}
+
+
+def test_a_missing_number_that_starts_from_enough_meets_its_minimum() -> None:
+    table = MemoryTable()
+    table.commit([write("a")], [Increment(SHELF, {"left": -1}, {"left": 1}, {"left": 1})])
+    with pytest.raises(ConditionFailedError):
+        table.commit([write("b")], [Increment(SHELF, {"left": -1}, {"left": 1}, {"left": 1})])
+    assert table.numbers(SHELF) == {"left": 0}
+
+
+def test_an_expired_item_is_deleted_and_begins_anew() -> None:
+    table = MemoryTable()
+    table.commit([write("a")], [Increment(SHELF, {"n": 1}, expires=10), Increment("#other", {"n": 1})])
+    table.commit([write("b")], [Increment(SHELF, {"n": 1}, expires=20)])
+    table.delete_expired(10_000)
+    assert table.numbers(SHELF) == {"n": 2}
+    table.delete_expired(10_001)
+    assert (table.numbers(SHELF), table.numbers("#other")) == ({}, {"n": 1})
+    table.commit([write("c")], [Increment(SHELF, {"n": 1}, expires=20)])
+    assert (table.numbers(SHELF), table.expires) == ({"n": 1}, {(SHELF, ""): 20})
 
 
 def test_a_table_refuses_more_items_than_a_transaction_takes() -> None:
@@ -186,12 +209,23 @@ def test_a_queue_refuses_a_delay_that_is_no_visibility_timeout(seconds: int) -> 
         MemoryQueue().retry_later({"message-1": seconds})
 
 
-def test_a_topic_records_batches_and_published_events_and_returns_refused_ones() -> None:
+def test_a_topic_records_batches_and_published_events_and_returns_the_others() -> None:
     topic = MemoryTopic()
-    a, b = outbox_event("a"), outbox_event("b")
-    topic.refused = {"test/b/1"}
-    assert topic.publish([a, b]) == [b]
-    assert (topic.published, topic.batches) == ([a], [["test/a/1", "test/b/1"]])
+    a, b, c = outbox_event("a"), outbox_event("b"), outbox_event("c")
+    topic.refused, topic.unavailable = {"test/b/1"}, {"test/c/1"}
+    unpublished = [Unpublished(b, True, "InvalidParameter"), Unpublished(c, False, "InternalError")]
+    assert topic.publish([a, b, c]) == unpublished
+    assert (topic.published, topic.batches) == ([a], [["test/a/1", "test/b/1", "test/c/1"]])
+
+
+def test_a_relays_dead_letter_queue_records_its_letters_and_fails_on_demand() -> None:
+    dlq = MemoryRelayDeadLetterQueue()
+    first, second = (RefusedEvent("{}", "refused", "InvalidParameter", key) for key in "ab")
+    dlq.faults.at("b", fails(TimeoutError("no answer")))
+    dlq.dead_letter(first)
+    with pytest.raises(TimeoutError):
+        dlq.dead_letter(second)
+    assert dlq.letters == [first]
 
 
 def test_a_topic_refuses_a_batch_that_is_empty_or_too_large() -> None:

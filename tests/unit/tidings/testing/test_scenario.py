@@ -3,7 +3,7 @@ import pytest
 from tests.unit.tidings.example import Answered, Asked, Known, Repeated, add, answer, answers
 from tidings.core.decisions import Decision, Increment, Reject, Save
 from tidings.core.entity import Entity
-from tidings.core.errors import PermanentError, RetryableError
+from tidings.core.errors import PermanentError, RetryableError, ThrottledError
 from tidings.core.event import Event, encode
 from tidings.core.service import Service, on
 from tidings.core.strategy import Batched, CounterKey, Log, Projection
@@ -82,12 +82,26 @@ def test_a_batch_may_contain_texts_that_are_no_events() -> None:
     assert [letter.reason for letter in outcome.scenario.queue.dead_letters] == ["undecodable", "not-an-event"]
 
 
-def test_a_message_on_its_last_attempt_is_dead_lettered() -> None:
+def test_a_message_that_fails_at_its_fifth_delivery_is_dead_lettered() -> None:
     scenario = given(answers())
     scenario.table.commit_faults.always(fails(TimeoutError("no answer")))
-    assert not scenario.when_batch(ASKED, attempts=4).dead_letters
-    (letter,) = scenario.when_batch(ASKED, attempts=5).dead_letters
+    assert not scenario.when_batch(ASKED, receives=4).dead_letters
+    (letter,) = scenario.when_batch(ASKED, receives=5).dead_letters
     assert (letter.reason, letter.detail) == ("gave-up", "TimeoutError: no answer")
+
+
+def test_an_event_that_is_handled_by_a_further_try_has_not_failed() -> None:
+    scenario = given(answers())
+    scenario.table.commit_faults.next(fails(TimeoutError("no answer")))
+    scenario.when_batch(ASKED, receives=5).then(state=Known(("one",)))
+
+
+def test_a_message_that_can_only_wait_is_dead_lettered_after_an_hour() -> None:
+    scenario = given(answers())
+    scenario.table.commit_faults.always(fails(ThrottledError("slow down")))
+    assert not scenario.when_batch(ASKED, receives=5, age=3599).dead_letters
+    (letter,) = scenario.when_batch(ASKED, receives=5, age=3600).dead_letters
+    assert letter.reason == "waited-too-long"
 
 
 # Strategies

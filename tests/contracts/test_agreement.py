@@ -1,0 +1,100 @@
+"""The published schemas accept exactly what the decoder accepts.
+
+`DOCUMENTS` is the number of documents of each test (default 15). By default they are the same each time.
+"""
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from examples.helpdesk.app import helpdesk
+from infra.published_language.schemas import event_schema
+from infra.shop import shop
+from infra.stages import STAGES
+from tests.contracts.generation import Strategy, changed, valid
+from tests.contracts.sample_contracts import contract as sample
+from tests.contracts.validation import Schema
+from tidings.core.contract import Contract
+from tidings.core.entity import Entity, MessageMetadata, advance
+from tidings.core.errors import PermanentError
+from tidings.core.event import MAX_EVENT_BYTES
+from tidings.messaging.consumer import Parse, parse_typed
+
+DOCUMENTS = os.environ.get("DOCUMENTS")
+
+STAGE = STAGES["prod"]
+ANY_SUBJECT = sample(("parcel", str), ("weights", tuple[float, ...], ()), ("fragile", bool, False))
+CONTRACTS = (*shop(STAGE).contracts, *helpdesk(STAGE).contracts, ANY_SUBJECT)
+
+each_contract = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
+some_documents = settings(
+    max_examples=int(DOCUMENTS or 15),
+    derandomize=not DOCUMENTS,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@cache
+def prepared(contract: type[Contract]) -> tuple[Schema, Strategy, Parse]:
+    """Return a contract's schema, the strategy of its documents, and its decoder."""
+    document = event_schema(contract)
+    return Schema(document), valid(document, document), parse_typed([contract])
+
+
+def agreeing(event: Any) -> Any:
+    """Return the event with the id that agrees with its subject, which a schema cannot require."""
+    return event | {"id": f"{event['source']}/{event['subject']}/{event['id'].rpartition('/')[2]}"}
+
+
+def agrees(event: Any) -> bool:
+    return bool(event["id"].rpartition("/")[0] == f"{event['source']}/{event['subject']}")
+
+
+def refusal(decode: Parse, event: Any) -> str:
+    """Return why a consumer refuses an event; an empty text if it accepts it."""
+    try:
+        decode(json.dumps(event))
+    except PermanentError as error:
+        return f"{error.reason}: {error}"
+    return ""
+
+
+@each_contract
+@some_documents
+@given(data=st.data())
+def test_a_document_of_the_schema_is_decoded(contract: type[Contract], data: st.DataObject) -> None:
+    schema, documents, decode = prepared(contract)
+    event = agreeing(data.draw(documents))
+    assert schema.complaints(event) == []
+    assert refusal(decode, event) == ""
+
+
+@each_contract
+@some_documents
+@given(data=st.data())
+def test_an_announced_event_is_a_document_of_the_schema(contract: type[Contract], data: st.DataObject) -> None:
+    schema, documents, decode = prepared(contract)
+    event = decode(json.dumps(agreeing(data.draw(documents))))
+    metadata = MessageMetadata.of(event)
+    entity = advance(Entity[None](event.subject), contract.producer, None, [event.data] * 2, metadata, 0)
+    assert [schema.complaints(json.loads(announced.body)) for announced in entity.outbox] == [[], []]
+
+
+@each_contract
+@some_documents
+@given(data=st.data())
+def test_a_changed_document_is_decoded_if_the_schema_accepts_it(contract: type[Contract], data: st.DataObject) -> None:
+    schema, documents, decode = prepared(contract)
+    event = agreeing(data.draw(documents))
+    for _ in range(data.draw(st.integers(1, 2))):
+        event = data.draw(changed(event))
+    accepted = schema.accepts(event) and agrees(event) and len(json.dumps(event)) <= MAX_EVENT_BYTES
+    assert (refusal(decode, event) == "") == accepted

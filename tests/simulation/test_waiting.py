@@ -1,0 +1,349 @@
+"""The retry policy in virtual time: SQS's queues, the consumer, and the shop's handlers over failing providers."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.address import Address
+from contracts.values.goods import OrderLine
+from contracts.values.money import Money
+from functions.notification.mail import SesMailer
+from functions.notification.service import service as notification
+from functions.payment.gateway import Cancelled, Confirmed, Declined, Opened
+from functions.payment.service import service as payment
+from tests.simulation.clock import HOUR, MINUTE, SECOND
+from tests.simulation.ports.gateway import MemoryGateway
+from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue
+from tests.simulation.run import quiet
+from tidings.aws.throttling import is_throttled
+from tidings.core.contract import Contract
+from tidings.core.errors import ThrottledError
+from tidings.core.event import encode
+from tidings.core.service import Service
+from tidings.handling.executor import HandlerExecutor
+from tidings.handling.retries import RetryPolicy
+from tidings.messaging.assembly import executor_of, parser_of
+from tidings.messaging.consumer import Consumer
+from tidings.testing import InlineExecutor, MemoryTable, VirtualClock, fails, make_event
+
+T = TypeVar("T")
+
+POLICY = RetryPolicy(receives=5, age=15 * 60, wait=6 * 3600, backoff=30)
+MAX_RECEIVES = 100
+TIMEOUT = 20 * SECOND
+VISIBILITY = 121 * SECOND
+ORDERS = 300
+
+NO_ANSWER = TimeoutError("no answer")
+EMAIL = "customer@example.com"
+PLACED = OrderPlaced(
+    customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
+    lines=(OrderLine("mug", 1, Money(2000, "EUR")),),
+    total=Money(2000, "EUR"),
+    email=EMAIL,
+    address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE"),
+    payment_method="pm_card_visa",
+)
+CANCELLED = OrderCancelled(reason="customer")
+
+
+def order(n: int) -> str:
+    return f"3f2b8c1e-7a6d-4e0b-9c58-{n:012}"
+
+
+class CrashError(BaseException):
+    """The end of a function's process."""
+
+
+class Deployed:
+    """A service's queues and consumer. Each invocation takes one batch; the clock jumps to the next delivery."""
+
+    def __init__(self, service: Service[Any], port: Any = None, policy: RetryPolicy = POLICY) -> None:
+        self.clock = VirtualClock()
+        self.table = MemoryTable()
+        self.service = service
+        self.port = port
+        self.deliveries: Counter[str] = Counter()
+        kind = FifoQueue if service.queue == "fifo" else StandardQueue
+        self.dlq: SimulatedQueue = kind(self.clock)
+        self.queue: SimulatedQueue = kind(self.clock, visibility=VISIBILITY, max_receives=MAX_RECEIVES, dlq=self.dlq)
+        threads = InlineExecutor()
+        self.consumer = Consumer(
+            queue=ConsumerQueue(self.queue),
+            kind=service.queue,
+            parse=parser_of(service),
+            executor=executor_of(
+                service,
+                handlers=lambda: HandlerExecutor(service, self.table, self.port, self.clock, self._pause),
+                record=None,
+                threads=threads,
+            ),
+            threads=threads,
+            policy=policy,
+            is_throttled=is_throttled,
+            randomness=lambda: 0.5,
+            clock=self.clock,
+            sleep=self._sleep,
+        )
+
+    def send(self, key: str, *facts: Contract) -> None:
+        """Let events of an order arrive, in this sequence."""
+        for n, data in enumerate(facts, 1):
+            event = make_event(data, source=data.producer, subject=key, number=n)
+            self.queue.send(encode(event), key, event.id)
+
+    def run(self, until: int | None = None) -> None:
+        """Deliver messages until the queue is empty, or until this time has passed."""
+        end = until and self.clock.now + until
+        with quiet():
+            while (next_time := self._next_time()) is not None and not (end and next_time > end):
+                self.clock.now = max(self.clock.now, next_time)
+                self._deliver()
+        self.clock.now = max(self.clock.now, end or 0)
+
+    def dead_letters(self) -> list[str | None]:
+        """Return the dead letters' reasons; None for a message that the queue itself gave up."""
+        return [letter.attributes.get("reason") for letter in self.dlq.messages()]
+
+    def status(self, key: str) -> str:
+        """Return the status of an order's payment."""
+        stored = self.table.entities[key]
+        return str(json.loads(stored.state)["status"])
+
+    def _next_time(self) -> int | None:
+        return self.clock.now if self.queue.ready(self.clock.now) else self.queue.next_time()
+
+    def _deliver(self) -> None:
+        batch = self.queue.receive()
+        self.deliveries.update(message.id for message in batch)
+        records = [message.record() for message in batch]
+        try:
+            answer = self.consumer.handle(records, self.clock.now + TIMEOUT)
+        except CrashError:
+            return
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for message, record in zip(batch, records, strict=True):
+            if message.id not in failed:
+                self.queue.delete(record["receiptHandle"])
+
+    def _pause(self, _attempt: int) -> None:
+        self._sleep(0.1)
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.now += round(seconds * SECOND)
+
+
+class FailingGateway:
+    """A payment gateway, and what happens before each call: it is told the call's name and subject."""
+
+    def __init__(self, before: Callable[[str, str], object]) -> None:
+        self.gateway = MemoryGateway(VirtualClock())
+        self.before = before
+
+    def open(self, key: str, amount: Money, method: str) -> Opened | Declined:
+        self.before("open", key)
+        return self.gateway.open(key, amount, method)
+
+    def confirm(self, payment_id: str) -> Confirmed:
+        self.before("confirm", payment_id)
+        return self.gateway.confirm(payment_id)
+
+    def cancel(self, payment_id: str) -> Cancelled:
+        self.before("cancel", payment_id)
+        return self.gateway.cancel(payment_id)
+
+    def moved(self) -> list[tuple[int, int]]:
+        """Return how often each payment's money moved each way."""
+        return [(each.captured, each.refunded) for each in self.gateway.payments.values()]
+
+
+def raising(errors: dict[str, list[Exception]]) -> Callable[[str, str], None]:
+    """Return what raises these errors at a method's first calls."""
+
+    def before(name: str, _subject: str) -> None:
+        if errors.get(name):
+            raise errors[name].pop(0)
+
+    return before
+
+
+def raise_during(clock: VirtualClock, time: int, error: Exception) -> Callable[..., None]:
+    """Return what raises an error for this time from now on."""
+    end = clock.now + time
+
+    def before(*_: Any) -> None:
+        if clock.now < end:
+            raise error
+
+    return before
+
+
+# Tries
+
+
+@pytest.mark.parametrize("age", [15 * 60, 0], ids=["too young to be given up", "old enough to be given up"])
+def test_a_cancellation_behind_an_order_that_failed_four_times_is_refunded_although_its_own_first_try_fails(
+    age: int,
+) -> None:
+    gateway = FailingGateway(raising({"open": [NO_ANSWER] * 4, "cancel": [NO_ANSWER]}))
+    deployed = Deployed(payment, gateway, RetryPolicy(receives=5, age=age, wait=6 * 3600, backoff=30))
+    deployed.send(order(1), PLACED, CANCELLED)
+    deployed.run()
+    assert deployed.status(order(1)) == "refunded"
+    assert gateway.moved() == [(1, 1)]
+    assert deployed.dead_letters() == []
+
+
+@pytest.mark.parametrize("age", [15 * 60, 0])
+def test_the_followers_of_a_message_that_was_given_up_have_all_their_tries(age: int) -> None:
+    gateway = FailingGateway(raising({"open": [NO_ANSWER] * 50}))
+    deployed = Deployed(payment, gateway, RetryPolicy(receives=5, age=age, wait=6 * 3600, backoff=30))
+    deployed.send(order(1), PLACED, CANCELLED)
+    deployed.table.commit_faults.next(fails(NO_ANSWER), fails(NO_ANSWER))
+    deployed.run()
+    assert deployed.status(order(1)) == "forbidden"
+    assert deployed.dead_letters() == ["gave-up"]
+
+
+def test_a_message_that_always_fails_is_given_up_after_a_quarter_of_an_hour_and_three_tries_in_a_row() -> None:
+    times: list[int] = []
+
+    def fail(*_: str) -> None:
+        times.append(deployed.clock.now)
+        raise NO_ANSWER
+
+    deployed = Deployed(payment, FailingGateway(fail))
+    begun = deployed.clock.now
+    deployed.send(order(1), PLACED)
+    deployed.run()
+    assert deployed.dead_letters() == ["gave-up"]
+    assert 15 * MINUTE <= times[-1] - begun <= 30 * MINUTE
+    assert times[-1] - times[-3] < 2 * SECOND
+    assert times[-3] - times[-4] > MINUTE
+
+
+def test_messages_that_are_returned_for_lack_of_time_keep_their_tries() -> None:
+    failed: set[str] = set()
+
+    def slow(_name: str, subject: str) -> None:
+        deployed.clock.advance(seconds=6)
+        if subject not in failed:
+            failed.add(subject)
+            raise NO_ANSWER
+
+    gateway = FailingGateway(slow)
+    deployed = Deployed(payment, gateway, RetryPolicy(receives=5, age=0, wait=6 * 3600, backoff=1))
+    for n in range(60):
+        deployed.send(order(n), PLACED)
+    deployed.run()
+    assert max(deployed.deliveries.values()) > 10
+    assert deployed.dead_letters() == []
+    assert gateway.moved() == [(1, 0)] * 60
+
+
+@pytest.mark.parametrize("service", [payment, notification], ids=["fifo", "standard"])
+def test_a_message_that_ends_its_function_is_given_up_by_its_queue(service: Service[Any]) -> None:
+    deployed = Deployed(service)
+
+    def crash(_call: Callable[[], T]) -> T:
+        raise CrashError
+
+    deployed.table.commit_faults.always(crash)
+    deployed.table.read_faults.always(crash)
+    deployed.send(order(1), PLACED)
+    deployed.run()
+    assert deployed.dead_letters() == [None]
+    assert set(deployed.deliveries.values()) == {MAX_RECEIVES}
+
+
+# Waiting
+
+
+def test_a_gateway_that_asks_to_slow_down_for_an_hour_under_300_orders_costs_no_order_and_charges_each_once() -> None:
+    gateway = FailingGateway(lambda *_: None)
+    deployed = Deployed(payment, gateway)
+    gateway.before = raise_during(deployed.clock, HOUR, ThrottledError("too many requests"))
+    for n in range(ORDERS):
+        deployed.send(order(n), PLACED)
+    deployed.run()
+    assert deployed.dead_letters() == []
+    assert gateway.moved() == [(1, 0)] * ORDERS
+    assert {deployed.status(order(n)) for n in range(ORDERS)} == {"captured"}
+    assert max(deployed.deliveries.values()) < MAX_RECEIVES / 4
+
+
+def refusal(code: str, text: str = "", **members: Any) -> ClientError:
+    return ClientError(cast(Any, {"Error": {"Code": code, "Message": text}, **members}), "Operation")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("ProvisionedThroughputExceededException"),
+        refusal("ThrottlingException"),
+        refusal("RequestLimitExceeded"),
+        refusal("TransactionCanceledException", CancellationReasons=[{"Code": "ThrottlingError"}]),
+    ],
+    ids=lambda error: error.response["Error"]["Code"],
+)
+def test_a_table_that_is_throttled_for_an_hour_costs_no_order(error: ClientError) -> None:
+    gateway = FailingGateway(lambda *_: None)
+    deployed = Deployed(payment, gateway)
+    throttled = raise_during(deployed.clock, HOUR, error)
+
+    def refuse(call: Callable[[], T]) -> T:
+        throttled()
+        return call()
+
+    deployed.table.commit_faults.always(refuse)
+    deployed.table.read_faults.always(refuse)
+    for n in range(ORDERS):
+        deployed.send(order(n), PLACED)
+    deployed.run()
+    assert deployed.dead_letters() == []
+    assert gateway.moved() == [(1, 0)] * ORDERS
+
+
+class StubSes:
+    """SES, and what happens before each e-mail."""
+
+    def __init__(self) -> None:
+        self.before: Callable[[], object] = lambda: None
+        self.sent: Counter[Sequence[str]] = Counter()
+
+    def send_email(self, **request: Any) -> dict[str, str]:
+        self.before()
+        self.sent[next(tag["Value"] for tag in request["Tags"] if tag["Name"] == "order")] += 1
+        return {"MessageId": f"message-{self.sent.total()}"}
+
+
+@pytest.mark.parametrize("text", ["Maximum sending rate exceeded.", "Daily message quota exceeded."])
+def test_a_mail_system_whose_quota_is_used_up_for_an_hour_costs_no_email_and_repeats_none(text: str) -> None:
+    ses = StubSes()
+    deployed = Deployed(notification, SesMailer(cast(Any, ses), "orders@tidings.example", "set"))
+    ses.before = raise_during(deployed.clock, HOUR, refusal("Throttling", text))
+    for n in range(ORDERS):
+        deployed.send(order(n), PLACED, PaymentCaptured(payment="pay_1", amount=PLACED.total))
+    deployed.run()
+    assert deployed.dead_letters() == []
+    assert ses.sent == dict.fromkeys(map(order, range(ORDERS)), 1)
+
+
+def test_the_wait_ends_at_its_age_limit_with_its_own_reason() -> None:
+    gateway = FailingGateway(lambda *_: None)
+    deployed = Deployed(payment, gateway)
+    gateway.before = raise_during(deployed.clock, 7 * HOUR, ThrottledError("too many requests"))
+    deployed.send(order(1), PLACED, CANCELLED)
+    deployed.run(until=6 * HOUR - SECOND)
+    assert deployed.dead_letters() == []
+    deployed.run()
+    assert deployed.dead_letters() == ["waited-too-long"]
+    assert deployed.status(order(1)) == "forbidden"
+    assert max(deployed.deliveries.values()) < MAX_RECEIVES
