@@ -10,7 +10,7 @@ from tests.simulation.faults import FaultProfile
 from tests.simulation.people import JUMPS, People
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable
-from tests.simulation.shop import Settings, Shop
+from tests.simulation.shop import HASTY, PATIENT, Settings, Shop
 from tests.simulation.violation import ViolationError
 
 MAX_JUMPS = 5 * DAY
@@ -47,6 +47,7 @@ class History:
                 batch=(10, 10, 3, 1)[below(4)],
                 relay_batch=(100, 4)[below(2)],
                 concurrency=(1, 2, 4)[below(3)],
+                policy=(PATIENT, HASTY)[below(2)],
             ),
             self._step,
             trace,

@@ -301,7 +301,7 @@ MUTATIONS = [
         "if remaining > 0:",
         "if False:",
         EMAILS,
-        seed=261_526_453_080,
+        seed=641_393_523_306,
     ),
     _mutation(
         "stock is reserved that does not exist",

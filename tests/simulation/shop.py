@@ -69,7 +69,10 @@ T = TypeVar("T")
 RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
 
 TIMEOUT = 20 * SECOND
-POLICY = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
+PATIENT = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
+HASTY = RetryPolicy(receives=3, age=10, wait=30 * 60, backoff=5)
+"""With this one a redrive may follow while a FIFO queue still knows the deduplication id of the message."""
+
 MAX_RECEIVES = 100
 
 PARSERS = {service.name: parser_of(service) for service in SERVICES}
@@ -87,6 +90,7 @@ class Settings:
         relay_batch: Maximum number of records that a relay receives.
         concurrency: Maximum number of a service's consumers at a time.
         rules: The rules of fraud.
+        policy: The consumers' retry policy.
     """
 
     visibility: int = 121 * SECOND
@@ -95,6 +99,7 @@ class Settings:
     relay_batch: int = 100
     concurrency: int = 1
     rules: Rules = RULES
+    policy: RetryPolicy = PATIENT
 
 
 @dataclass
@@ -328,7 +333,7 @@ class Shop:
                 self._take_note_of_try,
             ),
             threads=self.threads,
-            policy=POLICY,
+            policy=self.settings.policy,
             randomness=lambda: 0.5,
             clock=self.clock,
             sleep=self._sleep,
@@ -385,18 +390,18 @@ class Shop:
             return
         # Another message may hold the same event. Its own tries come after this.
         message, tries = letter.message, self._task().tries.pop(_event_id(letter.message.body), Tries())
-        age = (tries.time - message.sent) / SECOND
+        policy, age = self.settings.policy, (tries.time - message.sent) / SECOND
         if letter.reason == WAITED_TOO_LONG:
-            right = _waits(tries.error) and age >= POLICY.wait
+            right = _waits(tries.error) and age >= policy.wait
         else:
-            last = tries.number >= LAST_TRIES or (tries.number > 0 and age >= POLICY.wait)
-            right = last and not _waits(tries.error) and age >= POLICY.age
-        if not right or message.receives < POLICY.receives:
+            last = tries.number >= LAST_TRIES or (tries.number > 0 and age >= policy.wait)
+            right = last and not _waits(tries.error) and age >= policy.age
+        if not right or message.receives < policy.receives:
             raise ViolationError(LAST_TRY, f"{message.id}: {letter.reason} after {tries.number} tries: {tries.error}")
 
     def _check_returned(self, to: DeployedService, returned: list[dict[str, Any]]) -> None:
         """Require that no message was returned that the policy gives up."""
-        events = Counter(_event_id(record["body"]) for record in returned)
+        policy, events = self.settings.policy, Counter(_event_id(record["body"]) for record in returned)
         for record in returned:
             message, event = Message.of(record), _event_id(record["body"])
             tries = self._task().tries.get(event)
@@ -404,8 +409,8 @@ class Shop:
             if tries is None or events[event] > 1 or message.id in self._task().not_dead_lettered:
                 continue
             age = (tries.time - message.sent) / SECOND
-            failed_finally = tries.number >= LAST_TRIES and not _waits(tries.error) and age >= POLICY.age
-            if message.receives >= POLICY.receives and (failed_finally or age >= POLICY.wait):
+            failed_finally = tries.number >= LAST_TRIES and not _waits(tries.error) and age >= policy.age
+            if message.receives >= policy.receives and (failed_finally or age >= policy.wait):
                 raise ViolationError(LAST_TRY, f"{to.name} returned {message.id}: {tries.error}")
 
     def _repeat(self, queue: SimulatedQueue, message: StoredMessage) -> None:
