@@ -70,7 +70,7 @@ RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
 
 TIMEOUT = 20 * SECOND
 PATIENT = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
-HASTY = RetryPolicy(receives=3, age=10, wait=30 * 60, backoff=5)
+HASTY = RetryPolicy(receives=1, age=0, wait=30 * 60, backoff=5)
 """With this one a redrive may follow while a FIFO queue still knows the deduplication id of the message."""
 
 MAX_RECEIVES = 100
