@@ -61,6 +61,7 @@ def test_a_new_folder_has_all_alarms_and_is_on_the_dashboard(dev: Synthesis, ext
         "dlq-depth": 1,
         "undelivered-depth": 1,
         "queue-age": 1,
+        "messages-waiting": 1,
         "errors": 1,
         "throttles": 1,
         "duration": 1,

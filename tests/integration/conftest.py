@@ -16,9 +16,13 @@ from tests.integration.shop import Shop
 def _aws_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         set_credentials(patch)
-        # The last tries of a message follow one another at once.
-        patch.setattr("tidings.handling.retries.LAST_PAUSE", 0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the last tries of a message follow one another at once."""
+    monkeypatch.setattr("tidings.handling.retries.LAST_PAUSE", 0)
 
 
 @pytest.fixture(scope="session")
