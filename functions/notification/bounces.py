@@ -10,7 +10,9 @@ from contracts.values.order import OrderEvent, OrderId
 from contracts.values.text import Text, as_text
 from tidings.core.clock import parse_any_rfc3339, to_rfc3339
 from tidings.core.errors import PermanentError
-from tidings.core.event import CorrelationId, Event, Traceparent
+from tidings.core.event import Event, Traceparent
+from tidings.core.explanation import explained
+from tidings.core.strict_json import StrictJsonError, decode_strict
 from tidings.messaging.consumer import Parse
 
 
@@ -32,7 +34,8 @@ class EmailBounced(OrderEvent, frozen=True, kw_only=True):
 class _Tags(Struct):
     order: tuple[OrderId]
     kind: tuple[EmailKind]
-    correlation: tuple[Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){1,128}\Z")]]
+    # A correlation id, whose characters `!` to `~` are written in hexadecimal.
+    correlation: tuple[Annotated[str, Meta(pattern=r"^(2[1-9a-f]|[3-6][0-9a-f]|7[0-9a-e]){1,128}\Z")]]
     trace: tuple[Traceparent]
 
 
@@ -70,10 +73,6 @@ class _EventBridgeEvent(Struct):
     detail: _Report
 
 
-class _Source(Struct):
-    source: str = ""
-
-
 SES = "aws.ses"
 
 
@@ -82,10 +81,10 @@ def with_bounces(parse: Parse) -> Parse:
 
     def either(body: str) -> Event[Any]:
         try:
-            is_report = msgspec.json.decode(body, type=_Source).source == SES
-        except (ValueError, RecursionError):
-            is_report = False
-        return bounce(body) if is_report else parse(body)
+            value = decode_strict(body)
+        except StrictJsonError:
+            value = None
+        return bounce(body) if isinstance(value, dict) and value.get("source") == SES else parse(body)
 
     return either
 
@@ -97,12 +96,11 @@ def bounce(body: str) -> Event[EmailBounced]:
         PermanentError: If the report is not about an e-mail of this shop.
     """
     try:
-        report = msgspec.json.decode(body, type=_EventBridgeEvent).detail
+        report = msgspec.convert(decode_strict(body), _EventBridgeEvent).detail
         time = to_rfc3339(parse_any_rfc3339(report.mail.timestamp))
         tags = report.mail.tags
-        correlation = msgspec.convert(bytes.fromhex(tags.correlation[0]).decode(), CorrelationId)
-    except (ValueError, RecursionError) as error:
-        raise PermanentError("breaks-contract", f"a report of SES: {error}") from error
+    except ValueError as error:
+        raise PermanentError("breaks-contract", f"a report of SES: {explained(error)}") from error
     permanent = report.bounce is not None and report.bounce.bounce_type == "Permanent"
     return Event(
         id=f"{EmailBounced.producer}/{tags.order[0]}/{report.mail.message_id}",
@@ -111,7 +109,7 @@ def bounce(body: str) -> Event[EmailBounced]:
         dataschema=EmailBounced.schema(),
         subject=tags.order[0],
         time=time,
-        correlationid=correlation,
+        correlationid=bytes.fromhex(tags.correlation[0]).decode(),
         traceparent=tags.trace[0],
         data=EmailBounced(
             kind=tags.kind[0], detail=_detail(report), failed=permanent or not report.bounce, bad=permanent

@@ -16,6 +16,11 @@ INTRODUCTION = """\
 - [schemas/](schemas): a JSON Schema (2020-12) of each event, envelope and data, in a folder for each producing \
 service. A file's name contains the contract's major version.
 
+A schema accepts what the decoder of consumers accepts, except for what JSON Schema cannot say. The decoder also refuses
+an event that repeats a name in one object, contains a lone surrogate, is nested more than 64 deep or has more than 64
+KiB; whose `id` does not contain its `subject`; and whose `time` is more than five minutes ahead. In a pattern `$` is
+the end of the text, as ECMA-262 says. Python's own `$` also matches before a line break at the end.
+
 Within a major version a contract gains optional fields only, and a reader ignores fields that it does not know. Every
 other change needs a new major version. The old version's schema stays, because its events can be replayed.
 """

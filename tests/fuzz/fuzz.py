@@ -73,7 +73,10 @@ def run_fuzz(shop: DeployedShop, requests: int, seed: int) -> Report:
     existing = _seed_shop(shop, operator, customer)
     for number, user in enumerate((operator, customer), start=1):
         covered = requests >= MIN_COVERED
-        while report.answers.total() < requests * number // 2:
+        answered = -1
+        # A round without an answer failed to begin, and so would the next one.
+        while answered < report.answers.total() < requests * number // 2:
+            answered = report.answers.total()
             _run_round(shop, user, existing, report, seed, requests, covered=covered)
             seed, covered = seed + 1, False
     return report

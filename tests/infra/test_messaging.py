@@ -51,7 +51,7 @@ def test_a_message_that_ends_its_function_goes_to_a_dead_letter_queue_of_the_sam
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
-def test_a_message_that_waits_reaches_its_age_limit_before_the_queue_gives_it_up(stage: Stage) -> None:
+def test_a_message_that_waits_reaches_its_longest_wait_before_the_queue_gives_it_up(stage: Stage) -> None:
     policy, age, receives = stage.retries, 0, 1
     while age < policy.wait or receives < policy.receives:
         age += policy.delay(receives, at_least=0, randomness=0.0)

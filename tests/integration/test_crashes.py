@@ -359,7 +359,8 @@ def test_a_relay_that_crashed_at_any_call_delivers_each_orders_events_to_every_s
     cloud = shop.cloud
     (dispatched if service == "warehouse" else SETUP[service])(shop)
     for world, order in (("plain", ORDER), ("adverse", OTHER)):
-        cloud.hand(service, *(body(contract, world).replace(ORDER, order) for contract in handled_by(service)))
+        bodies = [body(contract, world).replace(ORDER, order) for contract in handled_by(service)]
+        assert cloud.hand(service, *bodies) == []
     start = cloud.snapshot()
 
     def run(number: int | None) -> tuple[list[str], dict[str, dict[str, list[str]]]]:

@@ -47,12 +47,12 @@ from tests.simulation.violation import ViolationError
 from tidings.aws.secrets import Secret
 from tidings.core.decisions import Numbers
 from tidings.core.entity import StoredEntity
-from tidings.core.errors import UntriedError, causes
+from tidings.core.errors import RetryableError, UntriedError, causes
 from tidings.core.event import Event
 from tidings.core.ports import DeadLetter, Message, StreamRecord
 from tidings.core.service import Service
 from tidings.handling.executor import EventExecutor, Handle, HandlerExecutor
-from tidings.handling.retries import GAVE_UP, LAST_TRIES, WAITED_TOO_LONG, RetryPolicy
+from tidings.handling.retries import GAVE_UP, LAST_PAUSE, LAST_TRIES, WAITED_TOO_LONG, RetryPolicy
 from tidings.messaging.assembly import executor_of, parser_of
 from tidings.messaging.consumer import Consumer
 from tidings.messaging.relay import Relay
@@ -358,6 +358,7 @@ class Shop:
         records = [message.record() for message in batch]
         if self.trace:
             self.trace(f"{to.name} #{self._invocations}: {', '.join(_described(message) for message in batch)}")
+        self._task().followers = _followers(to.service, batch)
         process = to.idle.pop() if to.idle else to.start()
         to.running += 1
         try:
@@ -390,13 +391,13 @@ class Shop:
             return
         # Another message may hold the same event. Its own tries come after this.
         message, tries = letter.message, self._task().tries.pop(_event_id(letter.message.body), Tries())
-        policy, age = self.settings.policy, (tries.time - message.sent) / SECOND
+        policy, waited = self.settings.policy, self._has_waited(message, tries)
         if letter.reason == WAITED_TOO_LONG:
-            right = _waits(tries.error) and age >= policy.wait
+            right = waited and _waits(tries.error)
         else:
-            last = tries.number >= LAST_TRIES or (tries.number > 0 and age >= policy.wait)
-            right = last and not _waits(tries.error) and age >= policy.age
-        if not right or message.receives < policy.receives:
+            right = not _waits(tries.error) and tries.time - message.sent >= policy.age * SECOND
+        last = tries.number >= LAST_TRIES or (tries.number > 0 and waited and self._is_late(tries))
+        if not (right and last) or message.receives < policy.receives:
             raise ViolationError(LAST_TRY, f"{message.id}: {letter.reason} after {tries.number} tries: {tries.error}")
 
     def _check_returned(self, to: DeployedService, returned: list[dict[str, Any]]) -> None:
@@ -408,10 +409,21 @@ class Shop:
             # Of two copies of a message in one batch Lambda cannot tell which one failed.
             if tries is None or events[event] > 1 or message.id in self._task().not_dead_lettered:
                 continue
-            age = (tries.time - message.sent) / SECOND
-            failed_finally = tries.number >= LAST_TRIES and not _waits(tries.error) and age >= policy.age
-            if message.receives >= policy.receives and (failed_finally or age >= policy.wait):
+            is_old = tries.time - message.sent >= policy.age * SECOND
+            failed_finally = tries.number >= LAST_TRIES and not _waits(tries.error) and is_old
+            if message.receives >= policy.receives and (failed_finally or self._has_waited(message, tries)):
                 raise ViolationError(LAST_TRY, f"{to.name} returned {message.id}: {tries.error}")
+
+    def _has_waited(self, message: Message, tries: Tries) -> bool:
+        """Return whether a message has waited for the longest time, and not only the message before it."""
+        waited = tries.time - message.first_received
+        return waited >= self.settings.policy.wait * SECOND and message.id not in self._task().followers
+
+    def _is_late(self, tries: Tries) -> bool:
+        """Return whether the time may not suffice for another try, which begins in the first half of the time."""
+        after = tries.error.after if isinstance(tries.error, RetryableError) else 0
+        pause = max(after, LAST_PAUSE * 2.0 ** (tries.number - 1))
+        return tries.time + pause * SECOND > self._task().deadline - TIMEOUT / 2
 
     def _repeat(self, queue: SimulatedQueue, message: StoredMessage) -> None:
         """Let a standard queue deliver some messages again, even days later."""
@@ -537,6 +549,14 @@ def _event_id(body: str) -> str:
         return msgspec.json.decode(body, type=_Head).id
     except msgspec.MsgspecError:
         return body
+
+
+def _followers(service: Service[Any], batch: Sequence[StoredMessage]) -> set[str]:
+    """Return the ids of the messages that a FIFO queue delivered behind another one of their group."""
+    if service.queue != "fifo":
+        return set()
+    heads = {message.group: message.id for message in reversed(batch)}
+    return {message.id for message in batch} - set(heads.values())
 
 
 def _waits(error: Exception | None) -> bool:

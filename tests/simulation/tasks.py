@@ -38,10 +38,20 @@ class Task:
         unrecorded_emails: The e-mails, by order and kind, that were sent and are not recorded as sent yet.
         not_dead_lettered: The ids of messages that could not be dead-lettered.
         tries: The tries to handle an event, by the event's id.
+        followers: The ids of messages that a FIFO queue delivered behind another one of their group.
         must_wait: Whether a relay could not publish an event now, or could not dead-letter one.
     """
 
-    __slots__ = ("baton", "deadline", "must_wait", "name", "not_dead_lettered", "tries", "unrecorded_emails")
+    __slots__ = (
+        "baton",
+        "deadline",
+        "followers",
+        "must_wait",
+        "name",
+        "not_dead_lettered",
+        "tries",
+        "unrecorded_emails",
+    )
 
     def __init__(self, name: str, deadline: int) -> None:
         self.name = name
@@ -49,6 +59,7 @@ class Task:
         self.unrecorded_emails: set[tuple[str, str]] = set()
         self.not_dead_lettered: set[str] = set()
         self.tries: dict[str, Tries] = {}
+        self.followers: set[str] = set()
         self.must_wait = False
         self.baton: Lock | None = None
 

@@ -42,6 +42,7 @@ VISIBILITY = 121 * SECOND
 ORDERS = 300
 
 NO_ANSWER = TimeoutError("no answer")
+TOO_MANY_REQUESTS = ThrottledError("too many requests")
 EMAIL = "customer@example.com"
 PLACED = OrderPlaced(
     customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
@@ -107,6 +108,12 @@ class Deployed:
                 self.clock.now = max(self.clock.now, next_time)
                 self._deliver()
         self.clock.now = max(self.clock.now, end or 0)
+
+    def redrive(self) -> None:
+        """Send the dead letters back to their queue, oldest first."""
+        for letter in self.dlq.receive():
+            self.queue.send(letter.body, letter.group, f"{letter.id}#redrive")
+            self.dlq.delete(letter.receipt)
 
     def dead_letters(self) -> list[str | None]:
         """Return the dead letters' reasons; None for a message that the queue itself gave up."""
@@ -269,7 +276,7 @@ def test_a_message_that_ends_its_function_is_given_up_by_its_queue(service: Serv
 def test_a_gateway_that_asks_to_slow_down_for_an_hour_under_300_orders_costs_no_order_and_charges_each_once() -> None:
     gateway = FailingGateway(lambda *_: None)
     deployed = Deployed(payment, gateway)
-    gateway.before = raise_during(deployed.clock, HOUR, ThrottledError("too many requests"))
+    gateway.before = raise_during(deployed.clock, HOUR, TOO_MANY_REQUESTS)
     for n in range(ORDERS):
         deployed.send(order(n), PLACED)
     deployed.run()
@@ -336,10 +343,80 @@ def test_a_mail_system_whose_quota_is_used_up_for_an_hour_costs_no_email_and_rep
     assert ses.sent == dict.fromkeys(map(order, range(ORDERS)), 1)
 
 
-def test_the_wait_ends_at_its_age_limit_with_its_own_reason() -> None:
+@pytest.mark.parametrize("hours", [5, 7])
+def test_a_backlog_that_is_older_than_the_longest_wait_waits_as_long_as_new_messages(hours: int) -> None:
     gateway = FailingGateway(lambda *_: None)
     deployed = Deployed(payment, gateway)
-    gateway.before = raise_during(deployed.clock, 7 * HOUR, ThrottledError("too many requests"))
+    for n in range(ORDERS):
+        deployed.send(order(n), PLACED)
+    deployed.clock.now += hours * HOUR
+    gateway.before = raise_during(deployed.clock, 20 * MINUTE, TOO_MANY_REQUESTS)
+    deployed.run()
+    assert deployed.dead_letters() == []
+    assert gateway.moved() == [(1, 0)] * ORDERS
+
+
+class UnansweredGateway(FailingGateway):
+    """A gateway whose first confirmation is not answered, which then is throttled, and later again for one `cancel`."""
+
+    def __init__(self, time: int) -> None:
+        super().__init__(self._fail)
+        self.deployed = Deployed(payment, self)
+        self.deployed.send(order(1), PLACED, CANCELLED)
+        self._time = time
+        self._throttled: Callable[..., None] | None = None
+        self._cancels = [TOO_MANY_REQUESTS]
+
+    def _fail(self, name: str, subject: str) -> None:
+        if name == "confirm" and not self._throttled:
+            self._throttled = raise_during(self.deployed.clock, self._time, TOO_MANY_REQUESTS)
+            self.gateway.confirm(subject)
+            raise NO_ANSWER
+        if self._throttled:
+            self._throttled()
+        if name == "cancel" and self._cancels:
+            raise self._cancels.pop()
+
+
+def test_a_cancellation_behind_an_order_that_waited_for_six_hours_is_refunded_although_it_is_throttled_once() -> None:
+    gateway = UnansweredGateway(6 * HOUR - SECOND)
+    begun = gateway.deployed.clock.now
+    gateway.deployed.run()
+    assert gateway.deployed.clock.now - begun > 6 * HOUR
+    assert gateway.deployed.dead_letters() == []
+    assert gateway.deployed.status(order(1)) == "refunded"
+    assert gateway.moved() == [(1, 1)]
+
+
+def test_a_cancellation_outlasts_the_order_before_it_that_waited_too_long() -> None:
+    gateway = UnansweredGateway(6 * HOUR + 10 * MINUTE)
+    gateway.deployed.run()
+    assert gateway.deployed.dead_letters() == ["waited-too-long"]
+    assert gateway.moved() == [(1, 1)]
+    gateway.deployed.redrive()
+    gateway.deployed.run()
+    assert gateway.deployed.dead_letters() == []
+    assert gateway.deployed.status(order(1)) == "refunded"
+    assert gateway.moved() == [(1, 1)]
+
+
+def test_an_order_and_its_cancellation_that_both_waited_too_long_are_refunded_after_a_redrive() -> None:
+    gateway = UnansweredGateway(6 * HOUR + 30 * MINUTE)
+    gateway.deployed.run()
+    assert gateway.deployed.dead_letters() == ["waited-too-long"] * 2
+    assert ["OrderPlaced" in each.body for each in gateway.deployed.dlq.messages()] == [True, False]
+    gateway.deployed.clock.now += HOUR
+    gateway.deployed.redrive()
+    gateway.deployed.run()
+    assert gateway.deployed.dead_letters() == []
+    assert gateway.deployed.status(order(1)) == "refunded"
+    assert gateway.moved() == [(1, 1)]
+
+
+def test_the_wait_ends_after_its_longest_time_with_its_own_reason() -> None:
+    gateway = FailingGateway(lambda *_: None)
+    deployed = Deployed(payment, gateway)
+    gateway.before = raise_during(deployed.clock, 7 * HOUR, TOO_MANY_REQUESTS)
     deployed.send(order(1), PLACED, CANCELLED)
     deployed.run(until=6 * HOUR - SECOND)
     assert deployed.dead_letters() == []

@@ -8,6 +8,7 @@ import msgspec
 
 from tidings.core.errors import PermanentError
 from tidings.core.event import SUBJECT_PATTERN, Event, with_data
+from tidings.core.explanation import explained
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +39,23 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         """Return the `dataschema` of events with this contract: `urn:tidings:TicketOpened:1`."""
         return f"urn:tidings:{cls.__name__}:{cls.major}"
 
+    @classmethod
+    def check_subject(cls, subject: str) -> None:
+        """Refuse a subject that does not have the contract's form.
+
+        Raises:
+            ValueError: If the subject does not match `subject_pattern`.
+        """
+        # `re` compiles each pattern once.
+        if not re.fullmatch(cls.subject_pattern, subject):
+            raise ValueError(f"subject: {subject!r} does not have the form that the schema describes")
+
 
 class ContractRegistry:
     """The contracts that a consumer understands. It decodes the data of their events."""
 
     def __init__(self, contracts: Iterable[type[Contract]]) -> None:
-        self._known: Mapping[str, tuple[type[Contract], re.Pattern[str]]] = {
-            contract.__name__: (contract, re.compile(contract.subject_pattern)) for contract in contracts
-        }
+        self._known: Mapping[str, type[Contract]] = {contract.__name__: contract for contract in contracts}
 
     def decode(self, event: Event[Any]) -> Event[Contract]:
         """Convert an event's data from builtins to its contract.
@@ -55,20 +65,17 @@ class ContractRegistry:
                 (`unknown-version`), its source is not the contract's producer (`wrong-source`), or the data or the
                 subject breaks the contract (`breaks-contract`).
         """
-        known = self._known.get(event.type)
-        if known is None:
+        contract = self._known.get(event.type)
+        if contract is None:
             raise PermanentError("unknown-type", f"nothing here handles {event.type}", event)
-        contract, subject = known
         if event.dataschema != contract.schema():
             raise PermanentError("unknown-version", f"{event.dataschema} is not {contract.schema()}", event)
         if event.source != contract.producer:
             text = f"{event.type} is announced by {contract.producer}, not by {event.source}"
             raise PermanentError("wrong-source", text, event)
-        if not subject.fullmatch(event.subject):
-            text = f"{event.type}: the subject {event.subject!r} does not match {subject.pattern}"
-            raise PermanentError("breaks-contract", text, event)
         try:
+            contract.check_subject(event.subject)
             data = msgspec.convert(event.data, contract)
-        except msgspec.ValidationError as error:
-            raise PermanentError("breaks-contract", f"{event.type}: {error}", event) from error
+        except ValueError as error:
+            raise PermanentError("breaks-contract", f"{event.type}: {explained(error)}", event) from error
         return with_data(event, data)

@@ -12,6 +12,7 @@ from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.errors import PermanentError
 from tidings.core.event import MAX_EVENT_BYTES, Event, decode, encode, event_id, with_data
+from tidings.core.explanation import explained
 
 RESERVED = "#"
 """The first character of keys that are not entities' keys. No event's subject begins with it."""
@@ -33,13 +34,7 @@ class EventHead(Struct, frozen=True):
     subject: str
 
 
-class OutboxHead(EventHead, frozen=True):
-    """An event's head with the name of the service that announced it."""
-
-    source: str
-
-
-_head_decoder = msgspec.json.Decoder(OutboxHead)
+_head_decoder = msgspec.json.Decoder(EventHead)
 
 
 @cache
@@ -70,17 +65,22 @@ class OutboxEvent:
         made = cls(encode(event))
         if (size := len(made.body.encode())) > MAX_EVENT_BYTES:
             raise PermanentError("oversized", f"{event.id} has {size} bytes; {MAX_EVENT_BYTES} are allowed")
+        contract = type(event.data)
         try:
-            _decoder_of(type(event.data)).decode(made.body)
-        except msgspec.ValidationError as error:
-            raise PermanentError("breaks-contract", f"{event.id}: {error}") from error
+            contract.check_subject(event.subject)
+            _decoder_of(contract).decode(made.body)
+        except ValueError as error:
+            raise PermanentError("breaks-contract", f"{event.id}: {explained(error)}") from error
         vars(made)["_typed"] = event
         return made
 
     @cached_property
-    def head(self) -> OutboxHead:
-        """The id, type, subject and source."""
-        return _head_decoder.decode(self.body)
+    def head(self) -> EventHead:
+        """The id, type and subject. A text that is not a whole event may have them too."""
+        envelope: Event[Any] | None = vars(self).get("envelope")
+        if envelope is None:
+            return _head_decoder.decode(self.body)
+        return EventHead(envelope.id, envelope.type, envelope.subject)
 
     @cached_property
     def envelope(self) -> Event[Any]:

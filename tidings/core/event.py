@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tidings.core.clock import TIME_PATTERN, from_rfc3339
 from tidings.core.errors import PermanentError
+from tidings.core.explanation import explained
 from tidings.core.strict_json import StrictJsonError, decode_strict
 
 MAX_EVENT_BYTES = 64 * 1024
@@ -100,7 +101,7 @@ def decode(body: str) -> Event[Any]:
     except StrictJsonError as error:
         raise PermanentError("undecodable", str(error)) from error
     except msgspec.ValidationError as error:
-        raise PermanentError("not-an-event", str(error)) from error
+        raise PermanentError("not-an-event", explained(error)) from error
     if "specversion" not in value:
         raise PermanentError("not-an-event", "the event has no specversion, which CloudEvents requires")
     if event.id.rpartition("/")[0] != f"{event.source}/{event.subject}":

@@ -121,6 +121,7 @@ class Message(msgspec.Struct, frozen=True):
         body: The message's text.
         receives: Number of deliveries, including this one and those in which it was returned untried.
         sent: When the message was sent, in milliseconds since 1970.
+        first_received: When the message was first delivered, in milliseconds since 1970.
         group: The message group; on a standard queue, the message's own id.
     """
 
@@ -129,6 +130,7 @@ class Message(msgspec.Struct, frozen=True):
     body: str
     receives: int
     sent: int
+    first_received: int
     group: str
 
     @classmethod
@@ -141,6 +143,7 @@ class Message(msgspec.Struct, frozen=True):
             body=record["body"],
             receives=int(attributes["ApproximateReceiveCount"]),
             sent=int(attributes["SentTimestamp"]),
+            first_received=int(attributes["ApproximateFirstReceiveTimestamp"]),
             group=attributes.get("MessageGroupId", record["messageId"]),
         )
 

@@ -2,11 +2,16 @@
 
 import json
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 MAX_DEPTH = 64
 """Maximum number of objects and arrays within each other. Every reader of an accepted text can decode it again."""
+MAX_DIGITS = len(str(int(sys.float_info.max)))
+"""The number of digits of the largest float."""
+
 TOO_DEEP = f"the JSON is nested more than {MAX_DEPTH} deep"
 
 
@@ -40,8 +45,6 @@ def decode_strict(text: str) -> Any:
         raise StrictJsonError("the text contains a lone surrogate, which is no character") from error
     except RecursionError as error:
         raise StrictJsonError(TOO_DEEP) from error
-    except ValueError as error:  # Python's limit for the digits of an integer
-        raise StrictJsonError("the text contains an integer with too many digits") from error
     return value
 
 
@@ -59,8 +62,7 @@ def _children(value: Any) -> Iterable[Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise StrictJsonError(f"the name {repeated[:64]!r} appears twice in one object")
     return made
 
@@ -72,8 +74,16 @@ def _number(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
+def _integer(text: str) -> int:
+    if len(text) >= MAX_DIGITS and math.isinf(float(text)):
+        raise StrictJsonError(f"the number {text[:32]} is too large")
+    return int(text)
+
+
 def _constant(text: str) -> None:
     raise StrictJsonError(f"{text} is not a JSON number")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_constant)
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_number, parse_int=_integer, parse_constant=_constant
+)

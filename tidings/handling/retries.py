@@ -27,7 +27,7 @@ GAVE_UP = "gave-up"
 """The reason of a dead letter whose last tries failed."""
 
 WAITED_TOO_LONG = "waited-too-long"
-"""The reason of a dead letter that could not be tried for as long as the policy lets it wait."""
+"""The reason of a dead letter that the policy lets wait no longer."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -36,6 +36,9 @@ class Failure(msgspec.Struct, frozen=True):
     Attributes:
         receives: Number of deliveries, including this one.
         age: Seconds since the message was sent.
+        waited: Seconds since the message was first delivered.
+        follows: Whether an earlier message of the entity was delivered with it on a FIFO queue. The queue counts such
+            deliveries as its own, so `receives` and `waited` may be those of the earlier message.
         tries: Number of failed tries of this delivery.
         waits: Whether the last error asks to wait, so that it uses up no try.
         after: Minimum number of seconds before the next try.
@@ -44,6 +47,8 @@ class Failure(msgspec.Struct, frozen=True):
 
     receives: int
     age: float
+    waited: float
+    follows: bool = False
     tries: int = 1
     waits: bool = False
     after: float = 0
@@ -70,12 +75,13 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     """The policy by which a consumer's messages are retried and given up; a stage's data.
 
     The number of deliveries alone says little: a queue also counts a message that was returned untried. So a message
-    is given up only after its last tries, which follow one another within one invocation.
+    is given up only after its last tries, which follow one another within one invocation. Only if it waited for the
+    longest time, and the invocation has no time for them, is it given up without them.
 
     Attributes:
         receives: Number of deliveries from which a message may be given up.
         age: The age in seconds from which a message that fails may be given up.
-        wait: The age in seconds from which a message may be given up that cannot be tried.
+        wait: The number of seconds since its first delivery from which a message may be given up that cannot be tried.
         backoff: The first retry delay in seconds; see `retry_delay`.
     """
 
@@ -92,16 +98,18 @@ class RetryPolicy(msgspec.Struct, frozen=True):
             randomness: A random number from 0 to 1; half of a pause is jitter.
         """
         often = failure.receives >= self.receives
-        waited = often and failure.age >= self.wait
-        if failure.waits or failure.after > max(failure.left, 0):
-            return GiveUp(WAITED_TOO_LONG) if waited else PutBack()
-        if not often or failure.age < self.age:
+        waited = often and failure.waited >= self.wait and not failure.follows
+        waits = failure.waits or failure.after > max(failure.left, 0)
+        if not (waited if waits else often and failure.age >= self.age):
             return PutBack()
         pause = max(failure.after, LAST_PAUSE * 2 ** (failure.tries - 1) * (0.5 + randomness / 2))
-        if failure.tries >= LAST_TRIES or (waited and pause > failure.left):
-            return GiveUp(GAVE_UP)
+        last = failure.tries >= LAST_TRIES
+        if not last and pause <= failure.left:
+            return TryAgain(pause)
+        if last or waited:
+            return GiveUp(WAITED_TOO_LONG if waits else GAVE_UP)
         # Without the time for all tries, a later delivery makes them.
-        return TryAgain(pause) if pause <= failure.left else PutBack()
+        return PutBack()
 
     def delay(self, receives: int, at_least: float, randomness: float) -> int:
         """Return the number of seconds before a message that is put back is delivered again."""

@@ -1,6 +1,7 @@
 """Pagination: lists that a table's index holds, read a page at a time."""
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -43,14 +44,14 @@ Cursor = Annotated[
 PAGE_QUERY: Mapping[str, Any] = {"limit": Limit | None, "cursor": Cursor | None}
 """The parameters of a route that lists."""
 
-UNKNOWN_CURSOR = Rule(422, "Unknown cursor", "The cursor is not the member `next` of a page.")
+UNKNOWN_CURSOR = Rule(422, "Unknown cursor", "The cursor is not the member `next` of a page of this list.")
 PAGE_RULES = (UNKNOWN_CURSOR,)
 """The rules of a route that lists."""
 
 T = TypeVar("T")
 KeyPart = Annotated[str, Meta(min_length=1, max_length=200)]
-Position = tuple[KeyPart, KeyPart]
-"""An item's key and its rank."""
+Position = tuple[str, KeyPart, KeyPart]
+"""The list's mark, an item's key and its rank."""
 
 
 def list_entry(owner: str, rank: str, summary: Any) -> dict[str, str]:
@@ -84,8 +85,9 @@ class Pages:
             newest_first: Whether to read from the highest rank to the lowest.
 
         Raises:
-            Problem: 422 if this list made no such cursor.
+            Problem: 422 if the cursor is not one of this list.
         """
+        mark = self._mark(owner)
         limit = request.query.get("limit", DEFAULT_LIMIT)
         query: QueryInputTypeDef = {
             "TableName": self._table,
@@ -98,25 +100,31 @@ class Pages:
             "Limit": limit + 1,
         }
         if cursor := request.query.get("cursor"):
-            query["ExclusiveStartKey"] = {OWNER: {"S": owner}, **_position(cursor)}
+            query["ExclusiveStartKey"] = {OWNER: {"S": owner}, **_position(mark, cursor)}
         answer = self._client.query(**query)
         shown = answer["Items"][:limit]
         items = tuple(msgspec.json.decode(item[SUMMARY]["S"], type=kind) for item in shown)
         # A Query also stops at 1 MB.
         is_last = len(answer["Items"]) <= limit and "LastEvaluatedKey" not in answer
-        return items, None if is_last else _cursor(shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
+        return items, None if is_last else _cursor(mark, shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
+
+    def _mark(self, owner: str) -> str:
+        """Return a short text that differs between lists, so that no list takes another one's cursor."""
+        return hashlib.sha256("\n".join((self._table, self._index, owner)).encode()).hexdigest()[:8]
 
 
-def _cursor(key: str, rank: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((key, rank))).decode().rstrip("=")
+def _cursor(mark: str, key: str, rank: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((mark, key, rank))).decode().rstrip("=")
 
 
-def _position(cursor: str) -> "dict[str, AttributeValueTypeDef]":
+def _position(mark: str, cursor: str) -> "dict[str, AttributeValueTypeDef]":
     try:
-        key, rank = msgspec.json.decode(base64.urlsafe_b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}"), type=Position)
+        _, key, rank = msgspec.json.decode(
+            base64.urlsafe_b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}"), type=Position
+        )
     except ValueError as error:
         raise _unknown() from error
-    if _cursor(key, rank) != cursor:
+    if _cursor(mark, key, rank) != cursor:
         raise _unknown()
     return {"pk": {"S": key}, RANK: {"S": rank}}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tidings.core.errors import RetryableError
+from tidings.core.explanation import explain
 from tidings.core.strict_json import decode_strict
 from tidings.http.parameters import Parameter, parameters, read_all
 from tidings.http.problems import (
@@ -35,8 +36,6 @@ Answer = dict[str, Any]
 """An answer in the form of an HTTP API (payload format 2.0)."""
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*?)`$")
-_NAMED_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL)
 
 
 def serve(
@@ -137,16 +136,9 @@ def _body(event: Mapping[str, Any], headers: Mapping[str, str], form: Any) -> An
 
 
 def _explain(error: str) -> tuple[str, str]:
-    """Split a decoder's error into a sentence and a field, such as `lines[0].quantity`."""
-    found = _AT_PATH.search(error)
-    path = found["path"] if found else ""
-    message = error[: found.start()] if found else error
-    if " matching regex " in message:
-        # A pattern helps few readers, and the API's document contains it.
-        message = "This text does not have the form that /openapi.json describes"
-    if named := _NAMED_FIELD.match(message):
-        path = f"{path}.{named['name']}".lstrip(".")
-    return f"{message}.", path or "body"
+    """Return a decoder's error as a sentence, and the field."""
+    field, message = explain(error, "/openapi.json")
+    return f"{message}.", field or "body"
 
 
 def _respond(route: Route, result: Any) -> Answer:

@@ -151,7 +151,8 @@ class Consumer:
         handle = self._open(group[0].key)
         failed: dict[Message, int] = {}
         for n, parsed in enumerate(group):
-            delay = 0 if self.clock() > latest else self._try(handle, parsed, latest, deadline)
+            follows = n > 0 and self.kind == "fifo"
+            delay = 0 if self.clock() > latest else self._try(handle, parsed, follows, latest, deadline)
             if delay is None:
                 continue
             failed[parsed.message] = delay
@@ -167,8 +168,15 @@ class Consumer:
             # The key is that of no entity. Only these messages fail, and no other of the batch.
             return partial(_refuse, str(error))
 
-    def _try(self, handle: Handle, parsed: _Parsed, latest: float, deadline: int) -> int | None:
+    def _try(self, handle: Handle, parsed: _Parsed, follows: bool, latest: float, deadline: int) -> int | None:
         """Try to handle one message, several times if the retry policy says so.
+
+        Args:
+            handle: Handles an event of the message's entity.
+            parsed: The message.
+            follows: Whether a FIFO queue delivered it behind an earlier message of the entity.
+            latest: The time in milliseconds since 1970 after which no try begins.
+            deadline: When the function's time ends, in milliseconds since 1970.
 
         Returns:
             None if it is handled or dead-lettered, else its retry delay in seconds.
@@ -183,7 +191,7 @@ class Consumer:
             except Exception as error:  # noqa: BLE001 - only this message fails, and it is not lost
                 tries += 1
                 text = f"{type(error).__name__}: {error}"
-                failure = self._failure(parsed.message, error, tries, latest)
+                failure = self._failure(parsed.message, error, tries, follows, latest)
                 match self.policy.decide(failure, self.randomness()):
                     case GiveUp(reason):
                         return self._dead_letter(parsed, reason, text)
@@ -196,11 +204,13 @@ class Consumer:
                         logger.warning("message failed, and is tried again", extra=_log_fields(parsed, text))
             self.sleep(pause)
 
-    def _failure(self, message: Message, error: Exception, tries: int, latest: float) -> Failure:
+    def _failure(self, message: Message, error: Exception, tries: int, follows: bool, latest: float) -> Failure:
         now = self.clock()
         return Failure(
             receives=message.receives,
             age=(now - message.sent) / 1000,
+            waited=(now - message.first_received) / 1000,
+            follows=follows,
             tries=tries,
             waits=any(isinstance(cause, UntriedError) for cause in causes(error)) or self.is_throttled(error),
             after=error.after if isinstance(error, RetryableError) else 0,

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from tidings.core.entity import EventHead, OutboxEvent
-from tidings.core.event import MAX_EVENT_BYTES
+from tidings.core.errors import PermanentError
 from tidings.core.ports import RefusedEvent, RelayDeadLetterQueue, StreamRecord, Topic, Unpublished
 from tidings.observability.log import logger
 
@@ -18,17 +18,14 @@ MAX_PUBLISH_ENTRIES = 10
 MAX_PUBLISH_BYTES = 256 * 1024
 """The limits of one PublishBatch (Amazon SNS API Reference, "PublishBatch")."""
 
-IDENTIFIER = re.compile(r"[!-~]{1,128}")
-"""The characters of a message group's id and of a deduplication id (Amazon SNS API Reference, "PublishBatch")."""
-
 UNACCEPTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """The characters that no queue accepts in a message (Amazon SQS API Reference, "SendMessage")."""
 
 REFUSED = "EventsRefused"
 """The metric of the events and records that relays dead-lettered."""
 
-MAX_REMEMBERED = 10_000
-"""Maximum number of dead letters that a relay remembers."""
+MAX_REMEMBERED = 1000
+"""Maximum number of dead letters that a relay remembers. Each may be as large as an event."""
 
 
 class Publishable(Protocol):
@@ -74,22 +71,17 @@ def _size(event: Publishable) -> int:
 def refusal_of(event: OutboxEvent, service: str) -> tuple[str, str] | None:
     """Return why an event in a service's outbox can never be published, as a fixed word and a text; None if it can.
 
-    An event that the topic would refuse is found here, so that it costs its batch no second call.
+    An event that every consumer would refuse is found here, and so is one that the topic would refuse, which would cost
+    its batch a second call. The topic accepts the id, subject and type of every envelope.
     """
     try:
-        size, head = len(event.body.encode()), event.head
-    except msgspec.ValidationError as error:
-        return "not-an-event", str(error)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        source = event.envelope.source
+    except PermanentError as error:
+        return error.reason, str(error)
+    except (TypeError, AttributeError) as error:
         return "undecodable", type(error).__name__
-    if size > MAX_EVENT_BYTES:
-        return "oversized", f"the event has {size} bytes; {MAX_EVENT_BYTES} are allowed"
-    if head.source != service:
+    if source != service:
         return "wrong-source", f"its source is not {service}"
-    if not head.id.startswith(f"{service}/{head.subject}/"):
-        return "not-an-event", "the id is not <source>/<subject>/<number> of this event"
-    if not all(map(IDENTIFIER.fullmatch, (head.id, head.subject, head.type))):
-        return "unpublishable", "the topic accepts no such id, subject or type"
     # JSON text in ASCII has no such character.
     if not event.body.isascii() and UNACCEPTABLE.search(event.body):
         return "unpublishable", "a queue accepts no such character"
@@ -117,8 +109,8 @@ class Relay:
     dlq: RelayDeadLetterQueue
     threads: Executor
     count: Callable[[Mapping[str, int]], None] = lambda _: None
-    _sent: set[int] = field(default_factory=set, init=False, repr=False)
-    """The hashes of the dead letters sent. The stream delivers what follows a failure again and again."""
+    _sent: set[tuple[str, RefusedEvent]] = field(default_factory=set, init=False, repr=False)
+    """The dead letters sent, by record. The stream delivers what follows a failure again and again."""
 
     def handle(self, records: Sequence[StreamRecord]) -> dict[str, list[dict[str, str]]]:
         """Publish the events of stream records.
@@ -184,16 +176,15 @@ class Relay:
         self, records: Sequence[StreamRecord], letters: Sequence[Letter], counts: Counter[str]
     ) -> set[int]:
         """Send letters to the dead-letter queue. Return the numbers of the records whose letters it did not take."""
-        new = {hash((records[n].position, letter)): (n, letter) for n, letter in letters}
-        unsent = [(key, *new[key]) for key in new if key not in self._sent]
-        taken = self.threads.map(lambda each: self._send(records[each[1]].position, each[2]), unsent)
+        new = {(records[n].position, letter): n for n, letter in letters}
+        unsent = [key for key in new if key not in self._sent]
         failed = set()
-        for (key, n, _), is_taken in zip(unsent, taken, strict=True):
+        for key, is_taken in zip(unsent, self.threads.map(lambda key: self._send(*key), unsent), strict=True):
             if is_taken:
                 self._sent.add(key)
                 counts[REFUSED] += 1
             else:
-                failed.add(n)
+                failed.add(new[key])
         if len(self._sent) > MAX_REMEMBERED:
             self._sent.clear()
         return failed

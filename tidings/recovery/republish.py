@@ -5,6 +5,7 @@ Nothing is lost when a relay gives up, because each entity's outbox keeps all ev
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -60,18 +61,14 @@ class Republisher:
 
     def _publishable(self, service: str, events: Sequence[OutboxEvent]) -> Iterator[tuple[TimedHead, OutboxEvent]]:
         for event in events:
-            head, text = None, ""
-            try:
+            head = None
+            with suppress(ValueError, RecursionError):
                 head = _decoder.decode(event.body)
-            except (ValueError, RecursionError) as error:
-                text = str(error)
             if head and head.time < self.since:
                 continue
-            refusal = refusal_of(event, service)
-            if refusal or head is None:
-                name = head.id if head else f"an event of {service}"
-                self.refused.append((name, ": ".join(refusal or ("not-an-event", text))))
-            else:
+            if refusal := refusal_of(event, service):
+                self.refused.append((head.id if head else f"an event of {service}", ": ".join(refusal)))
+            elif head:
                 yield head, event
 
     def _publish(self, events: Sequence[tuple[TimedHead, OutboxEvent]]) -> Counter[str]:

@@ -62,7 +62,13 @@ def make_event(
 
 
 def make_record(
-    body: str, *, message_id: str = "message-1", receives: int = 1, group: str | None = None, sent: str = NOON
+    body: str,
+    *,
+    message_id: str = "message-1",
+    receives: int = 1,
+    group: str | None = None,
+    sent: str = NOON,
+    first_received: str | None = None,
 ) -> dict[str, Any]:
     """Return a record of Lambda's SQS event. Its `receipt_handle` is the message's id.
 
@@ -72,8 +78,13 @@ def make_record(
         receives: Number of deliveries, including this one.
         group: The message group; None as on a standard queue without groups.
         sent: When the message was sent, as RFC 3339 text.
+        first_received: When the message was first delivered, as RFC 3339 text; None means when it was sent.
     """
-    attributes = {"ApproximateReceiveCount": str(receives), "SentTimestamp": str(from_rfc3339(sent))}
+    attributes = {
+        "ApproximateReceiveCount": str(receives),
+        "SentTimestamp": str(from_rfc3339(sent)),
+        "ApproximateFirstReceiveTimestamp": str(from_rfc3339(first_received or sent)),
+    }
     if group is not None:
         attributes["MessageGroupId"] = group
     return {"messageId": message_id, "receiptHandle": message_id, "body": body, "attributes": attributes}

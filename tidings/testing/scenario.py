@@ -107,7 +107,8 @@ class Scenario(Generic[S]):
             messages: The events, or the texts of messages that may be no events.
             receives: Number of deliveries of each message, including this one. At the fifth, a message that fails three
                 times is given up.
-            age: Seconds since each message was sent. From an hour on, a message is given up that can only wait.
+            age: Seconds since each message was sent and first delivered. From an hour on, a message is given up that
+                can only wait.
         """
         return self._observe([messages], receives, age)
 

@@ -30,6 +30,7 @@ class StoredMessage:
         "body",
         "deduplication",
         "deleted",
+        "first_received",
         "group",
         "hidden_until",
         "id",
@@ -48,6 +49,7 @@ class StoredMessage:
         self.sent = sent
         self.attributes: Mapping[str, str] = {}
         self.received = 0
+        self.first_received = 0
         self.receipt = ""
         self.hidden_until = 0
         self.in_flight = False
@@ -55,7 +57,11 @@ class StoredMessage:
 
     def record(self) -> dict[str, Any]:
         """Return the message as a record of Lambda's SQS event."""
-        attributes = {"ApproximateReceiveCount": str(self.received), "SentTimestamp": str(self.sent)}
+        attributes = {
+            "ApproximateReceiveCount": str(self.received),
+            "SentTimestamp": str(self.sent),
+            "ApproximateFirstReceiveTimestamp": str(self.first_received),
+        }
         if self.group:
             attributes["MessageGroupId"] = self.group
         return {"messageId": self.id, "receiptHandle": self.receipt, "body": self.body, "attributes": attributes}
@@ -178,6 +184,7 @@ class _Queue:
             self.dlq.put(message)
             return False
         message.received += 1
+        message.first_received = message.first_received or self._clock()
         self._receipts.pop(message.receipt, None)
         message.receipt = f"{message.id}/{message.arrival}/{message.received}"
         self._receipts[message.receipt] = message
@@ -217,7 +224,7 @@ class StandardQueue(_Queue):
     def repeat(self, message: StoredMessage, delay: int) -> None:
         """Keep another copy of a message, as SQS does if a server missed its deletion."""
         copy = StoredMessage(next(self._count), message.body, message.group, "", message.sent)
-        copy.id, copy.received = message.id, message.received
+        copy.id, copy.received, copy.first_received = message.id, message.received, message.first_received
         self._add(copy, delay)
 
     def receive(self, most: int = 10) -> list[StoredMessage]:

@@ -168,6 +168,25 @@ def test_a_report_about_an_email_of_others_is_a_permanent_error(content: dict[st
     assert refusal.value.reason == "breaks-contract"
 
 
+def test_a_refusal_of_a_report_names_the_wrong_field() -> None:
+    with pytest.raises(PermanentError, match=r"^a report of SES: detail\.mail\.tags\.correlation\[0\]: This text"):
+        parsed(with_tags(correlation=["ff"]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        message(bounced()).replace("{", '{"source": "orders", ', 1),
+        message(bounced()).replace('"bounceType"', '"bounceType": "Transient", "bounceType"'),
+    ],
+    ids=["source", "bounceType"],
+)
+def test_a_report_that_repeats_a_name_is_undecodable(text: str) -> None:
+    with pytest.raises(PermanentError) as refusal:
+        with_bounces(parse_any)(text)
+    assert refusal.value.reason == "undecodable"
+
+
 def test_reports_and_events_on_the_same_queue_are_distinguished() -> None:
     parse = with_bounces(parse_any)
     assert parse(message(bounced())).type == "EmailBounced"

@@ -235,7 +235,8 @@ def test_an_order_is_in_its_customers_list() -> None:
 
 def test_a_customers_orders_sort_by_the_time_they_were_placed() -> None:
     times = ["2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.001Z", "2026-02-01T00:00:00.000Z"]
-    ranks = [listed("PENDING", time, order)["rank"] for time, order in zip(times, "cba", strict=True)]
+    orders = [letter * 8 + ORDER[8:] for letter in "cba"]
+    ranks = [listed("PENDING", time, order)["rank"] for time, order in zip(times, orders, strict=True)]
     assert ranks == sorted(ranks)
 
 

@@ -1,4 +1,5 @@
 import base64
+from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
@@ -313,26 +314,37 @@ def cursor(content: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(content)).decode().rstrip("=")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "x",
-            "é",
-            "%%%",
-            "AAAA",
-            cursor({}),
-            cursor(["one"]),
-            cursor([1, 2]),
-            cursor(["", ""]),
-            cursor(["k", "r" * 201]),
-        ),
-        *(f"{cursor(['k', 'rank'])}=", f"{cursor(['k', 'rank'])}\n", f" {cursor(['k', 'rank'])}"),
-        # The same two texts, spaced or escaped in another way, and with other unused bits at the end.
-        *(cursor(Raw(b'["k", "rank"]')), cursor(Raw(rb'["\u006b","rank"]')), f"{cursor(['k', 'ran'])[:-1]}1"),
-        *(cursor(Raw(rb'["\ud800","rank"]')), cursor(Raw(b'["k","rank"]{}')), cursor(Raw(b"[" * 1500))),
-    ],
+def text_of(mark: str, key: str, rank: str) -> str:
+    return f'["{mark}","{key}","{rank}"]'
+
+
+FORGERIES: tuple[Callable[[str, str, str], str], ...] = (
+    *(lambda *_: "x", lambda *_: "é", lambda *_: "%%%", lambda *_: "AAAA", lambda *_: cursor({})),
+    *(lambda mark, key, _: cursor([mark, key]), lambda mark, key, rank: cursor([mark, key, rank, rank])),
+    *(lambda mark, *_: cursor([mark, 1, 2]), lambda mark, *_: cursor([mark, "", ""])),
+    lambda mark, key, _: cursor([mark, key, "r" * 201]),
+    lambda _, key, rank: cursor(["00000000", key, rank]),
+    # The same texts, spaced or escaped in another way, and with other unused bits at the end.
+    *(lambda *parts: cursor(parts) + "=", lambda *parts: cursor(parts) + "\n", lambda *parts: " " + cursor(parts)),
+    lambda *parts: cursor(Raw(text_of(*parts).replace(",", ", ").encode())),
+    lambda *parts: cursor(Raw(text_of(*parts).replace("c", r"\u0063").encode())),
+    lambda *parts: cursor(Raw(text_of(*parts).replace("c", r"\ud800").encode())),
+    *(lambda *parts: cursor(Raw(f"{text_of(*parts)}{{}}".encode())), lambda *_: cursor(Raw(b"[" * 1500))),
 )
-def test_a_cursor_must_come_from_the_page_before(shop: OrdersApi, text: str) -> None:
-    problem = refusal(lambda: shop.api.list_own(shop.request(query={"cursor": text})))
+
+
+@pytest.mark.parametrize("forge", FORGERIES)
+def test_a_cursor_must_come_from_the_page_before(shop: OrdersApi, forge: Callable[[str, str, str], str]) -> None:
+    following = shop.api.list_products(shop.request(query={"limit": 1})).next
+    assert following
+    mark, key, rank = msgspec.json.decode(base64.urlsafe_b64decode(following + "=="))
+    assert cursor((mark, key, rank)) == following
+    forged = forge(mark, key, rank)
+    problem = refusal(lambda: shop.api.list_products(shop.request(query={"cursor": forged})))
     assert (problem.rule.status, problem.field) == (422, "cursor")
+
+
+def test_a_list_refuses_the_cursor_of_another_list(shop: OrdersApi) -> None:
+    following = shop.api.list_products(shop.request(query={"limit": 1})).next
+    problem = refusal(lambda: shop.api.list_own(shop.request(query={"cursor": following})))
+    assert (problem.rule.title, problem.field) == ("Unknown cursor", "cursor")

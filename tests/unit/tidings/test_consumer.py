@@ -36,16 +36,32 @@ NO_ANSWER = TimeoutError("no answer")
 TOO_MANY_REQUESTS = ThrottledError("too many requests")
 
 
-def record(entity: str, number: int, *, receives: int = 1, age: float = 0, body: str | None = None) -> dict[str, Any]:
-    """A record of Lambda's SQS event, of this age in seconds. Its message id is `<entity>/<number>`."""
+def record(
+    entity: str,
+    number: int,
+    *,
+    receives: int = 1,
+    age: float = 0,
+    waited: float | None = None,
+    body: str | None = None,
+) -> dict[str, Any]:
+    """A record of Lambda's SQS event. Its message id is `<entity>/<number>`.
+
+    It was sent `age` seconds ago, and first delivered `waited` seconds ago; None means when it was sent.
+    """
     event = make_event(Asked(), subject=entity, number=number)
     return make_record(
         encode(event) if body is None else body,
         message_id=f"{entity}/{number}",
         receives=receives,
         group=entity,
-        sent=to_rfc3339(from_rfc3339(NOON) - round(age * 1000)),
+        sent=ago(age),
+        first_received=ago(age if waited is None else waited),
     )
+
+
+def ago(seconds: float) -> str:
+    return to_rfc3339(from_rfc3339(NOON) - round(seconds * 1000))
 
 
 def last(entity: str, number: int) -> dict[str, Any]:
@@ -348,7 +364,7 @@ def test_an_error_that_asks_to_wait_uses_up_no_try(either: ConsumerOver, error: 
 
 
 @pytest.mark.parametrize("error", WAITS, ids=str)
-def test_a_message_that_waits_is_dead_lettered_at_the_age_limit_with_its_own_reason(
+def test_a_message_that_waits_is_dead_lettered_after_the_longest_wait_with_its_own_reason(
     either: ConsumerOver, error: Exception
 ) -> None:
     either.handlers.errors["a/1"] = error
@@ -369,6 +385,36 @@ def test_a_message_that_lay_in_its_queue_for_hours_is_not_given_up_at_its_first_
 ) -> None:
     either.handlers.errors["a/1"] = TOO_MANY_REQUESTS
     assert either.handle(record("a", 1, receives=OFTEN - 1, age=10 * WAIT)) == ["a/1"]
+    assert either.handle(record("a", 1, receives=99, age=10 * WAIT, waited=WAIT - 1)) == ["a/1"]
+    assert either.dead_letters() == {}
+
+
+def test_a_message_that_was_throttled_at_the_end_of_the_longest_wait_is_tried_again(either: ConsumerOver) -> None:
+    either.handlers.passing["a/1"] = [TOO_MANY_REQUESTS, TOO_MANY_REQUESTS]
+    assert either.handle(record("a", 1, receives=OFTEN, age=WAIT)) == []
+    assert either.handlers.handled == ["a/1"] * 3
+    assert either.pauses == [0.4, 0.8]
+    assert (either.dead_letters(), either.counts) == ({}, [])
+
+
+def test_on_a_fifo_queue_the_followers_of_a_message_that_waited_too_long_are_not_given_up_with_it(
+    fifo: ConsumerOver,
+) -> None:
+    for number in (1, 2, 3):
+        fifo.handlers.errors[f"a/{number}"] = TOO_MANY_REQUESTS
+    old = [record("a", number, receives=OFTEN, age=WAIT) for number in (1, 2, 3)]
+    assert fifo.handle(*old) == ["a/2", "a/3"]
+    assert fifo.handlers.handled == ["a/1"] * 3 + ["a/2"]
+    assert fifo.dead_letters() == {"a/1": "waited-too-long"}
+    assert fifo.handle(*old[1:]) == ["a/3"]
+    assert fifo.dead_letters() == dict.fromkeys(["a/1", "a/2"], "waited-too-long")
+
+
+def test_on_a_standard_queue_the_waits_of_an_entitys_messages_are_their_own(standard: ConsumerOver) -> None:
+    for number in (1, 2):
+        standard.handlers.errors[f"a/{number}"] = TOO_MANY_REQUESTS
+    assert standard.handle(*(record("a", number, receives=OFTEN, age=WAIT) for number in (1, 2))) == []
+    assert standard.dead_letters() == dict.fromkeys(["a/1", "a/2"], "waited-too-long")
 
 
 def test_a_message_that_is_throttled_during_its_last_tries_waits(either: ConsumerOver) -> None:

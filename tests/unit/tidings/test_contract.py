@@ -83,6 +83,22 @@ def test_a_subject_of_another_pattern_breaks_the_contract(subject: str) -> None:
     assert reason_of(encode(make_event(Shelved(), subject=subject))) == "breaks-contract"
 
 
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (body(data={"question": 1}), "Asked: question: Expected `str`, got `int`"),
+        (
+            encode(make_event(Shelved(), subject="A12")),
+            "Shelved: subject: 'A12' does not have the form that the schema describes",
+        ),
+    ],
+)
+def test_a_refusal_names_the_wrong_field_and_shows_no_pattern(text: str, detail: str) -> None:
+    with pytest.raises(PermanentError) as refusal:
+        REGISTRY.decode(decode(text))
+    assert str(refusal.value) == detail
+
+
 def test_any_subject_that_is_not_a_reserved_key_matches_a_contract_without_a_pattern() -> None:
     event = make_event(Asked(), subject="any-subject/at:all#1")
     assert REGISTRY.decode(decode(encode(event))) == event

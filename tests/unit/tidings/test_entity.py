@@ -211,6 +211,19 @@ def test_an_event_that_every_consumer_would_refuse_is_not_announced(data: Answer
     assert refusal.value.reason == "breaks-contract"
 
 
+class Shelved(Contract, frozen=True, kw_only=True):
+    producer = "answers"
+    subject_pattern = r"[a-z][0-9]+"
+
+
+@pytest.mark.parametrize("key", ["stock#1", "a", "xa1", "a1/", "a1\n"])
+def test_an_event_about_an_entity_whose_key_its_contract_refuses_is_not_announced(key: str) -> None:
+    assert advance(Entity[Known]("a1"), "answers", Known(), [Shelved()], COMMAND, NOON).outbox
+    with pytest.raises(PermanentError, match="does not have the form") as refusal:
+        advance(Entity[Known](key), "answers", Known(), [Shelved()], COMMAND, NOON)
+    assert refusal.value.reason == "breaks-contract"
+
+
 # Inbox and in-progress records
 
 

@@ -173,6 +173,12 @@ def test_an_attribute_within_its_bounds_is_accepted(changes: dict[str, Any]) -> 
     assert decode(body(**changes)).data == {"question": "why?"}
 
 
+def test_a_refusal_names_the_wrong_attribute_first_and_shows_no_pattern() -> None:
+    with pytest.raises(PermanentError) as refusal:
+        decode(body(time="yesterday"))
+    assert str(refusal.value) == "time: This text does not have the form that the schema describes"
+
+
 # Times
 
 

@@ -261,7 +261,7 @@ def test_an_integer_may_be_written_as_json_schema_allows(quantity: str) -> None:
     assert answer.body["lines"] == [{"part": "tea", "quantity": 2}]
 
 
-@pytest.mark.parametrize("quantity", ["2.5", "true", '"2"', "1e30", "-2.0", "11.0", "9" * 400])
+@pytest.mark.parametrize("quantity", ["2.5", "true", '"2"', "1e30", "-2.0", "11.0", "9" * 300])
 def test_a_number_that_is_no_valid_integer_is_a_problem(quantity: str) -> None:
     assert_problem(send(f'{{"lines": [{{"part": "tea", "quantity": {quantity}}}]}}'), INVALID, "lines[0].quantity")
 

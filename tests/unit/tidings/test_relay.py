@@ -316,6 +316,23 @@ def test_an_event_is_dead_lettered_once_though_an_earlier_failure_brings_it_back
     assert [letter.event for letter in dlq.letters[3:]] == ["answers/b/1"]
 
 
+class Position(str):
+    """A position whose hash is that of every other."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_dead_letters_of_different_records_are_sent_even_if_their_hashes_are_equal(
+    topic: MemoryTopic, dlq: MemoryRelayDeadLetterQueue
+) -> None:
+    records = [StreamRecord.of(Position(f"number {n}"), (), ["not JSON"], "a") for n in range(2)]
+    assert relay(topic, records, dlq=dlq) is None
+    assert len(dlq.letters) == 2
+
+
 def forged(**members: Any) -> str:
     """Return an event of the entity `bad` with other members."""
     written = Stream()
@@ -332,8 +349,11 @@ LONG = "l" * 129
         ("", "undecodable"),
         ("not JSON", "undecodable"),
         ("\ud800", "undecodable"),
-        ('{"x":' + "[" * 100_000, "undecodable"),
+        ('{"x":' + "[" * 10_000, "undecodable"),
+        ('{"x":' + "[" * 100_000, "oversized"),
         (5, "undecodable"),
+        (forged(data=0).replace('"data": 0', f'"data": {"[" * 500}{"]" * 500}'), "undecodable"),
+        (forged().replace("{", '{"source": "payment", ', 1), "undecodable"),
         ("null", "not-an-event"),
         ("{}", "not-an-event"),
         (forged(id=5), "not-an-event"),
@@ -341,20 +361,23 @@ LONG = "l" * 129
         (forged(id="answers/other/1"), "not-an-event"),
         (forged(id="payment/bad/1"), "not-an-event"),
         (forged(text="x" * MAX_EVENT_BYTES), "oversized"),
-        (forged(source="payment"), "wrong-source"),
+        (forged(source="payment"), "not-an-event"),
         (forged(source="payment", id="payment/bad/1"), "wrong-source"),
-        (forged(source=""), "wrong-source"),
-        (forged(subject="a b", id="answers/a b/1"), "unpublishable"),
-        (forged(subject="é", id="answers/é/1"), "unpublishable"),
-        (forged(subject="", id="answers//1"), "unpublishable"),
-        (forged(subject=LONG, id=f"answers/{LONG}/1"), "unpublishable"),
-        (forged(id=f"answers/bad/{LONG}"), "unpublishable"),
-        (forged(type=""), "unpublishable"),
-        (forged(type="tab\there"), "unpublishable"),
+        (forged(source=""), "not-an-event"),
+        (forged(time="yesterday"), "not-an-event"),
+        (forged(id="answers/bad/01"), "not-an-event"),
+        (forged(subject="#x", id="answers/#x/1"), "not-an-event"),
+        (forged(subject="a b", id="answers/a b/1"), "not-an-event"),
+        (forged(subject="é", id="answers/é/1"), "not-an-event"),
+        (forged(subject="", id="answers//1"), "not-an-event"),
+        (forged(subject=LONG, id=f"answers/{LONG}/1"), "not-an-event"),
+        (forged(id=f"answers/bad/{LONG}"), "not-an-event"),
+        (forged(type=""), "not-an-event"),
+        (forged(type="tab\there"), "not-an-event"),
         (forged(text="\uffff"), "unpublishable"),
     ],
 )
-def test_what_no_topic_would_take_goes_to_the_dead_letter_queue_without_being_published(
+def test_what_no_topic_or_consumer_would_take_goes_to_the_dead_letter_queue_without_being_published(
     stream: Stream, topic: MemoryTopic, dlq: MemoryRelayDeadLetterQueue, body: Any, reason: str
 ) -> None:
     stream.write("a")
@@ -364,6 +387,16 @@ def test_what_no_topic_would_take_goes_to_the_dead_letter_queue_without_being_pu
     assert ids(topic.published) == ["answers/a/1", "answers/a/2"]
     (letter,) = dlq.letters
     assert (letter.reason, letter.key, letter.body) == (reason, "bad", str(body))
+
+
+def test_the_dead_letter_of_an_event_that_consumers_refuse_names_the_event_and_its_wrong_field(
+    stream: Stream, topic: MemoryTopic, dlq: MemoryRelayDeadLetterQueue
+) -> None:
+    stream.write_text("bad", forged(time="yesterday"))
+    relay(topic, stream.records, dlq=dlq)
+    (letter,) = dlq.letters
+    assert (letter.event, letter.type) == ("answers/bad/1", "Answered")
+    assert letter.detail.startswith("time: ")
 
 
 @pytest.mark.parametrize("text", ["é", "\u2028", "🙂", "tab\t", "\x7f"])

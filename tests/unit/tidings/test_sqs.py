@@ -36,7 +36,7 @@ def sent(
     """Return the attributes of a letter as SQS accepted it."""
     client = SqsClient(limit)
     queue = SqsQueue(lambda: cast("Any", client), "queue", "dlq", "standard")
-    queue.dead_letter(DeadLetter(Message("message-1", "handle", body, 3, SENT, "a"), reason, detail, event_type))
+    queue.dead_letter(DeadLetter(Message("message-1", "handle", body, 3, SENT, SENT, "a"), reason, detail, event_type))
     ((found, attributes),) = client.sent
     assert found == body
     return attributes

@@ -1,4 +1,5 @@
 import json
+import sys
 import time
 from typing import Any
 
@@ -56,8 +57,15 @@ def test_a_number_beyond_every_float_is_refused_at_once(text: str) -> None:
     assert time.process_time() - begun < 1
 
 
-def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    assert refusal("9" * 5000) == "the text contains an integer with too many digits"
+@pytest.mark.parametrize("text", ["9" * 309, "-" + "9" * 309, "9" * 5000, "1" + "0" * 308 + "0"])
+def test_an_integer_that_no_float_represents_is_refused(text: str) -> None:
+    assert refusal(text) == f"the number {text[:32]} is too large"
+
+
+def test_the_largest_integer_that_a_float_represents_is_accepted() -> None:
+    largest = int(sys.float_info.max)
+    assert decode_strict(str(largest)) == largest
+    assert decode_strict(str(-largest)) == -largest
 
 
 def test_a_lone_surrogate_is_refused() -> None:

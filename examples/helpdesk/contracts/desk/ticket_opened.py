@@ -15,5 +15,6 @@ class TicketOpened(TicketEvent, frozen=True, kw_only=True):
     producer = "desk"
 
     team: Team
-    # A queue refuses these two characters (Amazon SQS API Reference, "SendMessage").
-    question: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\ufffe\uffff]*\Z")]
+    # A queue refuses U+FFFE and U+FFFF (Amazon SQS API Reference, "SendMessage"). A gateway writes U+FFFD for bytes
+    # that are not UTF-8.
+    question: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\ufffd-\uffff]*\Z")]

@@ -37,7 +37,8 @@ del UNTIMED["time"]
 BAD = {
     "not JSON": ("an event of tickets", "undecodable"),
     "": ("an event of tickets", "undecodable"),
-    '{"x":' + "[" * 100_000: ("an event of tickets", "undecodable"),
+    '{"x":' + "[" * 10_000: ("an event of tickets", "undecodable"),
+    event("a", 3, time="yesterday"): ("tickets/a/3", "not-an-event"),
     "{}": ("an event of tickets", "not-an-event"),
     json.dumps(UNTIMED): ("an event of tickets", "not-an-event"),
     event("a", 3, source="payment"): ("payment/a/3", "wrong-source"),
