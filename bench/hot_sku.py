@@ -44,7 +44,7 @@ ON_HAND = 10**9
 class Partitions:
     """A table in virtual time. Each item has a partition to itself.
 
-    StoredEntity:
+    Attributes:
         time: The virtual time.
         items: The available units of each stock item, by its key.
         orders: The items of the orders, by their key.
@@ -104,7 +104,7 @@ class Partitions:
 class Way:
     """A way of reserving.
 
-    StoredEntity:
+    Attributes:
         batch: Number of orders that a worker takes at once.
         shards: Number of items among which the product's stock is spread.
         workers: Number of workers.
@@ -119,7 +119,7 @@ class Way:
 class Outcome:
     """The outcome of a run.
 
-    StoredEntity:
+    Attributes:
         rate: Reservations a second.
         canceled: Canceled transactions for each committed one.
         left: The remaining stock.
@@ -232,7 +232,7 @@ def _orders() -> Iterator[Event[OrderPlaced]]:
         payment_method="pm_card_visa",
     )
     for n in itertools.count():
-        yield make_event(data, source="orders", subject=f"order-{n}")
+        yield make_event(data, source="orders", subject=f"00000000-0000-4000-8000-{n:012d}")
 
 
 def _on_shards(shards: int) -> Service[Holding]:

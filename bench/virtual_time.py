@@ -23,10 +23,15 @@ class VirtualTime:
     now: float = 0
     _sleepers: list[tuple[float, int, threading.Semaphore]] = field(default_factory=list)
     _count: int = 0
+    _errors: list[Exception] = field(default_factory=list)
     _over: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def run(self, workers: list[Callable[[], None]]) -> None:
-        """Run the workers concurrently until the end."""
+        """Run the workers concurrently until the end.
+
+        Raises:
+            ExceptionGroup: If workers failed.
+        """
         threads = [threading.Thread(target=self._work, args=(worker,)) for worker in workers]
         for thread in threads:
             thread.start()
@@ -34,6 +39,8 @@ class VirtualTime:
         self._wake_next()
         for thread in threads:
             thread.join()
+        if self._errors:
+            raise ExceptionGroup("workers failed", self._errors)
 
     def sleep(self, seconds: float) -> None:
         """Let the other threads run until this number of seconds has passed."""
@@ -49,6 +56,8 @@ class VirtualTime:
             worker()
         except EndOfTimeError:
             pass
+        except Exception as error:  # noqa: BLE001 - `run` raises it again
+            self._errors.append(error)
         finally:
             self._wake_next()
 
