@@ -372,7 +372,6 @@ def test_a_relay_that_crashed_at_any_call_delivers_each_orders_events_to_every_s
         return made, {name: arrived(cloud, name) for name in cloud.services}
 
     whole, expected = run(None)
-    assert any(expected.values())
     for number in range(len(whole) + 1):
         made, found = run(number)
         assert made == whole[:number]
