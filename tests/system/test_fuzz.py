@@ -11,5 +11,6 @@ def test_the_answers_to_three_hundred_generated_requests_are_what_the_document_s
 ) -> None:
     report = run_fuzz(shop, requests=300, seed=rng.getrandbits(32))
 
-    assert report.passed, str(report)
+    # So few requests do not always succeed for every operation, which `make fuzz` requires.
+    assert report.findings == [], str(report)
     assert report.answers.total() >= 300
