@@ -337,7 +337,6 @@ MUTATIONS = [
         batch.BatchExecutor._attempt,
         'logger.exception("could not commit entities together")',
         "[proposal.unit.accept(proposal.entity) for proposal in together]",
-        AT_REST,
         *LOST,
     ),
     _mutation(
