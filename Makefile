@@ -22,11 +22,12 @@ endef
 option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
 .PHONY: help install run example stop test test-deployed test-offline test-long simulate soak fuzz bench check lint docs \
-	wheel lock contracts bootstrap deploy
+	wheel lock contracts bootstrap deploy record
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); PYTHON (the first that is 3.11 or later);"
+	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); FIRST=yes for its first deployment;"
+	@echo "  PYTHON (the first that is 3.11 or later);"
 	@echo "  HISTORIES (2000) and SEED of make simulate; ORDERS (500), CLIENTS (16), KILLS (one for 25 orders) and SEED of"
 	@echo "  make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of make bench; UPGRADE, the packages that"
 	@echo "  make lock upgrades"
@@ -100,7 +101,10 @@ bootstrap: install ## Prepare an AWS account and region for the CDK, once
 
 deploy: install ## Deploy the stage STAGE to AWS
 	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }
-	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE)
+	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE) $(if $(FIRST),-c first=$(FIRST))
+
+record: install ## Record the queues and indexes that were deployed in infra/release/release.json
+	@$(BIN)/python -m infra.release
 
 # One resolution for the whole repository. The other locks take their versions from it.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) compile --quiet --universal --python-version 3.11 \

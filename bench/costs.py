@@ -221,7 +221,9 @@ def million_orders(invocations: Recording, schemas: Schemas) -> Figure:
         f"{listed.note} Lambda's time is assumed: the milliseconds that the file gives each request, in a function of "
         f"{STAGE.memory_mb} MB. Also assumed are {listed.log_bytes_an_invocation:g} bytes of log an invocation, and "
         f"traces of {listed.traced:.0%} of the invocations. The bill does not contain costs that do not depend on "
-        "orders (polling, alarms, keys), Stripe's fees, and storage: an order leaves "
+        "orders (polling, alarms, keys), Stripe's fees, Cognito's price for each monthly active user "
+        f"({listed.usd['cognito_essentials_monthly_user']:g} USD; AWS's free tier covers the first 10,000), "
+        "and storage: an order leaves "
         f"{kept / 1024:.1f} KB without its indexes, which is "
         f"{kept * 10**6 / 2**30 * listed.usd['dynamodb_gb_month']:.2f} USD a month for a million.",
         tables=(
@@ -295,8 +297,8 @@ def package() -> Figure:
         layer,
         "MB",
         None,
-        "Size of the unzipped files in the layer that all functions share, without boto3, which Lambda provides, and "
-        "in each service's code, as the stage `local` deploys them. A MB is 2^20 bytes.",
+        "Size of the unzipped files in the layer that all functions share, with boto3 and the models of the services "
+        "that it calls, and in each service's code, as the stage `local` deploys them. A MB is 2^20 bytes.",
         Limit("≤", 20),
         (Table("Deployed code", ("MB",), rows),),
     )

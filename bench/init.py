@@ -29,8 +29,6 @@ PAIRS_OF_EACH = 2
 CANDIDATES = 3
 HERE = Path(__file__).parent
 INSTALLED = Path(boto3.__file__).parent.parent
-LAMBDA_PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
-"""The packages of Lambda's Python runtime: boto3 and its dependencies."""
 STRIPE_PACKAGES = ("stripe", "requests", "certifi", "charset_normalizer", "idna")
 """The packages of payment's own layer."""
 
@@ -168,18 +166,17 @@ def _run(task: Task, path: str) -> float:
 
 @contextmanager
 def _deployed() -> Iterator[str]:
-    """Yield a function's import path: its layer and its code, then Lambda's own packages, as installed here."""
+    """Yield a function's import path: its layer and its code, then the packages of payment's own layer."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder, runtime = Path(scratch, "deployed"), Path(scratch, "runtime")
+        folder, stripe = Path(scratch, "deployed"), Path(scratch, "stripe")
         shutil.copytree(assets.layer(STAGES["local"]) / "python", folder)
         for service in shop_services():
             shutil.copytree(assets.service_code(service), folder, dirs_exist_ok=True)
         for module in ("bare", "first_event"):
             shutil.copy(HERE / f"{module}.py", folder / f"bench_{module}.py")
-        runtime.mkdir()
-        for name in (*LAMBDA_PACKAGES, *STRIPE_PACKAGES):
-            (runtime / name).symlink_to(INSTALLED / name)
-            compiled = compileall.compile_dir if (INSTALLED / name).is_dir() else compileall.compile_file
-            compiled(INSTALLED / name, quiet=2)
+        stripe.mkdir()
+        for name in STRIPE_PACKAGES:
+            (stripe / name).symlink_to(INSTALLED / name)
+            compileall.compile_dir(INSTALLED / name, quiet=2)
         compileall.compile_dir(folder, quiet=2)
-        yield os.pathsep.join((str(folder), str(runtime)))
+        yield os.pathsep.join((str(folder), str(stripe)))

@@ -22,6 +22,9 @@ LOCK = ROOT / "requirements-layer.txt"
 OPENAPI_FUNCTION = ROOT / "infra" / "openapi" / "function.py"
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
+MODELS = {"dynamodb", "secretsmanager", "ses", "sns", "sqs"}
+"""The services that functions call. Layers contain no other service's model: the models are most of botocore's size."""
+
 Files = Mapping[str, bytes]
 """Contents of files, by their path in the asset."""
 
@@ -69,7 +72,7 @@ def _layer(name: str, stage: Stage, lock: Path, files: Files) -> Path:
     # The emulator's machine may not run Linux. Without a platform uv chooses the wheels of the machine that it runs on.
     platform = [] if stage.emulated else ["--python-platform", PLATFORMS[stage.machine]]
     options = [*platform, "--python-version", stage.python]
-    described = (*options, stage.machine, lock.read_text())
+    described = (*options, stage.machine, lock.read_text(), *sorted(MODELS))
     return _build_once(name, files, lambda folder: _install(folder / "python", lock, options), described)
 
 
@@ -79,6 +82,9 @@ def _install(target: Path, lock: Path, options: Iterable[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no input of others
     if done.returncode:
         raise RuntimeError(f"the layer of {lock.name} could not be built: {done.stderr.strip()}")
+    for model in (target / "botocore" / "data").glob("*/"):
+        if model.name not in MODELS:
+            shutil.rmtree(model)
     # Scripts contain this machine's interpreter, and the records contain the scripts' digests. With them the same layer
     # would differ between machines. The file `.lock` is uv's own.
     shutil.rmtree(target / "bin", ignore_errors=True)

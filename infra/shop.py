@@ -1,5 +1,7 @@
 """The shop as an application: its folders, its texts, and its settings in each stage."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.application import Application
@@ -8,6 +10,9 @@ from infra.stages import Stage
 
 SERVICES = ROOT / "functions"
 CONTRACTS = ROOT / "contracts"
+
+RESERVED_DOMAIN = re.compile(r"[@.](example|test|invalid|localhost|example\.(com|net|org))$", re.IGNORECASE)
+"""The end of an address at a domain that nobody can own (RFC 2606, RFC 6761)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,25 @@ SETTINGS = {
     ),
 }
 """The settings by the stage's name."""
+
+
+def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
+    """Iterate over the addresses in a stage's settings that an operator has not replaced yet.
+
+    Args:
+        stage: The stage's name.
+        settings: The stage's settings.
+
+    Returns:
+        A sentence for each address at a reserved domain. It names the setting.
+    """
+    addresses = [("sender", settings.sender), *(("alarm_addresses", each) for each in settings.alarm_addresses)]
+    for setting, address in addresses:
+        if RESERVED_DOMAIN.search(address):
+            yield (
+                f"{address} is a placeholder, which receives no e-mail: set {setting} of the stage {stage!r} in "
+                "infra/shop.py to an address that you own."
+            )
 
 
 def shop_services() -> tuple[ServiceFolder, ...]:

@@ -37,11 +37,15 @@ class Stage:
         relay_parallelism: Number of batches of one shard that are relayed at once.
         relay_record_age_hours: The age in hours at which a relay gives up a record.
         log_retention: How long logs are kept.
-        removal_policy: What happens to tables, keys and logs when their stack is deleted.
-        protected: Whether stacks and tables are protected from deletion.
+        removal_policy: What happens to tables, users, keys and logs when their stack is deleted.
+            `RETAIN_ON_UPDATE_OR_DELETE` keeps them, except after a failed first deployment. Their names are fixed, so
+            anything that it left behind would prevent the next attempt.
+        protected: Whether stacks, tables and users are protected from deletion. CloudFormation cannot roll back the
+            creation of a protected table, so `-c first=yes` deploys without the protection.
         point_in_time_recovery: Whether tables can be restored to an earlier time.
         self_sign_up: Whether users can create accounts themselves.
-        threat_protection: Whether Cognito blocks suspicious sign-ins, which costs a price per user.
+        threat_protection: Whether Cognito blocks suspicious sign-ins. It needs the Plus plan, which has a higher price
+            for each monthly active user than the Essentials plan, and no free users.
         throttle_rate: Maximum number of API requests a second.
         throttle_burst: Maximum number of API requests at once.
     """
@@ -124,10 +128,9 @@ STAGES = {
             max_concurrency=50,
             relay_parallelism=10,
             log_retention=RetentionDays.THREE_MONTHS,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             protected=True,
             point_in_time_recovery=True,
-            threat_protection=True,
             throttle_rate=500,
             throttle_burst=1000,
         ),

@@ -7,9 +7,10 @@ import typer
 from typer.core import TyperGroup
 
 from ops.access import commands as access
-from ops.console import progress
+from ops.console import plain, progress
 from ops.context import CommandContext
 from ops.dlq import commands as dlq
+from ops.environment import ENVIRONMENT_ERRORS, describe
 from ops.errors import CommandError
 from ops.local import commands as local
 from ops.local.cloud import LocalCloud
@@ -18,33 +19,51 @@ from ops.orders import commands as orders
 from ops.relay import commands as relay
 from ops.replay import commands as replay
 from ops.scaffold import commands as scaffold
-from ops.stage import LOCAL, ROOT
+from ops.stage import LOCAL, ROOT, STAGES
+from tidings import __version__
 from tidings.recovery import RecoveryError
 
 
 class CommandGroup(TyperGroup):
-    """A group of commands. An error that a command expects is one line on stderr and the exit status 1."""
+    """A group of commands. An expected error is one line on stderr and the exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (CommandError, RecoveryError, TimeoutError) as error:
+        except (CommandError, RecoveryError, TimeoutError, *ENVIRONMENT_ERRORS) as error:
             progress.print("[bold red]Error:[/]", end=" ")
-            progress.print(str(error), markup=False, soft_wrap=True)
+            progress.print(plain(describe(error)), markup=False, soft_wrap=True)
             raise typer.Exit(1) from error
 
 
-app = typer.Typer(cls=CommandGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tidings {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def main(
     context: typer.Context,
-    stage: Annotated[str, typer.Option(envvar="TIDINGS_STAGE", help="local, dev or prod.")] = LOCAL,
+    stage: Annotated[
+        str,
+        typer.Option(envvar="TIDINGS_STAGE", help="local, dev or prod.", autocompletion=lambda: list(STAGES)),
+    ] = LOCAL,
     directory: Annotated[
         Path, typer.Option("--local", envvar="TIDINGS_LOCAL", help="The folder for the local cloud's files.")
     ] = ROOT / ".local",
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Operate the shop on the local cloud, or on AWS by the settings of AWS's own tools."""
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))

@@ -16,6 +16,11 @@ results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True, highlight=False)
 
 
+def plain(text: str) -> str:
+    """Return a text without the characters that a terminal obeys instead of showing: messages may hold any."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 class Step:
     """A step in progress. It shows one changing line, and a lasting line for each finished part."""
 
@@ -48,12 +53,12 @@ def step(title: str) -> Iterator[Step]:
 
 def print_result(text: str) -> None:
     """Print a line of the result as it is."""
-    results.print(text, markup=False, soft_wrap=True)
+    results.print(plain(text), markup=False, soft_wrap=True)
 
 
 def print_note(text: str) -> None:
     """Print a note on stderr as it is."""
-    progress.print(text, markup=False, soft_wrap=True)
+    progress.print(plain(text), markup=False, soft_wrap=True)
 
 
 def print_json(answer: object) -> None:

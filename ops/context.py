@@ -10,7 +10,8 @@ import typer
 from ops.errors import CommandError
 from ops.local.cloud import LocalCloud
 from ops.outputs import Outputs, outputs_of
-from ops.stage import LOCAL, DeployedStage, stage_named, state_directory
+from ops.stage import LOCAL, DeployedStage, check_name, command_line, stage_named, state_directory
+from ops.times import parse_since
 
 USER = "TIDINGS_USER"
 """The environment variable with the user's name."""
@@ -18,6 +19,15 @@ USER = "TIDINGS_USER"
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, help="Maximum number of messages a second.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count the messages, and send none.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME|DURATION",
+        parser=parse_since,
+        help="A time like 2026-11-22T01:30:00Z, or a duration before now like 15m, 2h or 3d.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
@@ -53,8 +63,13 @@ class CommandContext:
         """The folder for files that outlast a command."""
         return self.cloud.directory if self.is_local else state_directory()
 
+    def command(self, arguments: str) -> str:
+        """Return a command as it must be typed for this stage."""
+        return command_line(self.stage_name, arguments)
+
     def require_local(self) -> None:
         """Raise `CommandError` unless the stage is the local cloud's."""
+        check_name(self.stage_name)
         if not self.is_local:
             name = self.stage_name
             raise CommandError(f"this command is for the local cloud; make deploy STAGE={name} deploys {name}")

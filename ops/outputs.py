@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
 from ops.errors import CommandError
 from ops.stage import DeployedStage
+from tidings.aws.recovery import reporting
 
 SHARED = ("bus", "api")
 """The stacks that belong to no service."""
@@ -80,12 +80,18 @@ def outputs_of(stage: DeployedStage) -> Outputs:
 
     Raises:
         CommandError: If the stage is not deployed.
+        RecoveryError: If AWS refuses the call.
     """
     stacks = _stacks(stage)
     missing = [name for name in SHARED if name not in stacks]
     if missing:
+        remedy = (
+            f"make deploy STAGE={stage.name} deploys it; if it is elsewhere, set AWS_DEFAULT_REGION or AWS_PROFILE"
+            if stage.endpoint is None
+            else "make run deploys it"
+        )
         raise CommandError(
-            f"the stage {stage.name} is not deployed: {stage.region} has no stack {stage.prefix}{missing[0]}"
+            f"the stage {stage.name} is not deployed: {stage.region} has no stack {stage.prefix}{missing[0]}; {remedy}"
         )
     bus, api = (stacks[name] for name in SHARED)
     return Outputs(
@@ -118,10 +124,8 @@ def _base_url(stage: DeployedStage, api: Mapping[str, str]) -> str:
 
 
 def _stacks(stage: DeployedStage) -> dict[str, dict[str, str]]:
-    try:
+    with reporting(f"the stacks of the stage {stage.name} cannot be read"):
         pages = list(stage.client("cloudformation").get_paginator("describe_stacks").paginate())
-    except (BotoCoreError, ClientError) as error:
-        raise CommandError(f"the stacks of the stage {stage.name} cannot be read: {error}") from error
     return {
         stack["StackName"].removeprefix(stage.prefix): {
             output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])

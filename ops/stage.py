@@ -8,11 +8,15 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
 
 from ops.errors import CommandError
 from ops.local.cloud import CREDENTIALS, REGION, LocalCloud
 
 LOCAL = "local"
+STAGES = (LOCAL, "dev", "prod")
+"""The names of `infra.stages.STAGES`, whose import takes as long as a command."""
+
 WORKERS = 8
 """Number of parallel calls of a command."""
 
@@ -40,10 +44,28 @@ class DeployedStage:
         """The beginning of the names of all its stacks."""
         return f"tidings-{self.name}-"
 
+    def command(self, arguments: str) -> str:
+        """Return a command as it must be typed for this stage."""
+        return command_line(self.name, arguments)
+
     def client(self, service: Any, config: Config | None = None) -> Any:
         """Return a client of an AWS service."""
         default = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
         return self.session.client(service, endpoint_url=self.endpoint, config=config or default)
+
+
+def command_line(stage: str, arguments: str) -> str:
+    """Return a command as it must be typed: with `--stage`, unless the stage is the default."""
+    return f"tidings {arguments}" if stage == LOCAL else f"tidings --stage {stage} {arguments}"
+
+
+def check_name(name: str) -> None:
+    """Raise `CommandError` unless a stage with this name exists."""
+    if name not in STAGES:
+        raise CommandError(
+            f"the stage {name!r} is not deployed, because no such stage exists; "
+            f"set --stage or TIDINGS_STAGE to one of {', '.join(STAGES)}"
+        )
 
 
 def local_stage(endpoint: str) -> DeployedStage:
@@ -55,8 +77,10 @@ def stage_named(name: str, cloud: LocalCloud) -> DeployedStage:
     """Return the stage with this name.
 
     Raises:
-        CommandError: If the local cloud does not run, or no region is set for AWS.
+        CommandError: If there is no such stage, the local cloud does not run, or no region is set for AWS.
+        BotoCoreError: If AWS's settings cannot be read.
     """
+    check_name(name)
     if name == LOCAL:
         running = cloud.running()
         if running is None:
@@ -64,7 +88,7 @@ def stage_named(name: str, cloud: LocalCloud) -> DeployedStage:
         return local_stage(running.endpoint)
     session = boto3.Session()
     if session.region_name is None:
-        raise CommandError("no region is set; set AWS_DEFAULT_REGION or AWS_PROFILE")
+        raise NoRegionError
     return DeployedStage(name, session.region_name, session)
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import typer
 
 from ops.errors import CommandError
-from tidings.core.clock import parse_any_rfc3339, to_rfc3339
+from tidings.core.clock import now, parse_any_rfc3339, to_rfc3339
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
 
 
 def parse_time(text: str) -> str:
@@ -25,15 +26,33 @@ def parse_time(text: str) -> str:
         raise CommandError(f"{text!r} is not a time; write 2026-11-22 or 2026-11-22T01:30:00Z") from error
 
 
+def parse_since(text: str) -> str:
+    """Return the beginning of a period as events carry times, given a time, or a duration before now like `15m`.
+
+    Raises:
+        CommandError: If the text is neither.
+    """
+    if duration := DURATION.fullmatch(text):
+        return to_rfc3339(max(0, now() - _seconds(duration) * 1000))
+    try:
+        return parse_time(text)
+    except CommandError as error:
+        raise CommandError(f"{error}, or a duration before now like 15m, 2h or 3d") from error
+
+
 def parse_duration(text: str) -> int:
     """Return the seconds of a duration like `90s`, `30m`, `2h` or `1d`.
 
     Raises:
         typer.BadParameter: If the text is not a duration.
     """
-    found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
+    found = DURATION.fullmatch(text)
     if not found:
         raise typer.BadParameter(f"{text!r} is not a duration like 90s, 30m, 2h or 1d")
+    return _seconds(found)
+
+
+def _seconds(found: re.Match[str]) -> int:
     return int(found[1]) * SECONDS[found[2]]
 
 

@@ -127,7 +127,8 @@ class ApiStack(ApplicationStack):
             acknowledge(
                 users,
                 "COG8",
-                f"The Plus plan has a price per user, and the stage {stage.name} contains test users only.",
+                "Threat protection needs the Plus plan, which costs more for each monthly active user. An operator "
+                "chooses it by `threat_protection` of the stage.",
             )
         cognito.UserPoolGroup(
             self,

@@ -1,24 +1,28 @@
 """The commands `tidings dlq …`."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from ops.console import print_answer, print_note, print_result, progress, results
+from ops.console import plain, print_answer, print_note, print_result, progress, results
 from ops.context import CommandContext, DryRun, Json, Rate, Yes
 from ops.dlq.drop import drop as drop_dead_letters
 from ops.dlq.drop import record_path
 from ops.dlq.queues import DeadLetterQueues, DeadLetterSelection
-from ops.dlq.report import advice, format_counts, format_depth, listing, listing_json, status_table
+from ops.dlq.report import advice, failing_again, format_counts, format_depth, listing, listing_json, status_table
 from ops.errors import CommandError
 from ops.refusals import name_refused
+from ops.services import service_names
 from tidings.core.clock import now
 from tidings.recovery import FailureKind
 
 app = typer.Typer(no_args_is_help=True, help="List, show, redrive and drop dead letters.")
 
-ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose messages failed.")]
+ServiceName = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="The service whose messages failed.", autocompletion=service_names)
+]
 Order = Annotated[str | None, typer.Option("--order", help="Only messages about this order.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Only messages that failed for this reason.")]
 Undelivered = Annotated[
@@ -46,11 +50,12 @@ def _selection(
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List how many messages failed, since when and why."""
+    work: CommandContext = context.obj
     statuses = _queues(context).statuses()
 
     def print_text() -> None:
         results.print(status_table(statuses, now()))
-        for text in advice(statuses):
+        for text in advice(statuses, work.stage_name):
             print_result(text)
 
     print_answer(statuses, as_json, print_text)
@@ -68,12 +73,13 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show each failed message. All remain in their queue."""
+    work: CommandContext = context.obj
     selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
     dead_letters = _queues(context).dead_letters(selection)
     found = [details for _, details in dead_letters.find(selection.selects, limit)]
 
     def print_text() -> None:
-        for text in listing(found, selection):
+        for text in listing(found, selection, work.stage_name):
             print_result(text)
         print_result(f"{service}: {len(found):,} shown, {format_depth(dead_letters)}")
 
@@ -97,28 +103,36 @@ def redrive(
     that the consumer's queue will never accept is reported, stays there, and holds up no other. If the command breaks
     off, run it again.
     """
+    work: CommandContext = context.obj
     selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
     if of_relay:
         raise CommandError(
-            f"{service}'s relay has no consumer's messages: tidings relay publishes their events again; "
-            f"tidings dlq show {service} --relay says how, and which of them to drop"
+            f"{service}'s relay has no consumer's messages: {work.command('relay')} publishes their events again; "
+            f"{work.command(f'dlq show {service} --relay')} says how, and which of them to drop"
         )
     queues = _queues(context)
     dead_letters = queues.dead_letters(selection)
     if dry_run:
         reasons = Counter(details.reason for _, details in dead_letters.find(selection.selects))
         print_result(f"{service}: {format_counts(reasons, 'would be sent back')}, {format_depth(dead_letters)}")
+        _note_failing_again(work, reasons, selection)
         return
     result = queues.redrive(selection, rate)
     if result.repeated:
         repeated = format_counts(result.repeated, "failed again at once, or were in the queue twice")
-        print_note(f"{repeated}; tidings dlq show {service} shows why.")
+        print_note(f"{repeated}; {work.command(f'dlq show {service}{selection.options}')} shows why.")
+    _note_failing_again(work, result.sent, selection)
     print_result(f"{service}: {format_counts(result.sent, 'sent back')}, {format_depth(dead_letters)}")
     if refused := result.refused:
         raise CommandError(
             f"{service}'s queue will never accept {len(refused):,} of them, which stay in the dead-letter queue: "
             f"{name_refused(refused.items())}"
         )
+
+
+def _note_failing_again(work: CommandContext, reasons: Mapping[str, int], selection: DeadLetterSelection) -> None:
+    if text := failing_again(reasons, selection, work.stage_name):
+        print_note(text)
 
 
 @app.command()
@@ -137,7 +151,7 @@ def drop(
     dead_letters = _queues(context).dead_letters(selection)
     path = record_path(work.directory, work.stage_name, selection)
     dropped = drop_dead_letters(
-        dead_letters, selection, path, lambda text: yes or typer.confirm(f"{text}. Continue?", err=True)
+        dead_letters, selection, path, lambda text: yes or typer.confirm(plain(f"{text}. Continue?"), err=True)
     )
     if dropped is None:
         progress.print("Nothing was dropped.")

@@ -1,5 +1,6 @@
 """The dead-letter queues of a stage."""
 
+import shlex
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -69,6 +70,13 @@ class DeadLetterSelection:
     kind: FailureKind = "dlq"
     order: str | None = None
     reason: str | None = None
+
+    @property
+    def options(self) -> str:
+        """The options of the commands `dlq …` that select the same dead letters, each after a space."""
+        kind = "" if self.kind == "dlq" else f" --{self.kind}"
+        given = {"order": self.order, "reason": self.reason}
+        return kind + "".join(f" --{name} {shlex.quote(text)}" for name, text in given.items() if text)
 
     def selects(self, details: DeadLetterDetails) -> bool:
         """Return whether a dead letter is selected."""

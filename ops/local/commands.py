@@ -1,13 +1,16 @@
 """The commands `tidings up`, `tidings down` and `tidings demo`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
 
-from ops.console import print_result, progress, step
+from ops.console import print_note, print_result, progress, step
 from ops.context import CommandContext
 from ops.errors import CommandError
+from ops.local.cloud import LocalCloud
 from ops.local.demo import run_demo
 from ops.local.deploy import deploy
 from ops.stage import local_stage
@@ -24,15 +27,37 @@ App = Annotated[
 ]
 
 
+@contextmanager
+def explaining_interruption(cloud: LocalCloud, again: str) -> Iterator[None]:
+    """Say on Ctrl-C what still runs, and how to go on or to end it.
+
+    Args:
+        cloud: The local cloud.
+        again: What to do to go on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        running = None
+        # Its record is empty while it starts.
+        with suppress(CommandError):
+            running = cloud.running()
+        state = f"still runs at {running.endpoint}" if running else "may still be starting"
+        print_note(f"Interrupted. The local cloud {state}. {again}; make stop ends the cloud.")
+        raise
+
+
 @app.command()
 def up(context: typer.Context, port: Port = None, app: App = None) -> None:
     """Start the local cloud if necessary, deploy the shop on it, and print the cloud's address."""
     work: CommandContext = context.obj
     work.require_local()
     work.cloud.directory.mkdir(parents=True, exist_ok=True)
-    with step("Starting the local cloud"):
-        running = work.cloud.start(port)
-    deploy(local_stage(running.endpoint), work.cloud.directory, [sys.executable, "-m", app] if app else ())
+    again = "The same command" if app else "make run"
+    with explaining_interruption(work.cloud, f"{again} continues the deployment"):
+        with step("Starting the local cloud"):
+            running = work.cloud.start(port)
+        deploy(local_stage(running.endpoint), work.cloud.directory, [sys.executable, "-m", app] if app else ())
     print_result(running.endpoint)
 
 
@@ -51,7 +76,8 @@ def demo(context: typer.Context) -> None:
     work: CommandContext = context.obj
     work.require_local()
     try:
-        run_demo(work.stage, work.outputs)
+        with explaining_interruption(work.cloud, "tidings demo places the example orders again"):
+            run_demo(work.stage, work.outputs)
     except TimeoutError as error:
         raise CommandError(f"{error}; the log of the functions is {work.cloud.log}") from error
     print_result(

@@ -76,7 +76,7 @@ def run_demo(stage: DeployedStage, outputs: Outputs) -> None:
         for example, order_id in placed:
             shown.update(example.title)
             ends.append((example, _end(customer, example, order_id)))
-    results.print(_ends_table(ends))
+    results.print(outcomes_table(ends))
     with step("Dispatching the first of them"):
         first, cancelled = ends[0][1]["id"], ends[-1][1]["id"]
         _dispatch(operator, first)
@@ -213,14 +213,17 @@ def _added_up(
     return due
 
 
-def _ends_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
-    table = Table(title="The outcomes of the orders", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("order", "id", "total", "outcome"):
+def outcomes_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
+    """Return a table with a row for each example order and its outcome. It fits into eighty columns."""
+    title = "The outcomes of the orders"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("order", "id and total", "outcome"):
         # An id that is cut off cannot be copied.
-        table.add_column(name, no_wrap=name == "id", overflow="fold")
+        table.add_column(name, no_wrap=name != "order", overflow="fold")
     for example, order in ends:
         total = format_money(msgspec.convert(order["total"], Money))
-        table.add_row(example.title, order["id"], total, _outcome(order["status"], order.get("reason")))
+        outcome = "\n".join(filter(None, (order["status"], order.get("reason"))))
+        table.add_row(example.title, f"{order['id']}\n{total}", outcome)
     return table
 
 

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ops.console import progress
-from ops.context import CommandContext
+from ops.console import plain, print_note, progress
+from ops.context import CommandContext, Since
 from ops.errors import CommandError
 from ops.monitoring.alarms import active_alarms
 from ops.monitoring.logs import ACCESS_LOG, PROBLEMS, RUNS, log_lines, with_status
-from ops.times import parse_duration
+from ops.times import parse_since
+from tidings.core.clock import from_rfc3339
 
 app = typer.Typer()
 
@@ -21,10 +22,15 @@ def alarms(context: typer.Context) -> None:
 
     The description of an alarm names its entry in the runbook.
     """
-    found = active_alarms(context.obj.stage)
+    work: CommandContext = context.obj
+    # A stage that is not deployed has no alarms either.
+    _ = work.outputs
+    found = active_alarms(work.stage)
     for alarm in found:
         typer.echo(f"{alarm.since} {alarm.name}: {alarm.description}")
-    if not found:
+    if not found and work.is_local:
+        print_note(f"The local cloud evaluates no alarms. {work.command('dlq list')} shows the messages that failed.")
+    elif not found:
         progress.print("No alarm is active.")
 
 
@@ -38,10 +44,7 @@ def _parse_status(text: str) -> str:
 def logs(
     context: typer.Context,
     log: Annotated[str, typer.Argument(help="A function, like orders-consumer; or api, the API's access log.")],
-    since: Annotated[
-        int | None,
-        typer.Option(metavar="DURATION", parser=parse_duration, help="The maximum age of a line; default: 1h."),
-    ] = None,
+    since: Since = None,
     containing: Annotated[str, typer.Option(metavar="TEXT", help="Only lines that contain this text.")] = "",
     problems: Annotated[
         bool, typer.Option("--problems", help="Only warnings, errors, crashes, and runs out of time or memory.")
@@ -54,15 +57,16 @@ def logs(
         ),
     ] = None,
 ) -> None:
-    """Print a function's log or the API's access log, oldest first."""
+    """Print a function's log or the API's access log of the last hour, or since a time, oldest first."""
     work: CommandContext = context.obj
     if (log == ACCESS_LOG and (problems or runs)) or (log != ACCESS_LOG and status):
         raise CommandError("--status is for the access log (api), --problems and --runs are for the logs of functions")
     filters = [lines for lines, wanted in ((PROBLEMS, problems), (RUNS, runs)) if wanted]
     filters += [with_status(status)] if status else []
+    begin = since or parse_since("1h")
     line = None
-    for line in log_lines(work.stage, log, since or 3600, filters=filters, containing=containing):
-        typer.echo(line)
+    for line in log_lines(work.stage, log, from_rfc3339(begin), filters=filters, containing=containing):
+        typer.echo(plain(line))
     if line is None and log == ACCESS_LOG and work.stage.endpoint:
         progress.print("The local cloud writes no access log; AWS does.")
     elif line is None:

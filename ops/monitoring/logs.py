@@ -1,12 +1,12 @@
 """The logs of a stage's functions, and the access log of its API."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ops.errors import CommandError
 from ops.stage import DeployedStage
-from tidings.core.clock import now, to_rfc3339
+from tidings.core.clock import to_rfc3339
 
 ACCESS_LOG = "api"
 """The name of the API's access log. The other logs have the names of their functions."""
@@ -59,21 +59,19 @@ PROBLEMS = LineFilter(
 def log_lines(
     stage: DeployedStage,
     log: str,
-    since_seconds: int,
+    since: int,
     *,
     filters: Sequence[LineFilter] = (),
     containing: str = "",
-    clock: Callable[[], int] = now,
 ) -> Iterator[str]:
     """Iterate over a log's lines, oldest first.
 
     Args:
         stage: The stage.
         log: The name of a function (`orders-consumer`), or `ACCESS_LOG`.
-        since_seconds: The maximum age of a line in seconds.
+        since: The time of the earliest line, in milliseconds since 1970.
         filters: The filters that each line passes.
         containing: A text that each line contains.
-        clock: The current time.
 
     Raises:
         CommandError: If there is no such log.
@@ -84,7 +82,7 @@ def log_lines(
     text = '"' + containing.replace('"', '\\"') + '"' if containing else ""
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=f"/aws/{folder}/{stage.prefix}{log}",
-        startTime=clock() - since_seconds * 1000,
+        startTime=since,
         filterPattern=filters[0].pattern if filters else text,
     )
     try:

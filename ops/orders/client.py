@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -104,6 +105,12 @@ def _segment(text: str) -> str:
 
 
 def _describe(response: httpx.Response) -> str:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        # The gateway itself answers, and says no more than "Unauthorized".
+        return (
+            "401 Unauthorized: the token has expired, or is not one of this stage; "
+            "unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for this stage"
+        )
     try:
         problem = response.json()
     except ValueError:

@@ -69,7 +69,9 @@ def place(
 def _first_sku(client: ShopClient, work: CommandContext) -> str:
     products = client.products()
     if not products:
-        remedy = "tidings demo fills it" if work.is_local else "an operator fills it; see docs/guides/deploy.md"
+        remedy = (
+            f"{work.command('demo')} fills it" if work.is_local else "an operator fills it; see docs/guides/deploy.md"
+        )
         raise CommandError(f"the catalogue is empty; {remedy}")
     return str(products[0]["sku"])
 
@@ -108,7 +110,7 @@ def expire(
     if not result.finished:
         progress.print("The job's time ran out. Its next run, within a minute, continues.")
     if result.failed:
-        raise CommandError("some orders could not be cancelled; read tidings logs orders-expiry --problems")
+        raise CommandError(f"some orders could not be cancelled; read {work.command('logs orders-expiry --problems')}")
 
 
 @timeline_app.command()

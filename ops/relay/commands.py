@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.context import CommandContext, DryRun, Rate
+from ops.context import CommandContext, DryRun, Rate, Since
 from ops.relay.republish import RepublishOptions, republish
 
 app = typer.Typer()
@@ -14,18 +14,17 @@ app = typer.Typer()
 def relay(
     context: typer.Context,
     order: Annotated[str | None, typer.Option(help="Only the events of this order.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="All events since this time; reads each table as a whole.")
-    ] = None,
+    since: Since = None,
     service: Annotated[str | None, typer.Option(help="Only the events of this service.")] = None,
     rate: Rate = None,
     dry_run: DryRun = False,
 ) -> None:
     """Publish announced events again, after a relay gave some up or the topic refused some.
 
-    The events are read from the services' tables and keep their ids, so consumers ignore those that they have handled.
-    The topic drops an event that it published within the last five minutes. An event that no relay would publish is
-    reported and holds up no other. If the command breaks off, run it again.
+    Select the events of an order, or all since a time, which reads each table as a whole. The events keep
+    their ids, so consumers ignore those that they have handled. The topic drops an event that it published within the
+    last five minutes. An event that no relay would publish is reported and holds up no other. If the command breaks
+    off, run it again.
     """
     work: CommandContext = context.obj
     options = RepublishOptions(order=order, since=since, service=service, rate=rate, dry_run=dry_run)

@@ -84,8 +84,8 @@ def _remind(stage: DeployedStage, outputs: Outputs, names: Mapping[str, str]) ->
             waiting = SqsQueueGauge(client, url).depth().waiting
             if waiting:
                 print_note(
-                    f"{name}'s relay has {waiting} dead letters: tidings dlq show {name} --relay shows them; once "
-                    f"their events are published, run tidings dlq drop {name} --relay."
+                    f"{name}'s relay has {waiting} dead letters: {stage.command(f'dlq show {name} --relay')} shows "
+                    f"them; once their events are published, run {stage.command(f'dlq drop {name} --relay')}."
                 )
 
 

@@ -166,7 +166,7 @@ class ReplayRun:
             print_note(
                 f"The subscription of {options.consumer} is new or changed, which takes effect within fifteen minutes: "
                 f"until then, some events may not reach it. After {to_rfc3339(effective)} run "
-                f"tidings replay {options.consumer} --from {again}; or use --wait."
+                f"{self.stage.command(f'replay {options.consumer} --from {again}')}; or use --wait."
             )
         return end
 

@@ -8,17 +8,19 @@ import sys
 from pathlib import Path
 
 from infra.discovery import ROOT
-from tests.infra.synthesis import CONTEXT, Synthesis
+from tests.infra.synthesis import CONTEXT, OWNED, PLACEHOLDER, Synthesis
 
 FOLDERS = ("tidings", "contracts", "functions", "infra")
 
 
 def copy_project(target: Path) -> Path:
-    """Copy what a synthesis needs, without anything that was built."""
+    """Copy what a synthesis needs, without anything that was built, and set an operator's own addresses."""
     for name in FOLDERS:
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("app.py", "cdk.json", *(path.name for path in ROOT.glob("requirements*.txt"))):
         shutil.copy(ROOT / name, target)
+    settings = target / "infra" / "shop.py"
+    settings.write_text(settings.read_text().replace(PLACEHOLDER, OWNED))
     return target
 
 

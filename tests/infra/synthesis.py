@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,16 @@ from aws_cdk import App
 
 from infra.build import build
 from infra.discovery import ROOT
-from infra.shop import shop
+from infra.shop import SETTINGS, ShopSettings, shop
 from infra.stages import STAGES
 
 Json = dict[str, Any]
 
 SHARED = {"alarms", "bus", "api", "monitoring"}
 """The stacks that belong to no service."""
+
+PLACEHOLDER, OWNED = "tidings.example", "tidings.net"
+"""The domain in the repository's settings, and the domain with which these tests replace it as an operator must."""
 
 CONTEXT: Json = json.loads((ROOT / "cdk.json").read_text())["context"]
 
@@ -93,9 +96,16 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def owned(settings: ShopSettings) -> ShopSettings:
+    """Return settings with an operator's own addresses."""
+    addresses = tuple(address.replace(PLACEHOLDER, OWNED) for address in settings.alarm_addresses)
+    return replace(settings, sender=settings.sender.replace(PLACEHOLDER, OWNED), alarm_addresses=addresses)
+
+
 def synthesize(stage: str, folder: Path) -> Synthesis:
     """Synthesize the shop in this process. A finding of cdk-nag is an error."""
     app = App(context=CONTEXT, outdir=str(folder), analytics_reporting=False)
-    build(app, shop(STAGES[stage]))
+    settings = SETTINGS[stage] if stage == "local" else owned(SETTINGS[stage])
+    build(app, shop(STAGES[stage], settings))
     app.synth()
     return Synthesis(stage, folder)

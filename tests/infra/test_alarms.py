@@ -10,7 +10,7 @@ from infra.constructs.alarm import RUNBOOK
 from infra.discovery import ROOT, ServiceFolder
 from infra.shop import SETTINGS
 from tests.infra.alarms import LOCAL_RULES, RULES, Rule, alarms, kind_of, rule_breakers
-from tests.infra.synthesis import Resource, Synthesis
+from tests.infra.synthesis import Resource, Synthesis, owned
 
 LONGEST_NAME = 255
 ACCOUNT = {"Ref": "AWS::AccountId"}
@@ -190,7 +190,7 @@ def test_alarms_reach_the_stages_addresses_through_an_encrypted_topic_that_cloud
     assert "KmsMasterKeyId" in topic.properties
     subscribed = [each.properties for each in synthesis.resources("AWS::SNS::Subscription") if each.stack == "alarms"]
     assert [(each["Protocol"], each["Endpoint"]) for each in subscribed] == [
-        ("email", address) for address in SETTINGS[stage].alarm_addresses
+        ("email", address) for address in owned(SETTINGS[stage]).alarm_addresses
     ]
     policy = synthesis.only("alarms", "AWS::SNS::TopicPolicy").properties["PolicyDocument"]["Statement"]
     key = synthesis.only("alarms", "AWS::KMS::Key").properties["KeyPolicy"]["Statement"]

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
+from aws_cdk import App, assertions
 from openapi_spec_validator import validate
 
 from infra.discovery import ServiceFolder
 from infra.openapi.document import openapi_document
 from infra.shop import shop
-from infra.stacks.api import ACCESS_LOG
+from infra.stacks.api import ACCESS_LOG, ApiStack
 from infra.stages import STAGES
 from tests.infra.synthesis import Json, Synthesis
 
@@ -55,6 +57,23 @@ def test_passwords_are_strong_and_there_is_a_group_of_operators(dev: Synthesis) 
     assert policy["MinimumLength"] >= 12
     assert all(policy[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"))
     dev.only("api", "AWS::Cognito::UserPoolGroup", GroupName="operators")
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_users_are_in_the_essentials_plan(stage: str, request: pytest.FixtureRequest) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage)
+    users = synthesis.only("api", "AWS::Cognito::UserPool").properties
+    assert users["UserPoolTier"] == "ESSENTIALS"
+    assert "UserPoolAddOns" not in users
+
+
+def test_threat_protection_can_be_switched_on_for_a_stage() -> None:
+    stage = replace(STAGES["prod"], threat_protection=True)
+    template = assertions.Template.from_stack(ApiStack(App(), shop(stage)))
+    template.has_resource_properties(
+        "AWS::Cognito::UserPool",
+        {"UserPoolTier": "PLUS", "UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}},
+    )
 
 
 def test_the_api_is_throttled_and_logs_each_access_as_json(prod: Synthesis) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from infra.assets import service_code
+from infra.assets import MODELS, service_code
 from infra.discovery import ROOT, ServiceFolder
 from tests.infra.synthesis import Synthesis, synthesize
 
@@ -59,12 +59,45 @@ def test_the_synthesis_needs_no_docker(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "called").exists()
 
 
-def test_the_layer_contains_the_library_and_its_packages_and_no_boto3(dev: Synthesis) -> None:
+def test_the_layer_contains_the_library_and_its_packages(dev: Synthesis) -> None:
     packages = layer(dev) / "python"
     assert (packages / "tidings" / "aws" / "relay.py").exists()
     assert (packages / "msgspec").exists()
     assert (packages / "aws_lambda_powertools").exists()
-    assert not (packages / "boto3").exists()
+
+
+def test_the_layer_pins_boto3_with_the_models_of_the_services_that_functions_call(dev: Synthesis) -> None:
+    packages = layer(dev) / "python"
+    locked = pinned("requirements-layer.txt")
+    for name in ("boto3", "botocore"):
+        assert (packages / f"{name}-{locked[name]}.dist-info").is_dir()
+    models = {path.name for path in (packages / "botocore" / "data").iterdir() if path.is_dir()}
+    sources = [file for name in ("tidings", "functions") for file in (ROOT / name).rglob("*.py")]
+    called = {name for file in sources for name in re.findall(r'boto3\.client\("([\w-]+)"', file.read_text())}
+    assert models == called
+
+
+def test_the_layers_clients_have_their_endpoints_and_retries(local: Synthesis) -> None:
+    names = sorted(MODELS)
+    code = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(layer(local) / 'python')!r}]\n"
+        "import boto3\n"
+        "from tidings.aws.clients import CONFIG\n"
+        f"for name in {names!r}:\n"
+        "    print(boto3.client(name, region_name='eu-west-1', config=CONFIG).meta.endpoint_url)\n"
+        "print(boto3.__file__)\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    *endpoints, module = done.stdout.splitlines()
+    expected = ["email" if name == "ses" else name for name in names]
+    assert endpoints == [f"https://{name}.eu-west-1.amazonaws.com" for name in expected]
+    assert module.startswith(str(layer(local)))
+
+
+def test_the_layer_is_at_most_25_mb(dev: Synthesis) -> None:
+    assert sum(path.stat().st_size for path in layer(dev).rglob("*") if path.is_file()) <= 25 * 2**20
 
 
 def test_the_layer_contains_no_contracts_no_services_and_no_test_kit(dev: Synthesis) -> None:
@@ -108,12 +141,11 @@ def test_a_services_code_contains_its_folder_and_the_contracts_that_it_imports(
 def test_a_services_modules_import_with_its_code_and_the_layer_alone(
     local: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
-    # Lambda provides boto3, which is in this environment's packages. Without site, these contain no project.
+    # Without site, this environment's packages are not on the path.
     code = (
         "import importlib, sys\n"
-        "code, layer, packages, *modules = sys.argv[1:]\n"
+        "code, layer, *modules = sys.argv[1:]\n"
         "sys.path[:0] = [code, layer]\n"
-        "sys.path.append(packages)\n"
         "for module in modules: importlib.import_module(module)\n"
     )
     for service in services:
@@ -123,7 +155,7 @@ def test_a_services_modules_import_with_its_code_and_the_layer_alone(
             for path in files_in(folder)
             if path.startswith("functions/") and Path(path).name in ("service.py", "handlers.py", "api.py")
         ]
-        environment = [str(folder), str(layer(local) / "python"), site_packages()]
+        environment = [str(folder), str(layer(local) / "python")]
         command = [sys.executable, "-I", "-S", "-B", "-c", code, *environment, *modules]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
         assert done.returncode == 0, (service.name, done.stderr)
@@ -131,10 +163,6 @@ def test_a_services_modules_import_with_its_code_and_the_layer_alone(
 
 def files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def site_packages() -> str:
-    return str(Path(pytest.__file__).parents[1])
 
 
 def test_assets_contain_no_bytecode_and_no_stack(dev: Synthesis) -> None:
@@ -147,12 +175,12 @@ def test_the_layers_lock_agrees_with_the_project_and_its_lock() -> None:
     assert_locked("pyproject.toml", "layer", "requirements-layer.txt")
 
 
-def test_the_layer_contains_all_that_the_library_needs_besides_boto3(local: Synthesis) -> None:
-    # With the layer's packages only, and modules that do not need boto3.
+def test_the_layer_contains_all_that_the_library_needs(local: Synthesis) -> None:
+    # With the layer's packages only.
     code = (
         "import sys\n"
         f"sys.path[:0] = [{str(layer(local) / 'python')!r}]\n"
-        "import tidings, tidings.messaging.consumer, tidings.messaging.relay, tidings.http.routes\n"
+        "import tidings, tidings.aws.lambdas, tidings.aws.secrets, tidings.http.pagination\n"
         "print(tidings.__file__)\n"
     )
     command = [sys.executable, "-I", "-S", "-c", code]

@@ -176,7 +176,8 @@ def test_only_notification_may_send_mail_and_only_from_its_own_address(prod: Syn
 def test_only_frauds_consumer_may_read_the_key_of_its_pseudonyms(prod: Synthesis) -> None:
     key = prod.only("fraud", "AWS::SecretsManager::Secret")
     assert key.properties["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
-    assert (key.body["DeletionPolicy"], key.properties["Name"]) == ("Retain", "tidings-prod-fraud-pseudonyms-key")
+    assert key.body["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert key.properties["Name"] == "tidings-prod-fraud-pseudonyms-key"
     reading = [
         (policy.properties["Roles"], resource)
         for policy, action, resource in prod.allowed()
@@ -262,5 +263,5 @@ def test_prod_protects_tables_and_users_from_deletion(prod: Synthesis) -> None:
     for table in prod.resources("AWS::DynamoDB::Table"):
         assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
         assert table.properties["DeletionProtectionEnabled"] is True
-        assert table.body["DeletionPolicy"] == "Retain"
+        assert table.body["DeletionPolicy"] == "RetainExceptOnCreate"
     assert prod.only("api", "AWS::Cognito::UserPool").properties["DeletionProtection"] == "ACTIVE"

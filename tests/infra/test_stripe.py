@@ -97,7 +97,7 @@ def test_the_layers_lock_agrees_with_the_project_and_its_lock() -> None:
 def test_the_keys_secret_is_created_empty_and_retained(prod: Synthesis) -> None:
     secret = prod.only("payment", "AWS::SecretsManager::Secret", Name="tidings-prod-stripe-key")
     assert not {"SecretString", "GenerateSecretString"} & secret.properties.keys()
-    assert secret.body["DeletionPolicy"] == "Retain"
+    assert secret.body["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_payments_consumer_reads_the_secret_and_no_other_role_of_payment_reads_any(prod: Synthesis) -> None:

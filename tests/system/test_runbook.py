@@ -27,7 +27,7 @@ NO_ACCESS_LOG = "The local cloud writes no access log"
 # The text that a command must print. The other commands search for something that a healthy shop does not have.
 EXPECTED = {
     "tidings alarms": f"{RUNBOOK}#dlq-depth",
-    "tidings dlq list": "tidings dlq show $SERVICE; then tidings dlq redrive $SERVICE",
+    "tidings dlq list": "tidings dlq drop $SERVICE --reason undecodable",
     "tidings dlq show $SERVICE": "of order $ID: undecodable",
     "tidings timeline $ID": "OrderDispatched",
     "tidings logs $SERVICE-consumer --containing $ID": BURIED,

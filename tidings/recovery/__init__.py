@@ -9,7 +9,7 @@ Their events keep their ids, so a consumer ignores what it has handled.
 """
 
 from tidings.recovery.checkpoint import Checkpoint, ReplayProgress, exclusive
-from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, describe
+from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, Remedy, describe, remedy_of
 from tidings.recovery.drain import Delays, QueueDrain
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.polling import wait_until
@@ -57,6 +57,7 @@ __all__ = [
     "Rebuild",
     "RecoveryError",
     "RedriveResult",
+    "Remedy",
     "Replay",
     "ReplayProgress",
     "ReplaySelection",
@@ -66,5 +67,6 @@ __all__ = [
     "UnreadableEvent",
     "describe",
     "exclusive",
+    "remedy_of",
     "wait_until",
 ]

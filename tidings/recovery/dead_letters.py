@@ -23,6 +23,47 @@ DEFAULT_REASONS: Mapping[FailureKind, str] = {
 }
 """The reason of a message that names none. SQS's own redrive policy moves messages to a DLQ without a reason."""
 
+
+class Remedy(Struct, frozen=True):
+    """What an operator does about a dead letter, by its reason.
+
+    Attributes:
+        action: `redrive` if its consumer may still handle it; `drop` if it never will.
+        first: What must be done before; empty if the message failed because of the moment.
+    """
+
+    action: Literal["redrive", "drop"]
+    first: str = ""
+
+    @property
+    def fails_again(self) -> bool:
+        """Whether the message fails again if it is redriven as things are."""
+        return self.action == "drop" or bool(self.first)
+
+
+NO_EVENT = Remedy("drop")
+REDRIVE = Remedy("redrive")
+NEW_VERSION = Remedy("redrive", "deploy a version of the service that knows the event")
+
+REMEDIES: Mapping[str, Remedy] = {
+    "gave-up": REDRIVE,
+    "received-too-often": REDRIVE,
+    "undelivered": REDRIVE,
+    "waited-too-long": REDRIVE,
+    "not-an-event": NO_EVENT,
+    "oversized": NO_EVENT,
+    "undecodable": NO_EVENT,
+    "wrong-source": Remedy("drop", "find out who published it"),
+    "breaks-contract": NEW_VERSION,
+    "unknown-type": NEW_VERSION,
+    "unknown-version": NEW_VERSION,
+    "from-the-future": Remedy("redrive", "wait until the event's time has come"),
+}
+"""The remedy for each reason for which the library dead-letters a consumer's message."""
+
+OTHER_REMEDY = Remedy("redrive", "correct what the error's text says")
+"""The remedy for any other reason. Only a `PermanentError` has one: the message cannot be handled as things are."""
+
 DELIVERY_ERRORS = ("ErrorCode", "ErrorMessage", "ERROR_CODE", "ERROR_MESSAGE")
 """The message attributes in which SNS and EventBridge describe a failed delivery."""
 
@@ -87,6 +128,11 @@ def describe(message: DeadLetterMessage, kind: FailureKind) -> DeadLetterDetails
         receives=receives,
         first_seen=to_rfc3339(message.sent if first_seen is None or first_seen > MAX_TIME else first_seen),
     )
+
+
+def remedy_of(reason: str) -> Remedy:
+    """Return what an operator does about a consumer's dead letter with this reason."""
+    return REMEDIES.get(reason, OTHER_REMEDY)
 
 
 def event_of(message: DeadLetterMessage) -> Event[Any] | None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
+from ops.local.cloud import LocalCloud, Running
 from ops.orders import ShopClient
 from ops.outputs import Outputs
-from ops.stage import DeployedStage
+from ops.stage import ROOT, STAGES, DeployedStage
+from tidings import __version__
 
 
 @pytest.fixture
@@ -99,6 +102,83 @@ def test_each_command_family_is_part_of_the_command(run: CliRunner, command: str
         "scaffold": ["new"],
     }[command]
     for name in names:
-        answer = run.invoke(app, [name, "--help"])
-        assert answer.exit_code == 0
-        assert f"{name} [OPTIONS]" in answer.output
+        for option in ("-h", "--help"):
+            answer = run.invoke(app, [name, option])
+            assert answer.exit_code == 0
+            assert f"{name} [OPTIONS]" in answer.output
+
+
+@pytest.mark.parametrize("command", [["dlq", "list"], ["orders", "place"], ["new", "consumer"]])
+def test_a_command_of_a_family_shows_its_help_by_a_short_option(run: CliRunner, command: list[str]) -> None:
+    answer = run.invoke(app, [*command, "-h"])
+    assert answer.exit_code == 0
+    assert f"{' '.join(command)} [OPTIONS]" in answer.output
+
+
+def test_the_command_prints_its_version(run: CliRunner) -> None:
+    answer = run.invoke(app, ["--version"])
+    assert (answer.exit_code, answer.output) == (0, f"tidings {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("tidings dl", "dlq"), ("tidings --stage pr", "prod"), ("tidings dlq show war", "warehouse")],
+)
+def test_the_shell_completes_commands_stages_and_services(words: str, completed: str) -> None:
+    asked = {"_TIDINGS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", "from ops.cli import app; app(prog_name='tidings')"],
+        env=os.environ | asked,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [completed]
+
+
+def test_the_stages_are_those_of_the_infrastructure() -> None:
+    # This imports the CDK, which the other tests do not need.
+    from infra.stages import STAGES as DEPLOYABLE
+
+    assert tuple(DEPLOYABLE) == STAGES
+
+
+@pytest.mark.parametrize("command", [["alarms"], ["dlq", "list"], ["outputs"], ["up"], ["orders", "expire"]])
+def test_a_stage_that_does_not_exist_is_not_deployed(run: CliRunner, command: list[str]) -> None:
+    answer = run.invoke(app, command, env={"TIDINGS_STAGE": "prd"})
+    assert answer.exit_code == 1
+    assert answer.output == (
+        "Error: the stage 'prd' is not deployed, because no such stage exists; "
+        "set --stage or TIDINGS_STAGE to one of local, dev, prod\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["up"], ["up", "--app", "examples.helpdesk.app"]])
+def test_an_interrupted_deployment_says_what_still_runs_and_how_to_go_on_or_end_it(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalCloud, "start", lambda _, __: Running(1, 4600))
+    monkeypatch.setattr(LocalCloud, "running", lambda _: Running(1, 4600))
+    monkeypatch.setattr("ops.local.commands.deploy", interrupt)
+    answer = run.invoke(app, command)
+    again = "The same command" if "--app" in command else "make run"
+    assert answer.exit_code != 0
+    assert (
+        f"Interrupted. The local cloud still runs at http://127.0.0.1:4600. {again} continues the deployment; "
+        "make stop ends the cloud.\n"
+    ) in answer.output
+
+
+def test_a_cloud_whose_start_is_interrupted_may_still_be_starting(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalCloud, "start", interrupt)
+    answer = run.invoke(app, ["up"])
+    assert "Interrupted. The local cloud may still be starting. make run continues" in answer.output

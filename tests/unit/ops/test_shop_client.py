@@ -13,7 +13,11 @@ from ops.orders import RefusedError, ShopClient
             ),
             "422 Unknown SKU: No x. [lines[0].sku]",
         ),
-        (httpx.Response(401, json={"message": "Unauthorized"}), "401 Unauthorized: Unauthorized"),
+        (
+            httpx.Response(401, json={"message": "Unauthorized"}),
+            "401 Unauthorized: the token has expired, or is not one of this stage; "
+            "unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for this stage",
+        ),
         (httpx.Response(502, text="bad gateway"), "502 Bad Gateway: bad gateway"),
         (httpx.Response(503), "503 Service Unavailable: Service Unavailable"),
     ],

@@ -1,5 +1,3 @@
-from typing import Any
-
 import boto3
 import pytest
 import typer
@@ -9,19 +7,9 @@ from ops.errors import CommandError
 from ops.outputs import Outputs
 from ops.stage import DeployedStage, local_stage
 from ops.users import OPERATOR, token_for
+from tests.unit.ops.sessions import OneClient
 
 OUTPUTS = Outputs("http://api", None, "eu-west-1", "topic", "pool", "client", {})
-
-
-class OneClient(boto3.Session):
-    """A session with one client."""
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(region_name="eu-west-1")
-        self._client = client
-
-    def client(self, *_: Any, **__: Any) -> Any:
-        return self._client
 
 
 def test_a_user_on_aws_signs_in_with_the_entered_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,98 @@
+"""Errors of the environment: AWS's settings, credentials and reachability, each as a sentence with its remedy."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    ConnectionError,  # noqa: A004 - botocore's name
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+SET_PROFILE = "set AWS_PROFILE to a profile of your AWS configuration"
+
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+WRONG = {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+"""Error codes of AWS (AWS General Reference, "Common errors", and the references of its services)."""
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's text. If the environment caused it, the text names the cause and the remedy.
+
+    Args:
+        error: The error that ends a command, which may wrap an error of AWS's library as its cause.
+    """
+    text = str(error)
+    for cause in _causes(error):
+        if sentence := _explain(cause):
+            raw = str(cause)
+            return text.replace(raw, sentence) if cause is not error and raw in text else sentence
+    return text
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _explain(error: BaseException) -> str | None:
+    if isinstance(error, ClientError):
+        return _explain_answer(error)
+    return _explain_settings(error) or _explain_connection(error)
+
+
+def _explain_settings(error: BaseException) -> str | None:
+    match error:
+        case ProfileNotFound():
+            return f"AWS has no profile {error.kwargs['profile']!r} here; {SET_PROFILE} (aws configure list-profiles)"
+        case ConfigParseError() | ConfigNotFound():
+            return f"the AWS configuration file {error.kwargs['path']} cannot be read; correct it"
+        case NoRegionError():
+            return "no AWS region is set; set AWS_DEFAULT_REGION, or AWS_PROFILE to a profile with a region"
+        case NoCredentialsError():
+            return f"no AWS credentials were found; sign in with aws sso login or aws configure, or {SET_PROFILE}"
+        case PartialCredentialsError() | CredentialRetrievalError() | SSOError() | TokenRetrievalError():
+            return f"the AWS credentials cannot be used ({error}); sign in again, for example with aws sso login"
+    return None
+
+
+def _explain_connection(error: BaseException) -> str | None:
+    if isinstance(error, ConnectionError | HTTPClientError):
+        address = getattr(error, "kwargs", {}).get("endpoint_url") or "AWS"
+        return f"{address} cannot be reached; check the network, the region and AWS_ENDPOINT_URL, and try again"
+    return None
+
+
+def _explain_answer(error: ClientError) -> str | None:
+    code = error.response.get("Error", {}).get("Code", "")
+    if code in EXPIRED:
+        return f"the AWS credentials have expired ({code}); sign in again, for example with aws sso login"
+    if code in WRONG:
+        return f"AWS refuses the credentials ({code}); sign in again, or {SET_PROFILE}, and check this machine's clock"
+    if code in DENIED:
+        reason = error.response["Error"].get("Message", code)
+        return f"the AWS credentials lack a right ({reason}); use a role that may call {error.operation_name}"
+    return None
+
+
+ENVIRONMENT_ERRORS = (BotoCoreError, ClientError)
+"""The errors of AWS's library that a command may end with."""
