@@ -25,7 +25,7 @@ DEFAULT_REASONS: Mapping[FailureKind, str] = {
 
 
 class Remedy(Struct, frozen=True):
-    """What an operator does about a dead letter, by its reason.
+    """The remedy for the dead letters of one reason.
 
     Attributes:
         action: `redrive` if its consumer may still handle it; `drop` if it never will.
@@ -37,7 +37,7 @@ class Remedy(Struct, frozen=True):
 
     @property
     def fails_again(self) -> bool:
-        """Whether the message fails again if it is redriven as things are."""
+        """True if the message fails again unless something else is done before."""
         return self.action == "drop" or bool(self.first)
 
 
