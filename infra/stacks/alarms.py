@@ -146,11 +146,14 @@ def _add_function_alarms(stack: ApplicationStack, function: lambda_.Function) ->
         )
 
 
+def _role_of(mapping: lambda_.CfnEventSourceMapping) -> str:
+    return (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
+
+
 def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
-    role = (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
     Alarm(
         stack,
-        f"{role}-waiting",
+        f"{_role_of(mapping)}-waiting",
         kind="messages-waiting",
         problem=f"Something asks {stack.name} to slow down, and its messages wait.",
         metric=cloudwatch.Metric(
@@ -168,10 +171,9 @@ def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceM
 
 
 def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
-    role = (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
     Alarm(
         stack,
-        f"{role}-lag",
+        f"{_role_of(mapping)}-lag",
         kind="relay-lag",
         problem=f"The events of {stack.name} are published late, or not at all.",
         metric=cloudwatch.Metric(

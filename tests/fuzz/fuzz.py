@@ -50,7 +50,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found and every operation was successful sometimes."""
+        """True if nothing was found and at least one request of every operation was successful."""
         return not self.findings and not self.never_successful
 
     def __str__(self) -> str:

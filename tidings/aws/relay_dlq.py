@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tidings.aws.sqs import printable
 from tidings.core.ports import RefusedEvent
 from tidings.messaging.relay import UNACCEPTABLE
 
@@ -44,7 +45,9 @@ class SqsRelayDeadLetterQueue:
             QueueUrl=self._url,
             MessageBody=_body(letter.body),
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": _printable(text)} for name, text in texts.items() if text
+                name: {"DataType": "String", "StringValue": printable(text, MAX_ATTRIBUTE)}
+                for name, text in texts.items()
+                if text
             },
         )
 
@@ -53,7 +56,3 @@ def _body(text: str) -> str:
     """Return a text that SQS accepts. In JSON an escaped character means the same."""
     accepted = UNACCEPTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return accepted.encode()[:MAX_BODY_BYTES].decode(errors="ignore") or "-"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text[:MAX_ATTRIBUTE])

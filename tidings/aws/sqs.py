@@ -82,11 +82,11 @@ def _attributes(letter: DeadLetter) -> "dict[str, MessageAttributeValueTypeDef]"
     room = next((limit for limit in MAX_MESSAGE_BYTES if size <= limit), size) - size
     attributes: dict[str, MessageAttributeValueTypeDef] = {}
     for name, kind, value in (
-        ("reason", "String", _printable(letter.reason)),
+        ("reason", "String", printable(letter.reason)),
         ("receives", "Number", str(message.receives)),
         ("first_seen", "Number", str(message.sent)),
-        ("type", "String", _printable(letter.type or "-")),
-        ("detail", "String", _printable(letter.detail or "-")),
+        ("type", "String", printable(letter.type or "-")),
+        ("detail", "String", printable(letter.detail or "-")),
     ):
         left = max(0, room - len(name) - len(kind))
         encoded = value.encode()
@@ -98,6 +98,6 @@ def _attributes(letter: DeadLetter) -> "dict[str, MessageAttributeValueTypeDef]"
     return attributes
 
 
-def _printable(text: str) -> str:
+def printable(text: str, most: int = MAX_TEXT) -> str:
     """Replace the characters that SQS refuses (Amazon SQS API Reference, "SendMessage"), and cut off a long text."""
-    return "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
+    return "".join(c if c.isprintable() else " " for c in text[:most])
