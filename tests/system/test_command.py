@@ -56,7 +56,7 @@ def test_a_timeline_shows_each_event_with_its_cause(shop: DeployedShop, customer
 
     table = tidings(shop.cloud.directory, "timeline", order)
 
-    rows = {words[3]: " ".join(words[4:]) for line in table.stdout.splitlines() if len(words := line.split()) > 4}
+    rows = {words[2]: " ".join(words[3:]) for line in table.stdout.splitlines() if len(words := line.split()) > 3}
     assert rows["OrderPlaced"] == "a command"
     assert rows["StockReserved"].endswith("ms OrderPlaced")
     assert rows["ReceiptSent"].endswith("ms PaymentCaptured")
