@@ -29,8 +29,8 @@ def post(customer: User, body: Mapping[str, Any], key: str | None = None) -> htt
 def nothing_is_stored(shop: DeployedShop, sku: str) -> Iterator[None]:  # noqa: ARG001 - adds the product first
     """Compare what requests stored before the test and after it.
 
-    A request stores an order, a product or a stock. The rest, which events of earlier tests may still be storing, has an
-    order's id as its key in inventory's table.
+    A request stores an order, a product or a stock. The rest, which events of earlier tests may still be storing, has
+    an order's id as its key in inventory's table.
     """
     before = _stored_by_requests(shop)
     yield
