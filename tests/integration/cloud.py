@@ -88,12 +88,13 @@ class Calls:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of moto's state: items and stream records by table, and e-mails."""
+    """A copy of a cloud's state: items and stream records by table, e-mails, and overridden variables of functions."""
 
     items: Mapping[str, Any]
     streams: Mapping[str, list[Any]]
     seen: Mapping[str, int]
     mails: list[Any]
+    settings: Mapping[tuple[str, str], Mapping[str, str]]
 
 
 class Cloud:
@@ -105,7 +106,7 @@ class Cloud:
         self._exports: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._handlers: dict[tuple[str, str], Handler] = {}
-        self._settings: dict[tuple[str, str], dict[str, str]] = {}
+        self._settings: dict[tuple[str, str], Mapping[str, str]] = {}
         self.calls = Calls()
         # The functions create their clients from the default session. The calls of the cloud's own are not recorded.
         boto3.setup_default_session(region_name=REGION)
@@ -182,13 +183,14 @@ class Cloud:
         self._handlers.pop((service, function), None)
 
     def snapshot(self) -> "Snapshot":
-        """Copy the tables, their streams and the e-mails."""
+        """Copy the tables, their streams, the e-mails and the overridden variables."""
         tables = _backend("dynamodb").tables
         return Snapshot(
             items={name: copy.deepcopy(table.items) for name, table in tables.items()},
             streams={name: list(table.stream_shard.items) for name, table in tables.items() if table.stream_shard},
             seen=dict(self._seen),
             mails=self.mails(),
+            settings=dict(self._settings),
         )
 
     def restore(self, snapshot: "Snapshot") -> None:
@@ -202,6 +204,7 @@ class Cloud:
             _backend("sqs").purge_queue(name)
         _backend("ses").sent_messages[:] = snapshot.mails
         self._seen = dict(snapshot.seen)
+        self._settings = dict(snapshot.settings)
         self._handlers.clear()
 
     def relay(self, service: str) -> int:
