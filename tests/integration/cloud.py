@@ -94,7 +94,7 @@ class Snapshot:
     streams: Mapping[str, list[Any]]
     seen: Mapping[str, int]
     mails: list[Any]
-    settings: Mapping[tuple[str, str], Mapping[str, str]]
+    settings: Mapping[tuple[str, str], dict[str, str]]
 
 
 class Cloud:
@@ -106,7 +106,7 @@ class Cloud:
         self._exports: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._handlers: dict[tuple[str, str], Handler] = {}
-        self._settings: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._settings: dict[tuple[str, str], dict[str, str]] = {}
         self.calls = Calls()
         # The functions create their clients from the default session. The calls of the cloud's own are not recorded.
         boto3.setup_default_session(region_name=REGION)
