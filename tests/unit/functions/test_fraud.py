@@ -160,6 +160,12 @@ def test_a_currency_without_a_limit_has_none() -> None:
     assert not RULES.is_large(Money(10**9, "JPY"))
 
 
+def test_a_limit_for_an_unknown_currency_is_refused() -> None:
+    rules = msgspec.json.encode(Rules(velocity=2, address_spread=2, large_total={"XXX": 5000}))
+    with pytest.raises(msgspec.ValidationError, match="XXX"):
+        msgspec.json.decode(rules, type=Rules)
+
+
 @pytest.mark.parametrize("order", [0, 1])
 def test_an_order_that_is_flagged_for_its_total_is_not_counted_when_it_is_paid(order: int) -> None:
     events = (placed(1, total=9000), captured(1))
