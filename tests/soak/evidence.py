@@ -47,7 +47,7 @@ class Incidents:
 
 
 class EvidenceReader:
-    """Reads the evidence of one load generator. It ignores what was in the queues when it was created."""
+    """A reader of the evidence of one load generator. It ignores what was in the queues when it was created."""
 
     def __init__(self, shop: DeployedShop, load: LoadGenerator) -> None:
         self._shop = shop

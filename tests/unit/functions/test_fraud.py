@@ -80,7 +80,7 @@ def day_of(scenario: Scenario[Check]) -> dict[str, int]:
     return dict(numbers)
 
 
-# What counts
+# Counted orders
 
 
 def test_a_paid_order_is_counted_once_both_events_are_known() -> None:
