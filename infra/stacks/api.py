@@ -16,6 +16,7 @@ from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
 from infra.openapi.document import openapi_document
 from infra.stacks.base import ApplicationStack
+from infra.stacks.mail import users_email
 from tidings.http.routes import OPERATORS
 
 ACCESS_LOG = {
@@ -116,6 +117,7 @@ class ApiStack(ApplicationStack):
             ),
             deletion_protection=stage.protected,
             removal_policy=stage.removal_policy,
+            email=users_email(self),
         )
         acknowledge(
             users,
