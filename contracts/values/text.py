@@ -92,7 +92,7 @@ def is_plain(text: str) -> bool:
     from unicodedata import normalize
 
     shown = normalize("NFKC", text)
-    return re.search(_PLAIN, shown) is not None and re.search(f"[{_HIDDEN_BEYOND}]", shown) is None
+    return bool(shown and re.search(_PLAIN, shown)) and re.search(f"[{_HIDDEN_BEYOND}]", shown) is None
 
 
 def comparable(text: str) -> str:

@@ -194,7 +194,7 @@ def test_a_table_deletes_expired_items_if_its_service_declares_it(
         table = prod.only(found.name, "AWS::DynamoDB::Table", TableName=f"tidings-prod-{found.name}")
         expected = {"AttributeName": "expires", "Enabled": True} if found.service.expires else None
         assert table.properties.get("TimeToLiveSpecification") == expected
-    assert [found.name for found in services if found.service.expires] == ["fraud"]
+    assert [found.name for found in services if found.service.expires] == ["fraud", "notification"]
 
 
 def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
@@ -212,7 +212,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
         ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
-        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE"},
+        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE", "MAILS_PER_HOUR"},
     }
     for found in services:
         generic = set() if (found.folder / "consume.py").exists() else {"SERVICE_MODULE"}

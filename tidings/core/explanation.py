@@ -26,6 +26,8 @@ def explain(error: str, schema: str) -> tuple[str, str]:
 
 
 def explained(error: Exception) -> str:
-    """Return an error's text, which names the field first: a reader may see only the beginning."""
+    """Return an error's text for logs. It contains no value, and names the field first, in case it is cut off."""
     field, message = explain(str(error), "the schema")
+    # The decoder's only message with the value (msgspec, "Invalid enum value 'x'").
+    message = re.sub(r"\A(Invalid enum value) .*", r"\1", message, flags=re.DOTALL)
     return f"{field}: {message}" if field else message

@@ -56,4 +56,6 @@ def test_an_unknown_field_may_have_several_lines() -> None:
 def test_an_explained_error_begins_with_the_field_and_shows_no_pattern() -> None:
     text = explained(error_of({"lines": [{"part": "TEA"}]}))
     assert text == "lines[0].part: This text does not have the form that the schema describes"
+    text = explained(error_of({"lines": [{"part": "tea", "kind": "ann@customers.example\n"}]}))
+    assert text == "lines[0].kind: Invalid enum value"
     assert explained(error_of([])) == "Expected `object`, got `array`"
