@@ -43,7 +43,7 @@ class Application:
     def mail_domain(self) -> str:
         """The domain whose mail identity this stage uses; empty if it uses none."""
         # The emulator accepts e-mails of every sender whose identity was verified by a call.
-        return "" if self.stage.emulated else self.sender.rpartition("@")[2].lower()
+        return "" if self.stage.emulated else self.sender.rpartition("@")[2]
 
     def resource_name(self, *parts: str) -> str:
         """Return the name of a resource in this stage: `helpdesk-dev-desk`."""

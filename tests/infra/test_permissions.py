@@ -166,13 +166,6 @@ def test_a_relay_may_send_to_its_own_dead_letter_queue_only_and_knows_its_url(
         assert relay.properties["Environment"]["Variables"]["DLQ"] == {"Ref": queue}
 
 
-def test_only_notification_may_send_mail_and_only_from_its_own_address(prod: Synthesis) -> None:
-    mail = [(policy.stack, resource) for policy, action, resource in prod.allowed() if action.startswith("ses:")]
-    assert {stack for stack, _ in mail} == {"notification"}
-    assert "*" not in [resource for _, resource in mail]
-    assert len(mail) == 2
-
-
 def test_only_frauds_consumer_may_read_the_key_of_its_pseudonyms(prod: Synthesis) -> None:
     key = prod.only("fraud", "AWS::SecretsManager::Secret")
     assert key.properties["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
