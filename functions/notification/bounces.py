@@ -134,9 +134,7 @@ def _judge(kind: EmailKind, report: _Report) -> EmailBounced:
         # SES itself refused the e-mail, because of its content.
         return EmailBounced(kind=kind, code=as_code(report.event_type), failed=True, address_bad=False)
     if status := _status(bounce):
-        return EmailBounced(
-            kind=kind, code=status, failed=True, address_bad=_BAD_ADDRESS.fullmatch(status) is not None
-        )
+        return EmailBounced(kind=kind, code=status, failed=True, address_bad=_BAD_ADDRESS.fullmatch(status) is not None)
     permanent, subtype = bounce.bounce_type == "Permanent", bounce.bounce_sub_type
     return EmailBounced(
         kind=kind,

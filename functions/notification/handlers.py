@@ -111,9 +111,7 @@ def _recorded(mailbox: Mailbox, result: Sent | Rejected) -> tuple[Mailbox, tuple
     return sent, (ReceiptSent(message=result.message),) if result.kind == "receipt" else ()
 
 
-def _failed(
-    mailbox: Mailbox, kind: EmailKind, code: str, address_bad: bool
-) -> tuple[Mailbox, tuple[Contract, ...]]:
+def _failed(mailbox: Mailbox, kind: EmailKind, code: str, address_bad: bool) -> tuple[Mailbox, tuple[Contract, ...]]:
     failed = _with(mailbox, kind, replace(mailbox.emails[kind], status="failed"))
     announce = EmailFailed(kind=kind, code=code, address_bad=address_bad)
     return replace(failed, bad=code) if address_bad else failed, (announce,)

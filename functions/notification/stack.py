@@ -37,9 +37,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     )
 
 
-def _allow_send(
-    stack: ServiceStack, consumer: Function, configuration_set: ses.ConfigurationSet, sender: str
-) -> None:
+def _allow_send(stack: ServiceStack, consumer: Function, configuration_set: ses.ConfigurationSet, sender: str) -> None:
     """Allow the consumer to send from one address only.
 
     SES checks the identity of the sender, whether it is a domain or an address, and in its sandbox those of the

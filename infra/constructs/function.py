@@ -101,4 +101,6 @@ class Function(lambda_.Function):
             conditions: Values of condition keys by operator: `{"StringEquals": {"ses:FromAddress": "shop@a.net"}}`.
         """
         batches = [f"{action}Batch" for action in actions if action in BATCH_ACTIONS] if self.stage.emulated else []
-        self.add_to_role_policy(iam.PolicyStatement(actions=[*actions, *batches], resources=list(on), conditions=conditions))
+        self.add_to_role_policy(
+            iam.PolicyStatement(actions=[*actions, *batches], resources=list(on), conditions=conditions)
+        )

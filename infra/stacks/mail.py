@@ -21,7 +21,7 @@ class MailStack(Stack):
             app,
             f"{application.name}-mail-{domain.replace('.', '-')}",
             description=f"{application.title}: the mail identity of {domain}",
-            # Whether the stage is protected does not matter, because others may use the identity.
+            # In every stage, because others may use the identity.
             termination_protection=app.node.try_get_context("first") != "yes",
         )
         identity = ses.EmailIdentity(self, "domain", identity=ses.Identity.domain(domain), dkim_signing=True)

@@ -150,9 +150,7 @@ def test_the_consumer_knows_its_stages_limit(stage: str, request: pytest.Fixture
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_every_user_pool_sends_through_ses_from_the_verified_domain(
-    stage: str, request: pytest.FixtureRequest
-) -> None:
+def test_every_user_pool_sends_through_ses_from_the_verified_domain(stage: str, request: pytest.FixtureRequest) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
     pools = synthesis.resources("AWS::Cognito::UserPool")
     assert pools

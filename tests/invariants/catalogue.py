@@ -274,9 +274,7 @@ def _emails(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         good = evidence.placed[order].email not in evidence.bad_addresses
         limited = evidence.limited(order)
-        due = {
-            kind: int(good and kind not in limited and events.types[cause] > 0) for kind, cause in causes.items()
-        }
+        due = {kind: int(good and kind not in limited and events.types[cause] > 0) for kind, cause in causes.items()}
         for kind, least in due.items():
             sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
             if not least <= sent <= least * (1 + crashes):

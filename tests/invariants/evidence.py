@@ -186,7 +186,9 @@ class Evidence:
     def limited(self, order: str) -> set[str]:
         """Return the kinds of an order's e-mails that were not sent because of the limit."""
         events = self.events[order]
-        return {event.data.kind for event in events if isinstance(event.data, EmailFailed) and event.data.code == LIMITED}
+        return {
+            event.data.kind for event in events if isinstance(event.data, EmailFailed) and event.data.code == LIMITED
+        }
 
     def announced(self, order: str, event_type: str) -> int:
         """Return how often an event of this type was announced about an order."""

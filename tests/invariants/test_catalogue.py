@@ -331,14 +331,15 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         LIMITED,
         lambda evidence: replace(
             evidence,
-            counted_emails={**(evidence.counted_emails or {}), ("ann", "later"): [f"{order(evidence, CONFIRMED)}/receipt"]},
+            counted_emails={
+                **(evidence.counted_emails or {}),
+                ("ann", "later"): [f"{order(evidence, CONFIRMED)}/receipt"],
+            },
         ),
     ),
     "an e-mail was limited too early": (
         LIMITED,
-        with_more_events(
-            "notification", CONFIRMED, EmailFailed(kind="dispatch", code="limited", address_bad=False)
-        ),
+        with_more_events("notification", CONFIRMED, EmailFailed(kind="dispatch", code="limited", address_bad=False)),
     ),
     "points are missing": (
         "points are what confirmed orders have earned",

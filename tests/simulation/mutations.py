@@ -491,6 +491,7 @@ MUTATIONS = [
         "return mark in (found or {})",
         "return False",
         LIMITED,
+        EMAILS,
     ),
     _mutation(
         "an e-mail that is tried again is counted again",

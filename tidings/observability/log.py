@@ -23,7 +23,7 @@ def _create() -> "Logger":
 
     # The fields `exception` and `exception_name` describe an error. The further field of Powertools has its text.
     logger = Logger(serialize_stacktrace=False)
-    logger.registered_formatter.formatException = lambda info: trace(info[1])  # type: ignore[method-assign]
+    logger.registered_formatter.formatException = lambda ei: trace(ei[1])  # type: ignore[method-assign]
     return logger
 
 
