@@ -6,6 +6,7 @@ from contracts.values.order import OrderEvent
 from contracts.values.text import Text
 
 CancellationReason = Literal["payment_failed", "out_of_stock", "fraud", "customer", "operator", "timeout"]
+"""Why an order was cancelled. `customer` and `operator` say who asked for it."""
 
 
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):

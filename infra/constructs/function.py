@@ -98,7 +98,7 @@ class Function(lambda_.Function):
         Args:
             actions: The actions: `dynamodb:GetItem`.
             on: The ARNs of the resources.
-            conditions: Values of condition keys by operator: `{"StringEquals": {"ses:FromAddress": "shop@a.net"}}`.
+            conditions: Values of condition keys by operator: `{"StringEquals": {"ses:FromAddress": "news@a.net"}}`.
         """
         batches = [f"{action}Batch" for action in actions if action in BATCH_ACTIONS] if self.stage.emulated else []
         self.add_to_role_policy(

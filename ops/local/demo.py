@@ -62,7 +62,7 @@ def run_demo(stage: DeployedStage, outputs: Outputs) -> None:
     """
     with step("Creating a customer and an operator"):
         customer = ShopClient(outputs.api, token_for(stage, outputs, CUSTOMER))
-        operator = ShopClient(outputs.api, token_for(stage, outputs, OPERATOR, operator=True))
+        operator = ShopClient(outputs.api, token_for(stage, outputs, OPERATOR, operator=True), operator=True)
     with step("Loading a catalogue and its stock"):
         for sku, product in CATALOGUE.items():
             operator.put_product(sku, product)

@@ -24,13 +24,15 @@ class RefusedError(CommandError):
 class ShopClient:
     """The API as one user calls it. Its methods raise `CommandError` if the API refuses or does not answer."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, *, operator: bool = False) -> None:
         """Create a client.
 
         Args:
             url: The API's base URL.
             token: The user's ID token; None to call the API as nobody.
+            operator: Whether the token is an operator's. An operator reads and cancels every customer's orders.
         """
+        self._orders = "/operators/orders" if operator else "/orders"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
 
@@ -41,11 +43,11 @@ class ShopClient:
 
     def put_product(self, sku: str, product: Mapping[str, Any]) -> None:
         """Add a product to the catalogue, or replace it, as an operator."""
-        self._send("PUT", f"/products/{_segment(sku)}", body=product)
+        self._send("PUT", f"/operators/products/{_segment(sku)}", body=product)
 
     def put_stock(self, sku: str, on_hand: int) -> None:
         """Set the number of units on hand, as an operator."""
-        self._send("PUT", f"/stock/{_segment(sku)}", body={"on_hand": on_hand})
+        self._send("PUT", f"/operators/stock/{_segment(sku)}", body={"on_hand": on_hand})
 
     def place(self, order: Mapping[str, Any], key: str | None = None) -> httpx.Response:
         """Place an order. A repeated idempotency key returns the first answer.
@@ -58,28 +60,28 @@ class ShopClient:
 
     def order(self, order_id: str) -> dict[str, Any]:
         """Return an order."""
-        found: dict[str, Any] = self._send("GET", f"/orders/{_segment(order_id)}").json()
+        found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}").json()
         return found
 
     def cancel(self, order_id: str) -> dict[str, Any]:
         """Cancel an order, and return it."""
-        cancelled: dict[str, Any] = self._send("POST", f"/orders/{_segment(order_id)}/cancellation").json()
+        cancelled: dict[str, Any] = self._send("POST", f"{self._orders}/{_segment(order_id)}/cancellation").json()
         return cancelled
 
     def dispatch(self, order_id: str) -> None:
         """Record that an order's goods were dispatched, as an operator."""
-        self._send("POST", f"/shipments/{_segment(order_id)}/dispatch", body={})
+        self._send("POST", f"/operators/shipments/{_segment(order_id)}/dispatch", body={})
 
     def sales(self, first: str, last: str) -> list[dict[str, Any]]:
         """Return the figures of the days from one to another, each written `2026-01-31`, as an operator."""
         days: list[dict[str, Any]] = self._send(
-            "GET", f"/analytics/sales?{urlencode({'from': first, 'to': last})}"
+            "GET", f"/operators/sales?{urlencode({'from': first, 'to': last})}"
         ).json()["days"]
         return days
 
     def timeline(self, order_id: str) -> dict[str, Any]:
         """Return an order's timeline."""
-        found: dict[str, Any] = self._send("GET", f"/orders/{_segment(order_id)}/timeline").json()
+        found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()
         return found
 
     def _send(

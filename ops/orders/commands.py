@@ -29,7 +29,7 @@ Reader = Annotated[
 def _client(work: CommandContext, user: str, *, operator: bool = False) -> ShopClient:
     """Return the API's client for a user, or for the token in TIDINGS_TOKEN."""
     token = os.environ.get("TIDINGS_TOKEN") or token_for(work.stage, work.outputs, user, operator=operator)
-    return ShopClient(work.outputs.api, token)
+    return ShopClient(work.outputs.api, token, operator=operator)
 
 
 def _reader(work: CommandContext, user: str | None) -> ShopClient:

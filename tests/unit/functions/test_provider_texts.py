@@ -164,7 +164,7 @@ def test_a_report_that_cannot_be_read_is_not_quoted() -> None:
     body = json.dumps({"source": "aws.ses", "detail": report})
     outcome = given(notification, parse=with_bounces(parser_of(notification))).when_batch(body)
     (letter,) = outcome.dead_letters
-    assert letter.detail == "a report of SES: detail.mail.tags.kind[0]: Invalid enum value"
+    assert letter.detail == "a report of SES: detail.mail.tags.kind[0]: This is none of the allowed values"
     assert ADDRESS not in attributes(letter)
 
 
