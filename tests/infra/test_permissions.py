@@ -257,4 +257,5 @@ def test_prod_protects_tables_and_users_from_deletion(prod: Synthesis) -> None:
         assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
         assert table.properties["DeletionProtectionEnabled"] is True
         assert table.body["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert prod.only("api", "AWS::Cognito::UserPool").properties["DeletionProtection"] == "ACTIVE"
+    pools = prod.resources("AWS::Cognito::UserPool")
+    assert [pool.properties["DeletionProtection"] for pool in pools] == ["ACTIVE", "ACTIVE"]

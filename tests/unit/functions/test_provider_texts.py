@@ -226,7 +226,7 @@ def test_a_failed_request_shows_no_text_in_its_answer_or_in_the_log(error: Excep
     event = {
         "routeKey": "GET /customers",
         "rawPath": "/customers",
-        "requestContext": {"requestId": "r", "authorizer": {"jwt": {"claims": {"sub": "ann"}}}},
+        "requestContext": {"requestId": "r", "authorizer": {"jwt": {"claims": {"sub": "ann", "token_use": "id"}}}},
     }
     answer = serve(Api(error), is_throttled)(event, cast(Any, None))
     assert answer["statusCode"] in (500, 503)
