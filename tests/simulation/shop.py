@@ -12,6 +12,7 @@ from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Rules
 from functions.fraud.service import service as fraud
 from functions.notification.bounces import with_bounces
+from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
 from functions.orders.service import service as orders
@@ -67,6 +68,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
+
+MAILS_PER_HOUR = 8
+"""Maximum number of e-mails to one customer in an hour. Few customers have more."""
 
 TIMEOUT = 20 * SECOND
 PATIENT = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
@@ -344,7 +348,8 @@ class Shop:
         if service is payment:
             return FaultyGateway(self.gateway, self.calls)
         if service is notification:
-            return FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
+            mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
+            return LimitedMailer(mailer, FaultyTable(self.deployed[service.name].table, self.calls), MAILS_PER_HOUR)
         if service is fraud:
             secrets = cast("SecretsManagerClient", FaultySecrets(self.calls))
             return Inspector(
