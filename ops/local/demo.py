@@ -4,7 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -31,6 +31,8 @@ STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0, "pot-gold": 10}
 
 # The first order starts every function cold.
 END_SECONDS = 120
+
+DAY = timedelta(days=1)
 
 # The events about an order that is paid, confirmed and dispatched, and about one that its customer cancels instead. The
 # points of the latter may be awarded and revoked, or never awarded, which depends on what loyalty receives first.
@@ -62,7 +64,7 @@ def run_demo(stage: DeployedStage, outputs: Outputs) -> None:
     """
     with step("Creating a customer and an operator"):
         customer = ShopClient(outputs.api, token_for(stage, outputs, CUSTOMER))
-        operator = ShopClient(outputs.api, token_for(stage, outputs, OPERATOR, operator=True))
+        operator = ShopClient(outputs.api, token_for(stage, outputs, OPERATOR, operator=True), operator=True)
     with step("Loading a catalogue and its stock"):
         for sku, product in CATALOGUE.items():
             operator.put_product(sku, product)
@@ -182,9 +184,9 @@ def _whole_timeline(shop: ShopClient, order_id: str, types: Collection[str]) -> 
 
 
 def _figures(operator: ShopClient, began: date) -> Counter[str]:
-    """Return what analytics has counted since the demonstration's first day."""
+    """Return what analytics has counted since the demonstration's first day, in whichever time zone days begin."""
     figures: Counter[str] = Counter()
-    for day in operator.sales(str(began), str(datetime.now(UTC).date())):
+    for day in operator.sales(str(began - DAY), str(datetime.now(UTC).date() + DAY))["days"]:
         total = day["total"]
         figures["placed"] += total["placed"]
         figures.update({f"cancelled ({reason})": n for reason, n in total["cancelled"].items()})

@@ -42,8 +42,8 @@ def replay(
     """Send recorded events to one consumer again, oldest first.
 
     The consumer ignores the events that it has handled. An event that cannot be read or sent is reported, and holds up
-    no other. Times are like 2026-11-22 or 2026-11-22T01:30:00Z; a time without a zone is UTC. A duration like 15m, 2h or
-    3d is counted back from now. If the command breaks off, run it again: it continues where it was.
+    no other. Times are like 2026-11-22 or 2026-11-22T01:30:00Z; a time without a zone is UTC. A duration like 15m, 2h
+    or 3d is counted back from now. If the command breaks off, run it again: it continues where it was.
     """
     work: CommandContext = context.obj
     options = ReplayOptions(

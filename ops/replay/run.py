@@ -93,6 +93,8 @@ class ReplayRun:
     def send(self) -> ReplayProgress:
         """Send the selected events to the consumer."""
         options = self.options
+        if options.order and not self._history.read_entity(options.order):
+            raise CommandError(f"the event log holds no event of order {options.order}")
         start = self._start()
         end = self._end()
         if start > end:

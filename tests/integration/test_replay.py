@@ -170,6 +170,14 @@ def test_one_order_is_replayed_by_the_tables_key(driver: CliDriver) -> None:
     assert not [name for name, request in calls.made if "IndexName" in request]
 
 
+def test_an_order_that_the_log_does_not_hold_is_refused(driver: CliDriver) -> None:
+    driver.record(*history_of(new_order()))
+    order = new_order()
+    with pytest.raises(CommandError, match=f"^the event log holds no event of order {order}$"):
+        driver.replay("inventory", order=order)
+    assert driver.take_all("inventory") == []
+
+
 def test_a_dry_run_counts_and_sends_nothing(driver: CliDriver, capsys: pytest.CaptureFixture[str]) -> None:
     driver.record(*history_of(new_order()))
     driver.replay("inventory", dry_run=True)

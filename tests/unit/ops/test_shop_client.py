@@ -15,8 +15,9 @@ from ops.orders import RefusedError, ShopClient
         ),
         (
             httpx.Response(401, json={"message": "Unauthorized"}),
-            "401 Unauthorized: the token has expired, or is not one of this stage; "
-            "unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for this stage",
+            "401 Unauthorized: the token has expired, is not one of this stage, or is a customer's instead of an "
+            "operator's or the reverse; unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for "
+            "this stage (with --operator, an operator's)",
         ),
         (httpx.Response(502, text="bad gateway"), "502 Bad Gateway: bad gateway"),
         (httpx.Response(503), "503 Service Unavailable: Service Unavailable"),
