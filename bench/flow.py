@@ -252,7 +252,9 @@ def _topology(stage: DeployedStage) -> Topology:
 def _with_products(stage: DeployedStage) -> Topology:
     """Return the shop after putting products on sale."""
     topology = _topology(stage)
-    operator = ShopClient(topology.outputs.api, token_for(stage, topology.outputs, OPERATOR, operator=True))
+    operator = ShopClient(
+        topology.outputs.api, token_for(stage, topology.outputs, OPERATOR, operator=True), operator=True
+    )
     for sku in PRODUCTS:
         operator.put_product(sku, {"name": "Thing", "price": {"amount": 1000, "currency": "EUR"}})
         operator.put_stock(sku, 1_000_000)

@@ -106,7 +106,7 @@ class Scale:
         return placed[0]
 
     def _dispatch(self, order: str) -> None:
-        request = make_request({"id": order}, operator=True)
+        request = make_request({"id": order})
 
         def dispatch() -> None:
             self._warehouse.dispatch(request, DispatchRequest("T1"))

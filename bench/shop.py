@@ -220,7 +220,7 @@ def happy_orders(shop: Shop, orders: int) -> None:
     placed = [shop.place(*LINES) for _ in range(orders)]
     shop.cloud.drain()
     for order in placed:
-        answer = shop.call("POST", f"/shipments/{order}/dispatch", {"tracking": "T1"}, operator=True)
+        answer = shop.call("POST", f"/operators/shipments/{order}/dispatch", {"tracking": "T1"})
         if answer.status != 202:
             raise RuntimeError(f"the order {order} could not be dispatched: {answer}")
     shop.cloud.drain()

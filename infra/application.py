@@ -20,7 +20,6 @@ class Application:
         stage: The stage.
         services: Its services; see `discover_services`.
         contracts: The contracts of all its events; see `discover_contracts`.
-        operators: What the members of the group `operators` may do.
         highlights: The event types that the dashboard shows first.
         alarm_addresses: The e-mail addresses that are notified of alarms, once each has confirmed.
         settings: The application's own settings in this stage. Each service's `add_resources` receives them.
@@ -32,7 +31,6 @@ class Application:
     stage: Stage
     services: Sequence[ServiceFolder]
     contracts: Sequence[type[Contract]]
-    operators: str = "May use the operators' routes"
     highlights: tuple[str, ...] = ()
     alarm_addresses: tuple[str, ...] = ()
     settings: Any = None

@@ -97,7 +97,6 @@ def shop(stage: Stage, settings: ShopSettings | None = None) -> Application:
         stage=stage,
         services=services,
         contracts=discover_contracts(CONTRACTS, services),
-        operators="May see all orders, set products and stock, and dispatch orders",
         highlights=("OrderPlaced", "OrderConfirmed", "OrderDispatched", "OrderCancelled"),
         alarm_addresses=settings.alarm_addresses,
         settings=settings,

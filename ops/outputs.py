@@ -32,6 +32,13 @@ class ServiceOutputs(Struct, frozen=True):
     relay_dlq: str | None = None
 
 
+class Pool(Struct, frozen=True):
+    """A user pool: its id, and the id of its client."""
+
+    pool: str
+    client: str
+
+
 class Outputs(Struct, frozen=True):
     """The resources of a stage. `endpoint` is the local cloud's address; None on AWS."""
 
@@ -39,8 +46,8 @@ class Outputs(Struct, frozen=True):
     endpoint: str | None
     region: str
     topic: str
-    user_pool: str
-    client: str
+    users: Pool
+    operators: Pool
     services: Mapping[str, ServiceOutputs]
 
     def service(self, name: str) -> ServiceOutputs:
@@ -99,8 +106,8 @@ def outputs_of(stage: DeployedStage) -> Outputs:
         endpoint=stage.endpoint,
         region=stage.region,
         topic=bus["Topic"],
-        user_pool=api["UserPool"],
-        client=api["Client"],
+        users=Pool(api["UserPool"], api["Client"]),
+        operators=Pool(api["OperatorPool"], api["OperatorClient"]),
         services={
             name: ServiceOutputs(
                 queue=outputs.get("Queue"),

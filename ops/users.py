@@ -1,14 +1,17 @@
-"""The shop's users, and the tokens that identify them."""
+"""The shop's users and operators, and the tokens that identify them."""
 
 import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 import typer
 from botocore.exceptions import ClientError
 
+from ops.console import print_note
 from ops.errors import CommandError
-from ops.outputs import Outputs
+from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage
-from tidings.http.routes import OPERATORS
 
 CUSTOMER = "customer"
 OPERATOR = "operator"
@@ -21,50 +24,101 @@ def token_for(stage: DeployedStage, outputs: Outputs, user: str, *, operator: bo
         stage: The stage.
         outputs: Its resources.
         user: The user's e-mail address; on the stage `local` a name is enough.
-        operator: Whether to make the user an operator, on the stage `local`.
+        operator: Whether the user is an operator. Operators and customers have different user pools.
 
     Raises:
         CommandError: If the user cannot be created or cannot sign in.
     """
+    pool = outputs.operators if operator else outputs.users
     if stage.endpoint is None:
         if "@" not in user:
             raise CommandError(f"a user of {stage.name} is an e-mail address: name one with --user or TIDINGS_USER")
         password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
-        return _sign_in(stage, outputs, user, password)
+        return _sign_in(stage, pool, user, password)
     address = user if "@" in user else f"{user}@example.com"
-    return _sign_in(stage, outputs, address, _create(stage, outputs, address, operator=operator))
+    return _sign_in(stage, pool, address, _create(stage, pool, address))
 
 
-def _create(stage: DeployedStage, outputs: Outputs, user: str, *, operator: bool) -> str:
+def _create(stage: DeployedStage, pool: Pool, user: str) -> str:
     """Create the user if necessary, and return a new password, so that none is stored."""
     client = stage.client("cognito-idp")
-    pool = outputs.user_pool
+    attributes = [{"Name": "email", "Value": user}, {"Name": "email_verified", "Value": "true"}]
     try:
-        client.admin_create_user(UserPoolId=pool, Username=user, MessageAction="SUPPRESS")
+        client.admin_create_user(
+            UserPoolId=pool.pool, Username=user, UserAttributes=attributes, MessageAction="SUPPRESS"
+        )
     except client.exceptions.UsernameExistsException:
         pass
     except ClientError as error:
         raise CommandError(f"the user {user} cannot be created: {error.response['Error']['Message']}") from error
     password = f"{secrets.token_urlsafe(24)}aA1!"
-    client.admin_set_user_password(UserPoolId=pool, Username=user, Password=password, Permanent=True)
-    if operator:
-        client.admin_add_user_to_group(UserPoolId=pool, Username=user, GroupName=OPERATORS)
+    client.admin_set_user_password(UserPoolId=pool.pool, Username=user, Password=password, Permanent=True)
     return password
 
 
-def _sign_in(stage: DeployedStage, outputs: Outputs, user: str, password: str) -> str:
+def _sign_in(stage: DeployedStage, pool: Pool, user: str, password: str) -> str:
+    """Sign in by the admin flow, and answer the challenges that Cognito requires.
+
+    Signing in without the administrator's rights never accepts a plain password.
+    """
     client = stage.client("cognito-idp")
     try:
-        # Signing in without the administrator's rights never accepts a plain password.
         answer = client.admin_initiate_auth(
-            UserPoolId=outputs.user_pool,
-            ClientId=outputs.client,
+            UserPoolId=pool.pool,
+            ClientId=pool.client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user, "PASSWORD": password},
         )
+        while "AuthenticationResult" not in answer:
+            answer = _respond(client, pool, user, answer)
     except ClientError as error:
         raise CommandError(f"{user} cannot sign in: {error.response['Error']['Message']}") from error
-    if "AuthenticationResult" not in answer:
-        raise CommandError(f"{user} cannot sign in yet: Cognito requires {answer.get('ChallengeName')} first")
     token: str = answer["AuthenticationResult"]["IdToken"]
     return token
+
+
+def _respond(client: Any, pool: Pool, user: str, challenge: Mapping[str, Any]) -> Any:
+    """Answer a challenge, and return what Cognito answers to that: tokens, or the next challenge.
+
+    Raises:
+        CommandError: If this command knows no answer to the challenge.
+    """
+    session = challenge["Session"]
+    match challenge["ChallengeName"]:
+        case "NEW_PASSWORD_REQUIRED":
+            password = typer.prompt(f"New password of {user}", hide_input=True, confirmation_prompt=True, err=True)
+            answers = {"NEW_PASSWORD": password}
+        case "SOFTWARE_TOKEN_MFA":
+            answers = {"SOFTWARE_TOKEN_MFA_CODE": _prompt_code()}
+        case "MFA_SETUP":
+            answers, session = {}, _set_up_app(client, user, session)
+        case name:
+            raise CommandError(
+                f"{user} cannot sign in by this command: Cognito requires {name}, which it does not know"
+            )
+    # Cognito takes the user's own name here, and no alias such as the address (Amazon Cognito User Pools API Reference,
+    # "AdminRespondToAuthChallenge").
+    own_name = challenge.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP", user)
+    return client.admin_respond_to_auth_challenge(
+        UserPoolId=pool.pool,
+        ClientId=pool.client,
+        ChallengeName=challenge["ChallengeName"],
+        ChallengeResponses={"USERNAME": own_name, **answers},
+        Session=session,
+    )
+
+
+def _set_up_app(client: Any, user: str, session: str) -> str:
+    """Register the user's authenticator app, and return the session in which to go on."""
+    associated = client.associate_software_token(Session=session)
+    key = associated["SecretCode"]
+    print_note(f"{user} needs a second factor. Add this key to an authenticator app: {key}")
+    # The form that such apps read (Google Authenticator wiki, "Key Uri Format").
+    print_note(f"Apps open it by this address too: otpauth://totp/Tidings:{quote(user)}?secret={key}&issuer=Tidings")
+    verified = client.verify_software_token(Session=associated["Session"], UserCode=_prompt_code())
+    session_after: str = verified["Session"]
+    return session_after
+
+
+def _prompt_code() -> str:
+    return str(typer.prompt("Code of the authenticator app", err=True)).strip()

@@ -5,7 +5,8 @@ from typing import Literal
 from contracts.values.order import OrderEvent
 from contracts.values.text import Text
 
-CancellationReason = Literal["payment_failed", "out_of_stock", "fraud", "customer", "timeout"]
+CancellationReason = Literal["payment_failed", "out_of_stock", "fraud", "customer", "operator", "timeout"]
+"""Why an order was cancelled. `customer` and `operator` say who asked for it."""
 
 
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):

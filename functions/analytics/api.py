@@ -61,9 +61,8 @@ class Api:
 
     @route(
         "GET",
-        "/analytics/sales",
+        "/operators/sales",
         Sales,
-        operators=True,
         query={"from": FirstDay, "to": LastDay},
         rules=(NOT_A_RANGE, TOO_MANY_DAYS, TOO_MANY_ROWS),
     )

@@ -10,6 +10,9 @@ from tidings.http.routes import route
 NO_SUCH_ORDER = Rule(
     404, "No such order", "The caller has no order with this id, or its first event is not recorded yet."
 )
+NO_EVENTS = Rule(404, "No events", "No event of an order with this id is recorded yet.")
+
+RETRY_AFTER = {"Retry-After": "1"}
 
 
 class Api:
@@ -20,12 +23,21 @@ class Api:
 
     @route("GET", "/orders/{id}/timeline", Timeline, path={"id": OrderId}, rules=(NO_SUCH_ORDER,))
     def show(self, request: Request) -> Timeline:
-        """Show all events of an order, by all services, in causal sequence."""
-        caller = request.require_caller()
+        """Show all events of the caller's order, by all services, in causal sequence."""
         order = request.path["id"]
         events = list(self._log.events(order))
-        if not events or not (caller.operator or customer(events) == caller.id):
+        if customer(events) != request.require_caller().id:
             # The same answer for another customer's order, an unknown order, and one whose events are not recorded yet.
             detail = "You have no order with this id. If you have just placed it, try again shortly."
-            raise Problem(NO_SUCH_ORDER, detail, headers={"Retry-After": "1"})
-        return timeline(order, events, operator=caller.operator)
+            raise Problem(NO_SUCH_ORDER, detail, headers=RETRY_AFTER)
+        return timeline(order, events, operator=False)
+
+    @route("GET", "/operators/orders/{id}/timeline", Timeline, path={"id": OrderId}, rules=(NO_EVENTS,))
+    def show_any(self, request: Request) -> Timeline:
+        """Show all events of any customer's order, by all services, in causal sequence."""
+        order = request.path["id"]
+        events = list(self._log.events(order))
+        if not events:
+            detail = "No event of such an order is recorded. If it was placed just now, try again shortly."
+            raise Problem(NO_EVENTS, detail, headers=RETRY_AFTER)
+        return timeline(order, events, operator=True)

@@ -35,7 +35,7 @@ class Api:
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
 
-    @route("GET", "/stock/{sku}", StockView, path={"sku": Sku}, operators=True, rules=(NO_STOCK,))
+    @route("GET", "/operators/stock/{sku}", StockView, path={"sku": Sku}, rules=(NO_STOCK,))
     def show(self, request: Request) -> StockView:
         """Show a product's stock."""
         sku = request.path["sku"]
@@ -44,15 +44,13 @@ class Api:
             raise Problem(NO_STOCK, f"The stock of {sku} was never set. PUT it first.", field="sku")
         return _view(sku, level)
 
-    @route(
-        "PUT", "/stock/{sku}", StockView, path={"sku": Sku}, body=StockRequest, operators=True, rules=(BELOW_RESERVED,)
-    )
+    @route("PUT", "/operators/stock/{sku}", StockView, path={"sku": Sku}, body=StockRequest, rules=(BELOW_RESERVED,))
     def put(self, request: Request, body: StockRequest) -> StockView:
         """Set the units of a product that are on hand, after a count or a delivery."""
         sku = request.path["sku"]
         level = self._stock.set_on_hand(sku, body.on_hand)
         if level is None:
-            detail = f"More than {body.on_hand} units are reserved for orders. See GET /stock/{sku}."
+            detail = f"More than {body.on_hand} units are reserved for orders. See GET /operators/stock/{sku}."
             raise Problem(BELOW_RESERVED, detail, field="on_hand")
         return _view(sku, level)
 

@@ -1,12 +1,18 @@
 """The routes of loyalty."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from functions.loyalty.handlers import POINTS, PointsEntry, balance_key
 from tidings.core.ports import NumberTable
 from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
 from tidings.http.requests import Request
 from tidings.http.routes import route
+
+CustomerId = Annotated[
+    str, Meta(pattern=r"^[0-9A-Za-z-]{1,64}\Z", description="A customer's id is the `sub` of the customer's tokens")
+]
 
 
 class LoyaltyView(Struct, frozen=True):
@@ -27,7 +33,21 @@ class Api:
     @route("GET", "/loyalty", LoyaltyView, query=PAGE_QUERY, rules=PAGE_RULES)
     def show(self, request: Request) -> LoyaltyView:
         """Show the caller's points, and the orders that earned them."""
-        customer = request.require_caller().id
+        return self._view(request.require_caller().id, request)
+
+    @route(
+        "GET",
+        "/operators/customers/{id}/loyalty",
+        LoyaltyView,
+        path={"id": CustomerId},
+        query=PAGE_QUERY,
+        rules=PAGE_RULES,
+    )
+    def show_any(self, request: Request) -> LoyaltyView:
+        """Show a customer's points, and the orders that earned them: none for an unknown customer."""
+        return self._view(request.path["id"], request)
+
+    def _view(self, customer: str, request: Request) -> LoyaltyView:
         items, following = self._pages.read(customer, PointsEntry, request, newest_first=True)
         balance = self._table.numbers(balance_key(customer)).get(POINTS, 0)
         return LoyaltyView(balance, items, following)

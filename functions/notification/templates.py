@@ -25,6 +25,7 @@ REASONS = {
     "out_of_stock": "we do not have all of it in stock",
     "fraud": "we could not accept it",
     "customer": "as you asked us to",
+    "operator": "by the shop",
     "timeout": "it could not be completed in time",
 }
 

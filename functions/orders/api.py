@@ -28,6 +28,7 @@ NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
 """The namespace in which a customer's id becomes the namespace of that customer's idempotency keys."""
 
 RETRY_AFTER = {"Retry-After": "1"}
+RETRY_AFTER_TEXT = {"Retry-After": "Seconds until it is worth asking again, while the order is pending."}
 
 IdempotencyKey = Annotated[
     str,
@@ -41,6 +42,7 @@ IdempotencyKey = Annotated[
 ]
 
 NO_SUCH_ORDER = Rule(404, "No such order", "The caller has no order with this id.")
+UNKNOWN_ORDER = Rule(404, "Unknown order", "No order has this id.")
 DISPATCHED = Rule(409, "Dispatched", "The goods have left.")
 REPEATED_SKU = Rule(422, "A SKU twice", "Two lines have the same SKU.")
 UNKNOWN_SKU = Rule(422, "Unknown SKU", "A line has a SKU that no product has.")
@@ -147,13 +149,12 @@ class Api:
         "/orders/{id}",
         OrderView,
         path={"id": OrderId},
-        replies={"Retry-After": "Seconds until it is worth asking again, while the order is pending."},
+        replies=RETRY_AFTER_TEXT,
         rules=(NO_SUCH_ORDER,),
     )
     def show(self, request: Request) -> Reply:
-        """Show an order: its status, and what it waits for."""
-        entity = self._own(request).read()
-        return Reply(_view(entity), RETRY_AFTER if handlers.existing(entity).status == "PENDING" else {})
+        """Show one of the caller's orders: its status, and what it waits for."""
+        return _shown(self._own(request).read())
 
     @route(
         "POST",
@@ -164,12 +165,32 @@ class Api:
         rules=(NO_SUCH_ORDER, DISPATCHED),
     )
     def cancel(self, request: Request) -> OrderView:
-        """Cancel an order that is not dispatched. A payment is refunded."""
-        metadata = request.metadata(self._orders.clock())
-        execution = self._own(request).execute(handlers.cancel_for_customer, metadata)
-        if execution.rejection:
-            raise Problem(DISPATCHED, execution.rejection.detail)
-        return _view(execution.entity)
+        """Cancel one of the caller's orders, if it is not dispatched. A payment is refunded."""
+        return self._cancelled(self._own(request), "customer", request)
+
+    @route(
+        "GET",
+        "/operators/orders/{id}",
+        OrderView,
+        path={"id": OrderId},
+        replies=RETRY_AFTER_TEXT,
+        rules=(UNKNOWN_ORDER,),
+    )
+    def show_any(self, request: Request) -> Reply:
+        """Show any customer's order: its status, and what it waits for."""
+        return _shown(self._any(request).read())
+
+    @route(
+        "POST",
+        "/operators/orders/{id}/cancellation",
+        OrderView,
+        status=202,
+        path={"id": OrderId},
+        rules=(UNKNOWN_ORDER, DISPATCHED),
+    )
+    def cancel_any(self, request: Request) -> OrderView:
+        """Cancel any customer's order, if it is not dispatched. A payment is refunded."""
+        return self._cancelled(self._any(request), "operator", request)
 
     @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_products(self, request: Request) -> ProductPage:
@@ -184,19 +205,32 @@ class Api:
             raise Problem(NO_SUCH_PRODUCT, "GET /products lists the products.", field="sku")
         return product
 
-    @route("PUT", "/products/{sku}", Product, path={"sku": Sku}, body=ProductTerms, operators=True)
+    @route("PUT", "/operators/products/{sku}", Product, path={"sku": Sku}, body=ProductTerms)
     def put_product(self, request: Request, body: ProductTerms) -> Product:
         """Set a product's name and price. Orders placed before keep their price."""
         return self._products.put(request.path["sku"], body)
 
     def _own(self, request: Request) -> UnitOfWork[Order]:
-        """Return the order asked for, if the caller may see it. To others it does not exist."""
-        caller = request.require_caller()
+        """Return the order asked for, if it is the caller's. To others it does not exist."""
         unit = self._orders.entity(request.path["id"])
         entity = unit.read()
-        if entity.state and (caller.operator or handlers.placed(entity).data.customer == caller.id):
+        if entity.state and handlers.placed(entity).data.customer == request.require_caller().id:
             return unit
         raise Problem(NO_SUCH_ORDER, "You have no order under this id; GET /orders lists your orders.")
+
+    def _any(self, request: Request) -> UnitOfWork[Order]:
+        """Return the order asked for, whoever placed it."""
+        unit = self._orders.entity(request.path["id"])
+        if unit.read().state:
+            return unit
+        raise Problem(UNKNOWN_ORDER, "No order was ever placed under this id.")
+
+    def _cancelled(self, unit: UnitOfWork[Order], reason: CancellationReason, request: Request) -> OrderView:
+        metadata = request.metadata(self._orders.clock())
+        execution = unit.execute(lambda entity: handlers.cancel_on_demand(entity, reason), metadata)
+        if execution.rejection:
+            raise Problem(DISPATCHED, execution.rejection.detail)
+        return _view(execution.entity)
 
 
 def order_id(customer: str, key: str) -> str:
@@ -267,6 +301,10 @@ def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
 def _first_answer(entity: Entity[Order]) -> OrderView:
     """Return the answer to placing the order, whatever its status is by now."""
     return _view(Entity(entity.key, state=Order(), outbox=entity.outbox[:1]))
+
+
+def _shown(entity: Entity[Order]) -> Reply:
+    return Reply(_view(entity), RETRY_AFTER if handlers.existing(entity).status == "PENDING" else {})
 
 
 def _view(entity: Entity[Order]) -> OrderView:

@@ -63,11 +63,11 @@ def cancel(entity: Entity[Order], reason: CancellationReason, detail: str = "") 
     )
 
 
-def cancel_for_customer(entity: Entity[Order]) -> Decision[Order]:
-    """Cancel the order as its customer asked; refuse if it is dispatched."""
+def cancel_on_demand(entity: Entity[Order], reason: CancellationReason) -> Decision[Order]:
+    """Cancel the order because a person asked, its customer or an operator; refuse if it is dispatched."""
     if existing(entity).status == "DISPATCHED":
         return Reject("dispatched", "The goods have left; ask for a return instead.")
-    return cancel(entity, "customer")
+    return cancel(entity, reason)
 
 
 def expire(entity: Entity[Order]) -> Decision[Order]:

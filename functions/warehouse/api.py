@@ -51,19 +51,18 @@ class Api:
         self._shipments = shipments
         self._pages = pages
 
-    @route("GET", "/shipments", ShipmentPage, operators=True, query=PAGE_QUERY, rules=PAGE_RULES)
+    @route("GET", "/operators/shipments", ShipmentPage, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_to_pick(self, request: Request) -> ShipmentPage:
         """List the shipments to pick, oldest first."""
         return ShipmentPage(*self._pages.read(TO_PICK, ToPick, request))
 
     @route(
         "POST",
-        "/shipments/{id}/dispatch",
+        "/operators/shipments/{id}/dispatch",
         ShipmentView,
         status=202,
         path={"id": OrderId},
         body=DispatchRequest,
-        operators=True,
         rules=(NO_SUCH_SHIPMENT, CANCELLED),
     )
     def dispatch(self, request: Request, body: DispatchRequest) -> ShipmentView:

@@ -10,7 +10,7 @@ from infra.application import Application
 from infra.published_language.schemas import Json, portable
 from tidings.http.parameters import Parameter, parameters
 from tidings.http.problems import Rule
-from tidings.http.routes import OPERATORS, Route
+from tidings.http.routes import Route
 
 PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """Phrases of RFC 9110 that Python knows only from 3.13 on. The document must not depend on Python's version."""
@@ -25,20 +25,36 @@ GATEWAY = {
 }
 """When the gateway itself answers a request, by status."""
 
-UNAUTHORIZED = {401: "The request has no valid token."}
+USER, OPERATOR = "user", "operator"
+SCHEMES = {USER: "An ID token of the users' pool.", OPERATOR: "An ID token of the operators' pool."}
+"""The security schemes with their descriptions."""
+
+UNAUTHORIZED = {401: "The request has no token that is valid here."}
 CONTENT_TOO_LARGE = {413: "The body is larger than the gateway's limit."}
 
 RETRY_AFTER = {"Retry-After": "Seconds until it is worth asking again."}
 
 
+class Error(msgspec.Struct):
+    """One of several errors of a request. `field` names the invalid field."""
+
+    title: str
+    detail: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class Problem(msgspec.Struct):
-    """A problem (RFC 9457): why a request was refused, and what the caller can do. `field` names the invalid field."""
+    """A problem (RFC 9457): why a request was refused, and what the caller can do. `field` names the invalid field.
+
+    If a request has several errors, `errors` lists all of them, and the other members are those of the first.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     field: str | msgspec.UnsetType = msgspec.UNSET
+    errors: tuple[Error, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Message(msgspec.Struct):
@@ -66,7 +82,10 @@ def openapi_document(application: Application) -> Json:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                scheme: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
+                for scheme, description in SCHEMES.items()
+            },
         },
     }
 
@@ -83,10 +102,8 @@ def _operation(service: str, route: Route, schemas: Mapping[Any, Json]) -> Json:
         "operationId": f"{service}_{route.name}",
         "tags": [service],
         "summary": route.summary,
-        "security": [] if route.open else [{"token": []}],
+        "security": [] if route.open else [{OPERATOR if route.operators else USER: []}],
     }
-    if route.operators:
-        operation["description"] = f"For members of the group `{OPERATORS}` only."
     if parameters := _parameters(route):
         operation["parameters"] = parameters
     if route.body is not None:

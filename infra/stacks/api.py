@@ -1,4 +1,4 @@
-"""The API: the application's HTTP API, its users, and its OpenAPI document."""
+"""The API: the application's HTTP API, its users and operators, and its OpenAPI document."""
 
 import json
 
@@ -14,9 +14,10 @@ from infra import assets
 from infra.application import Application
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
+from infra.constructs.users import People
 from infra.openapi.document import openapi_document
 from infra.stacks.base import ApplicationStack
-from tidings.http.routes import OPERATORS
+from tidings.http.routes import Route
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -41,7 +42,8 @@ class ApiStack(ApplicationStack):
 
     Attributes:
         http_api: The API.
-        authorizer: Accepts requests with a token of the API's users.
+        authorizer: Accepts requests with a token of a user.
+        operators_authorizer: Accepts requests with a token of an operator; None if no route is for operators.
     """
 
     def __init__(self, scope: Construct, application: Application) -> None:
@@ -55,13 +57,24 @@ class ApiStack(ApplicationStack):
         )
         self._add_default_stage()
         users = self._add_users()
-        client = self._add_client(users)
-        self.authorizer = self._add_authorizer(users, client)
+        self.authorizer = users.authorizer
+        self.operators_authorizer: apigateway.IHttpRouteAuthorizer | None = None
         self._add_document()
         self.add_output("ApiId", self.http_api.api_id)
         self.add_output("ApiUrl", self.http_api.api_endpoint)
-        self.add_output("UserPool", users.user_pool_id)
-        self.add_output("Client", client.user_pool_client_id)
+        self.add_output("UserPool", users.pool.user_pool_id)
+        self.add_output("Client", users.client.user_pool_client_id)
+        if any(route.operators for service in application.services for route in service.routes):
+            operators = self._add_operators()
+            self.operators_authorizer = operators.authorizer
+            self.add_output("OperatorPool", operators.pool.user_pool_id)
+            self.add_output("OperatorClient", operators.client.user_pool_client_id)
+
+    def authorizer_of(self, route: Route) -> apigateway.IHttpRouteAuthorizer | None:
+        """Return the authorizer of a route: that of operators or of users; None if the route is open."""
+        if route.open:
+            return None
+        return self.operators_authorizer if route.operators else self.authorizer
 
     def _add_default_stage(self) -> None:
         stage = self.stage
@@ -90,84 +103,31 @@ class ApiStack(ApplicationStack):
             ),
         )
 
-    def _add_users(self) -> cognito.UserPool:
-        stage = self.stage
-        users = cognito.UserPool(
+    def _add_users(self) -> People:
+        return People(
             self,
             "users",
-            user_pool_name=self.application.resource_name(),
-            sign_in_aliases=cognito.SignInAliases(email=True),
-            sign_in_case_sensitive=False,
-            self_sign_up_enabled=stage.self_sign_up,
-            auto_verify=cognito.AutoVerifiedAttrs(email=True),
-            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-            password_policy=cognito.PasswordPolicy(
-                min_length=12,
-                require_lowercase=True,
-                require_uppercase=True,
-                require_digits=True,
-                require_symbols=True,
-            ),
-            mfa=cognito.Mfa.OPTIONAL,
-            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
-            feature_plan=cognito.FeaturePlan.PLUS if stage.threat_protection else cognito.FeaturePlan.ESSENTIALS,
-            standard_threat_protection_mode=(
-                cognito.StandardThreatProtectionMode.FULL_FUNCTION if stage.threat_protection else None
-            ),
-            deletion_protection=stage.protected,
-            removal_policy=stage.removal_policy,
-        )
-        acknowledge(
-            users,
-            "COG2",
-            "Every user can enable a second factor (TOTP). It is not required, because the users are the public, and "
-            "most people have no authenticator app.",
-        )
-        if not stage.threat_protection:
-            acknowledge(
-                users,
-                "COG8",
-                "Threat protection needs the Plus plan, which costs more for each monthly active user. An operator "
-                "chooses it by `threat_protection` of the stage.",
-            )
-        cognito.UserPoolGroup(
-            self,
-            OPERATORS,
-            user_pool=users,
-            group_name=OPERATORS,
-            description=self.application.operators,
-        )
-        return users
-
-    def _add_client(self, users: cognito.UserPool) -> cognito.UserPoolClient:
-        return users.add_client(
-            "client",
-            generate_secret=False,
-            disable_o_auth=True,
-            # Clients sign in by SRP. The command line uses the admin flow, which needs AWS credentials. The public
-            # endpoint never accepts a plain password.
-            auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=True),
-            prevent_user_existence_errors=True,
-            enable_token_revocation=True,
-            id_token_validity=Duration.hours(1),
-            access_token_validity=Duration.hours(1),
-        )
-
-    def _add_authorizer(
-        self, users: cognito.UserPool, client: cognito.UserPoolClient
-    ) -> apigateway.IHttpRouteAuthorizer:
-        authorizer = apigateway.HttpAuthorizer(
-            self,
-            "authorizer",
+            pool_name=self.application.resource_name(),
+            stage=self.stage,
             http_api=self.http_api,
-            type=apigateway.HttpAuthorizerType.JWT,
-            identity_source=["$request.header.Authorization"],
-            jwt_issuer=f"https://cognito-idp.{self.region}.{self.url_suffix}/{users.user_pool_id}",
-            jwt_audience=[client.user_pool_client_id],
+            sign_up=self.stage.self_sign_up,
+            second_factor=cognito.Mfa.OPTIONAL,
+            token_validity=Duration.hours(1),
+            session=Duration.days(30),
         )
-        # The services' stacks share it, so they refer to its id. The CDK would move the construct into the first stack.
-        return apigateway.HttpAuthorizer.from_http_authorizer_attributes(
-            self, "by-id", authorizer_id=authorizer.authorizer_id, authorizer_type="JWT"
+
+    def _add_operators(self) -> People:
+        return People(
+            self,
+            "operators",
+            pool_name=self.application.resource_name("operators"),
+            stage=self.stage,
+            http_api=self.http_api,
+            sign_up=False,
+            # The emulator knows no second factor.
+            second_factor=cognito.Mfa.OPTIONAL if self.stage.emulated else cognito.Mfa.REQUIRED,
+            token_validity=Duration.minutes(15),
+            session=Duration.hours(8),
         )
 
     def _add_document(self) -> None:

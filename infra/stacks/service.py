@@ -273,7 +273,7 @@ class ServiceStack(ApplicationStack):
                 http_api=api.http_api,
                 route_key=apigateway.HttpRouteKey.with_(route.template, apigateway.HttpMethod[route.method]),
                 integration=integration,
-                authorizer=None if route.open else api.authorizer,
+                authorizer=api.authorizer_of(route),
             )
             if route.open:
                 acknowledge(added, "APIG4", f"{route.key} is declared open in the service's Api: it needs no token.")

@@ -118,7 +118,7 @@ class Described:
             text = (changes or {}).get(each.name, each.example())
             if text is not None:
                 texts[each.place][each.name] = text
-        claims = {"sub": "caller", "cognito:groups": "[operators]"}
+        claims = {"sub": "caller", "token_use": "id"}
         event = {
             "routeKey": self.route.key,
             "rawPath": "/path",
@@ -306,6 +306,6 @@ def test_an_event_may_contain_what_an_order_request_may_contain(data: st.DataObj
 @some_documents
 @given(data=st.data())
 def test_an_event_may_contain_what_a_dispatch_request_may_contain(data: st.DataObject) -> None:
-    request = read(data.draw(routes()["POST /shipments/{id}/dispatch"].bodies), DispatchRequest)
+    request = read(data.draw(routes()["POST /operators/shipments/{id}/dispatch"].bodies), DispatchRequest)
     dispatched = OrderDispatched(tracking=request.tracking)
     assert msgspec.json.decode(msgspec.json.encode(dispatched), type=OrderDispatched) == dispatched

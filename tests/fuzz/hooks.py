@@ -13,7 +13,7 @@ import schemathesis
 from schemathesis import Case, CheckContext, HookContext, Response
 
 from tidings.http import problems
-from tidings.http.problems import OPERATORS_ONLY, Rule
+from tidings.http.problems import Rule
 
 EXISTING: dict[str, list[str]] = json.loads(os.environ["FUZZ_EXISTING"])
 """Names of existing things and days, by the parameter that contains them."""
@@ -21,7 +21,7 @@ EXISTING: dict[str, list[str]] = json.loads(os.environ["FUZZ_EXISTING"])
 ANSWERS = Path(os.environ["FUZZ_ANSWERS"])
 """The file of the answers: a line with the operation and the status for each."""
 
-NEVER_VALID = {rule.title for rule in vars(problems).values() if isinstance(rule, Rule)} - {OPERATORS_ONLY.title}
+NEVER_VALID = {rule.title for rule in vars(problems).values() if isinstance(rule, Rule)}
 """The titles of problems that a valid request never has."""
 
 

@@ -14,7 +14,7 @@ from infra.openapi.document import openapi_document
 from infra.shop import shop
 from infra.stacks.api import ACCESS_LOG, ApiStack
 from infra.stages import STAGES
-from tests.infra.synthesis import Json, Synthesis
+from tests.infra.synthesis import Json, Resource, Synthesis
 
 Handler = Callable[[Json, None], Json]
 
@@ -37,34 +37,86 @@ def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> N
             assert "AuthorizerId" in route.properties
 
 
-def test_the_authorizer_accepts_tokens_of_the_user_pools_client(prod: Synthesis) -> None:
-    authorizer = prod.only("api", "AWS::ApiGatewayV2::Authorizer").properties
-    client = prod.only("api", "AWS::Cognito::UserPoolClient")
-    pool = prod.only("api", "AWS::Cognito::UserPool")
+USERS, OPERATORS = "tidings-{}", "tidings-{}-operators"
+
+
+def pool_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
+    """Return a user pool by its name."""
+    return synthesis.only("api", "AWS::Cognito::UserPool", UserPoolName=name.format(stage))
+
+
+def client_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
+    """Return the only client of a user pool."""
+    pool = pool_of(synthesis, name, stage)
+    return synthesis.only("api", "AWS::Cognito::UserPoolClient", UserPoolId={"Ref": pool.id})
+
+
+def authorizer_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
+    """Return the only authorizer that accepts tokens of a user pool."""
+    client = client_of(synthesis, name, stage)
+    (found,) = (
+        each
+        for each in synthesis.resources("AWS::ApiGatewayV2::Authorizer")
+        if each.properties["JwtConfiguration"]["Audience"] == [{"Ref": client.id}]
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", [USERS, OPERATORS])
+def test_an_authorizer_accepts_only_tokens_of_its_own_pool(prod: Synthesis, name: str) -> None:
+    pool, authorizer = pool_of(prod, name, "prod"), authorizer_of(prod, name, "prod").properties
     assert authorizer["AuthorizerType"] == "JWT"
-    assert authorizer["JwtConfiguration"]["Audience"] == [{"Ref": client.id}]
     assert {"Ref": pool.id} in authorizer["JwtConfiguration"]["Issuer"]["Fn::Join"][1]
 
 
-def test_the_client_has_no_secret_and_accepts_no_plain_password(prod: Synthesis) -> None:
-    client = prod.only("api", "AWS::Cognito::UserPoolClient").properties
+def test_the_routes_of_operators_and_no_others_have_the_operators_authorizer(prod: Synthesis) -> None:
+    users, operators = (authorizer_of(prod, name, "prod") for name in (USERS, OPERATORS))
+    for route in prod.resources("AWS::ApiGatewayV2::Route"):
+        key = route.properties["RouteKey"]
+        if key not in OPEN:
+            expected = operators if key.partition(" ")[2].startswith("/operators/") else users
+            assert expected.id in json.dumps(route.properties["AuthorizerId"]), key
+
+
+@pytest.mark.parametrize("name", [USERS, OPERATORS])
+def test_a_client_has_no_secret_and_accepts_no_plain_password(prod: Synthesis, name: str) -> None:
+    client = client_of(prod, name, "prod").properties
     assert client["GenerateSecret"] is False
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
 
 
-def test_passwords_are_strong_and_there_is_a_group_of_operators(dev: Synthesis) -> None:
-    policy = dev.only("api", "AWS::Cognito::UserPool").properties["Policies"]["PasswordPolicy"]
+@pytest.mark.parametrize("name", [USERS, OPERATORS])
+def test_passwords_are_strong(dev: Synthesis, name: str) -> None:
+    policy = pool_of(dev, name, "dev").properties["Policies"]["PasswordPolicy"]
     assert policy["MinimumLength"] >= 12
     assert all(policy[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"))
-    dev.only("api", "AWS::Cognito::UserPoolGroup", GroupName="operators")
 
 
+@pytest.mark.parametrize(("stage", "mfa"), [("local", "OPTIONAL"), ("dev", "ON"), ("prod", "ON")])
+def test_operators_need_a_second_factor_except_locally(stage: str, mfa: str, request: pytest.FixtureRequest) -> None:
+    pool = pool_of(request.getfixturevalue(stage), OPERATORS, stage).properties
+    assert (pool["MfaConfiguration"], pool["EnabledMfas"]) == (mfa, ["SOFTWARE_TOKEN_MFA"])
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_the_tokens_of_operators_are_valid_for_a_quarter_of_an_hour(prod: Synthesis) -> None:
+    client = client_of(prod, OPERATORS, "prod").properties
+    assert client["TokenValidityUnits"] == dict.fromkeys(("AccessToken", "IdToken", "RefreshToken"), "minutes")
+    assert (client["IdTokenValidity"], client["AccessTokenValidity"]) == (15, 15)
+    assert client["RefreshTokenValidity"] == 8 * 60
+
+
+@pytest.mark.parametrize("name", [USERS, OPERATORS])
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_users_are_in_the_essentials_plan(stage: str, request: pytest.FixtureRequest) -> None:
-    synthesis: Synthesis = request.getfixturevalue(stage)
-    users = synthesis.only("api", "AWS::Cognito::UserPool").properties
-    assert users["UserPoolTier"] == "ESSENTIALS"
-    assert "UserPoolAddOns" not in users
+def test_people_are_in_the_essentials_plan(stage: str, name: str, request: pytest.FixtureRequest) -> None:
+    pool = pool_of(request.getfixturevalue(stage), name, stage).properties
+    assert pool["UserPoolTier"] == "ESSENTIALS"
+    assert "UserPoolAddOns" not in pool
+
+
+def test_an_application_without_routes_of_operators_has_no_operators() -> None:
+    bare = replace(shop(STAGES["dev"]), services=())
+    assertions.Template.from_stack(ApiStack(App(), bare)).resource_count_is("AWS::Cognito::UserPool", 1)
 
 
 def test_threat_protection_can_be_switched_on_for_a_stage() -> None:
@@ -100,8 +152,8 @@ def test_the_document_has_every_route_with_its_security(document: Json, services
     for found in services:
         for route in found.routes:
             operation = paths[route.template][route.method.lower()]
-            assert operation["security"] == ([] if route.open else [{"token": []}])
-            assert ("403" in operation["responses"]) >= route.operators
+            scheme = "operator" if route.operators else "user"
+            assert operation["security"] == ([] if route.open else [{scheme: []}])
             assert str(route.status) in operation["responses"]
 
 
@@ -119,7 +171,7 @@ def test_the_document_names_every_status_and_the_types_of_its_answers(document: 
     assert types == {
         "202": [message],
         "400": [problem],
-        "401": [message],
+        "401": [message, problem],
         "413": [message, problem],
         "415": [problem],
         "422": [problem],
@@ -161,7 +213,8 @@ def test_the_function_returns_the_document(handler: Handler, document: Json) -> 
         ("/orders", "GET, POST"),
         ("/orders/1", "GET"),
         ("/orders/1/cancellation", "POST"),
-        ("/products/a%252Fb", "GET, PUT"),
+        ("/products/a%252Fb", "GET"),
+        ("/operators/products/a%252Fb", "PUT"),
         ("/openapi.json", "GET"),
     ],
 )

@@ -11,7 +11,7 @@ from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
 from functions.history.log import Log
-from ops.outputs import Outputs, ServiceOutputs
+from ops.outputs import Outputs, Pool, ServiceOutputs
 from ops.replay.options import ReplayOptions
 from ops.replay.run import run_replay
 from ops.stage import LOCAL, DeployedStage
@@ -48,8 +48,8 @@ class CliDriver:
             endpoint=None,
             region=REGION,
             topic=cloud.environment("orders", "relay")["TOPIC"],
-            user_pool="",
-            client="",
+            users=Pool("", ""),
+            operators=Pool("", ""),
             services={
                 name: ServiceOutputs(
                     queue=cloud.queue(name),

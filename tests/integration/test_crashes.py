@@ -125,7 +125,7 @@ SETUP: defaultdict[str, Callable[[Shop], object]] = defaultdict(
 def dispatched(shop: Shop) -> Answer:
     """Dispatch the order."""
     shop.cloud.hand("warehouse", body(OrderConfirmed))
-    return shop.call("POST", f"/shipments/{ORDER}/dispatch", {"tracking": "T1"}, operator=True)
+    return shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"})
 
 
 @dataclass(frozen=True)
@@ -307,19 +307,23 @@ COMMANDS = {
         prepare=SETUP["orders"],
         send=lambda shop: shop.cancel(ORDER),
     ),
-    "PUT /products/{sku}": Command(
+    "POST /operators/orders/{id}/cancellation": Command(
+        prepare=SETUP["orders"],
+        send=lambda shop: shop.call("POST", f"/operators/orders/{ORDER}/cancellation"),
+    ),
+    "PUT /operators/products/{sku}": Command(
         prepare=on_sale,
         send=lambda shop: shop.call(
-            "PUT", "/products/mug", {"name": "Mug", "price": {"amount": 5, "currency": "EUR"}}, operator=True
+            "PUT", "/operators/products/mug", {"name": "Mug", "price": {"amount": 5, "currency": "EUR"}}
         ),
     ),
-    "PUT /stock/{sku}": Command(
+    "PUT /operators/stock/{sku}": Command(
         prepare=lambda shop: on_sale(shop).cloud.hand("inventory", body(OrderPlaced)),
-        send=lambda shop: shop.call("PUT", "/stock/mug", {"on_hand": 5}, operator=True),
+        send=lambda shop: shop.call("PUT", "/operators/stock/mug", {"on_hand": 5}),
     ),
-    "POST /shipments/{id}/dispatch": Command(
+    "POST /operators/shipments/{id}/dispatch": Command(
         prepare=lambda shop: shop.cloud.hand("warehouse", body(OrderConfirmed)),
-        send=lambda shop: shop.call("POST", f"/shipments/{ORDER}/dispatch", {"tracking": "T1"}, operator=True),
+        send=lambda shop: shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"}),
     ),
 }
 

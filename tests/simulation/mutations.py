@@ -471,7 +471,7 @@ MUTATIONS = [
     ),
     _mutation(
         "a cancellation of a dispatched order is not rejected",
-        orders.cancel_for_customer,
+        orders.cancel_on_demand,
         'if existing(entity).status == "DISPATCHED":',
         "if False:",
         CANCELS,

@@ -311,7 +311,7 @@ class People:
     def _request(self, caller: str, path: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
         self._requests += 1
         number = f"request-{self._requests}"
-        return Request(path, {}, headers or {}, number, TRACEPARENT, Caller(caller, operator=False))
+        return Request(path, {}, headers or {}, number, TRACEPARENT, Caller(caller))
 
     def _send(self, function: str, request: Callable[[], T], record: Callable[[T], object]) -> bool:
         """Send a request, and record its answer. Return whether it was answered."""

@@ -188,7 +188,7 @@ class EvidenceReader:
         return int(self._get(customer, "/loyalty")["balance"])
 
     def _level(self, sku: str) -> Level:
-        stock = self._get(self._load.operator, f"/stock/{sku}")
+        stock = self._get(self._load.operator, f"/operators/stock/{sku}")
         return Level(stock["on_hand"], stock["reserved"], stock["available"])
 
     def _pairs(self, sku: str) -> Iterator[tuple[tuple[str, str], int]]:
@@ -199,7 +199,7 @@ class EvidenceReader:
         """Return the figures of these products that are not 0, of all days since the reader was created."""
         days = {"from": str(self._began), "to": str(datetime.now(UTC).date())}
         sales: dict[tuple[str, str, str], int] = {}
-        for day in self._get(self._load.operator, "/analytics/sales", **days)["days"]:
+        for day in self._get(self._load.operator, "/operators/sales", **days)["days"]:
             for product in day["products"]:
                 total = product["total"]
                 figures = {name: total[name] for name in ("placed", "confirmed", "units")}

@@ -102,8 +102,8 @@ class LoadGenerator:
         """Sign the customers in, and set the prices and the stock of the products."""
         for product in plan.products:
             terms = {"name": f"Product {product.sku}", "price": {"amount": product.price, "currency": "EUR"}}
-            operator.http.put(f"/products/{product.sku}", json=terms).raise_for_status()
-            operator.http.put(f"/stock/{product.sku}", json={"on_hand": product.stock}).raise_for_status()
+            operator.http.put(f"/operators/products/{product.sku}", json=terms).raise_for_status()
+            operator.http.put(f"/operators/stock/{product.sku}", json={"on_hand": product.stock}).raise_for_status()
         mark = uuid.uuid4().hex[:8]
         return cls(plan, [shop.user(f"soak-{mark}-{n}") for n in range(plan.customers)], operator)
 
@@ -191,7 +191,7 @@ class LoadGenerator:
     def _to_pick(self) -> Iterator[str]:
         query = {"limit": "100"}
         while True:
-            page = self.records.insist(partial(self.operator.http.get, "/shipments", params=query))
+            page = self.records.insist(partial(self.operator.http.get, "/operators/shipments", params=query))
             yield from (item["id"] for item in page.raise_for_status().json()["items"])
             if page.json()["next"] is None:
                 return
@@ -199,7 +199,7 @@ class LoadGenerator:
 
     def _dispatch_order(self, scenario: Scenario) -> None:
         order = self._placed(scenario)
-        path = f"/shipments/{order}/dispatch"
+        path = f"/operators/shipments/{order}/dispatch"
         response = self.records.insist(partial(self.operator.http.post, path, json={"tracking": "T-1"}))
         self.records.add_status(self.records.dispatches, order, response.status_code)
 

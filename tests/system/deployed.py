@@ -63,6 +63,7 @@ class User:
     name: str
     token: str
     http: httpx.Client
+    operator: bool = False
 
     def place(self, lines: Mapping[str, int], key: str | None = None, **changes: Any) -> httpx.Response:
         """Place an order of these SKUs and quantities. `changes` replace members of the request."""
@@ -74,11 +75,11 @@ class User:
 
     def cancel(self, order: str) -> httpx.Response:
         """Cancel an order."""
-        return self.http.post(f"/orders/{order}/cancellation")
+        return self.http.post(f"{self._orders}/{order}/cancellation")
 
     def order(self, order: str) -> dict[str, Any]:
         """Return an order."""
-        return self._get(f"/orders/{order}")
+        return self._get(f"{self._orders}/{order}")
 
     def outcome(self, order: str) -> dict[str, Any]:
         """Wait until an order is no longer pending, and return it."""
@@ -93,7 +94,7 @@ class User:
         """Wait until an order's timeline contains events of these types, and return its events."""
 
         def complete() -> list[dict[str, Any]] | None:
-            response = self.http.get(f"/orders/{order}/timeline")
+            response = self.http.get(f"{self._orders}/{order}/timeline")
             if response.status_code == 404:
                 return None
             events: list[dict[str, Any]] = response.raise_for_status().json()["events"]
@@ -103,7 +104,11 @@ class User:
 
     def stock(self, sku: str) -> dict[str, Any]:
         """Return a product's stock."""
-        return self._get(f"/stock/{sku}")
+        return self._get(f"/operators/stock/{sku}")
+
+    @property
+    def _orders(self) -> str:
+        return "/operators/orders" if self.operator else "/orders"
 
     def _get(self, path: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.http.get(path).raise_for_status().json()
@@ -122,7 +127,7 @@ class DeployedShop:
         """Return a user with a token; a new user if no name is given."""
         name = name or f"user-{uuid.uuid4().hex[:12]}"
         token = token_for(self.stage, self.outputs, name, operator=operator)
-        return User(name, token, self.http({"Authorization": f"Bearer {token}"}))
+        return User(name, token, self.http({"Authorization": f"Bearer {token}"}), operator)
 
     def http(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
         """Return a client of the API that sends these headers. Without headers, its requests have no token."""
@@ -136,8 +141,8 @@ class DeployedShop:
         """Add a product that no other test uses, with its stock, and return its SKU."""
         sku = f"sku-{uuid.uuid4().hex[:12]}"
         product = {"name": "Thing", "price": {"amount": amount, "currency": "EUR"}}
-        operator.http.put(f"/products/{sku}", json=product).raise_for_status()
-        operator.http.put(f"/stock/{sku}", json={"on_hand": stock}).raise_for_status()
+        operator.http.put(f"/operators/products/{sku}", json=product).raise_for_status()
+        operator.http.put(f"/operators/stock/{sku}", json={"on_hand": stock}).raise_for_status()
         return sku
 
     def emails(self, order: str) -> list[str]:

@@ -13,7 +13,13 @@ from openapi_spec_validator import validate
 from ops.local import REGION
 from tests.system.deployed import DeployedShop, User, order_id, problem_of
 
-GUARDED = [("POST", "/orders"), ("GET", "/orders"), ("GET", "/stock/x"), ("PUT", "/products/x"), ("PUT", "/stock/x")]
+GUARDED = [
+    ("POST", "/orders"),
+    ("GET", "/orders"),
+    ("GET", "/operators/stock/x"),
+    ("PUT", "/operators/products/x"),
+    ("PUT", "/operators/stock/x"),
+]
 
 
 @pytest.fixture
@@ -85,9 +91,9 @@ def test_an_operator_sees_every_order(operator: User, order: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("PUT", "/products/{}", {"name": "Cheap", "price": {"amount": 1, "currency": "EUR"}}),
-        ("PUT", "/stock/{}", {"on_hand": 1000}),
-        ("GET", "/stock/{}", None),
+        ("PUT", "/operators/products/{}", {"name": "Cheap", "price": {"amount": 1, "currency": "EUR"}}),
+        ("PUT", "/operators/stock/{}", {"on_hand": 1000}),
+        ("GET", "/operators/stock/{}", None),
     ],
 )
 def test_a_customer_cannot_use_an_operators_routes(
@@ -95,7 +101,7 @@ def test_a_customer_cannot_use_an_operators_routes(
 ) -> None:
     assert customer.http.request(method, path.format(sku), json=body).status_code == 403
     assert shop.http().get(f"/products/{sku}").json()["price"]["amount"] == 1000
-    assert operator.http.get(f"/stock/{sku}").json()["on_hand"] == 10
+    assert operator.http.get(f"/operators/stock/{sku}").json()["on_hand"] == 10
 
 
 def session_of(shop: DeployedShop, service: str) -> boto3.Session:

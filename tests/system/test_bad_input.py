@@ -143,9 +143,9 @@ BAD_SETTINGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "a product without a name": ("/products/x", {"price": PRICE}, "name"),
     "an unknown field of a product": ("/products/x", {"name": "X", "price": PRICE, "colour": "red"}, "colour"),
     "a product with an invalid SKU": ("/products/-x", {"name": "X", "price": PRICE}, "sku"),
-    "a negative stock": ("/stock/x", {"on_hand": -1}, "on_hand"),
-    "an unknown field of a stock": ("/stock/x", {"on_hand": 1, "reserved": 1}, "reserved"),
-    "a stock with an invalid SKU": ("/stock/-x", {"on_hand": 1}, "sku"),
+    "a negative stock": ("/operators/stock/x", {"on_hand": -1}, "on_hand"),
+    "an unknown field of a stock": ("/operators/stock/x", {"on_hand": 1, "reserved": 1}, "reserved"),
+    "a stock with an invalid SKU": ("/operators/stock/-x", {"on_hand": 1}, "sku"),
 }
 
 
@@ -163,7 +163,7 @@ def test_the_refusal_of_an_operators_invalid_request_names_the_field(
 def test_stock_cannot_be_set_below_the_reserved_quantity(customer: User, operator: User, sku: str) -> None:
     customer.timeline(str(customer.place({sku: 4}).json()["id"]), "StockReserved")
 
-    refused = operator.http.put(f"/stock/{sku}", json={"on_hand": 3})
+    refused = operator.http.put(f"/operators/stock/{sku}", json={"on_hand": 3})
 
     assert refused.status_code == 422
     assert problem_of(refused)["field"] == "on_hand"

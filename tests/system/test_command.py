@@ -13,7 +13,7 @@ def test_outputs_are_json_with_the_addresses_of_all_resources(shop: DeployedShop
 
     found = json.loads(answer.stdout)
     assert answer.returncode == 0
-    assert list(found) == ["api", "endpoint", "region", "topic", "user_pool", "client", "services"]
+    assert list(found) == ["api", "endpoint", "region", "topic", "users", "operators", "services"]
     assert list(found["services"]) == service_names()
     parts = ["queue", "dlq", "table", "function", "undelivered", "relay_dlq"]
     assert all(list(service) == parts for service in found["services"].values())
@@ -32,7 +32,7 @@ def test_token_prints_only_the_token_of_a_new_user(shop: DeployedShop) -> None:
 def test_token_makes_the_user_an_operator(shop: DeployedShop, sku: str) -> None:
     token = tidings(shop.cloud.directory, "token", "--user", "chief", "--operator").stdout.strip()
 
-    stock = httpx.get(f"{shop.outputs.api}/stock/{sku}", headers={"Authorization": f"Bearer {token}"})
+    stock = httpx.get(f"{shop.outputs.api}/operators/stock/{sku}", headers={"Authorization": f"Bearer {token}"})
 
     assert stock.json()["sku"] == sku
 

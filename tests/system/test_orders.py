@@ -122,7 +122,7 @@ def test_a_new_price_does_not_change_the_answer_to_a_repeated_request(customer: 
     key = str(uuid.uuid4())
     first = customer.place({sku: 1}, key)
     new_price = {"name": "Thing", "price": {"amount": 2000, "currency": "EUR"}}
-    operator.http.put(f"/products/{sku}", json=new_price).raise_for_status()
+    operator.http.put(f"/operators/products/{sku}", json=new_price).raise_for_status()
 
     repeated = customer.place({sku: 1}, key)
 

@@ -132,7 +132,7 @@ def announce(shop: DeployedShop, bodies: Sequence[str], *services: str) -> None:
 
 def sales(operator: User) -> dict[str, Any]:
     """Return analytics' figures of the day of these tests' events, on which no other test places an order."""
-    answer = operator.http.get("/analytics/sales", params={"from": DAY, "to": DAY}).raise_for_status().json()
+    answer = operator.http.get("/operators/sales", params={"from": DAY, "to": DAY}).raise_for_status().json()
     return dict(answer)
 
 

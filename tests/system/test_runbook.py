@@ -109,7 +109,11 @@ def settings(preamble: dict[str, str], shop: DeployedShop, operator: User, custo
         )
     order = order_id(customer.place({product: 1}))
     customer.timeline(order, "OrderConfirmed", "ReceiptSent", "PointsAwarded")
-    wait_until(lambda: operator.http.post(f"/shipments/{order}/dispatch", json={}).is_success, SECONDS, "the shipment")
+    wait_until(
+        lambda: operator.http.post(f"/operators/shipments/{order}/dispatch", json={}).is_success,
+        SECONDS,
+        "the shipment",
+    )
     customer.timeline(order, "OrderDispatched")
     alarm = f"tidings-local-{SERVICE}-dlq-depth"
     cloudwatch = shop.client("cloudwatch")

@@ -1,9 +1,35 @@
-"""An explanation of a decoder's error: which field is wrong, and how."""
+"""Explanations of a value that a type refuses: which fields are wrong, and how."""
 
 import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+MAX_FAULTS = 50
+"""Maximum number of faults that are explained. A value from outside may have thousands."""
 
 _AT_PATH = r"(?P<message>.*) - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`"
-_NAMED_FIELD = r"Object (?:contains unknown|missing required) field `(?P<name>.*)`"
+_MISSING = r"Object missing required field `(?P<name>.*)`"
+_UNKNOWN = r"Object contains unknown field `(?P<name>.*)`"
+
+_MISSING_FIELD = "This field is missing"
+_UNKNOWN_FIELD = "There is no such field"
+
+_KINDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "null",
+    "object": "an object",
+    "str": "a text",
+}
+"""JSON's kinds of values by the names that msgspec has for them, which are those of Python's types."""
+
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 
 
 def explain(error: str, schema: str) -> tuple[str, str]:
@@ -14,18 +40,93 @@ def explain(error: str, schema: str) -> tuple[str, str]:
         schema: What describes the fields. It is named instead of a pattern, which helps few readers.
 
     Returns:
-        The field, empty if the whole value is wrong, and the fault without a full stop.
+        The field, empty if the whole value is wrong, and the fault without a full stop. The fault repeats nothing of
+        the value, and names no type of Python.
     """
     at_path = re.fullmatch(_AT_PATH, error, re.DOTALL)
     message, path = (at_path["message"], at_path["path"]) if at_path else (error, "")
-    if " matching regex " in message:
-        message = f"This text does not have the form that {schema} describes"
-    if named := re.fullmatch(_NAMED_FIELD, message, re.DOTALL):
-        path = f"{path}.{named['name']}".lstrip(".")
-    return path, message
+    for pattern, fault in ((_MISSING, _MISSING_FIELD), (_UNKNOWN, _UNKNOWN_FIELD)):
+        if named := re.fullmatch(pattern, message, re.DOTALL):
+            return _joined(path, named["name"]), fault
+    return path, _in_words(message, schema)
+
+
+def explain_all(value: Any, form: Any, schema: str) -> list[tuple[str, str]]:
+    """Return the faults of a value, as `explain` returns one: an empty list if it is valid.
+
+    Args:
+        value: A value of JSON, in lists and dictionaries.
+        form: The type.
+        schema: What describes the fields.
+    """
+    return list(islice(_faults("", value, form, schema), MAX_FAULTS))
 
 
 def explained(error: Exception) -> str:
     """Return an error's text, which names the field first: a reader may see only the beginning."""
     field, message = explain(str(error), "the schema")
     return f"{field}: {message}" if field else message
+
+
+def _in_words(message: str, schema: str) -> str:
+    if " matching regex " in message:
+        return f"This text does not have the form that {schema} describes"
+    if message.startswith("Invalid enum value"):
+        return "This is none of the allowed values"
+    if found := re.fullmatch(r"Expected `(.+)`, got `(.+)`", message):
+        return f"This must be {_kind(found[1])}, not {_kind(found[2])}"
+    if found := re.fullmatch(r"Expected `(\w+)` of length (>=|<=) (\d+)", message):
+        unit = "characters" if found[1] == "str" else "items"
+        return f"This must have {_BOUNDS[found[2]]} {found[3]} {unit}"
+    if found := re.fullmatch(r"Expected `(?:int|float)` (>=|<=|>|<) (\S+)", message):
+        return f"This number must be {_BOUNDS[found[1]]} {found[2]}"
+    return message
+
+
+def _kind(names: str) -> str:
+    return " or ".join(_KINDS.get(name, name) for name in names.split(" | "))
+
+
+def _faults(path: str, value: Any, form: Any, schema: str) -> Iterator[tuple[str, str]]:
+    """Iterate over the faults of a value's parts; yield that of the whole value if no part has one."""
+    try:
+        msgspec.convert(value, form)
+    except msgspec.ValidationError as error:
+        bare, *constraints = get_args(form) if get_origin(form) is Annotated else (form,)
+        if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, Struct):
+            parts = _faults_of_fields(path, value, bare, schema)
+        elif isinstance(value, list) and get_origin(bare) is tuple and get_args(bare)[1:] == (...,):
+            parts = _faults_of_items(path, value, get_args(bare)[0], constraints, schema)
+        else:
+            parts = iter(())
+        found = False
+        for fault in parts:
+            found = True
+            yield fault
+        if not found:
+            field, message = explain(str(error), schema)
+            yield _joined(path, field), message
+
+
+def _faults_of_fields(path: str, value: dict[str, Any], form: type[Struct], schema: str) -> Iterator[tuple[str, str]]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(form)}
+    for name, field in fields.items():
+        if name in value:
+            yield from _faults(_joined(path, name), value[name], field.type, schema)
+        elif field.required:
+            yield _joined(path, name), _MISSING_FIELD
+    if form.__struct_config__.forbid_unknown_fields:
+        yield from ((_joined(path, name), _UNKNOWN_FIELD) for name in value if name not in fields)
+
+
+def _faults_of_items(
+    path: str, value: list[Any], form: Any, constraints: list[Any], schema: str
+) -> Iterator[tuple[str, str]]:
+    if constraints:
+        yield from _faults(path, value, Annotated[list[Any], *constraints], schema)
+    for n, item in enumerate(value):
+        yield from _faults(f"{path}[{n}]", item, form, schema)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name and not name.startswith("[") else f"{path}{name}"

@@ -62,17 +62,23 @@ def _parameter(name: str, form: Any) -> Parameter:
     return Parameter(name, form, required, f"{(meta.description or '').rstrip('.')}.")
 
 
-def read_all(declared: tuple[Parameter, ...], texts: Mapping[str, str]) -> dict[str, Any]:
+def read_all(declared: tuple[Parameter, ...], texts: Mapping[str, str], problems: list[Problem]) -> dict[str, Any]:
     """Return the values of all declared parameters that a request has, by name.
 
-    Raises:
-        Problem: 422 if a text is not valid, or a required parameter is missing.
+    Args:
+        declared: The declared parameters.
+        texts: The request's texts by name.
+        problems: A list, to which a problem is added for each invalid text and each missing required parameter.
     """
     values = {}
     for parameter in declared:
         text = texts.get(parameter.name)
         if text is not None:
-            values[parameter.name] = parameter.read(text)
+            try:
+                values[parameter.name] = parameter.read(text)
+            except Problem as problem:
+                problems.append(problem)
         elif parameter.required:
-            raise Problem(INVALID, f"`{parameter.name}` is missing. {parameter.description}", field=parameter.name)
+            detail = f"`{parameter.name}` is missing. {parameter.description}"
+            problems.append(Problem(INVALID, detail, field=parameter.name))
     return values

@@ -1,6 +1,6 @@
 """Problems: refusals of a request, answered as problem+json, and the rules by which requests are refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -29,6 +29,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         detail: What the caller can do about it.
         field: The part of the request that was refused.
         headers: Headers of the answer.
+        others: The request's other problems. The answer lists them, and takes everything else from this problem.
     """
 
     def __init__(
@@ -38,17 +39,29 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         *,
         field: str | None = None,
         headers: Mapping[str, str] | None = None,
+        others: Sequence["Problem"] = (),
     ) -> None:
         super().__init__(f"{rule.status} {rule.title}: {detail}")
         self.rule = rule
         self.detail = detail
         self.field = field
         self.headers = headers or {}
+        self.others = tuple(others)
+
+
+def raise_all(problems: Sequence[Problem]) -> None:
+    """Raise the first of a request's problems with the others, so that the answer lists all of them.
+
+    Raises:
+        Problem: If there are any.
+    """
+    if problems:
+        first, *others = problems
+        raise Problem(first.rule, first.detail, field=first.field, headers=first.headers, others=others)
 
 
 NO_SUCH_PATH = Rule(404, "Not found", "Nothing is at this path.")
-NO_TOKEN = Rule(401, "No token", "The request has no token.")
-OPERATORS_ONLY = Rule(403, "Operators only", "The caller is not an operator.")
+NO_TOKEN = Rule(401, "No ID token", "The request has no token, or an access token instead of an ID token.")
 NOT_JSON = Rule(
     400,
     "Not JSON",

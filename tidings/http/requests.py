@@ -14,11 +14,11 @@ class Caller:
 
     Attributes:
         id: The token's subject.
-        operator: Whether the caller is in the group `operators`.
+        email: The token's e-mail address, if the token says that it is verified; else empty.
     """
 
     id: str
-    operator: bool
+    email: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Request:
         """Return the caller.
 
         Raises:
-            Problem: 401 if the API let a request without a token through.
+            Problem: 401 if the request has no ID token.
         """
         if self.caller is None:
             raise Problem(NO_TOKEN, "Sign in, and send the ID token as a bearer token.")

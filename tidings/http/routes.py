@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from tidings.http.problems import BUSY, FAILED, INVALID, NOT_JSON, NOT_JSON_TYPE, OPERATORS_ONLY, TOO_LARGE, Rule
+from tidings.http.problems import BUSY, FAILED, INVALID, NO_TOKEN, NOT_JSON, NOT_JSON_TYPE, TOO_LARGE, Rule
 
 Method = Literal["GET", "PUT", "POST"]
 Operation = TypeVar("Operation", bound=Callable[..., Any])
 
-OPERATORS = "operators"
-"""The group whose members may use operators' routes."""
+OPERATORS = "/operators/"
+"""The beginning of the paths of everything that operators do. A route of an HTTP API has one authorizer, and an
+authorizer has one issuer, so operators, who have their own user pool, have their own routes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,6 @@ class Route:
         headers: The types of the request's headers.
         body: The struct of the request's JSON, if it has a body.
         open: Whether the route needs no token.
-        operators: Whether only operators may use it.
         replies: The response's headers, each with a description.
         rules: The rules by which the method refuses a valid request.
         summary: The first line of the method's docstring.
@@ -44,7 +44,6 @@ class Route:
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     open: bool = False
-    operators: bool = False
     replies: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     summary: str = ""
@@ -54,6 +53,8 @@ class Route:
         names = re.findall(r"{(\w+)}", self.template)
         if names != list(self.path):
             raise TypeError(f"{self.key} declares other parameters of the path than {names}")
+        if self.open and self.operators:
+            raise TypeError(f"{self.key} is a route of operators, so it cannot be open")
 
     @property
     def key(self) -> str:
@@ -61,9 +62,14 @@ class Route:
         return f"{self.method} {self.template}"
 
     @property
+    def operators(self) -> bool:
+        """Whether the route needs a token of the operators' pool. All other tokens are those of the users' pool."""
+        return self.template.startswith(OPERATORS)
+
+    @property
     def refusals(self) -> tuple[Rule, ...]:
         """All rules by which a request is refused: of the caller, the request's form, the method, and failures."""
-        caller = (OPERATORS_ONLY,) if self.operators else ()
+        caller = () if self.open else (NO_TOKEN,)
         form = (NOT_JSON_TYPE, TOO_LARGE, NOT_JSON) if self.body else ()
         valid = (INVALID,) if self.body or self.path or self.query or self.headers else ()
         return (*caller, *form, *valid, *self.rules, FAILED, BUSY)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tidings.core.errors import RetryableError
-from tidings.core.explanation import explain
+from tidings.core.explanation import explain_all
 from tidings.core.strict_json import decode_strict
 from tidings.http.parameters import Parameter, parameters, read_all
 from tidings.http.problems import (
@@ -19,12 +19,12 @@ from tidings.http.problems import (
     NO_SUCH_PATH,
     NOT_JSON,
     NOT_JSON_TYPE,
-    OPERATORS_ONLY,
     TOO_LARGE,
     Problem,
+    raise_all,
 )
 from tidings.http.requests import Caller, Reply, Request
-from tidings.http.routes import OPERATORS, Route, routes_of
+from tidings.http.routes import Route, routes_of
 from tidings.observability.log import logger
 
 if TYPE_CHECKING:
@@ -56,13 +56,18 @@ def serve(
 
     def handler(event: Mapping[str, Any], _context: "LambdaContext") -> Answer:
         logger.append_keys(correlation_id=event["requestContext"]["requestId"])
+        # The gateway chose the route and cut the parameters out of the path. Nothing is matched a second time.
+        operation = operations[event["routeKey"]]
         try:
-            # The gateway chose the route and cut the parameters out of the path. Nothing is matched a second time.
-            return operations[event["routeKey"]](event)
+            answer = operation(event)
         except Problem as problem:
-            return _refuse(problem)
+            answer = _refuse(problem)
         except Exception as error:  # noqa: BLE001 - every request is answered
-            return _fail(error, busy=isinstance(error, RetryableError) or is_throttled(error))
+            answer = _fail(error, busy=isinstance(error, RetryableError) or is_throttled(error))
+        if not operation.route.open:
+            # It may be personal, and a browser or a proxy must not keep it (RFC 9111, section 5.2.2.5).
+            answer["headers"]["Cache-Control"] = "no-store"
+        return answer
 
     return handler
 
@@ -71,7 +76,7 @@ class _Operation:
     """A route and the method that answers it."""
 
     def __init__(self, route: Route, method: Callable[..., Any]) -> None:
-        self._route = route
+        self.route = route
         self._method = method
         self._path = parameters(route.path)
         self._query = parameters(route.query)
@@ -82,43 +87,50 @@ class _Operation:
             # A gateway may route such a path as if the slash were not there. Each thing has one path.
             raise Problem(NO_SUCH_PATH, "A path has no empty segment; see /openapi.json.")
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        caller = _caller(event["requestContext"])
-        if self._route.operators and not (caller and caller.operator):
-            raise Problem(OPERATORS_ONLY, "Only members of the group operators may do this.")
+        problems: list[Problem] = []
         request = Request(
-            path=read_all(self._path, event.get("pathParameters") or {}),
-            query=read_all(self._query, event.get("queryStringParameters") or {}),
-            headers=_declared_headers(self._headers, headers),
+            path=read_all(self._path, event.get("pathParameters") or {}, problems),
+            query=read_all(self._query, event.get("queryStringParameters") or {}, problems),
+            headers=read_all(self._headers, _named(self._headers, headers), problems),
             correlation_id=event["requestContext"]["requestId"],
             traceparent=_trace(headers.get("traceparent", "")),
-            caller=caller,
+            caller=_caller(event["requestContext"]),
         )
-        if self._route.body is None:
-            return _respond(self._route, self._method(request))
-        return _respond(self._route, self._method(request, _body(event, headers, self._route.body)))
+        if not self.route.open:
+            request.require_caller()
+        arguments = (
+            (request,) if self.route.body is None else (request, _body(event, headers, self.route.body, problems))
+        )
+        raise_all(problems)
+        return _respond(self.route, self._method(*arguments))
 
 
-def _declared_headers(declared: tuple[Parameter, ...], headers: Mapping[str, str]) -> dict[str, str]:
+def _named(declared: tuple[Parameter, ...], headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the declared headers that a request has, by their declared names."""
     named = {parameter.name: headers.get(parameter.name.lower()) for parameter in declared}
-    return read_all(declared, {name: text for name, text in named.items() if text is not None})
+    return {name: text for name, text in named.items() if text is not None}
 
 
 def _caller(context: Mapping[str, Any]) -> Caller | None:
-    claims = context.get("authorizer", {}).get("jwt", {}).get("claims")
-    if not claims:
+    claims = context.get("authorizer", {}).get("jwt", {}).get("claims", {})
+    # The gateway accepts access tokens too. They do not say who somebody is (Amazon Cognito Developer Guide, "Verifying
+    # JSON web tokens").
+    if claims.get("token_use") != "id":
         return None
-    groups = claims.get("cognito:groups", "")
-    if isinstance(groups, str):
-        # An HTTP API passes a list claim as the text "[operators others]".
-        groups = groups.strip("[]").split()
-    return Caller(claims["sub"], OPERATORS in groups)
+    # An HTTP API passes each claim as a text.
+    return Caller(claims["sub"], claims.get("email", "") if claims.get("email_verified") == "true" else "")
 
 
 def _trace(parent: str) -> str:
     return parent if _TRACEPARENT.fullmatch(parent) else f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
 
 
-def _body(event: Mapping[str, Any], headers: Mapping[str, str], form: Any) -> Any:
+def _body(event: Mapping[str, Any], headers: Mapping[str, str], form: Any, problems: list[Problem]) -> Any:
+    """Return the body; None if it is not valid. Each fault of it is added to the problems.
+
+    Raises:
+        Problem: If the body cannot be read.
+    """
     media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(NOT_JSON_TYPE, "Send JSON with `Content-Type: application/json`.", field="Content-Type")
@@ -127,18 +139,15 @@ def _body(event: Mapping[str, Any], headers: Mapping[str, str], form: Any) -> An
         content = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
         if len(content) > MAX_BODY_BYTES:
             raise Problem(TOO_LARGE, f"The body may have {MAX_BODY_BYTES} bytes at most.", field="body")
-        return msgspec.convert(decode_strict(content.decode()), form)
-    except msgspec.ValidationError as error:
-        message, field = _explain(str(error))
-        raise Problem(INVALID, message, field=field) from error
+        value = decode_strict(content.decode())
     except ValueError as error:
         raise Problem(NOT_JSON, f"The body must be JSON in UTF-8: {error}.", field="body") from error
-
-
-def _explain(error: str) -> tuple[str, str]:
-    """Return a decoder's error as a sentence, and the field."""
-    field, message = explain(error, "/openapi.json")
-    return f"{message}.", field or "body"
+    try:
+        return msgspec.convert(value, form)
+    except msgspec.ValidationError:
+        faults = explain_all(value, form, "/openapi.json")
+        problems += [Problem(INVALID, f"{fault}.", field=field or "body") for field, fault in faults]
+        return None
 
 
 def _respond(route: Route, result: Any) -> Answer:
@@ -147,15 +156,15 @@ def _respond(route: Route, result: Any) -> Answer:
 
 
 def _refuse(problem: Problem) -> Answer:
-    members = {
-        "type": "about:blank",
-        "title": problem.rule.title,
-        "status": problem.rule.status,
-        "detail": problem.detail,
-    }
-    if problem.field is not None:
-        members["field"] = problem.field
+    members = {"type": "about:blank", "status": problem.rule.status, **_members(problem)}
+    if problem.others:
+        members["errors"] = [_members(each) for each in (problem, *problem.others)]
     return _answer(problem.rule.status, "application/problem+json", members, problem.headers)
+
+
+def _members(problem: Problem) -> dict[str, str]:
+    members = {"title": problem.rule.title, "detail": problem.detail}
+    return members if problem.field is None else {**members, "field": problem.field}
 
 
 def _answer(status: int, media_type: str, body: Any, headers: Mapping[str, str]) -> Answer:

@@ -96,7 +96,7 @@ def make_request(
     query: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     caller: str | None = "caller-1",
-    operator: bool = False,
+    email: str = "caller-1@example.com",
     correlation_id: str = CORRELATION_ID,
 ) -> Request:
     """Return a request.
@@ -106,8 +106,8 @@ def make_request(
         query: The query's parameters, each as a value of its declared type.
         headers: The headers, by name as declared.
         caller: The caller's id; None for a request without a token.
-        operator: Whether the caller is an operator.
+        email: The caller's verified e-mail address; empty if they have none.
         correlation_id: The request's own id.
     """
-    who = None if caller is None else Caller(caller, operator)
+    who = None if caller is None else Caller(caller, email)
     return Request(path or {}, query or {}, headers or {}, correlation_id, TRACEPARENT, who)

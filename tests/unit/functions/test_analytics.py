@@ -277,7 +277,7 @@ class MemoryCounters(Counters):
 
 
 def request(first: str, last: str) -> Request:
-    return make_request(query={"from": first, "to": last}, operator=True)
+    return make_request(query={"from": first, "to": last})
 
 
 def api(numbers: Mapping[tuple[str, str], Mapping[str, int]] | None = None, *, rebuilding: bool = False) -> Api:

@@ -99,8 +99,12 @@ class MemoryLog(Log):
         return (event for event in self._events if event.subject == order)
 
 
-def ask(*events: Event[Raw], caller: str = "customer-1", operator: bool = False, order: str = ORDER) -> Timeline:
-    return Api(MemoryLog(*events)).show(make_request({"id": order}, caller=caller, operator=operator))
+def ask(*events: Event[Raw], caller: str = "customer-1", order: str = ORDER) -> Timeline:
+    return Api(MemoryLog(*events)).show(make_request({"id": order}, caller=caller))
+
+
+def ask_as_operator(*events: Event[Raw]) -> Timeline:
+    return Api(MemoryLog(*events)).show_any(make_request({"id": ORDER}, caller="operator-1"))
 
 
 def test_a_customer_sees_the_timeline_of_an_own_order() -> None:
@@ -110,8 +114,15 @@ def test_a_customer_sees_the_timeline_of_an_own_order() -> None:
 
 
 def test_an_operator_sees_the_timeline_of_any_order() -> None:
-    assert len(ask(*EVENTS, caller="operator-1", operator=True).events) == len(EVENTS)
-    assert len(ask(CAPTURED, caller="operator-1", operator=True).events) == 1
+    assert len(ask_as_operator(*EVENTS).events) == len(EVENTS)
+    assert len(ask_as_operator(CAPTURED).events) == 1
+
+
+def test_an_order_without_recorded_events_does_not_exist_for_operators_yet() -> None:
+    with pytest.raises(Problem) as refusal:
+        ask_as_operator()
+    assert refusal.value.rule.status == 404
+    assert refusal.value.headers == {"Retry-After": "1"}
 
 
 @pytest.mark.parametrize(
@@ -247,7 +258,7 @@ def test_an_item_that_holds_no_event_is_left_out_of_a_timeline_and_logged_withou
     bad: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     client: Any = ItemsClient(item(CAPTURED), bad, item(RESERVED))
-    answer = Api(Log(client, "history")).show(make_request({"id": ORDER}, caller="operator-1", operator=True))
+    answer = Api(Log(client, "history")).show_any(make_request({"id": ORDER}, caller="operator-1"))
     assert [event.id for event in answer.events] == [RESERVED.id, CAPTURED.id]
     (record,) = caplog.records
     assert vars(record)["event_id"] == bad["id"]["S"]
@@ -256,7 +267,7 @@ def test_an_item_that_holds_no_event_is_left_out_of_a_timeline_and_logged_withou
 
 def test_an_order_whose_placing_does_not_say_whose_it_is_is_shown_to_operators_only() -> None:
     placed = msgspec.structs.replace(PLACED, data=Raw(b"{}"))
-    assert len(ask(placed, CAPTURED, caller="operator-1", operator=True).events) == 2
+    assert len(ask_as_operator(placed, CAPTURED).events) == 2
     with pytest.raises(Problem) as refusal:
         ask(placed, CAPTURED)
     assert refusal.value.rule.status == 404

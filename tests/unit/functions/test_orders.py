@@ -20,7 +20,7 @@ from functions.orders.handlers import (
     Status,
     Summary,
     cancel,
-    cancel_for_customer,
+    cancel_on_demand,
     listing,
     on_order_dispatched,
     on_order_flagged,
@@ -135,19 +135,25 @@ def test_an_order_that_is_not_dispatched_can_be_cancelled_by_an_event(
     assert handler(entity(before), event) == cancelled(reason, detail, before)
 
 
+BY_PEOPLE: tuple[CancellationReason, ...] = ("customer", "operator")
+
+
+@pytest.mark.parametrize("reason", BY_PEOPLE)
 @pytest.mark.parametrize("before", [PENDING, PAID, STOCKED, CONFIRMED])
-def test_an_order_that_is_not_dispatched_can_be_cancelled_by_its_customer(before: Order) -> None:
-    assert cancel_for_customer(entity(before)) == cancelled("customer", "", before)
+def test_an_order_that_is_not_dispatched_can_be_cancelled_on_demand(before: Order, reason: CancellationReason) -> None:
+    assert cancel_on_demand(entity(before), reason) == cancelled(reason, "", before)
 
 
-def test_a_dispatched_order_refuses_its_customers_cancellation() -> None:
-    decision = cancel_for_customer(entity(SENT))
+@pytest.mark.parametrize("reason", BY_PEOPLE)
+def test_a_dispatched_order_refuses_its_cancellation(reason: CancellationReason) -> None:
+    decision = cancel_on_demand(entity(SENT), reason)
     assert isinstance(decision, Reject)
     assert decision.code == "dispatched"
 
 
-def test_a_customers_second_cancellation_changes_nothing() -> None:
-    assert cancel_for_customer(entity(CANCELLED)) == Skip()
+@pytest.mark.parametrize("reason", BY_PEOPLE)
+def test_a_second_cancellation_on_demand_changes_nothing(reason: CancellationReason) -> None:
+    assert cancel_on_demand(entity(CANCELLED), reason) == Skip()
 
 
 @pytest.mark.parametrize("state", [SENT, CANCELLED])
@@ -211,7 +217,9 @@ def test_an_event_from_the_future_changes_nothing_and_the_order_can_be_cancelled
     scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True))
     outcome = scenario.when_batch(encode(fact(CAPTURED.data, time=time)))
     assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["from-the-future"], 0)
-    scenario.when(Execute(ORDER, cancel_for_customer)).then(announced=[OrderCancelled(reason="customer")])
+    scenario.when(Execute(ORDER, lambda entity: cancel_on_demand(entity, "customer"))).then(
+        announced=[OrderCancelled(reason="customer")]
+    )
 
 
 @pytest.mark.parametrize("source", ["loyalty", "orders"])

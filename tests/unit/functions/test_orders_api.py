@@ -58,7 +58,6 @@ class OrdersApi:
         order: str = "",
         *,
         caller: str = "customer-1",
-        operator: bool = False,
         headers: dict[str, str] | None = None,
         query: dict[str, Any] | None = None,
     ) -> Request:
@@ -68,7 +67,6 @@ class OrdersApi:
             query=query,
             headers=headers,
             caller=caller,
-            operator=operator,
             correlation_id=f"request-{self._requests}",
         )
 
@@ -82,8 +80,8 @@ class OrdersApi:
     def handle(self, order: str, data: Contract) -> None:
         self.scenario.given(fact(data, order=order))
 
-    def show(self, order: str, *, caller: str = "customer-1", operator: bool = False) -> Reply:
-        return self.api.show(self.request(order, caller=caller, operator=operator))
+    def show(self, order: str, *, caller: str = "customer-1") -> Reply:
+        return self.api.show(self.request(order, caller=caller))
 
 
 def view(reply: Reply) -> OrderView:
@@ -247,7 +245,19 @@ def test_another_customers_order_does_not_exist(shop: OrdersApi, path: str) -> N
 
 
 def test_an_operator_sees_any_order(shop: OrdersApi) -> None:
-    assert view(shop.show(shop.placed(), caller="operator-1", operator=True)).status == "PENDING"
+    assert view(shop.api.show_any(shop.request(shop.placed(), caller="operator-1"))).status == "PENDING"
+
+
+@pytest.mark.parametrize("path", ["cancel_any", "show_any"])
+def test_an_order_that_was_never_placed_does_not_exist_for_operators(shop: OrdersApi, path: str) -> None:
+    ask = getattr(shop.api, path)
+    assert refusal(lambda: ask(shop.request(order_id("customer-2", "none"), caller="operator-1"))).rule.status == 404
+
+
+def test_an_operators_cancellation_says_that_an_operator_asked_for_it(shop: OrdersApi) -> None:
+    order = shop.placed()
+    answer = shop.api.cancel_any(shop.request(order, caller="operator-1"))
+    assert (answer.status, answer.reason) == ("CANCELLED", "operator")
 
 
 def test_a_customer_cancels_an_order_once(shop: OrdersApi) -> None:

@@ -32,7 +32,9 @@ class FakeApi:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Answer the requests of all clients, on a stage that is deployed."""
         monkeypatch.setenv("TIDINGS_TOKEN", "a token")
-        monkeypatch.setattr("ops.context.stage_named", lambda name, _: DeployedStage(name, "eu-west-1", boto3.Session()))
+        monkeypatch.setattr(
+            "ops.context.stage_named", lambda name, _: DeployedStage(name, "eu-west-1", boto3.Session())
+        )
         monkeypatch.setattr("ops.context.outputs_of", lambda _stage: OUTPUTS)
         monkeypatch.setattr(httpx.Client, "send", self._send)
 

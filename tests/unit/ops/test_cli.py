@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from ops.cli import app
 from ops.local.cloud import LocalCloud, Running
 from ops.orders import ShopClient
-from ops.outputs import Outputs
+from ops.outputs import Outputs, Pool
 from ops.stage import ROOT, STAGES, DeployedStage
 from tidings import __version__
 
@@ -74,7 +74,7 @@ def test_the_error_about_an_empty_catalogue_names_the_remedy_on_this_stage(
 ) -> None:
     monkeypatch.setenv("TIDINGS_TOKEN", "a token")
     monkeypatch.setattr("ops.context.stage_named", lambda name, _: DeployedStage(name, "eu-west-1", boto3.Session()))
-    outputs = Outputs("http://api", None, "eu-west-1", "topic", "pool", "client", {})
+    outputs = Outputs("http://api", None, "eu-west-1", "topic", Pool("pool", "client"), Pool("pool", "client"), {})
     monkeypatch.setattr("ops.context.outputs_of", lambda _: outputs)
     monkeypatch.setattr(ShopClient, "products", lambda _: [])
     answer = run.invoke(app, ["--stage", stage, "orders", "place"])

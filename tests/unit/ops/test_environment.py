@@ -20,12 +20,12 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.environment import describe
-from ops.outputs import Outputs
+from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage
 from tests.unit.ops.sessions import OneClient
 from tidings.recovery import RecoveryError
 
-OUTPUTS = Outputs("http://api.example", None, "eu-west-1", "topic", "pool", "client", {})
+OUTPUTS = Outputs("http://api.example", None, "eu-west-1", "topic", Pool("pool", "client"), Pool("pool", "client"), {})
 
 
 @pytest.fixture

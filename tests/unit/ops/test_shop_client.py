@@ -30,12 +30,12 @@ def test_the_error_about_a_refused_request_contains_the_apis_text(response: http
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("mug.v2", b"/products/mug%2Ev2"),
-        (".", b"/products/%2E"),
-        ("..", b"/products/%2E%2E"),
-        ("../orders", b"/products/%2E%2E%2Forders"),
-        ("mug?x=1#y", b"/products/mug%3Fx%3D1%23y"),
-        ("mug\n", b"/products/mug%0A"),
+        ("mug.v2", b"/operators/products/mug%2Ev2"),
+        (".", b"/operators/products/%2E"),
+        ("..", b"/operators/products/%2E%2E"),
+        ("../orders", b"/operators/products/%2E%2E%2Forders"),
+        ("mug?x=1#y", b"/operators/products/mug%3Fx%3D1%23y"),
+        ("mug\n", b"/operators/products/mug%0A"),
     ],
 )
 def test_a_text_of_the_user_is_one_segment_of_the_path(monkeypatch: pytest.MonkeyPatch, text: str, path: bytes) -> None:

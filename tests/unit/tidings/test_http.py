@@ -19,10 +19,10 @@ from tidings.http.problems import (
     NO_TOKEN,
     NOT_JSON,
     NOT_JSON_TYPE,
-    OPERATORS_ONLY,
     TOO_LARGE,
     Problem,
     Rule,
+    raise_all,
 )
 from tidings.http.requests import Reply, Request
 from tidings.http.routes import route, routes_of
@@ -36,7 +36,7 @@ Count = Annotated[int, Meta(ge=-5, le=20, description="A whole number from -5 to
 Day = Annotated[str, Meta(pattern=DATE_PATTERN, description="A day such as `2026-01-31`")]
 Key = Annotated[str, Meta(pattern=r"^[a-z]+\Z", description="One or more letters.")]
 
-OPERATOR = {"sub": "operator-1", "cognito:groups": "[operators]"}
+CLAIMS = {"sub": "caller-1", "token_use": "id", "email": "caller@example.com", "email_verified": "true"}
 KEY = {"Parcel-Key": "abc"}
 
 LOST = Rule(409, "Lost", "The parcel is lost.")
@@ -80,7 +80,14 @@ class Api:
             raise self.fails
         return request.path["id"]
 
-    @route("PUT", "/parcels/{id}/label", str, path={"id": ParcelId}, headers={"Parcel-Key": Key}, operators=True)
+    @route(
+        "PUT",
+        "/parcels/{id}/label",
+        str,
+        path={"id": ParcelId},
+        query={"count": Count | None},
+        headers={"Parcel-Key": Key},
+    )
     def label(self, request: Request) -> Reply:
         """Label a parcel."""
         self.seen.append(request)
@@ -89,7 +96,19 @@ class Api:
     @route("GET", "/mine", str)
     def mine(self, request: Request) -> str:
         """Show the caller."""
-        return request.require_caller().id
+        return f"{request.require_caller().id} {request.require_caller().email}"
+
+    @route("GET", "/public", str, open=True)
+    def public(self, _request: Request) -> str:
+        """Show what everybody may see."""
+        if self.fails:
+            raise self.fails
+        return "public"
+
+    @route("GET", "/operators/parcels", str)
+    def list_all(self, _request: Request) -> str:
+        """List the parcels of all people."""
+        return "all"
 
 
 @dataclass(frozen=True)
@@ -104,6 +123,8 @@ ROUTES = {
     "GET /parcels/{id}": r"/parcels/(?P<id>[^/]*)",
     "PUT /parcels/{id}/label": r"/parcels/(?P<id>[^/]*)/label",
     "GET /mine": r"/mine",
+    "GET /public": r"/public",
+    "GET /operators/parcels": r"/operators/parcels",
 }
 """The paths of each route of the gateway, as regular expressions."""
 
@@ -114,7 +135,7 @@ def call(
     path: str = "/parcels/7",
     body: str | None = None,
     *,
-    claims: dict[str, Any] | None = None,
+    claims: dict[str, Any] | None = CLAIMS,
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
     encoded: bool = False,
@@ -183,7 +204,7 @@ def test_a_route_has_its_own_status() -> None:
 
 
 def test_a_reply_may_have_headers_and_another_status() -> None:
-    answer = call(Api(), "PUT", "/parcels/7/label", claims=OPERATOR, headers=KEY)
+    answer = call(Api(), "PUT", "/parcels/7/label", headers=KEY)
     assert answer.status == 201
     assert answer.headers["Location"] == "/parcels/7/label"
 
@@ -210,6 +231,8 @@ def test_routes_are_known_without_serving_them() -> None:
         "GET /parcels/{id}",
         "PUT /parcels/{id}/label",
         "GET /mine",
+        "GET /public",
+        "GET /operators/parcels",
     ]
     assert routes_of(Api)[0].summary == "Send a parcel."
 
@@ -338,37 +361,49 @@ def test_a_refused_body_reaches_no_route() -> None:
 # The caller
 
 
-@pytest.mark.parametrize(
-    "groups",
-    ["[operators]", "[a operators]", "[operators b]", "operators", ["operators"], ["a", "operators"]],
-)
-def test_a_member_of_operators_may_use_an_operators_route(groups: Any) -> None:
-    answer = call(Api(), "PUT", "/parcels/7/label", claims=OPERATOR | {"cognito:groups": groups}, headers=KEY)
-    assert answer.status == 201
+def test_the_caller_is_the_tokens_subject_with_its_verified_address() -> None:
+    assert call(Api(), "GET", "/mine").body == "caller-1 caller@example.com"
 
 
 @pytest.mark.parametrize(
-    "groups", ["", "[]", [], "[customers]", "[operators2]", "[ex-operators]", "Operators", "[a,operators]"]
+    "changes", [{"email_verified": "false"}, {"email_verified": ""}, {"email_verified": "True"}, {"email": ""}]
 )
-def test_a_member_of_other_groups_may_not_use_an_operators_route(groups: Any) -> None:
+def test_an_address_that_is_not_verified_is_not_the_callers(changes: dict[str, str]) -> None:
+    assert call(Api(), "GET", "/mine", claims=CLAIMS | changes).body == "caller-1 "
+
+
+@pytest.mark.parametrize("claims", [{"sub": "caller-1"}, {"sub": "caller-1", "token_use": "id"}])
+def test_a_token_without_an_address_is_accepted_only_if_it_is_an_id_token(claims: dict[str, str]) -> None:
+    answer = call(Api(), "GET", "/mine", claims=claims)
+    assert answer.status == (200 if "token_use" in claims else 401)
+
+
+@pytest.mark.parametrize("claims", [None, {}, CLAIMS | {"token_use": "access"}, CLAIMS | {"token_use": "[id]"}])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/mine"), ("GET", "/operators/parcels"), ("POST", "/parcels")])
+def test_a_request_without_an_id_token_is_a_problem(claims: dict[str, str] | None, method: str, path: str) -> None:
     api = Api()
-    assert_problem(
-        call(api, "PUT", "/parcels/7/label", claims={"sub": "customer-1", "cognito:groups": groups}), OPERATORS_ONLY
-    )
+    assert_problem(call(api, method, path, "{", claims=claims), NO_TOKEN)
     assert api.seen == []
 
 
-def test_a_caller_without_a_group_may_not_use_an_operators_route() -> None:
-    assert_problem(call(Api(), "PUT", "/parcels/7/label", claims={"sub": "customer-1"}), OPERATORS_ONLY)
-    assert_problem(call(Api(), "PUT", "/parcels/7/label"), OPERATORS_ONLY)
+def test_an_open_route_needs_no_token() -> None:
+    assert call(Api(), "GET", "/public", claims=None).body == "public"
 
 
-def test_the_caller_is_the_tokens_subject() -> None:
-    assert call(Api(), "GET", "/mine", claims={"sub": "customer-1"}).body == "customer-1"
+def test_a_route_is_for_operators_if_its_path_says_so() -> None:
+    assert [declared.key for declared in routes_of(Api) if declared.operators] == ["GET /operators/parcels"]
 
 
-def test_a_request_without_a_token_is_a_problem() -> None:
-    assert_problem(call(Api(), "GET", "/mine"), NO_TOKEN)
+def test_an_operators_route_cannot_be_open() -> None:
+    with pytest.raises(TypeError, match="cannot be open"):
+        route("GET", "/operators/parcels", str, open=True)(Api.mine)
+
+
+@pytest.mark.parametrize("fails", [None, Problem(LOST, "Send another."), KeyError("x"), RetryableError("busy")])
+def test_no_answer_to_a_request_with_a_token_may_be_stored(fails: Exception | None) -> None:
+    assert call(Api(fails=fails)).headers["Cache-Control"] == "no-store"
+    assert call(Api(), claims=None).headers["Cache-Control"] == "no-store"
+    assert "Cache-Control" not in call(Api(fails=fails), "GET", "/public", claims=None).headers
 
 
 # The request
@@ -438,6 +473,48 @@ def test_an_unknown_error_is_a_problem_that_reveals_nothing(error: Exception) ->
     assert_problem(answer, FAILED)
     assert "secret" not in json.dumps(answer.body)
     assert "KeyError" not in json.dumps(answer.body)
+
+
+def test_the_errors_of_a_body_are_all_listed() -> None:
+    lines = [{"part": "tea", "quantity": 0}, {"part": "", "colour": "red"}]
+    answer = send(json.dumps({"lines": lines, "note": None}))
+    assert_problem(answer, INVALID, "lines[0].quantity")
+    assert [error["field"] for error in answer.body["errors"]] == [
+        "lines[0].quantity",
+        "lines[1].part",
+        "lines[1].quantity",
+        "lines[1].colour",
+        "note",
+    ]
+    assert {error["title"] for error in answer.body["errors"]} == {INVALID.title}
+    assert answer.body["errors"][0]["detail"] == answer.body["detail"] == "This number must be at least 1."
+
+
+def test_the_errors_of_all_parameters_are_listed() -> None:
+    answer = call(Api(), "PUT", "/parcels/A/label", query={"count": "x"}, headers={"Parcel-Key": "1"})
+    assert_problem(answer, INVALID, "id")
+    assert [error["field"] for error in answer.body["errors"]] == ["id", "count", "Parcel-Key"]
+
+
+def test_one_error_is_not_listed_again() -> None:
+    assert "errors" not in send(json.dumps(parcel(note=None))).body
+
+
+def test_the_problems_that_a_method_finds_are_all_listed() -> None:
+    found = [Problem(LOST, "Send another.", field="id", headers={"Retry-After": "3"}), Problem(INVALID, "No.")]
+    with pytest.raises(Problem) as raised:
+        raise_all(found)
+    answer = call(Api(fails=raised.value))
+    assert_problem(answer, LOST, "id")
+    assert answer.headers["Retry-After"] == "3"
+    assert answer.body["errors"] == [
+        {"title": "Lost", "detail": "Send another.", "field": "id"},
+        {"title": "Not valid", "detail": "No."},
+    ]
+
+
+def test_without_problems_nothing_is_raised() -> None:
+    raise_all([])
 
 
 # Parameters
@@ -531,7 +608,7 @@ def test_undeclared_parameters_of_the_query_are_ignored() -> None:
 
 
 def label(headers: dict[str, str]) -> Answer:
-    return call(Api(), "PUT", "/parcels/7/label", claims=OPERATOR, headers=headers)
+    return call(Api(), "PUT", "/parcels/7/label", headers=headers)
 
 
 @pytest.mark.parametrize("name", ["Parcel-Key", "parcel-key", "PARCEL-KEY"])
