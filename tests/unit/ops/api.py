@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
-from ops.outputs import Outputs
+from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage
 
 NOT_FOUND = 404
@@ -50,4 +50,4 @@ class FakeApi:
         return httpx.Response(200, json=self.answers[call], request=request)
 
 
-OUTPUTS = Outputs("http://api", None, "eu-west-1", "topic", "pool", "client", {})
+OUTPUTS = Outputs("http://api", None, "eu-west-1", "topic", Pool("", ""), Pool("", ""), {})
