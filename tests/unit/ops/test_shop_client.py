@@ -43,7 +43,7 @@ def test_a_text_of_the_user_is_one_segment_of_the_path(monkeypatch: pytest.Monke
 
     def send(_client: httpx.Client, request: httpx.Request, **_options: object) -> httpx.Response:
         sent.append(request.url.raw_path)
-        return httpx.Response(200, request=request)
+        return httpx.Response(200, json={}, request=request)
 
     monkeypatch.setattr(httpx.Client, "send", send)
     ShopClient("http://shop.example").put_product(text, {})
