@@ -104,6 +104,20 @@ def test_an_order_that_was_never_placed_is_refused(shop: DeployedShop, arguments
     assert re.match(f"Error: there is no (order|shipment of order) {order}", answer.stderr)
 
 
+def test_a_gateway_that_is_not_down_is_not_mended(shop: DeployedShop) -> None:
+    answer = tidings(shop.cloud.directory, "mend", "gateway")
+    assert (answer.returncode, answer.stderr) == (1, "Error: the payment gateway is not down\n")
+
+
+@pytest.mark.parametrize("function", ["orders", "order-relay", "orders-api", "analytics-relay"])
+def test_only_a_consumer_or_a_relay_can_be_resumed(shop: DeployedShop, function: str) -> None:
+    answer = tidings(shop.cloud.directory, "resume", function)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(
+        f"Error: {function!r} is no consumer or relay; there are analytics-consumer, fraud-"
+    )
+
+
 def test_the_log_of_an_unknown_function_is_refused_with_a_name_like_it(shop: DeployedShop) -> None:
     answer = tidings(shop.cloud.directory, "logs", "order-consumer")
     assert answer.returncode == 1
