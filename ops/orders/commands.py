@@ -146,7 +146,10 @@ def timeline(
     as_customer: AsCustomer = False,
     as_json: Json = False,
 ) -> None:
-    """Show all events of an order, and the cause of each, as an operator."""
+    """Show all events of an order, and the cause of each.
+
+    An operator sees those of every order, and a customer those of own orders.
+    """
     work: CommandContext = context.obj
     with _refusing_unknown(order_id, as_customer, ", or its first event is not recorded yet"):
         found = work.shop(user, operator=not as_customer).timeline(order_id)

@@ -176,7 +176,7 @@ def _units(checkout: Checkout, show_units: str) -> int:
 
 
 def _recorded_units(checkout: Checkout, most: int) -> int:
-    """Return the number of units in the event log, at most so many of each order."""
+    """Return the number of units in the event log, of each order at most `most`."""
     return sum(
         min(line["quantity"], most)
         for event in _recorded(checkout, "OrderConfirmed")

@@ -19,7 +19,7 @@ NOT_FOUND = 404
 
 @dataclass
 class FakeApi:
-    """The API. Whatever `answers` does not list does not exist.
+    """The API. A path that `answers` does not list does not exist.
 
     Attributes:
         answers: The answers, by method and path with its query.
