@@ -23,6 +23,7 @@ EXPECTED = {
         "logs loyalty-consumer --since 15m --problems": "message goes to the dead-letter queue",
         "dlq drop loyalty --reason undecodable --yes": "dropped (undecodable ",
         "break gateway": "The payment gateway does not answer any more.",
+        "orders show $ID": "$ID: PENDING, 1 x mug-blue, 12.99 EUR, waiting for payment",
         "dlq show payment --order $ID": "OrderPlaced of order $ID: gave-up",
         "logs payment-consumer --since 15m --problems": "AccessDeniedException",
         "mend gateway": "The payment gateway answers again.",
