@@ -29,14 +29,15 @@ Sku = Annotated[str, typer.Argument(metavar="SKU", help="The product's SKU.")]
 @products.command("list")
 def list_products(context: typer.Context, as_json: Json = False) -> None:
     """List all products, by SKU."""
-    found = list(_anyone(context).all_products())
+    found = list(_anyone(context.obj).all_products())
     print_answer(found, as_json, lambda: results.print(products_table(found)))
 
 
 @products.command("show")
 def show_product(context: typer.Context, sku: Sku, as_json: Json = False) -> None:
     """Show a product."""
-    found = _existing(_anyone(context), sku)
+    work: CommandContext = context.obj
+    found = _existing(work, _anyone(work), sku)
     print_answer(found, as_json, lambda: print_result(_describe_product(found)))
 
 
@@ -76,7 +77,7 @@ def show_stock(context: typer.Context, sku: Sku, user: Operator = None, as_json:
     client = work.shop(user, operator=True)
     found = client.stock(sku)
     if found is None:
-        _existing(client, sku)
+        _existing(work, client, sku)
         raise CommandError(f"the stock of {sku} was never set; {work.command(f'stock set {sku} UNITS')} sets it")
     print_answer(found, as_json, lambda: print_result(_describe_stock(found)))
 
@@ -92,7 +93,7 @@ def set_stock(
     """Set how many units of a product are on hand after a count or a delivery, as an operator."""
     work: CommandContext = context.obj
     client = work.shop(user, operator=True)
-    _existing(client, sku)
+    _existing(work, client, sku)
     put = client.put_stock(sku, units)
     print_answer(put, as_json, lambda: print_result(_describe_stock(put)))
 
@@ -133,13 +134,12 @@ def dispatch(
     print_answer(shipment, as_json, lambda: print_result(_describe_shipment(shipment)))
 
 
-def _anyone(context: typer.Context) -> ShopClient:
+def _anyone(work: CommandContext) -> ShopClient:
     """Return the API's client without a token."""
-    work: CommandContext = context.obj
     return ShopClient(work.outputs.api)
 
 
-def _existing(client: ShopClient, sku: str) -> Mapping[str, Any]:
+def _existing(work: CommandContext, client: ShopClient, sku: str) -> Mapping[str, Any]:
     """Return a product.
 
     Raises:
@@ -153,7 +153,7 @@ def _existing(client: ShopClient, sku: str) -> Mapping[str, Any]:
         if not names
         else f"there are {', '.join(names)}"
         if len(names) <= MAX_NAMED
-        else "tidings products list names them"
+        else f"{work.command('products list')} names them"
     )
     raise CommandError(f"there is no product {sku!r}; {known}")
 
