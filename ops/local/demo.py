@@ -32,8 +32,6 @@ STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0, "pot-gold": 10}
 # The first order starts every function cold.
 END_SECONDS = 120
 
-DAY = timedelta(days=1)
-
 # The events about an order that is paid, confirmed and dispatched, and about one that its customer cancels instead. The
 # points of the latter may be awarded and revoked, or never awarded, which depends on what loyalty receives first.
 CONFIRMED = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent"}
@@ -184,9 +182,10 @@ def _whole_timeline(shop: ShopClient, order_id: str, types: Collection[str]) -> 
 
 
 def _figures(operator: ShopClient, began: date) -> Counter[str]:
-    """Return what analytics has counted since the demonstration's first day, in whichever time zone days begin."""
+    """Return what analytics has counted since the demonstration's first day, in whichever time zone the shop is."""
     figures: Counter[str] = Counter()
-    for day in operator.sales(str(began - DAY), str(datetime.now(UTC).date() + DAY))["days"]:
+    today = datetime.now(UTC).date()
+    for day in operator.sales(str(began - timedelta(days=1)), str(today + timedelta(days=1)))["days"]:
         total = day["total"]
         figures["placed"] += total["placed"]
         figures.update({f"cancelled ({reason})": n for reason, n in total["cancelled"].items()})

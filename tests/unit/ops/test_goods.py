@@ -58,6 +58,8 @@ def test_a_price_has_the_decimal_places_of_its_currency(text: str, price: Money)
         ("12.990EUR", "EUR has 2 decimal places; write it like 12.99EUR"),
         ("500.00JPY", "JPY has no decimal places; write it like 12JPY"),
         ("1.25KWD", "KWD has 3 decimal places; write it like 12.990KWD"),
+        ("1.25CLF", "CLF has 4 decimal places; write it like 12.9900CLF"),
+        ("1.25EUX", "EUX is no currency of ISO 4217, like EUR"),
         *((text, "write the amount and the currency, like 12.99EUR") for text in ("12,99EUR", "12.99", "-1EUR", "EUR")),
     ],
 )
