@@ -96,6 +96,9 @@ def execute(line: str, settings: Mapping[str, str], expected: str, exported: Pat
 
     def succeeds() -> bool:
         done = run(["/bin/sh", "-eu", "-c", f"{line}\nenv -0 > {exported}"], settings, ROOT, answers="y\n")
+        # History may not have recorded an order yet whose relay has just been resumed.
+        if "its first event is not recorded yet" in done.stderr:
+            return False
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return Template(expected).substitute(settings) in done.stdout + done.stderr
 
