@@ -185,7 +185,7 @@ def _figures(operator: ShopClient, began: date) -> Counter[str]:
     """Return what analytics has counted since the demonstration's first day, in whichever time zone the shop is."""
     figures: Counter[str] = Counter()
     today = datetime.now(UTC).date()
-    for day in operator.sales(str(began - timedelta(days=1)), str(today + timedelta(days=1))):
+    for day in operator.sales(str(began - timedelta(days=1)), str(today + timedelta(days=1)))["days"]:
         total = day["total"]
         figures["placed"] += total["placed"]
         figures.update({f"cancelled ({reason})": n for reason, n in total["cancelled"].items()})
