@@ -125,13 +125,11 @@ def _describe(response: httpx.Response) -> str:
 def order_request(
     lines: Iterable[tuple[str, int]],
     payment_method: str = "pm_card_visa",
-    email: str = "customer@example.com",
 ) -> dict[str, Any]:
     """Return the request for an order of these SKUs and quantities, sent to an example address."""
     return {
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
         "payment_method": payment_method,
-        "email": email,
         "address": {
             "name": "A. Customer",
             "street": "1 Harbour Street",
