@@ -91,7 +91,7 @@ def test_an_operators_first_sign_in_sets_a_password_and_an_authenticator_app(
         )
         stub.add_response(
             "associate_software_token",
-            {"SecretCode": "A KEY OF AN APP", "Session": "the session number 3"},
+            {"SecretCode": "THEKEYOFTHEAPP234", "Session": "the session number 3"},
             {"Session": "the session number 2"},
         )
         stub.add_response(
@@ -107,7 +107,7 @@ def test_an_operators_first_sign_in_sets_a_password_and_an_authenticator_app(
         assert sign_in(client) == "the token"
     assert asked == ["Password of me@example.com", "New password of me@example.com", "Code of the authenticator app"]
     shown = capsys.readouterr()
-    assert "Add this key to an authenticator app: A KEY OF AN APP" in shown.err
+    assert "Add this key to an authenticator app: THEKEYOFTHEAPP234" in shown.err
     assert "otpauth://totp/Tidings:me%40example.com?secret=" in shown.err
     assert shown.out == ""
 
