@@ -12,7 +12,7 @@ from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import MAX_AMOUNT, Money, format_money
 from contracts.values.text import Email
-from functions.orders.products import Currency, Product
+from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tidings.http.problems import Problem, Rule, raise_all
 from tidings.http.requests import Caller
@@ -51,6 +51,7 @@ PRICING_RULES = (
 )
 """The rules by which `price_order` refuses an order."""
 
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 Amount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
 
 

@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 PRODUCTS = "products"
 """The list of all products, by SKU."""
 
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
-
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
     """The price of one unit, in its currency's minor units (ISO 4217)."""
 
     amount: Annotated[int, Meta(ge=0, le=10**9)]
-    currency: Currency
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 
 
 class ProductTerms(Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,7 +36,10 @@ RETRY_AFTER = {"Retry-After": "Seconds until it is worth asking again."}
 
 
 class Error(msgspec.Struct):
-    """One of several errors of a request. `field` names the invalid field. It has the members of its problem."""
+    """One of several errors of a request. `field` names the invalid field.
+
+    An error has the further members of its kind of problem, too.
+    """
 
     title: str
     detail: str

@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import App
 
 from contracts.values.money import Money
+from functions.fraud.rules import LENIENT, STRICT, Rules
 from functions.orders.pricing import PaymentTerms, decode_terms
 from functions.payment.gateway import Opened
 from functions.payment.simulated import APPROVED, DECLINES, SimulatedGateway
@@ -93,6 +94,11 @@ def test_a_stage_without_a_real_gateway_takes_the_simulated_ones_payment_methods
 
 def test_prod_takes_stripes_ids_of_payment_methods() -> None:
     assert SETTINGS["prod"].payment_methods == ("pm_*",)
+
+
+@pytest.mark.parametrize("rules", [STRICT, LENIENT])
+def test_fraud_has_a_large_total_in_each_currency_of_a_stage(rules: Rules) -> None:
+    assert {currency for settings in SETTINGS.values() for currency in settings.totals} == rules.large_total.keys()
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_the_emails_of_an_order_go_to_the_callers_verified_address(shop: Shop) -
     shop.stock("mug", 10)
     shop.place(("mug", 1))
     shop.cloud.drain()
-    assert [mail.recipients for mail in shop.cloud.emails()] == [["customer@example.com"]]
+    assert [mail.destinations["ToAddresses"] for mail in shop.cloud.mails()] == [["customer@example.com"]]
 
 
 def test_an_order_that_costs_another_amount_than_expected_is_refused_with_that_amount(shop: Shop) -> None:
