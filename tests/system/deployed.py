@@ -179,14 +179,11 @@ class DeployedShop:
         finally:
             mapping.start()
 
-    def count_items(self, *services: str) -> int:
-        """Return the number of items in the services' tables."""
-        pages = self.client("dynamodb").get_paginator("scan")
-        return sum(
-            page["Count"]
-            for service in services
-            for page in pages.paginate(TableName=self.outputs.services[service].table, Select="COUNT")
-        )
+    def keys(self, service: str) -> set[str]:
+        """Return the keys of all items in a service's table."""
+        scan = self.client("dynamodb").get_paginator("scan")
+        pages = scan.paginate(TableName=self.outputs.services[service].table, ProjectionExpression="pk")
+        return {item["pk"]["S"] for page in pages for item in page["Items"]}
 
     def dead_letters(self, service: str) -> list[dict[str, Any]]:
         """Return messages of a service's dead-letter queue, at most ten."""
