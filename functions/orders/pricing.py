@@ -63,7 +63,7 @@ class TotalRange(NamedTuple):
 
 
 class PaymentTerms(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the stage's payment gateway takes.
+    """The payment methods and totals that the stage's payment gateway takes.
 
     Attributes:
         methods: The payment methods. `*` stands for any characters.
