@@ -111,12 +111,10 @@ class People:
         below = self._choices.below
         customer = f"customer-{below(4)}"
         skus = [SKUS[(below(len(SKUS)) + k) % len(SKUS)] for k in range(1 + below(3))]
-        body = OrderRequest(
-            tuple(LineRequest(sku, 1 + below(3)) for sku in dict.fromkeys(skus)),
-            METHODS[below(len(METHODS))],
-            AddressRequest("A. Customer", f"{below(3)} Mill Lane", "Ghent", "9000", "BE"),
-        )
-        self.order(customer, body, EMAILS[below(len(EMAILS))])
+        lines = tuple(LineRequest(sku, 1 + below(3)) for sku in dict.fromkeys(skus))
+        method, email = METHODS[below(len(METHODS))], EMAILS[below(len(EMAILS))]
+        address = AddressRequest("A. Customer", f"{below(3)} Mill Lane", "Ghent", "9000", "BE")
+        self.order(customer, OrderRequest(lines, method, address), email)
         return True
 
     def order(self, customer: str, body: OrderRequest, email: str = EMAILS[0]) -> Order:

@@ -153,6 +153,11 @@ BAD_SETTINGS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"name": "X", "price": PRICE | {"currency": "€"}},
         "price.currency",
     ),
+    "a currency that the shop does not take": (
+        "/operators/products/x",
+        {"name": "X", "price": PRICE | {"currency": "CHF"}},
+        "price.currency",
+    ),
     "a product without a name": ("/operators/products/x", {"price": PRICE}, "name"),
     "an unknown field of a product": (
         "/operators/products/x",
