@@ -57,6 +57,7 @@ class ShopSettings:
         mail_rate: Maximum number of e-mails a second, of all consumers together.
         product_cache: Number of seconds for which a product's price may be cached.
         pending_limit: Number of seconds after which a pending order expires.
+        time_zone: The time zone of the days that sales are counted by, by its name in the IANA Time Zone Database.
         alarm_addresses: The e-mail addresses that are notified of alarms.
     """
 
@@ -68,6 +69,7 @@ class ShopSettings:
     mail_rate: int = 2
     product_cache: int = 60
     pending_limit: int = 15 * 60
+    time_zone: str = "Europe/Berlin"
     alarm_addresses: tuple[str, ...] = ()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from contracts.values.money import Money
+from contracts.values.money import Currency, Money
 from tidings.core.decisions import Numbers
 
 VELOCITY = "velocity"
@@ -35,7 +35,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
 
     velocity: Annotated[int, Meta(ge=0)]
     address_spread: Annotated[int, Meta(ge=0, le=MAX_ADDRESSES)]
-    large_total: Mapping[str, int]
+    large_total: Mapping[Currency, int]
 
     def is_large(self, total: Money) -> bool:
         """Return whether an order's total breaks the rule."""

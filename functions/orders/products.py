@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from contracts.values.money import Money
+from contracts.values.money import Currency, Money
 from contracts.values.text import Line
 from tidings.aws.dynamodb import read_all
 from tidings.core.entity import reserved_key
@@ -24,7 +24,7 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
     """The price of one unit, in its currency's minor units (ISO 4217)."""
 
     amount: Annotated[int, Meta(ge=0, le=10**9)]
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+    currency: Currency
 
 
 class ProductTerms(Struct, frozen=True, forbid_unknown_fields=True):

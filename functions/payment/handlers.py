@@ -30,16 +30,13 @@ from tidings.core.event import Event
 
 Status = Literal["forbidden", "charging", "captured", "failed", "voided", "refunded"]
 
-NOTHING = Money(0, "XXX")
-"""No amount, in ISO 4217's code for no currency."""
-
 
 class Payment(Struct, frozen=True, omit_defaults=True):
     """The payment of an order. `forbidden` is a tombstone: the order was cancelled before a payment was opened."""
 
     status: Status
     id: str = ""
-    amount: Money = NOTHING
+    amount: Money | None = None
 
 
 def on_order_placed(entity: Entity[Payment], event: Event[OrderPlaced]) -> Decision[Payment]:
@@ -89,15 +86,15 @@ def _record(payment: Payment, outcome: Outcome) -> Decision[Payment]:
     """Record the outcome of a confirmation or a cancellation."""
     status: Status
     announcement: Contract
-    match outcome:
-        case Captured():
-            status, announcement = "captured", PaymentCaptured(payment=payment.id, amount=payment.amount)
-        case Refunded():
-            status, announcement = "refunded", PaymentRefunded(payment=payment.id, amount=payment.amount)
-        case Declined(code):
+    match outcome, payment.amount:
+        case Captured(), Money() as amount:
+            status, announcement = "captured", PaymentCaptured(payment=payment.id, amount=amount)
+        case Refunded(), Money() as amount:
+            status, announcement = "refunded", PaymentRefunded(payment=payment.id, amount=amount)
+        case Declined(code), _:
             status, announcement = "failed", PaymentFailed(code=code)
-        case Voided():
+        case Voided(), _:
             status, announcement = "voided", PaymentFailed(code="voided")
-        case Opened():
+        case _:
             return Skip()
     return Save(replace(payment, status=status), (announcement,))

@@ -1,4 +1,4 @@
-"""Runs schemathesis against a deployed shop, until it has sent a number of requests."""
+"""A run of schemathesis against a deployed shop, until it has sent a number of requests."""
 
 import json
 import subprocess

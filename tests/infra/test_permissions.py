@@ -209,6 +209,8 @@ def test_functions_environments_contain_the_names_of_their_resources(
 ) -> None:
     common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
     own = {
+        ("analytics", "api"): {"TIME_ZONE"},
+        ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
         ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
@@ -229,7 +231,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
                 assert set(function.properties["Environment"]["Variables"]) == expected
 
 
-def test_a_consumer_without_adapters_runs_the_librarys_handler_on_its_service_module(
+def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_service_module(
     prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     handlers = {
@@ -240,7 +242,7 @@ def test_a_consumer_without_adapters_runs_the_librarys_handler_on_its_service_mo
         for function in prod.resources("AWS::Lambda::Function")
         if function.properties["FunctionName"].endswith("-consumer")
     }
-    own = {"payment", "notification", "fraud", "history"}
+    own = {"payment", "notification", "fraud", "history", "analytics"}
     assert handlers == {
         found.name: (f"functions.{found.name}.consume.handler", None)
         if found.name in own

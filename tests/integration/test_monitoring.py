@@ -52,7 +52,7 @@ def test_only_the_stages_active_alarms_are_listed_with_their_descriptions() -> N
     ]:
         client.put_metric_alarm(
             AlarmName=name,
-            AlarmDescription="What to do: docs/runbook.md#dlq-depth",
+            AlarmDescription="See docs/runbook.md#dlq-depth",
             MetricName="m",
             Namespace="n",
             Period=60,
@@ -64,7 +64,7 @@ def test_only_the_stages_active_alarms_are_listed_with_their_descriptions() -> N
         client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="this test")
     (alarm,) = active_alarms(stage_of(client))
     assert alarm.name == "tidings-dev-orders-dlq-depth"
-    assert alarm.description == "What to do: docs/runbook.md#dlq-depth"
+    assert alarm.description == "See docs/runbook.md#dlq-depth"
     assert alarm.since.endswith("Z")
 
 

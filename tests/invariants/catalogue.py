@@ -6,6 +6,7 @@ tables, the gateway, the e-mails and the figures must be what those events imply
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from itertools import permutations
 from typing import Any
 
@@ -16,7 +17,8 @@ from contracts.values.address import Address
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
 from tests.invariants.evidence import Evidence, OrderEvents
 from tests.invariants.implied import VIEWS, World, implied_state
-from tests.invariants.services import SERVICES
+from tests.invariants.services import SERVICES, ZONE
+from tidings.core.event import Event
 
 Violations = Iterator[str]
 Check = Callable[[Evidence], Violations]
@@ -350,7 +352,7 @@ def _sales(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         lines = evidence.placed[order].lines
         names = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancelled": "cancelled_"}
-        days = {kind: event.time[:10] for kind in names if (event := events.first(kind))}
+        days = {kind: _day(event) for kind in names if (event := events.first(kind))}
         if cancelled := events.first("OrderCancelled"):
             names["OrderCancelled"] += cancelled.data.reason
         for kind, day in days.items():
@@ -365,6 +367,11 @@ def _sales(evidence: Evidence) -> Violations:
     due = {counter: n for counter, n in expected.items() if n and counter[1] in evidence.sold}
     if evidence.sales != due:
         yield f"counted {_difference(evidence.sales, due)}"
+
+
+def _day(event: Event[Any]) -> str:
+    """Return the day of an event in the shop's time zone."""
+    return str(datetime.fromisoformat(event.time).astimezone(ZONE).date())
 
 
 @invariant("pairs are counted exactly")

@@ -94,7 +94,7 @@ class FaultProfile:
 
 
 class Calls:
-    """Makes the calls of the running task, each with its fault."""
+    """A caller that makes the calls of the running task, each with its fault."""
 
     def __init__(
         self, choices: RandomSource, clock: VirtualClock, tasks: Tasks, trace: Callable[[str], None] | None
