@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
-from contracts.values.money import MAX_AMOUNT, Money, format_money
+from contracts.values.money import MAX_AMOUNT, Currency, Money, format_money
 from contracts.values.text import Email
 from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
@@ -51,7 +51,6 @@ PRICING_RULES = (
 )
 """The rules by which `price_order` refuses an order."""
 
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 Amount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
 
 
