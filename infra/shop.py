@@ -55,6 +55,7 @@ class ShopSettings:
         totals: The totals that the gateway takes, by currency. The shop sells in no other currency.
         gateway_rate: Maximum number of calls a second to the payment gateway, of all consumers together.
         mail_rate: Maximum number of e-mails a second, of all consumers together.
+        mails_per_hour: Maximum number of e-mails about orders to one customer in an hour.
         product_cache: Number of seconds for which a product's price may be cached.
         pending_limit: Number of seconds after which a pending order expires.
         time_zone: The time zone of the days that sales are counted by, by its name in the IANA Time Zone Database.
@@ -67,6 +68,7 @@ class ShopSettings:
     totals: Mapping[str, TotalRange] = field(default_factory=CHARGES.copy)
     gateway_rate: int = 20
     mail_rate: int = 2
+    mails_per_hour: int = 30
     product_cache: int = 60
     pending_limit: int = 15 * 60
     time_zone: str = "Europe/Berlin"
@@ -75,7 +77,13 @@ class ShopSettings:
 
 SETTINGS = {
     "local": ShopSettings(
-        sender="orders@tidings.example", gateway_rate=1000, mail_rate=1000, product_cache=1, pending_limit=10 * 60
+        sender="orders@tidings.example",
+        gateway_rate=1000,
+        mail_rate=1000,
+        # A load generator's customers order without a pause.
+        mails_per_hour=2000,
+        product_cache=1,
+        pending_limit=10 * 60,
     ),
     "dev": ShopSettings(sender="orders@dev.tidings.example", alarm_addresses=("developers@tidings.example",)),
     "prod": ShopSettings(
@@ -135,5 +143,6 @@ def shop(stage: Stage, settings: ShopSettings | None = None) -> Application:
         contracts=discover_contracts(CONTRACTS, services),
         highlights=("OrderPlaced", "OrderConfirmed", "OrderDispatched", "OrderCancelled"),
         alarm_addresses=settings.alarm_addresses,
+        sender=settings.sender,
         settings=settings,
     )

@@ -70,7 +70,7 @@ EXAMPLES: dict[type[Contract], Contract] = {
         StockRejected(short=(Shortage("mug", 2, 1),)),
         StockReleased(lines=UNITS),
         ReceiptSent(message="m-1"),
-        EmailFailed(kind="receipt", detail="550"),
+        EmailFailed(kind="receipt", code="5.1.1", address_bad=True),
         PointsAwarded(customer="customer-1", points=20),
         PointsRevoked(customer="customer-1", points=20),
     )

@@ -275,7 +275,8 @@ def _emails(evidence: Evidence) -> Violations:
     repeated = 0
     for order, events in evidence.events.items():
         good = evidence.placed[order].email not in evidence.bad_addresses
-        due = {kind: int(good and events.types[cause] > 0) for kind, cause in causes.items()}
+        limited = evidence.limited(order)
+        due = {kind: int(good and kind not in limited and events.types[cause] > 0) for kind, cause in causes.items()}
         for kind, least in due.items():
             sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
             if not least <= sent <= least * (1 + crashes):
@@ -285,6 +286,24 @@ def _emails(evidence: Evidence) -> Violations:
             yield f"{order} announced {dict(events.types)}"
     if repeated > evidence.max_repeated_emails:
         yield f"{repeated} e-mails were repeated, and {evidence.max_repeated_emails} may be"
+
+
+@invariant("a customer has as many e-mails of an hour as the limit allows, and then no more")
+def _limited_emails(evidence: Evidence) -> Violations:
+    counted, most = evidence.counted_emails, evidence.emails_per_hour
+    if counted is None:
+        return
+    for (customer, hour), emails in counted.items():
+        if len(emails) > most:
+            yield f"{customer} has {len(emails)} e-mails of {hour}"
+    every = [email for emails in counted.values() for email in emails]
+    for order, kind in evidence.emails:
+        if every.count(f"{order}/{kind}") != 1:
+            yield f"the {kind} of {order} was sent, and is counted {every.count(f'{order}/{kind}')} times"
+    for order, events in evidence.events.items():
+        customer, hours = evidence.placed[order].customer, {event.time[:13] for event in events}
+        if evidence.limited(order) and not any(len(counted.get((customer, hour), ())) == most for hour in hours):
+            yield f"the e-mails of {order} were limited, and {customer} had not {most} of an hour"
 
 
 @invariant("points are what confirmed orders have earned")

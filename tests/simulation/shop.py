@@ -12,6 +12,7 @@ from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Rules
 from functions.fraud.service import service as fraud
 from functions.notification.bounces import with_bounces
+from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
 from functions.orders.pricing import PaymentTerms, TotalRange
@@ -71,6 +72,9 @@ RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
 
 TERMS = PaymentTerms(methods=("pm_*",), totals={"EUR": TotalRange(1, 10**9)})
 """They allow totals that the gateway does not take. It then declines the payment of an order that was accepted."""
+
+MAILS_PER_HOUR = 8
+"""Maximum number of e-mails to one customer in an hour. Few customers have more."""
 
 TIMEOUT = 20 * SECOND
 PATIENT = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
@@ -348,7 +352,8 @@ class Shop:
         if service is payment:
             return FaultyGateway(self.gateway, self.calls)
         if service is notification:
-            return FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
+            mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
+            return LimitedMailer(mailer, FaultyTable(self.deployed[service.name].table, self.calls), MAILS_PER_HOUR)
         if service is fraud:
             secrets = cast("SecretsManagerClient", FaultySecrets(self.calls))
             return Inspector(

@@ -16,6 +16,7 @@ import httpx
 from contracts.orders.order_placed import OrderPlaced
 from functions.fraud.rules import LENIENT
 from functions.payment.simulated import DECLINES
+from infra.shop import SETTINGS
 from tests.invariants.evidence import Evidence, Level, Payment, Purchase
 from tests.invariants.services import SERVICES, ZONE
 from tests.soak.load import TIMEOUT, LoadGenerator
@@ -117,6 +118,8 @@ class EvidenceReader:
             supplied={product.sku: product.stock for product in plan.products},
             levels={sku: self._level(sku) for sku in prices},
             emails=self._emails(orders),
+            counted_emails=None,
+            emails_per_hour=SETTINGS["local"].mails_per_hour,
             bad_addresses=(),
             email_crashes={(order, kind): crashes for order in orders for kind in EMAIL_KINDS},
             max_repeated_emails=BATCH * crashes,
