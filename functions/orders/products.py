@@ -63,11 +63,16 @@ class Products:
         now = self._clock()
         found = {sku: cached[1] for sku in skus if (cached := self._cached.get(sku)) and cached[0] > now}
         missing = [sku for sku in skus if sku not in found]
-        if missing:
-            read = self._read_all(missing)
-            self._cached.update({sku: (now + self._seconds, product) for sku, product in read.items()})
-            found.update(read)
-        return found
+        return {**found, **self.refresh(missing)} if missing else found
+
+    def refresh(self, skus: Sequence[str]) -> dict[str, Product]:
+        """Return those of the products that exist as they are now, by SKU, and cache them."""
+        now = self._clock()
+        read = self._read_all(skus)
+        for sku in skus:
+            self._cached.pop(sku, None)
+        self._cached.update({sku: (now + self._seconds, product) for sku, product in read.items()})
+        return read
 
     def read(self, sku: str) -> Product | None:
         """Return a product as it is now, or None."""

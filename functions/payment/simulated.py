@@ -1,10 +1,12 @@
 """The simulated payment gateway, for stages without a real one. It keeps payments in a table and moves no money.
 
 The payment method's id selects the outcome: `pm_card_visa` succeeds, `pm_card_declined` and
-`pm_card_insufficient_funds` are declined, and `pm_card_error_once` succeeds after its first confirmation failed.
+`pm_card_insufficient_funds` are declined, and `pm_card_error_once` succeeds after its first confirmation failed. As
+with Stripe, an amount that is too small or too large, or in another currency, is declined before a payment is opened.
 """
 
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,8 @@ DECLINES = {
 }
 APPROVED = {"pm_card_visa", "pm_card_error_once"}
 
+TOO_SMALL, TOO_LARGE, INVALID_CURRENCY = "amount_too_small", "amount_too_large", "invalid_currency"
+
 _NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
 
 
@@ -30,14 +34,22 @@ class SimulatedGateway:
 
     The attributes `captured` and `refunded` count how often the money moved each way, so that a test can tell one
     charge from two.
+
+    Args:
+        client: The client of DynamoDB.
+        table: The table's name.
+        totals: The smallest and the largest amount that is taken, by currency.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, totals: Mapping[str, tuple[int, int]]) -> None:
         self._client = client
         self._table = table
+        self._totals = totals
 
-    def open(self, order: str, amount: Money, method: str) -> Opened:
-        """Put a payment, unless the order has one."""
+    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+        """Put a payment, unless the order has one. Decline an amount that is not taken."""
+        if code := self._refusal(amount):
+            return Declined(code)
         payment = f"pay_{uuid.uuid5(_NAMESPACE, order).hex}"
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
@@ -88,6 +100,13 @@ class SimulatedGateway:
             # The payment was confirmed between the read and the update.
             return self.cancel(payment)
         return outcome
+
+    def _refusal(self, amount: Money) -> str:
+        """Return the code of the reason for which an amount is not taken; empty if it is."""
+        if amount.currency not in self._totals:
+            return INVALID_CURRENCY
+        smallest, largest = self._totals[amount.currency]
+        return TOO_SMALL if amount.amount < smallest else TOO_LARGE if amount.amount > largest else ""
 
     def _move(self, payment: str, before: str, after: str, *, counts: bool) -> Captured | Declined | Voided | Refunded:
         expression = f"SET #status = :after{f' ADD {after} :one' if counts else ''}"

@@ -15,7 +15,7 @@ PAGE_SIZE = 100
 
 
 class RefusedError(CommandError):
-    """A request that the API refused. Its text is the problem's detail."""
+    """A request that the API refused. Its text is the details of all its errors."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(_describe(response))
@@ -157,21 +157,25 @@ def _describe(response: httpx.Response) -> str:
         problem = response.json()
     except ValueError:
         problem = {}
-    detail = problem.get("detail") or problem.get("message") or response.text or response.reason_phrase
-    field = f" [{problem['field']}]" if problem.get("field") else ""
-    return f"{response.status_code} {problem.get('title', response.reason_phrase)}: {detail}{field}"
+    errors = [f"{error['title']}: {_detail(error)}" for error in problem.get("errors", ())]
+    if not errors:
+        detail = problem.get("message") or response.text or response.reason_phrase
+        errors = [f"{problem.get('title', response.reason_phrase)}: {_detail({'detail': detail} | problem)}"]
+    return f"{response.status_code} {'; '.join(errors)}"
+
+
+def _detail(error: Mapping[str, Any]) -> str:
+    return f"{error['detail']} [{error['field']}]" if error.get("field") else str(error["detail"])
 
 
 def order_request(
     lines: Iterable[tuple[str, int]],
     payment_method: str = "pm_card_visa",
-    email: str = "customer@example.com",
 ) -> dict[str, Any]:
     """Return the request for an order of these SKUs and quantities, sent to an example address."""
     return {
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
         "payment_method": payment_method,
-        "email": email,
         "address": {
             "name": "A. Customer",
             "street": "1 Harbour Street",

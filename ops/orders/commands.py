@@ -60,7 +60,6 @@ def place(
         typer.Option(metavar="SKU:QTY", help="A line; may be repeated. Default: one unit of the first product."),
     ] = None,
     payment_method: Annotated[str, typer.Option(help="The payment method.")] = "pm_card_visa",
-    email: Annotated[str, typer.Option(help="The address for e-mails about the order.")] = "customer@example.com",
     key: Annotated[str | None, typer.Option(help="The idempotency key; default: a new one.")] = None,
     user: Placer = None,
     as_json: Json = False,
@@ -69,7 +68,7 @@ def place(
     lines = [_parse_line(text) for text in sku or ()]
     work: CommandContext = context.obj
     client = work.shop(user)
-    order = order_request(lines or [(_first_sku(client, work), 1)], payment_method, email)
+    order = order_request(lines or [(_first_sku(client, work), 1)], payment_method)
     placed = client.place(order, key).json()
     print_answer(placed, as_json, lambda: typer.echo(_format(placed)))
 

@@ -331,3 +331,6 @@ class FaultyProducts:
 
     def find(self, skus: Sequence[str]) -> dict[str, Product]:
         return self.calls.make("find", lambda: self.products.find(skus))
+
+    def refresh(self, skus: Sequence[str]) -> dict[str, Product]:
+        return self.calls.make("refresh", lambda: self.products.refresh(skus))

@@ -15,6 +15,7 @@ from functions.notification.bounces import with_bounces
 from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
+from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.service import service as orders
 from functions.payment.service import service as payment
 from functions.warehouse.api import Api as WarehouseApi
@@ -68,6 +69,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
+
+TERMS = PaymentTerms(methods=("pm_*",), totals={"EUR": TotalRange(1, 10**9)})
+"""They allow totals that the gateway does not take. It then declines the payment of an order that was accepted."""
 
 MAILS_PER_HOUR = 8
 """Maximum number of e-mails to one customer in an hour. Few customers have more."""
@@ -262,7 +266,7 @@ class Shop:
     def orders_api(self) -> OrdersApi:
         """Start a process of the function behind orders' routes."""
         products = cast("Products", FaultyProducts(self.products, self.calls))
-        return OrdersApi(self.handlers(orders), cast("Pages", None), products)
+        return OrdersApi(self.handlers(orders), cast("Pages", None), products, TERMS)
 
     def warehouse_api(self) -> WarehouseApi:
         """Start a process of the function behind the warehouse's routes."""

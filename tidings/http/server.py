@@ -162,9 +162,9 @@ def _refuse(problem: Problem) -> Answer:
     return _answer(problem.rule.status, "application/problem+json", members, problem.headers)
 
 
-def _members(problem: Problem) -> dict[str, str]:
-    members = {"title": problem.rule.title, "detail": problem.detail}
-    return members if problem.field is None else {**members, "field": problem.field}
+def _members(problem: Problem) -> dict[str, Any]:
+    field = {} if problem.field is None else {"field": problem.field}
+    return {"title": problem.rule.title, "detail": problem.detail, **field, **problem.members}
 
 
 def _answer(status: int, media_type: str, body: Any, headers: Mapping[str, str]) -> Answer:

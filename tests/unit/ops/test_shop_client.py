@@ -14,6 +14,21 @@ from ops.orders import RefusedError, ShopClient
             "422 Unknown SKU: No x. [lines[0].sku]",
         ),
         (
+            httpx.Response(
+                422,
+                json={
+                    "title": "Unknown SKU",
+                    "detail": "No x.",
+                    "field": "lines[0].sku",
+                    "errors": [
+                        {"title": "Unknown SKU", "detail": "No x.", "field": "lines[0].sku"},
+                        {"title": "Total too small", "detail": "Order more."},
+                    ],
+                },
+            ),
+            "422 Unknown SKU: No x. [lines[0].sku]; Total too small: Order more.",
+        ),
+        (
             httpx.Response(401, json={"message": "Unauthorized"}),
             "401 Unauthorized: the token has expired, is not one of this stage, or is a customer's instead of an "
             "operator's or the reverse; unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for "
