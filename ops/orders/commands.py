@@ -66,7 +66,7 @@ def place(
         typer.Option(
             metavar="TOTAL",
             parser=parse_amount,
-            help="Place the order only if it costs this much now, like 25.98EUR. Default: whatever it costs.",
+            help="Place the order only if it costs this much now, like 25.98EUR. Default: any total.",
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="The idempotency key; default: a new one.")] = None,
