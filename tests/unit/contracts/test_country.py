@@ -23,7 +23,7 @@ def test_the_countries_are_those_that_the_time_zone_database_copies_from_iso() -
 
 
 def test_cldr_names_each_country_and_only_codes_besides_that_are_not_assigned() -> None:
-    named = {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()}
+    named = {code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha()}
     assert named - COUNTRIES == NOT_ASSIGNED
     assert named >= COUNTRIES
 
