@@ -30,7 +30,7 @@ User = Annotated[
     typer.Option("--user", envvar=USER, help="The user's name; default on the stage local: operator, or customer."),
 ]
 AsCustomer = Annotated[
-    bool, typer.Option("--customer", help="Act as a customer, who has own orders only, and not as an operator.")
+    bool, typer.Option("--customer", help="Act as the customer who placed the order, and not as an operator.")
 ]
 
 
@@ -172,7 +172,7 @@ def timeline(
 ) -> None:
     """Show all events of an order, and the cause of each.
 
-    An operator sees those of every order, and a customer those of own orders.
+    An operator sees the events of every order. A customer sees only those of orders that this customer placed.
     """
     work: CommandContext = context.obj
     with _refusing_unknown(order_id, as_customer, ", or its first event is not recorded yet"):
