@@ -68,7 +68,9 @@ def dispatch(entity: Entity[Shipment], tracking: str) -> Decision[Shipment]:
     """Dispatch the goods. A repeat changes nothing; an unknown or a cancelled shipment is refused."""
     shipment = entity.state
     if shipment is None:
-        return Reject("unknown", "No confirmed order has this id; GET /shipments lists the shipments to pick.")
+        return Reject(
+            "unknown", "No confirmed order has this id; GET /operators/shipments lists the shipments to pick."
+        )
     match shipment.status:
         case "to_pick":
             dispatched = replace(shipment, status="dispatched", tracking=tracking)
