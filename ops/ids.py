@@ -1,5 +1,10 @@
-"""The ids of orders as users write them."""
+"""The ids of orders, SKUs and idempotency keys as users write them."""
 
+import re
+
+import msgspec
+
+from contracts.values.goods import Sku
 from contracts.values.order import is_order_id
 from ops.errors import CommandError
 
@@ -12,4 +17,33 @@ def parse_order_id(text: str) -> str:
     """
     if not is_order_id(text):
         raise CommandError(f"{text!r} is not an order's id, which is a UUID in lower case")
+    return text
+
+
+def parse_sku(text: str) -> str:
+    """Return a product's SKU.
+
+    Raises:
+        CommandError: If the text does not have the form of one.
+    """
+    try:
+        return msgspec.convert(text, Sku)
+    except msgspec.ValidationError as error:
+        raise CommandError(
+            f"{text!r} is not a SKU, which has 1 to 64 letters, digits, `.`, `_` or `-`, "
+            "and begins with a letter or digit"
+        ) from error
+
+
+def parse_key(text: str) -> str:
+    """Return an idempotency key.
+
+    Raises:
+        CommandError: If the text does not have the form of one. An empty text is none: a script whose variable is not
+            set would place a second order under a new key.
+    """
+    if not re.fullmatch(r"[!-+\--~]{1,255}", text):
+        raise CommandError(
+            f"{text!r} is not an idempotency key, which has 1 to 255 visible ASCII characters but no comma"
+        )
     return text

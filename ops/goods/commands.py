@@ -14,6 +14,7 @@ from ops.console import print_answer, print_result, progress, results
 from ops.context import CommandContext, Json, Operator, OrderId
 from ops.errors import CommandError
 from ops.goods.tables import price_of, products_table, shipments_table
+from ops.ids import parse_sku
 from ops.orders.client import RefusedError, ShopClient
 
 products = typer.Typer(no_args_is_help=True, help="List, show and set products.")
@@ -23,7 +24,7 @@ shipments = typer.Typer(no_args_is_help=True, help="List the shipments to pick, 
 MAX_NAMED = 20
 """Maximum number of products that an error names."""
 
-Sku = Annotated[str, typer.Argument(metavar="SKU", help="The product's SKU.")]
+Sku = Annotated[str, typer.Argument(metavar="SKU", parser=parse_sku, help="The product's SKU.")]
 
 
 @products.command("list")
@@ -66,13 +67,17 @@ def set_product(
     terms = client.product(sku) if name is None or price is None else {}
     if terms is None:
         raise CommandError(f"there is no product {sku!r} yet: a new one needs --name and --price")
-    put = client.put_product(sku, {"name": name or terms["name"], "price": asdict(price) if price else terms["price"]})
+    name = terms["name"] if name is None else name
+    put = client.put_product(sku, {"name": name, "price": asdict(price) if price else terms["price"]})
     print_answer(put, as_json, lambda: print_result(_describe_product(put)))
 
 
 @stock.command("show")
 def show_stock(context: typer.Context, sku: Sku, user: Operator = None, as_json: Json = False) -> None:
-    """Show how many units of a product are on hand, reserved for orders, and available, as an operator."""
+    """Show a product's stock, as an operator.
+
+    It is the number of units on hand, of those reserved for orders, and of those available.
+    """
     work: CommandContext = context.obj
     client = work.shop(user, operator=True)
     found = client.stock(sku)
@@ -90,7 +95,10 @@ def set_stock(
     user: Operator = None,
     as_json: Json = False,
 ) -> None:
-    """Set how many units of a product are on hand after a count or a delivery, as an operator."""
+    """Set how many units of a product are on hand, as an operator.
+
+    Do so after a count or a delivery.
+    """
     work: CommandContext = context.obj
     client = work.shop(user, operator=True)
     _existing(work, client, sku)

@@ -1,5 +1,6 @@
 """The client of the shop's HTTP API."""
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
@@ -40,7 +41,15 @@ class ShopClient:
             url: The API's base URL.
             token: The user's ID token; None to call the API as nobody.
             operator: Whether the token is an operator's. An operator reads and cancels every customer's orders.
+
+        Raises:
+            CommandError: If the token does not have the form of one.
         """
+        if token is not None and not re.fullmatch(r"[!-~]+", token):
+            # No header can contain it.
+            raise CommandError(
+                "the token has characters that no token has; set TIDINGS_TOKEN to what tidings token prints"
+            )
         self._orders = "/operators/orders" if operator else "/orders"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)

@@ -14,6 +14,7 @@ from ops.amounts import parse_amount
 from ops.console import print_answer, progress, results
 from ops.context import USER, CommandContext, Json, OrderId, Yes
 from ops.errors import CommandError
+from ops.ids import parse_key
 from ops.orders.client import RefusedError, ShopClient, order_request
 from ops.orders.expiry import expire_orders
 from ops.orders.timeline import timeline_table
@@ -48,7 +49,7 @@ def _refusing_unknown(order_id: str, as_customer: bool, hint: str = "") -> Itera
 
 def _parse_line(text: str) -> tuple[str, int]:
     sku, _, quantity = text.partition(":")
-    if not sku or not re.fullmatch(r"\d*", quantity):
+    if not sku or not re.fullmatch(r"[0-9]{0,9}", quantity):
         raise typer.BadParameter(f"{text!r} is not SKU:QUANTITY")
     return sku, int(quantity or 1)
 
@@ -69,7 +70,9 @@ def place(
             help="Place the order only if it costs this much now, like 25.98EUR. Default: any total.",
         ),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="The idempotency key; default: a new one.")] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", parser=parse_key, help="The idempotency key; default: a new one.")
+    ] = None,
     user: Placer = None,
     as_json: Json = False,
 ) -> None:

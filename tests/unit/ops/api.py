@@ -31,7 +31,7 @@ class FakeApi:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Answer the requests of all clients, on a stage that is deployed."""
-        monkeypatch.setenv("TIDINGS_TOKEN", "a token")
+        monkeypatch.setenv("TIDINGS_TOKEN", "a-token")
         monkeypatch.setattr(
             "ops.context.stage_named", lambda name, _: DeployedStage(name, "eu-west-1", boto3.Session())
         )

@@ -100,6 +100,24 @@ def test_an_incomplete_product_is_not_set(api: Install, options: list[str], sent
     assert all(call.startswith("GET ") for call, _ in shop.sent)
 
 
+def test_an_empty_name_is_sent_and_not_taken_for_an_omitted_one(api: Install) -> None:
+    shop = api({"GET /products/mug": MUG})
+    shop.run("products", "set", "mug", "--name", "")
+    assert shop.sent[-1] == ("PUT /operators/products/mug", {"name": "", "price": MUG["price"]})
+
+
+@pytest.mark.parametrize("sku", ["", "..", "a/b", "\x1b[31m", "a" * 65])
+@pytest.mark.parametrize(
+    "command", [["products", "show"], ["products", "set", "--price", "1EUR"], ["stock", "show"], ["stock", "set"]]
+)
+def test_a_text_that_is_no_sku_reaches_no_api(api: Install, command: list[str], sku: str) -> None:
+    shop = api({})
+    answer = shop.run(*command, sku, *(["1"] if command == ["stock", "set"] else []))
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith(f"Error: {sku!r} is not a SKU, which has 1 to 64 letters")
+    assert shop.sent == []
+
+
 @pytest.mark.parametrize(
     ("products", "known"),
     [

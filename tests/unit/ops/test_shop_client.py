@@ -1,6 +1,7 @@
 import httpx
 import pytest
 
+from ops.errors import CommandError
 from ops.orders import RefusedError, ShopClient
 
 
@@ -63,3 +64,9 @@ def test_a_text_of_the_user_is_one_segment_of_the_path(monkeypatch: pytest.Monke
     monkeypatch.setattr(httpx.Client, "send", send)
     ShopClient("http://shop.example").put_product(text, {})
     assert sent == [path]
+
+
+@pytest.mark.parametrize("token", ["", "\u00fc", "a\nb", "a b"])
+def test_a_text_that_no_header_can_contain_is_no_token(token: str) -> None:
+    with pytest.raises(CommandError, match="set TIDINGS_TOKEN to what tidings token prints"):
+        ShopClient("http://shop.example", token)
