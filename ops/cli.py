@@ -10,7 +10,7 @@ from ops.access import commands as access
 from ops.console import plain, progress
 from ops.context import CommandContext
 from ops.dlq import commands as dlq
-from ops.environment import ENVIRONMENT_ERRORS, describe
+from ops.environment import describe, is_expected
 from ops.errors import CommandError
 from ops.faults import commands as faults
 from ops.goods import commands as goods
@@ -35,7 +35,9 @@ class CommandGroup(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (CommandError, RecoveryError, TimeoutError, *ENVIRONMENT_ERRORS) as error:
+        except Exception as error:
+            if not (isinstance(error, CommandError | RecoveryError | TimeoutError) or is_expected(error)):
+                raise
             progress.print("[bold red]Error:[/]", end=" ")
             progress.print(plain(describe(error)), markup=False, soft_wrap=True)
             raise typer.Exit(1) from error

@@ -1,4 +1,4 @@
-"""Errors of the environment: AWS's settings, credentials and reachability, each as a sentence with its remedy."""
+"""Errors of the environment, each as a sentence with its remedy: AWS's settings, credentials, connections; files."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _explain(error: BaseException) -> str | None:
     if isinstance(error, ClientError):
         return _explain_answer(error)
-    return _explain_settings(error) or _explain_connection(error)
+    return _explain_file(error) or _explain_settings(error) or _explain_connection(error)
+
+
+def _explain_file(error: BaseException) -> str | None:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used ({error.strerror}); check its path and your rights"
+    return None
+
+
+def is_expected(error: BaseException) -> bool:
+    """Return whether the environment caused an error that ends a command."""
+    return isinstance(error, BotoCoreError | ClientError) or _explain_file(error) is not None
 
 
 def _explain_settings(error: BaseException) -> str | None:
@@ -92,7 +103,3 @@ def _explain_answer(error: ClientError) -> str | None:
         reason = error.response["Error"].get("Message", code)
         return f"the AWS credentials lack a right ({reason}); use a role that may call {error.operation_name}"
     return None
-
-
-ENVIRONMENT_ERRORS = (BotoCoreError, ClientError)
-"""The errors of AWS's library that a command may end with."""

@@ -51,7 +51,11 @@ class DeployedStage:
     def client(self, service: Any, config: Config | None = None) -> Any:
         """Return a client of an AWS service."""
         default = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
-        return self.session.client(service, endpoint_url=self.endpoint, config=config or default)
+        try:
+            return self.session.client(service, endpoint_url=self.endpoint, config=config or default)
+        except ValueError as error:
+            # The library has no class for it.
+            raise CommandError(f"AWS cannot be reached ({error}); check AWS_ENDPOINT_URL and the region") from error
 
 
 def command_line(stage: str, arguments: str) -> str:

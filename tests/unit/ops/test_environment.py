@@ -153,6 +153,37 @@ def test_an_expired_token_is_named_with_its_remedy(run: CliRunner, monkeypatch: 
     assert answer.output.count("\n") == 1
 
 
+def test_an_address_of_aws_that_is_none_is_named_with_its_remedy(run: CliRunner) -> None:
+    settings = {"AWS_ENDPOINT_URL": "nonsense", "AWS_DEFAULT_REGION": "eu-west-1"}
+    answer = run.invoke(app, ["--stage", "dev", "alarms"], env=settings)
+    assert answer.exit_code == 1
+    assert answer.output == (
+        "Error: AWS cannot be reached (Invalid endpoint: nonsense); check AWS_ENDPOINT_URL and the region\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["outputs", "up", "down"])
+def test_a_folder_that_is_a_file_is_named(run: CliRunner, tmp_path: Path, command: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    answer = run.invoke(app, ["--local", str(file), command])
+    assert answer.exit_code == 1
+    assert answer.output.startswith(f"Error: {file}")
+    assert " cannot be used (" in answer.output
+    assert answer.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [KeyError("a fault"), ConnectionResetError()])
+def test_an_error_of_the_code_keeps_its_traceback(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_name: str, _cloud: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ops.context.stage_named", fail)
+    assert run.invoke(app, ["outputs"]).exception is error
+
+
 def refused(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "Publish")
 
