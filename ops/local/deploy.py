@@ -1,5 +1,6 @@
 """The deployment of the shop on the local cloud, by the same tool and the same code as on AWS."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,26 @@ def deploy(stage: DeployedStage, directory: Path, app: Sequence[str] = ()) -> No
         app: The command that synthesizes the stacks; empty for the project's own app.
 
     Raises:
-        CommandError: If the deployment fails.
+        CommandError: If the deployment fails, or another one is in progress.
     """
+    with _lock_of_deployments(directory):
+        _deploy(stage, directory, app)
+
+
+@contextmanager
+def _lock_of_deployments(directory: Path) -> Iterator[None]:
+    """Hold the lock of a local cloud's deployments. Two at once would delete each other's stacks."""
+    with (directory / "deploy.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(
+                "another command is deploying on this local cloud; wait until it has ended, and try again"
+            ) from error
+        yield
+
+
+def _deploy(stage: DeployedStage, directory: Path, app: Sequence[str]) -> None:
     log = directory / "deploy.log"
     log.unlink(missing_ok=True)
     if not _is_bootstrapped(stage):

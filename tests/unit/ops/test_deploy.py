@@ -1,3 +1,4 @@
+import fcntl
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,7 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ops.local.deploy import describe_failure, enable_time_to_live, environment, progress_of
+from ops.errors import CommandError
+from ops.local.deploy import deploy, describe_failure, enable_time_to_live, environment, progress_of
 from ops.stage import local_stage
 from tests.integration.cloud import create_table, set_credentials
 
@@ -133,3 +135,10 @@ def test_what_is_switched_on_is_not_switched_on_again(tmp_path: Path) -> None:
     for _ in range(2):
         enable_time_to_live(tables, tmp_path)
     assert tables.enabled == [{"TableName": "t", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "x"}}]
+
+
+def test_two_deployments_at_once_are_refused(tmp_path: Path) -> None:
+    with (tmp_path / "deploy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CommandError, match="another command is deploying on this local cloud; wait until"):
+            deploy(local_stage("http://127.0.0.1:1"), tmp_path)
