@@ -104,7 +104,7 @@ deploy: install ## Deploy the stage STAGE to AWS
 	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE) $(if $(FIRST),-c first=$(FIRST))
 
 record: install ## Record the queues and indexes that were deployed in infra/release/release.json
-	@$(BIN)/python -m infra.release
+	@$(WITH_NODE) $(BIN)/python -m infra.release
 
 # One resolution for the whole repository. The other locks take their versions from it.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) compile --quiet --universal --python-version 3.11 \
