@@ -15,6 +15,9 @@ CONTRACTS = ROOT / "contracts"
 RESERVED_DOMAIN = re.compile(r"[@.](example|test|invalid|localhost|example\.(com|net|org))$", re.IGNORECASE)
 """The end of an address at a domain that nobody can own (RFC 2606, RFC 6761)."""
 
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+"""An address in ASCII without a name, as SES and SNS require."""
+
 
 class TotalRange(NamedTuple):
     """The smallest and the largest total that a payment gateway takes, in a currency's minor units."""
@@ -103,7 +106,7 @@ SETTINGS = {
 
 
 def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
-    """Iterate over the addresses in a stage's settings that an operator has not replaced yet.
+    """Iterate over the addresses in a stage's settings that receive no e-mail, such as those not replaced yet.
 
     Args:
         stage: The stage's name.
@@ -114,7 +117,9 @@ def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
     """
     addresses = [("sender", settings.sender), *(("alarm_addresses", each) for each in settings.alarm_addresses)]
     for setting, address in addresses:
-        if RESERVED_DOMAIN.search(address):
+        if not ADDRESS.fullmatch(address):
+            yield f"{address!r} is no e-mail address: set {setting} of the stage {stage!r} in infra/shop.py to one."
+        elif RESERVED_DOMAIN.search(address):
             yield (
                 f"{address} is a placeholder, which receives no e-mail: set {setting} of the stage {stage!r} in "
                 "infra/shop.py to an address that you own."

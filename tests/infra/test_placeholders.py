@@ -49,3 +49,11 @@ def test_an_address_at_a_reserved_domain_is_a_placeholder(domain: str) -> None:
 @pytest.mark.parametrize("domain", ["tidings.net", "myexample.com", "example.shop", "contest", "example.com.au"])
 def test_an_address_at_another_domain_is_no_placeholder(domain: str) -> None:
     assert list(placeholders("prod", replace(owned(SETTINGS["prod"]), sender=f"orders@{domain}"))) == []
+
+
+@pytest.mark.parametrize(
+    "sender", ["", "orders", "@", "orders@", "orders@example.com.", "Shop <o@example.com>", "o@@x.de"]
+)
+def test_a_sender_that_is_no_address_is_refused(sender: str) -> None:
+    (problem,) = placeholders("prod", replace(owned(SETTINGS["prod"]), sender=sender))
+    assert problem == f"{sender!r} is no e-mail address: set sender of the stage 'prod' in infra/shop.py to one."
