@@ -75,7 +75,8 @@ def _in_words(message: str, schema: str) -> str:
     if message.startswith("Invalid enum value"):
         return "This is none of the allowed values"
     if found := re.fullmatch(r"Expected `(.+)`, got `(.+)`", message):
-        return f"This must be {_kind(found[1])}, not {_kind(found[2])}"
+        got = "a number with a fraction" if found[2] == "float" else _kind(found[2])
+        return f"This must be {_kind(found[1])}, not {got}"
     if found := re.fullmatch(r"Expected `(\w+)` of length (>=|<=) (\d+)", message):
         unit = "character" if found[1] == "str" else "item"
         return f"This must have {_BOUNDS[found[2]]} {found[3]} {unit}{'' if found[3] == '1' else 's'}"

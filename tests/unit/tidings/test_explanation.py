@@ -75,7 +75,7 @@ def test_a_refused_value_is_not_repeated() -> None:
     ("value", "form", "fault"),
     [
         ([], Annotated[tuple[int, ...], Meta(min_length=2)], "This must have at least 2 items"),
-        (1.5, int, "This must be a whole number, not a number"),
+        (1.5, int, "This must be a whole number, not a number with a fraction"),
         (1, str | None, "This must be a text or null, not a whole number"),
         (9, Annotated[int, Meta(le=3)], "This number must be at most 3"),
         (0.5, Annotated[float, Meta(gt=1)], "This number must be more than 1.0"),
