@@ -23,7 +23,7 @@ FaultName = Annotated[
 
 @app.command("break")
 def break_(context: typer.Context, fault: FaultName) -> None:
-    """Cause a fault on the local cloud, to practise how to see and to mend it."""
+    """Cause a fault on the local cloud, to practise how to mend it."""
     work: CommandContext = context.obj
     work.require_local()
     print_result(f"{cause(fault, work.stage, work.outputs)} {GUIDE} shows how to see it and how to mend it.")

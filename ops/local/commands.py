@@ -49,7 +49,10 @@ def explaining_interruption(cloud: LocalCloud, again: str) -> Iterator[None]:
 
 @app.command()
 def up(context: typer.Context, port: Port = None, app: App = None) -> None:
-    """Start the local cloud if necessary, deploy the shop on it, and print the cloud's address."""
+    """Start the local cloud and deploy the shop on it.
+
+    A cloud that runs is used. The command prints its address.
+    """
     work: CommandContext = context.obj
     work.require_local()
     work.cloud.directory.mkdir(parents=True, exist_ok=True)
@@ -98,7 +101,9 @@ The shop's API is {work.outputs.api}
 
 def _demonstrate(work: CommandContext) -> None:
     try:
-        with explaining_interruption(work.cloud, "make run or tidings demo places the example orders again"):
+        # After a demonstration that ended, make run places no more orders.
+        again = "tidings demo" if work.cloud.demonstration.exists() else "make run or tidings demo"
+        with explaining_interruption(work.cloud, f"{again} places the example orders again"):
             run_demo(work.stage, work.outputs)
     except TimeoutError as error:
         raise CommandError(f"{error}; the log of the functions is {work.cloud.log}") from error

@@ -18,7 +18,7 @@ def resume(
     context: typer.Context,
     function: Annotated[str, typer.Argument(metavar="FUNCTION", help="A consumer or a relay, like orders-relay.")],
 ) -> None:
-    """Let a consumer or a relay that somebody switched off receive events again.
+    """Switch a consumer or a relay on again.
 
     It continues where it stopped. Do not use this during a rebuild: the rebuild itself resumes the consumer.
     """

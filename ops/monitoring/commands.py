@@ -57,7 +57,10 @@ def logs(
         ),
     ] = None,
 ) -> None:
-    """Print a function's log or the API's access log of the last hour, or since a time, oldest first."""
+    """Print a function's log, or the API's access log, oldest first.
+
+    Without --since it is that of the last hour.
+    """
     work: CommandContext = context.obj
     if (log == ACCESS_LOG and (problems or runs)) or (log != ACCESS_LOG and status):
         raise CommandError("--status is for the access log (api), --problems and --runs are for the logs of functions")

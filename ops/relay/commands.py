@@ -19,7 +19,7 @@ def relay(
     rate: Rate = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Publish announced events again, after a relay gave some up or the topic refused some.
+    """Publish announced events again that a relay gave up or refused.
 
     Select the events of an order, or all since a time, which reads each table as a whole. The events keep
     their ids, so consumers ignore those that they have handled. The topic drops an event that it published within the

@@ -20,11 +20,18 @@ def run(tmp_path: Path) -> CliRunner:
     return CliRunner(env={"TIDINGS_LOCAL": str(tmp_path), "TIDINGS_STAGE": "local"})
 
 
-@pytest.mark.parametrize("line", ["sku:many", ":2", "sku:-1", "sku:1:2"])
+@pytest.mark.parametrize("line", ["sku:many", ":2", "sku:-1", "sku:1:2", "sku:\u0663", f"sku:{'9' * 5000}"])
 def test_a_line_that_is_not_sku_and_quantity_is_refused(run: CliRunner, line: str) -> None:
     answer = run.invoke(app, ["orders", "place", "--sku", line])
     assert answer.exit_code == 2
     assert "is not SKU:QUANTITY" in answer.output
+
+
+@pytest.mark.parametrize("key", ["", "a,b", "\u00fc", "a\nb", "a" * 256])
+def test_a_text_that_is_no_idempotency_key_is_refused(run: CliRunner, key: str) -> None:
+    answer = run.invoke(app, ["orders", "place", "--key", key])
+    assert answer.exit_code == 1
+    assert answer.output.startswith(f"Error: {key!r} is not an idempotency key, which has 1 to 255 visible ASCII")
 
 
 @pytest.mark.parametrize("command", ["up", "down", "demo", "break gateway", "mend gateway"])
@@ -87,7 +94,7 @@ def test_a_filter_for_the_other_kind_of_log_is_refused(run: CliRunner, arguments
 def test_the_error_about_an_empty_catalogue_names_the_remedy_on_this_stage(
     run: CliRunner, monkeypatch: pytest.MonkeyPatch, stage: str, remedy: str
 ) -> None:
-    monkeypatch.setenv("TIDINGS_TOKEN", "a token")
+    monkeypatch.setenv("TIDINGS_TOKEN", "a-token")
     monkeypatch.setattr("ops.context.stage_named", lambda name, _: DeployedStage(name, "eu-west-1", boto3.Session()))
     outputs = Outputs("http://api", None, "eu-west-1", "topic", Pool("pool", "client"), Pool("pool", "client"), {})
     monkeypatch.setattr("ops.context.outputs_of", lambda _: outputs)
@@ -148,6 +155,16 @@ def test_a_command_of_a_family_shows_its_help_by_a_short_option(run: CliRunner, 
     answer = run.invoke(app, [*command, "-h"])
     assert answer.exit_code == 0
     assert f"{' '.join(command)} [OPTIONS]" in answer.output
+
+
+@pytest.mark.parametrize(
+    "family", [[], *([name] for name in ("dlq", "orders", "products", "stock", "shipments", "new"))]
+)
+def test_the_list_of_commands_cuts_no_sentence_in_eighty_columns(run: CliRunner, family: list[str]) -> None:
+    answer = run.invoke(app, [*family, "-h"], terminal_width=80)
+    listed = answer.output.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
 
 
 def test_the_command_prints_its_version(run: CliRunner) -> None:

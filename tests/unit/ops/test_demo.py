@@ -66,3 +66,16 @@ def test_a_demonstration_that_did_not_end_is_shown_again(
     again = run("--once")
     assert again.exit_code == 0
     assert "the example orders are placed" not in again.stdout
+
+
+@pytest.mark.parametrize(("ended", "again"), [(False, "make run or tidings demo"), (True, "tidings demo")])
+def test_an_interrupted_demonstration_says_how_to_go_on(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: bool, again: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.local.commands.run_demo", interrupt)
+    if ended:
+        (tmp_path / "cloud" / "demonstration").touch()
+    assert f". {again} places the example orders again; make stop ends the cloud.\n" in run().output
