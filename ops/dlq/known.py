@@ -31,13 +31,13 @@ def require_known(selection: DeadLetterSelection, dead_letters: DeadLetters, is_
         CommandError: If no dead letter has the order or the reason, and nothing else knows it.
     """
     order, reason = selection.order, selection.reason
-    if not (order or reason):
+    if order is None and reason is None:
         return
     found = [details for _, details in dead_letters.find(limit=MAX_EXAMINED)]
-    if order and order not in {details.subject for details in found} and not is_order(order):
+    if order is not None and order not in {details.subject for details in found} and not is_order(order):
         raise CommandError(f"there is no order {order!r}, and {selection.service} has no dead letter about one")
     reasons = {details.reason for details in found}
-    if reason and reason not in reasons | KNOWN_REASONS:
+    if reason is not None and reason not in reasons | KNOWN_REASONS:
         known = f"; it has: {', '.join(sorted(reasons))}" if reasons else ": its queue is empty"
         raise CommandError(f"{selection.service} has no dead letter with the reason {reason!r}{known}")
 

@@ -76,7 +76,7 @@ class DeadLetterSelection:
         """The options of the commands `dlq …` that select the same dead letters, each after a space."""
         kind = "" if self.kind == "dlq" else f" --{self.kind}"
         given = {"order": self.order, "reason": self.reason}
-        return kind + "".join(f" --{name} {shlex.quote(text)}" for name, text in given.items() if text)
+        return kind + "".join(f" --{name} {shlex.quote(text)}" for name, text in given.items() if text is not None)
 
     def selects(self, details: DeadLetterDetails) -> bool:
         """Return whether a dead letter is selected."""

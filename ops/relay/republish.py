@@ -29,9 +29,9 @@ class RepublishOptions:
 
     def check(self) -> None:
         """Raise `CommandError` if the options are incomplete or contradictory."""
-        if not (self.order or self.since):
+        if self.order is None and self.since is None:
             raise CommandError("select the events of an order (--order ID), or all since a time (--since TIME)")
-        if self.order:
+        if self.order is not None:
             parse_order_id(self.order)
         if self.since and parse_time(self.since) > to_rfc3339(now()):
             raise CommandError(f"--since {self.since} lies in the future")

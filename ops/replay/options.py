@@ -50,10 +50,10 @@ class ReplayOptions:
         """
         service = service_named(self.consumer)
         self._check(service)
-        if self.order:
+        if self.order is not None:
             parse_order_id(self.order)
         for time in (self.start, self.end):
-            if time:
+            if time is not None:
                 parse_since(time)
         return service
 

@@ -233,9 +233,11 @@ COMMANDS = (["show"], ["redrive", "--dry-run"], ["redrive"], ["drop", "--yes"])
     [
         (["--order", str(uuid.UUID(int=1))], "there is no order '00000000-0000-0000-0000-000000000001', and payment"),
         (["--order", "mug"], "there is no order 'mug', and payment has no dead letter about one"),
+        (["--order", ""], "there is no order '', and payment has no dead letter about one"),
+        (["--reason", ""], "payment has no dead letter with the reason ''; it has: by-hand, gave-up"),
         (["--reason", "gave_up"], "payment has no dead letter with the reason 'gave_up'; it has: by-hand, gave-up"),
     ],
-    ids=["order", "key", "reason"],
+    ids=["order", "key", "empty order", "empty reason", "reason"],
 )
 def test_an_order_or_a_reason_that_does_not_exist_is_refused(
     cloud: Cloud, run: Run, driver: CliDriver, command: list[str], options: list[str], error: str

@@ -41,7 +41,7 @@ def test_a_command_for_the_local_cloud_refuses_another_stage(run: CliRunner, com
     assert "make deploy STAGE=prod" in answer.output
 
 
-@pytest.mark.parametrize("order", ["1", "#stock", "stock#probe", "B7AD6B71-6920-4333-9C31-8448EB211C80"])
+@pytest.mark.parametrize("order", ["", "1", "#stock", "stock#probe", "B7AD6B71-6920-4333-9C31-8448EB211C80"])
 @pytest.mark.parametrize("command", [["relay"], ["replay", "fraud"]])
 def test_a_text_that_is_no_orders_id_is_refused(run: CliRunner, command: list[str], order: str) -> None:
     answer = run.invoke(app, [*command, "--order", order])
