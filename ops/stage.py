@@ -1,6 +1,9 @@
 """The stage that commands work on: the local cloud by its address, or AWS by the settings of AWS's own tools."""
 
 import os
+import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from botocore.exceptions import NoRegionError
 from ops.errors import CommandError
 from ops.local.cloud import CREDENTIALS, REGION, LocalCloud
 
+PROGRAM = "tidings"
 LOCAL = "local"
 STAGES = (LOCAL, "dev", "prod")
 """The names of `infra.stages.STAGES`, whose import takes as long as a command."""
@@ -60,7 +64,16 @@ class DeployedStage:
 
 def command_line(stage: str, arguments: str) -> str:
     """Return a command as it must be typed: with `--stage`, unless the stage is the default."""
-    return f"tidings {arguments}" if stage == LOCAL else f"tidings --stage {stage} {arguments}"
+    return f"{_typed_program()} {arguments}" if stage == LOCAL else f"{_typed_program()} --stage {stage} {arguments}"
+
+
+def _typed_program() -> str:
+    """Return how the user typed this program: by its path, unless a shell finds it by its name."""
+    typed = Path(sys.argv[0])
+    if typed.name != PROGRAM or not typed.exists():
+        return PROGRAM
+    found = shutil.which(PROGRAM)
+    return PROGRAM if found and typed.samefile(found) else shlex.quote(str(typed))
 
 
 def check_name(name: str) -> None:
