@@ -16,7 +16,8 @@ SUBJECTS: dict[EmailKind, str] = {
 
 OPENINGS: dict[EmailKind, str] = {
     "receipt": "thank you for your order. We have received your payment of {total}.",
-    "cancellation": "your order is cancelled: {detail}. Your payment for it is refunded.",
+    "cancellation": "your order is cancelled: {detail}. A payment that we had received is refunded, and an amount that "
+    "was only reserved is released.",
     "dispatch": "your goods have left our warehouse.{detail}",
 }
 

@@ -8,12 +8,20 @@ from contracts.values.money import Money
 UNKNOWN_METHOD = "unknown_payment_method"
 """The code of a payment that was declined because the gateway does not know its payment method."""
 
+AUTHORIZATION_EXPIRED = "authorization_expired"
+"""The code of a payment whose amount the bank reserves no longer, because it was not captured in time."""
+
 
 @dataclass(frozen=True)
 class Opened:
-    """The payment is open under this id. No money has moved."""
+    """The payment is open under this id. Nothing is reserved."""
 
     payment: str
+
+
+@dataclass(frozen=True)
+class Authorized:
+    """The bank reserves the amount. No money has moved."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,10 @@ class Refunded:
     """The payment was undone after the money had moved, and the money went back."""
 
 
-Confirmed = Captured | Declined | Voided | Refunded
+CaptureOutcome = Captured | Declined | Voided | Refunded
+AuthorizationOutcome = Authorized | CaptureOutcome
 Cancelled = Voided | Refunded
-Outcome = Opened | Confirmed
+Outcome = Opened | AuthorizationOutcome
 
 
 class Gateway(Protocol):
@@ -52,8 +61,14 @@ class Gateway(Protocol):
     def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
         """Open a payment, or find the one that was opened for the order. Decline an amount that cannot be paid."""
 
-    def confirm(self, payment: str) -> Confirmed:
-        """Capture an open payment. Leave a payment that has ended as it is, and return its outcome again."""
+    def authorize(self, payment: str) -> AuthorizationOutcome:
+        """Reserve the amount of an open payment. Leave a payment that is not open as it is, and return its outcome."""
+
+    def capture(self, payment: str) -> CaptureOutcome:
+        """Move the money of an authorized payment. Leave a payment that has ended as it is, and return its outcome.
+
+        Release the amount of a payment that cannot be captured any more, and decline it.
+        """
 
     def cancel(self, payment: str) -> Cancelled:
         """Void or refund a payment. Leave a payment that was undone as it is, and return its outcome again."""
@@ -64,7 +79,7 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True)
 class Open:
-    """The request to open a payment without moving money. A repeat for the same order finds the same payment."""
+    """The request to open a payment without reserving money. A repeat for the same order finds the same payment."""
 
     order: str
     amount: Money
@@ -76,14 +91,25 @@ class Open:
 
 
 @dataclass(frozen=True)
-class Confirm:
-    """The request to move the money of an open payment."""
+class Authorize:
+    """The request to reserve the amount of an open payment."""
 
     payment: str
 
-    def perform(self, gateway: Gateway) -> Confirmed:
-        """Confirm the payment."""
-        return gateway.confirm(self.payment)
+    def perform(self, gateway: Gateway) -> AuthorizationOutcome:
+        """Authorize the payment."""
+        return gateway.authorize(self.payment)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """The request to move the money of an authorized payment."""
+
+    payment: str
+
+    def perform(self, gateway: Gateway) -> CaptureOutcome:
+        """Capture the payment."""
+        return gateway.capture(self.payment)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,19 @@ from typing import TypeVar
 import stripe
 
 from contracts.values.money import Money
-from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
+from functions.payment.gateway import (
+    AUTHORIZATION_EXPIRED,
+    UNKNOWN_METHOD,
+    AuthorizationOutcome,
+    Authorized,
+    Cancelled,
+    Captured,
+    CaptureOutcome,
+    Declined,
+    Opened,
+    Refunded,
+    Voided,
+)
 from tidings.aws.secrets import Secret
 from tidings.core.errors import RetryableError, ThrottledError
 
@@ -27,6 +39,12 @@ RETRIES = 0
 
 AUTHENTICATION_REQUIRED = "authentication_required"
 """Stripe's code for a card whose holder must approve the payment."""
+
+EXPIRED = {"capture_charge_authorization_expired", "charge_expired_for_capture"}
+"""Stripe's codes for a capture that comes after the bank has released the amount (Stripe Docs, "Error codes")."""
+
+EXPIRY_REASONS = {"automatic", "expired"}
+"""Stripe's reasons for cancelling an intent that was not captured in time (Stripe API Reference, "PaymentIntent")."""
 
 CONFIDENTIAL = {"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"}
 """Reasons that must not be shown to customers, who see the code (Stripe Docs, "Decline codes")."""
@@ -83,6 +101,7 @@ class StripeGateway:
             "currency": amount.currency.lower(),
             # The account's other methods send the customer to another page.
             "allowed_payment_method_types": ["card"],
+            "capture_method": "manual",
             "confirm": False,
             "metadata": {"order": order},
         }
@@ -99,8 +118,8 @@ class StripeGateway:
             intent = self._create(params, f"{order}/open-without-method")
         return Opened(intent.id)
 
-    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
-        """Confirm an intent, which captures it. Cancel one that its customer would have to approve."""
+    def authorize(self, payment: str) -> AuthorizationOutcome:
+        """Confirm an intent, so that its amount is reserved. Cancel one that its customer would have to approve."""
         try:
             intent = self._ask(lambda client: client.v1.payment_intents.confirm(payment))
         except stripe.CardError as error:
@@ -109,14 +128,28 @@ class StripeGateway:
             intent = self._retrieve(payment)
             if intent.status != "requires_confirmation":
                 # It was confirmed or cancelled before.
-                return self._outcome(intent)
+                return self._authorization(intent)
             if error.param != "payment_method":
                 raise
             # The method was valid when the intent was opened, and is not valid any more.
             return self._close(intent, UNKNOWN_METHOD)
+        return self._authorization(intent)
+
+    def capture(self, payment: str) -> CaptureOutcome:
+        """Capture an authorized intent. Cancel one that cannot be captured any more."""
+        try:
+            intent = self._ask(lambda client: client.v1.payment_intents.capture(payment))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            intent = self._retrieve(payment)
+            if intent.status == "requires_capture" and error.code in EXPIRED:
+                return self._close(intent, AUTHORIZATION_EXPIRED)
+            if intent.status == "requires_capture" and isinstance(error, stripe.CardError):
+                return self._close(intent, _code(error.error))
+            if intent.status in ("requires_capture", "requires_confirmation"):
+                raise
         return self._outcome(intent)
 
-    def cancel(self, payment: str) -> Voided | Refunded:
+    def cancel(self, payment: str) -> Cancelled:
         """Cancel an intent whose money has not moved, or refund it."""
         intent = self._retrieve(payment)
         if intent.status == "canceled":
@@ -132,7 +165,10 @@ class StripeGateway:
             return self.cancel(payment)
         return Voided()
 
-    def _outcome(self, intent: stripe.PaymentIntent) -> Captured | Declined | Voided | Refunded:
+    def _authorization(self, intent: stripe.PaymentIntent) -> AuthorizationOutcome:
+        return Authorized() if intent.status == "requires_capture" else self._outcome(intent)
+
+    def _outcome(self, intent: stripe.PaymentIntent) -> CaptureOutcome:
         match intent.status:
             case "succeeded":
                 return Refunded() if _is_refunded(intent) else Captured()
@@ -142,13 +178,15 @@ class StripeGateway:
                 return self._close(intent, AUTHENTICATION_REQUIRED)
             case "canceled":
                 declined = intent.metadata.to_dict().get("declined")
+                if declined is None and intent.cancellation_reason in EXPIRY_REASONS:
+                    return Declined(AUTHORIZATION_EXPIRED)
                 return Declined(declined) if declined else Voided()
             case status:
                 raise RetryableError(f"the payment intent {intent.id} is {status}")
 
     def _close(self, intent: stripe.PaymentIntent, code: str) -> Declined | Refunded:
         """Cancel an intent that Stripe leaves open although it cannot succeed, and decline it with this code."""
-        # The code is stored first, so that a repeated confirmation returns it again.
+        # The code is stored first, so that a repeated call returns it again.
         self._ask(lambda client: client.v1.payment_intents.update(intent.id, {"metadata": {"declined": code}}))
         outcome = self.cancel(intent.id)
         return Declined(code) if isinstance(outcome, Voided) else outcome

@@ -18,7 +18,15 @@ from infra.stages import STAGES
 from tests.infra.synthesis import CONTEXT, Synthesis, synthesize
 
 LOCAL = STAGES["local"]
-HAPPY = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent", "PointsAwarded"}
+HAPPY = {
+    "OrderPlaced",
+    "PaymentAuthorized",
+    "StockReserved",
+    "OrderConfirmed",
+    "PaymentCaptured",
+    "ReceiptSent",
+    "PointsAwarded",
+}
 
 
 HASHED = re.compile(r"tidings(?:bare|local)(\w+?)(?:[0-9A-F]{8}){1,2}\b")
@@ -125,13 +133,13 @@ def subscribers(kind: str) -> list[str]:
     ]
 
 
-def test_a_bare_order_is_confirmed_once_it_is_paid(
+def test_a_bare_order_is_confirmed_once_its_payment_is_authorized(
     handlers: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICE", "orders")
-    paid = {"id": "payment/1/1", "type": "PaymentCaptured", "subject": "1", "data": {"lines": []}}
+    authorized = {"id": "payment/1/1", "type": "PaymentAuthorized", "subject": "1", "data": {"lines": []}}
 
-    handlers.consumer({"Records": [{"body": json.dumps(paid)}]}, None)
+    handlers.consumer({"Records": [{"body": json.dumps(authorized)}]}, None)
 
     (item,) = aws.put
     event = json.loads(item["event"]["S"])

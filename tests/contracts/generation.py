@@ -94,7 +94,11 @@ def valid(schema: Json, document: Json) -> Strategy:
         return valid(document["$defs"][schema["$ref"].removeprefix(DEFINITIONS)], document)
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum") or [schema["const"]])
+    if "anyOf" in schema:
+        return st.one_of(valid(each, document) for each in schema["anyOf"])
     match schema["type"]:
+        case "null":
+            return st.none()
         case "object":
             return _objects(schema, document)
         case "array":

@@ -9,19 +9,9 @@ import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
 from functions.analytics.handlers import SHARDS
-from tests.integration.batches import (
-    DAY,
-    NEXT_DAY,
-    break_at,
-    clear,
-    confirmed,
-    hand_at_once,
-    mend,
-    next_day,
-    sums,
-)
+from tests.integration.batches import DAY, NEXT_DAY, break_at, clear, hand_at_once, mend, next_day, sums
 from tests.integration.cloud import Cloud
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed
 from tests.integration.shop import Shop
 from tidings.core.clock import now, to_rfc3339
 

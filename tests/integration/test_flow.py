@@ -13,7 +13,7 @@ def types(shop: Shop, order: str) -> list[str]:
     return [event["type"] for event in shop.timeline(order)]
 
 
-def test_an_order_is_paid_reserved_confirmed_and_mailed(shop: Shop) -> None:
+def test_an_order_is_authorized_reserved_confirmed_captured_and_mailed(shop: Shop) -> None:
     shop.stock("mug", 10, price=1250)
     order = shop.place(("mug", 2))
     shop.cloud.drain()
@@ -27,6 +27,7 @@ def test_an_order_is_paid_reserved_confirmed_and_mailed(shop: Shop) -> None:
     assert sorted(types(shop, order)) == [
         "OrderConfirmed",
         "OrderPlaced",
+        "PaymentAuthorized",
         "PaymentCaptured",
         "PointsAwarded",
         "ReceiptSent",
@@ -48,10 +49,11 @@ def test_a_declined_payment_leaves_a_cancelled_order_no_stock_held_and_one_mail(
     assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 0, "available": 10}
     assert [mail.subject for mail in shop.cloud.mails()] == [f"Your order {order} is cancelled"]
     failed = next(event for event in shop.timeline(order) if event["type"] == "PaymentFailed")
-    assert failed["data"] == {"code": code}
+    assert failed["data"]["code"] == code
+    assert failed["data"]["amount"] == {"amount": 2000, "currency": "EUR"}
 
 
-def test_an_order_that_is_out_of_stock_is_cancelled_and_refunded(shop: Shop) -> None:
+def test_an_order_that_is_out_of_stock_is_cancelled_and_never_charged(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.stock("pen", 1)
     order = shop.place(("mug", 2), ("pen", 2))
@@ -59,10 +61,9 @@ def test_an_order_that_is_out_of_stock_is_cancelled_and_refunded(shop: Shop) -> 
     shown = shop.show(order)
     assert (shown["status"], shown["reason"]) == ("CANCELLED", "out_of_stock")
     assert [shop.level(sku)["available"] for sku in ("mug", "pen")] == [10, 1]
-    assert [(each["captured"]["N"], each["refunded"]["N"]) for each in shop.cloud.payments()] in (
-        [("1", "1")],
-        [("0", "0")],
-    )
+    assert [each["captured"]["N"] for each in shop.cloud.payments()] in (["0"], [])
+    assert "authorized" not in [each["status"]["S"] for each in shop.cloud.payments()]
+    assert [mail.subject for mail in shop.cloud.mails()] == [f"Your order {order} is cancelled"]
     rejected = next(event for event in shop.timeline(order) if event["type"] == "StockRejected")
     assert rejected["data"] == {"short": [{"sku": "pen", "requested": 2, "available": 1}]}
 
@@ -73,6 +74,33 @@ def test_a_payment_that_fails_once_is_captured_by_the_next_attempt(shop: Shop) -
     shop.cloud.drain()
     assert shop.show(order)["status"] == "CONFIRMED"
     assert [payment["captured"]["N"] for payment in shop.cloud.payments()] == ["1"]
+
+
+def test_an_order_whose_authorization_expires_before_the_capture_is_cancelled_without_a_receipt(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2), method="pm_card_authorization_expires")
+    shop.cloud.drain()
+    shown = shop.show(order)
+    assert (shown["status"], shown["reason"]) == ("CANCELLED", "payment_failed")
+    assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 0, "available": 10}
+    assert [(each["status"]["S"], each["captured"]["N"]) for each in shop.cloud.payments()] == [("expired", "0")]
+    assert [mail.subject for mail in shop.cloud.mails()] == [f"Your order {order} is cancelled"]
+    assert shop.call("POST", f"/operators/shipments/{order}/dispatch", {}).status == 409
+
+
+def test_an_order_that_costs_nothing_is_confirmed_dispatched_and_mailed_without_a_payment(shop: Shop) -> None:
+    shop.stock("mug", 10, price=0)
+    order = shop.place(("mug", 2))
+    shop.cloud.drain()
+    assert shop.show(order)["status"] == "CONFIRMED"
+    assert shop.cloud.payments() == []
+    assert "PaymentNotNeeded" in types(shop, order)
+    assert shop.call("POST", f"/operators/shipments/{order}/dispatch", {}).status == 202
+    shop.cloud.drain()
+    assert [mail.subject for mail in shop.cloud.mails()] == [
+        f"Your receipt for order {order}",
+        f"Your order {order} is on its way",
+    ]
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
@@ -115,7 +143,7 @@ def test_every_event_of_an_order_carries_the_first_requests_correlation_id_and_t
     shop.cloud.drain()
     items = [item for item in shop.cloud.items(shop.cloud.table("history")) if item["pk"]["S"] == order]
     events = [json.loads(item["event"]["S"]) for item in items]
-    assert len(events) == 6
+    assert len(events) == 7
     assert {event["traceparent"] for event in events} == {trace}
     assert len({event["correlationid"] for event in events}) == 1
 

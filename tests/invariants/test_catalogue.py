@@ -12,6 +12,8 @@ from contracts.fraud.order_flagged import OrderFlagged
 from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
 from functions.orders.api import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
@@ -134,7 +136,7 @@ def with_more_events(service: str, position: int, *data: Contract) -> Spoil:
     return spoil
 
 
-def with_payments(position: int, *payments: tuple[int, int, int]) -> Spoil:
+def with_payments(position: int, *payments: tuple[int, int, int] | tuple[int, int, int, bool]) -> Spoil:
     return lambda evidence: replace(
         evidence,
         payments={**evidence.payments, order(evidence, position): [Payment(*payment) for payment in payments]},
@@ -292,6 +294,26 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "a payment was not announced": (
         "a confirmed order is paid once, and a cancelled one not at all",
         with_events("payment", CONFIRMED),
+    ),
+    "the payment of a confirmed order failed": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_more_events("payment", CONFIRMED, PaymentFailed(amount=Money(2500, "EUR"), code="voided")),
+    ),
+    "the amount of a cancelled order is still reserved": (
+        "a cancelled order has no money reserved",
+        with_payments(CANCELLED, (3000, 0, 0, True)),
+    ),
+    "goods left whose payment was not captured": (
+        "goods leave only after their total was captured",
+        with_events("payment", DISPATCHED),
+    ),
+    "goods left before their payment was captured": (
+        "goods leave only after their total was captured",
+        with_events("payment", DISPATCHED, PaymentCaptured(payment="pay_2", amount=Money(2250, "EUR"))),
+    ),
+    "an order that costs something needed no payment": (
+        "an order that costs nothing is confirmed without a payment",
+        with_more_events("payment", CONFIRMED, PaymentNotNeeded(amount=Money(2500, "EUR"))),
     ),
     "a cancelled order still holds its goods": (
         "a confirmed order holds its goods, and a cancelled one none",

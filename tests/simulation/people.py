@@ -13,6 +13,7 @@ from functions.orders.service import service as orders
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.ports.gateway import DECLINED, ERROR_ONCE, EXPIRES
 from tests.simulation.ports.mailer import BAD_ADDRESS
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable, redrive
@@ -27,10 +28,10 @@ from tidings.http.requests import Caller, Request
 
 T = TypeVar("T")
 
-SKUS = ("tea", "mug", "pen", "ink")
-METHODS = (*["pm_card_visa"] * 6, "pm_card_error_once", "pm_card_declined")
+SKUS = ("tea", "mug", "pen", "ink", "bag")
+METHODS = (*["pm_card_visa"] * 6, ERROR_ONCE, DECLINED, EXPIRES)
 EMAILS = (*["a@customers.example"] * 7, BAD_ADDRESS)
-PRICES = (1000, 1250, 20, 6000)
+PRICES = (1000, 1250, 20, 6000, 0)
 LEVELS = (1000, 20, 8, 3)
 
 JUMPS = (SECOND, 10 * SECOND, MINUTE, 6 * MINUTE, HOUR, 25 * HOUR, 3 * DAY)

@@ -13,10 +13,13 @@ import stripe
 
 from contracts.values.money import Money
 from functions.payment.gateway import (
+    AUTHORIZATION_EXPIRED,
     UNKNOWN_METHOD,
+    Authorize,
+    Authorized,
     Cancel,
+    Capture,
     Captured,
-    Confirm,
     Declined,
     Open,
     Opened,
@@ -55,6 +58,7 @@ def intent(status: str, **more: Any) -> Answer:
         "status": status,
         "metadata": {},
         "latest_charge": None,
+        "cancellation_reason": None,
     }
     return Answer(200, body | more)
 
@@ -71,6 +75,7 @@ def wrong(code: str, **more: str) -> Answer:
     return refused(400, "invalid_request_error", code=code, **more)
 
 
+AUTHORIZED = intent("requires_capture", latest_charge="ch_1")
 DONE = Answer(200, {"object": "refund", "id": "re_1"})
 FAILED = refused(500, "api_error")
 REPLAYED_FAILURE = Answer(FAILED.status, FAILED.body, {"idempotent-replayed": "true"})
@@ -148,7 +153,7 @@ def test_a_payment_is_opened_with_an_idempotency_key_made_of_the_orders_id() -> 
     assert stripe_api.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
     (request,) = stripe_api.http.requests
     assert (request.path, request.idempotency_key) == ("/v1/payment_intents", f"{ORDER}/open")
-    assert request.form["confirm"] == "false"
+    assert (request.form["confirm"], request.form["capture_method"]) == ("false", "manual")
 
 
 @pytest.mark.parametrize(
@@ -209,12 +214,12 @@ def test_an_amount_that_stripe_cannot_represent_is_declined_without_a_request() 
     assert stripe_api.http.requests == []
 
 
-# Confirming
+# Authorizing
 
 
-def test_a_successful_confirmation_is_one_call() -> None:
-    stripe_api = answering(intent("succeeded", latest_charge="ch_1"))
-    assert stripe_api.gateway.confirm("pi_1") == Captured()
+def test_a_successful_authorization_is_one_call() -> None:
+    stripe_api = answering(AUTHORIZED)
+    assert stripe_api.gateway.authorize("pi_1") == Authorized()
     assert stripe_api.http.paths == [f"{INTENT}/confirm"]
 
 
@@ -230,21 +235,25 @@ def test_a_successful_confirmation_is_one_call() -> None:
     ],
 )
 def test_a_card_error_is_a_decline_with_the_most_specific_code(error: dict[str, str], code: str) -> None:
-    assert answering(refused(402, "card_error", **error)).gateway.confirm("pi_1") == Declined(code)
+    assert answering(refused(402, "card_error", **error)).gateway.authorize("pi_1") == Declined(code)
 
 
 @pytest.mark.parametrize("code", ["fraudulent", "lost_card", "merchant_blacklist", "stolen_card"])
 def test_a_decline_does_not_reveal_that_the_card_is_suspected(code: str) -> None:
     error = refused(402, "card_error", code="card_declined", decline_code=code)
-    assert answering(error).gateway.confirm("pi_1") == Declined(GENERIC_DECLINE)
+    assert answering(error).gateway.authorize("pi_1") == Declined(GENERIC_DECLINE)
 
 
 @pytest.mark.parametrize(
     ("found", "outcome"),
     [
+        (AUTHORIZED, Authorized()),
         (charged(refunded=False), Captured()),
         (charged(refunded=True), Refunded()),
         (intent("canceled"), Voided()),
+        (intent("canceled", cancellation_reason="requested_by_customer"), Voided()),
+        (intent("canceled", cancellation_reason="automatic"), Declined(AUTHORIZATION_EXPIRED)),
+        (intent("canceled", cancellation_reason="expired"), Declined(AUTHORIZATION_EXPIRED)),
         (intent("canceled", metadata={"declined": AUTHENTICATION_REQUIRED}), Declined(AUTHENTICATION_REQUIRED)),
         (
             intent(
@@ -256,16 +265,16 @@ def test_a_decline_does_not_reveal_that_the_card_is_suspected(code: str) -> None
         (intent("requires_payment_method", last_payment_error=None), Declined(UNKNOWN_METHOD)),
     ],
 )
-def test_the_confirmation_of_an_ended_payment_returns_its_outcome(found: Answer, outcome: object) -> None:
+def test_the_authorization_of_a_payment_that_is_not_open_returns_its_outcome(found: Answer, outcome: object) -> None:
     stripe_api = answering(wrong(UNEXPECTED_STATE), found)
-    assert stripe_api.gateway.confirm("pi_1") == outcome
+    assert stripe_api.gateway.authorize("pi_1") == outcome
     assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT]
 
 
 def test_a_payment_that_needs_its_customer_is_cancelled_after_its_reason_was_stored() -> None:
     waiting = intent("requires_action")
     stripe_api = answering(waiting, waiting, waiting, intent("canceled"))
-    assert stripe_api.gateway.confirm("pi_1") == Declined(AUTHENTICATION_REQUIRED)
+    assert stripe_api.gateway.authorize("pi_1") == Declined(AUTHENTICATION_REQUIRED)
     assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT, INTENT, f"{INTENT}/cancel"]
     assert stripe_api.http.requests[1].form == {"metadata[declined]": AUTHENTICATION_REQUIRED}
 
@@ -273,17 +282,69 @@ def test_a_payment_that_needs_its_customer_is_cancelled_after_its_reason_was_sto
 def test_a_method_that_was_used_up_after_the_opening_is_a_decline() -> None:
     opened = intent("requires_confirmation")
     stripe_api = answering(wrong("", param="payment_method"), opened, opened, opened, intent("canceled"))
-    assert stripe_api.gateway.confirm("pi_1") == Declined(UNKNOWN_METHOD)
+    assert stripe_api.gateway.authorize("pi_1") == Declined(UNKNOWN_METHOD)
 
 
-def test_a_confirmation_that_stripe_refuses_for_another_reason_is_an_error() -> None:
+def test_an_authorization_that_stripe_refuses_for_another_reason_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        answering(wrong("account_invalid"), intent("requires_confirmation")).gateway.confirm("pi_1")
+        answering(wrong("account_invalid"), intent("requires_confirmation")).gateway.authorize("pi_1")
 
 
 def test_a_payment_that_stripe_is_still_processing_is_retried_later() -> None:
     with pytest.raises(RetryableError, match="the payment intent pi_1 is processing"):
-        answering(intent("processing")).gateway.confirm("pi_1")
+        answering(intent("processing")).gateway.authorize("pi_1")
+
+
+# Capturing
+
+
+def test_a_successful_capture_is_one_call() -> None:
+    stripe_api = answering(intent("succeeded", latest_charge="ch_1"))
+    assert stripe_api.gateway.capture("pi_1") == Captured()
+    assert stripe_api.http.paths == [f"{INTENT}/capture"]
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (charged(refunded=False), Captured()),
+        (charged(refunded=True), Refunded()),
+        (intent("canceled"), Voided()),
+        (intent("canceled", cancellation_reason="automatic"), Declined(AUTHORIZATION_EXPIRED)),
+        (intent("canceled", metadata={"declined": AUTHORIZATION_EXPIRED}), Declined(AUTHORIZATION_EXPIRED)),
+    ],
+)
+def test_the_capture_of_a_payment_that_has_ended_returns_its_outcome(found: Answer, outcome: object) -> None:
+    stripe_api = answering(wrong(UNEXPECTED_STATE), found)
+    assert stripe_api.gateway.capture("pi_1") == outcome
+    assert stripe_api.http.paths == [f"{INTENT}/capture", INTENT]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (wrong("charge_expired_for_capture"), AUTHORIZATION_EXPIRED),
+        (refused(402, "card_error", code="capture_charge_authorization_expired"), AUTHORIZATION_EXPIRED),
+        (refused(402, "card_error", code="card_declined", decline_code="insufficient_funds"), "insufficient_funds"),
+    ],
+)
+def test_a_payment_that_cannot_be_captured_any_more_is_cancelled_and_declined(refusal: Answer, code: str) -> None:
+    stripe_api = answering(refusal, AUTHORIZED, AUTHORIZED, AUTHORIZED, intent("canceled"))
+    assert stripe_api.gateway.capture("pi_1") == Declined(code)
+    assert stripe_api.http.paths == [f"{INTENT}/capture", INTENT, INTENT, INTENT, f"{INTENT}/cancel"]
+    assert stripe_api.http.requests[2].form == {"metadata[declined]": code}
+
+
+def test_a_capture_that_the_bank_declined_for_good_is_a_decline() -> None:
+    error = {"code": "card_declined", "decline_code": "do_not_honor"}
+    found = intent("requires_payment_method", last_payment_error=error)
+    assert answering(refused(402, "card_error", **error), found).gateway.capture("pi_1") == Declined("do_not_honor")
+
+
+@pytest.mark.parametrize("status", ["requires_capture", "requires_confirmation"])
+def test_a_capture_that_stripe_refuses_for_another_reason_is_an_error(status: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        answering(wrong("account_invalid"), intent(status)).gateway.capture("pi_1")
 
 
 # Cancelling
@@ -318,6 +379,12 @@ def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
         answering(waiting, wrong(UNEXPECTED_STATE), waiting).gateway.cancel("pi_1")
 
 
+def test_an_authorized_payment_is_cancelled_without_a_refund() -> None:
+    stripe_api = answering(AUTHORIZED, intent("canceled"))
+    assert stripe_api.gateway.cancel("pi_1") == Voided()
+    assert stripe_api.http.paths == [INTENT, f"{INTENT}/cancel"]
+
+
 # Failures
 
 
@@ -333,7 +400,7 @@ def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
     ],
 )
 def test_a_transient_failure_is_retried_later(failure: Answer | Exception) -> None:
-    for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
+    for effect in (Open(ORDER, TOTAL, "pm_1"), Authorize("pi_1"), Capture("pi_1"), Cancel("pi_1")):
         stripe_api = answering(failure)
         with pytest.raises(RetryableError, match="Stripe did not answer"):
             effect.perform(stripe_api.gateway)
@@ -342,7 +409,7 @@ def test_a_transient_failure_is_retried_later(failure: Answer | Exception) -> No
 
 @pytest.mark.parametrize("code", ["rate_limit", "lock_timeout"])
 def test_too_many_requests_and_a_locked_object_ask_to_slow_down(code: str) -> None:
-    for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
+    for effect in (Open(ORDER, TOTAL, "pm_1"), Authorize("pi_1"), Capture("pi_1"), Cancel("pi_1")):
         stripe_api = answering(refused(429, "invalid_request_error", code=code))
         with pytest.raises(ThrottledError, match="Stripe asks to slow down"):
             effect.perform(stripe_api.gateway)
@@ -358,7 +425,7 @@ def test_too_many_requests_and_a_locked_object_ask_to_slow_down(code: str) -> No
 )
 def test_a_failure_that_an_operator_must_fix_is_not_converted(failure: Answer, error: type[stripe.StripeError]) -> None:
     with pytest.raises(error):
-        answering(failure).gateway.confirm("pi_1")
+        answering(failure).gateway.capture("pi_1")
 
 
 # The key
@@ -370,7 +437,7 @@ REFUSED_KEY = refused(401, "invalid_request_error")
 def test_a_refused_key_is_read_again_and_the_call_is_repeated_with_the_new_one() -> None:
     stripe_api = answering(REFUSED_KEY, intent("succeeded"))
     stripe_api.secrets.later = ["sk_test_2"]
-    assert stripe_api.gateway.confirm("pi_1") == Captured()
+    assert stripe_api.gateway.capture("pi_1") == Captured()
     assert [request.key for request in stripe_api.http.requests] == ["sk_test_1", "sk_test_2"]
 
 
@@ -378,14 +445,14 @@ def test_a_new_key_that_is_refused_too_is_an_error() -> None:
     stripe_api = answering(REFUSED_KEY, REFUSED_KEY)
     stripe_api.secrets.later = ["sk_test_2", "sk_test_3"]
     with pytest.raises(stripe.AuthenticationError):
-        stripe_api.gateway.confirm("pi_1")
+        stripe_api.gateway.capture("pi_1")
     assert stripe_api.secrets.reads == 2
 
 
 def test_a_refused_key_that_is_still_the_same_is_not_tried_again() -> None:
     stripe_api = answering(REFUSED_KEY)
     with pytest.raises(stripe.AuthenticationError):
-        stripe_api.gateway.confirm("pi_1")
+        stripe_api.gateway.capture("pi_1")
     assert (len(stripe_api.http.requests), stripe_api.secrets.reads) == (1, 2)
 
 
@@ -393,7 +460,7 @@ def test_the_key_is_read_once_for_many_calls() -> None:
     stripe_api = answering(*[intent("succeeded")] * 3)
     gateway = stripe_api.gateway
     for _ in range(3):
-        gateway.confirm("pi_1")
+        gateway.capture("pi_1")
     assert stripe_api.secrets.reads == 1
 
 
@@ -405,12 +472,13 @@ def test_the_key_is_read_once_for_many_calls() -> None:
     [
         (Open(ORDER, TOTAL, "pm_1"), [REPLAYED_FAILURE, intent("requires_confirmation")]),
         (Open(ORDER, TOTAL, "pm_1"), [wrong("gone", param="payment_method"), intent("requires_payment_method")]),
-        (Confirm("pi_1"), [wrong(UNEXPECTED_STATE), intent("succeeded")]),
+        (Authorize("pi_1"), [wrong(UNEXPECTED_STATE), AUTHORIZED]),
+        (Capture("pi_1"), [wrong(UNEXPECTED_STATE), intent("succeeded")]),
         (Cancel("pi_1"), [charged(refunded=False), DONE]),
-        (Confirm("pi_1"), [refused(401, "invalid_request_error"), intent("succeeded")]),
+        (Capture("pi_1"), [refused(401, "invalid_request_error"), intent("succeeded")]),
     ],
 )
-def test_every_call_waits_for_its_turn(effect: Open | Confirm | Cancel, answers: list[Answer]) -> None:
+def test_every_call_waits_for_its_turn(effect: Open | Authorize | Capture | Cancel, answers: list[Answer]) -> None:
     http, turns = StubHttp(*answers), list[int]()
     secrets = StubSecrets("sk_test_1", ["sk_test_2"])
     effect.perform(StripeGateway(secrets.secret(), http=http, pace=lambda: turns.append(len(http.requests))))
@@ -422,7 +490,7 @@ def test_without_a_turn_no_call_is_made() -> None:
     pace = Pace(1, lambda: 0.0)
     pace.begin(0)
     with pytest.raises(ThrottledError):
-        StripeGateway(StubSecrets("sk_test_1").secret(), http=http, pace=pace.wait).confirm("pi_1")
+        StripeGateway(StubSecrets("sk_test_1").secret(), http=http, pace=pace.wait).capture("pi_1")
     assert http.requests == []
 
 
@@ -456,7 +524,7 @@ def test_in_any_second_all_functions_together_make_no_more_calls_than_the_stage_
         function = rng.choice(running)
         if rng.random() < 0.02:
             function.now += rng.random() * 5
-        function.gateway.confirm("pi_1")
+        function.gateway.capture("pi_1")
     calls.sort()
     busiest = max(bisect_left(calls, begin + 1 - 1e-6) - n for n, begin in enumerate(calls))
     assert functions < busiest <= rate
