@@ -35,9 +35,9 @@ help: ## List the targets
 install: ## Install the pinned tools and packages in this folder
 	@$(MAKE) --silent --jobs=2 $(VENV)/.installed node_modules/.installed
 
-run: install ## Start the local cloud, deploy the shop on it and place some orders
+run: install ## Start the local cloud, deploy the shop on it and, the first time, place some orders
 	@$(BIN)/tidings up $(call option,PORT)
-	@$(BIN)/tidings demo
+	@$(BIN)/tidings demo --once
 
 example: install ## Deploy the helpdesk of examples/ on the local cloud and take two tickets through it
 	@address=$$($(BIN)/tidings up --app examples.helpdesk.app $(call option,PORT)) && \

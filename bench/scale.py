@@ -7,7 +7,7 @@ ports in place of boto3's calls.
 from collections.abc import Sequence
 
 from functions.fraud.rules import LENIENT
-from functions.orders.api import AddressRequest, LineRequest, OrderRequest
+from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.warehouse.api import DispatchRequest
 from tests.simulation.clock import MINUTE
 from tests.simulation.shop import Settings, Shop
@@ -97,7 +97,6 @@ class Scale:
         body = OrderRequest(
             tuple(LineRequest(sku, quantity) for quantity, sku in enumerate(skus, start=1)),
             "pm_card_visa",
-            "customer@example.com",
             AddressRequest("A. Customer", f"{house} Mill Lane", "Ghent", "9000", "BE"),
         )
         request = make_request(headers={"Idempotency-Key": f"key-{n}"}, caller=customer)

@@ -21,6 +21,7 @@ class Application:
         services: Its services; see `discover_services`.
         contracts: The contracts of all its events; see `discover_contracts`.
         highlights: The event types that the dashboard shows first.
+        sender: The address that e-mails come from, also those of the user pools; empty if the application sends none.
         alarm_addresses: The e-mail addresses that are notified of alarms, once each has confirmed.
         settings: The application's own settings in this stage. Each service's `add_resources` receives them.
     """
@@ -32,8 +33,15 @@ class Application:
     services: Sequence[ServiceFolder]
     contracts: Sequence[type[Contract]]
     highlights: tuple[str, ...] = ()
+    sender: str = ""
     alarm_addresses: tuple[str, ...] = ()
     settings: Any = None
+
+    @property
+    def mail_domain(self) -> str:
+        """The domain whose mail identity this stage uses; empty if it uses none."""
+        # The emulator accepts e-mails of every sender whose identity was verified by a call.
+        return "" if self.stage.emulated else self.sender.rpartition("@")[2]
 
     def resource_name(self, *parts: str) -> str:
         """Return the name of a resource in this stage: `helpdesk-dev-desk`."""

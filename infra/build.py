@@ -7,6 +7,7 @@ from infra.constructs import nag
 from infra.stacks.alarms import AlarmStack, add_alarms
 from infra.stacks.api import ApiStack
 from infra.stacks.bus import BusStack
+from infra.stacks.mail import MailStack
 from infra.stacks.monitoring import MonitoringStack
 from infra.stacks.service import ServiceStack
 
@@ -25,5 +26,10 @@ def build(app: App, application: Application) -> None:
     MonitoringStack(app, application, alarms, api, services)
     Tags.of(app).add("application", application.name)
     Tags.of(app).add("stage", application.stage.name)
+    if application.mail_domain:
+        mail = MailStack(app, application)
+        api.add_dependency(mail, "A user pool sends from a verified domain only")
+        # Several stages share it.
+        Tags.of(mail).remove("stage")
     if not application.stage.emulated:
         nag.check(app)

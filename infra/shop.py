@@ -1,8 +1,9 @@
 """The shop as an application: its folders, its texts, and its settings in each stage."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from infra.application import Application
 from infra.discovery import ROOT, ServiceFolder, discover_contracts, discover_services
@@ -15,6 +16,40 @@ RESERVED_DOMAIN = re.compile(r"[@.](example|test|invalid|localhost|example\.(com
 """The end of an address at a domain that nobody can own (RFC 2606, RFC 6761)."""
 
 
+class TotalRange(NamedTuple):
+    """The smallest and the largest total that a payment gateway takes, in a currency's minor units."""
+
+    smallest: int
+    largest: int
+
+
+MAX_CHARGE = 99_999_999
+"""The largest amount that Stripe charges: eight digits (Stripe Docs, "Minimum and maximum charge amounts")."""
+
+CHARGES = {
+    "EUR": TotalRange(50, MAX_CHARGE),
+    "GBP": TotalRange(30, MAX_CHARGE),
+    "JPY": TotalRange(50, MAX_CHARGE),
+    "USD": TotalRange(50, MAX_CHARGE),
+}
+"""The shop's currencies with the amounts that Stripe charges (Stripe Docs, "Minimum and maximum charge amounts").
+
+The simulated gateway takes the same, so that an order that works without Stripe works with it.
+"""
+
+SIMULATED_METHODS = (
+    "pm_card_visa",
+    "pm_card_error_once",
+    "pm_card_declined",
+    "pm_card_insufficient_funds",
+    "pm_card_authorization_expires",
+)
+"""The payment methods that the simulated gateway knows."""
+
+STRIPES_METHODS = ("pm_*",)
+"""The ids that Stripe gives to payment methods (Stripe API Reference, "The PaymentMethod object")."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ShopSettings:
     """The shop's own settings in one stage.
@@ -22,30 +57,45 @@ class ShopSettings:
     Attributes:
         sender: The address that e-mails come from.
         gateway: The payment gateway. `simulated` moves no money; `stripe` does.
+        payment_methods: The payment methods that the gateway takes. `*` stands for any characters.
+        totals: The totals that the gateway takes, by currency. The shop sells in no other currency.
         gateway_rate: Maximum number of calls a second to the payment gateway, of all consumers together.
         mail_rate: Maximum number of e-mails a second, of all consumers together.
+        mails_per_hour: Maximum number of e-mails about orders to one customer in an hour.
         product_cache: Number of seconds for which a product's price may be cached.
         pending_limit: Number of seconds after which a pending order expires.
+        time_zone: The time zone of the days that sales are counted by, by its name in the IANA Time Zone Database.
         alarm_addresses: The e-mail addresses that are notified of alarms.
     """
 
     sender: str
     gateway: str = "simulated"
+    payment_methods: tuple[str, ...] = SIMULATED_METHODS
+    totals: Mapping[str, TotalRange] = field(default_factory=CHARGES.copy)
     gateway_rate: int = 20
     mail_rate: int = 2
+    mails_per_hour: int = 30
     product_cache: int = 60
     pending_limit: int = 15 * 60
+    time_zone: str = "Europe/Berlin"
     alarm_addresses: tuple[str, ...] = ()
 
 
 SETTINGS = {
     "local": ShopSettings(
-        sender="orders@tidings.example", gateway_rate=1000, mail_rate=1000, product_cache=1, pending_limit=10 * 60
+        sender="orders@tidings.example",
+        gateway_rate=1000,
+        mail_rate=1000,
+        # A load generator's customers order without a pause.
+        mails_per_hour=2000,
+        product_cache=1,
+        pending_limit=10 * 60,
     ),
     "dev": ShopSettings(sender="orders@dev.tidings.example", alarm_addresses=("developers@tidings.example",)),
     "prod": ShopSettings(
         sender="orders@tidings.example",
         gateway="stripe",
+        payment_methods=STRIPES_METHODS,
         # Stripe takes 100 calls a second, and 25 of each kind (Stripe Docs, "Rate limits"). An order needs two kinds.
         gateway_rate=50,
         # The account's quota at SES (Amazon SES Developer Guide, "Managing your Amazon SES sending limits").
@@ -99,5 +149,6 @@ def shop(stage: Stage, settings: ShopSettings | None = None) -> Application:
         contracts=discover_contracts(CONTRACTS, services),
         highlights=("OrderPlaced", "OrderConfirmed", "OrderDispatched", "OrderCancelled"),
         alarm_addresses=settings.alarm_addresses,
+        sender=settings.sender,
         settings=settings,
     )

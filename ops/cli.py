@@ -12,12 +12,16 @@ from ops.context import CommandContext
 from ops.dlq import commands as dlq
 from ops.environment import ENVIRONMENT_ERRORS, describe
 from ops.errors import CommandError
+from ops.faults import commands as faults
+from ops.goods import commands as goods
 from ops.local import commands as local
 from ops.local.cloud import LocalCloud
+from ops.mappings import commands as mappings
 from ops.monitoring import commands as monitoring
 from ops.orders import commands as orders
 from ops.relay import commands as relay
 from ops.replay import commands as replay
+from ops.sales import commands as sales
 from ops.scaffold import commands as scaffold
 from ops.stage import LOCAL, ROOT, STAGES
 from tidings import __version__
@@ -69,8 +73,12 @@ def main(
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))
 
 
-for family in (local.app, access.app, orders.timeline_app, monitoring.app, replay.app, relay.app):
-    app.add_typer(family)
+for family in (local, faults, access, sales, monitoring, replay, relay, mappings):
+    app.add_typer(family.app)
+app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")
+app.add_typer(goods.products, name="products")
+app.add_typer(goods.stock, name="stock")
+app.add_typer(goods.shipments, name="shipments")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(scaffold.app, name="new")

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from contracts.values.text import Line
+from contracts.values.text import PlainLine
 
 
 class Address(Struct, frozen=True, forbid_unknown_fields=False):
     """A delivery address. `country` is an ISO 3166-1 alpha-2 code."""
 
-    name: Line
-    street: Line
-    city: Line
+    name: PlainLine
+    street: PlainLine
+    city: PlainLine
     postal_code: Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*\Z")]
     country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]

@@ -41,16 +41,58 @@ Line = Annotated[
 ]
 """One line of text that is not blank."""
 
+# The classes of `PlainLine`. Those that name a letter above ASCII contain none above U+FFFF, which ECMA-262 sees as two
+# characters without its flag `u`.
+_REFUSED = rf"{_CONTROL}{_HIDDEN}@\\\ufe6b\uff20"
+_STOP = r".\u2024\u3002\ufe52\uff0e\uff61"
+_SLASH = r"/\uff0f"
+# All letters, and other characters between them.
+_LETTERS = r"A-Za-z\xaa-\u02ff\u0370-\u1fff\u2070-\u2fff\u3004-\ud7ff\uf900-\uffef"
+# Letters, none of which is refused. In the scripts of India an initial is a letter with its vowel.
+_INITIAL = (
+    r"(?:[A-Za-z\xaa\xba\xc0-\u02ff\u0370-\u061b\u061d-\u08ff\u0e00-\u10ff\u1e00-\u1fff\u3005-\u3163\u3165-\ud7ff]"
+    r"|[\u0900-\u0dff]{1,2})"
+)
+_ANY = rf"[^{_REFUSED}{_STOP}{_SLASH}]"
+_WORDS = rf"(?:[{_SLASH}]?{_ANY})*"
+_AFTER_STOP = rf"(?:[^{_REFUSED}{_STOP}{_SLASH}{_LETTERS}]|[{_SLASH}]{_ANY})"
+
+_PLAIN = (
+    rf"^(?:[{_SLASH}]?[^{_REFUSED}{_STOP}{_SLASH}{_SPACES}]{_WORDS})?"
+    rf"(?:[{_SLASH}]?[{_STOP}]{_INITIAL}?(?:{_AFTER_STOP}{_WORDS})?)*[{_SLASH}]?\Z"
+)
+
+PlainLine = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=_PLAIN,
+        description=(
+            "One line of text without links. It begins with no space, and contains no `@`, no backslash, no `//`, and "
+            "no control, invisible or direction characters. A full stop is followed by a space, or by one letter as in "
+            "`P.O. Box 5`, but by no word"
+        ),
+    ),
+]
+"""One line of text that is not blank, and in which no mail client finds a link."""
+
 Code = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z")]
-MAX_TEXT = 256
-"""Maximum number of characters of a text."""
+"""A fixed word for programs. Texts of other systems do not have its form, because they contain spaces."""
 
-Text = Annotated[str, Meta(max_length=MAX_TEXT, pattern=r"^[^\ufffe\uffff]*\Z")]
+Text = Annotated[str, Meta(max_length=256, pattern=r"^[^\ufffe\uffff]*\Z")]
 
 
-def as_text(text: str) -> str:
-    """Return a text that another system wrote as events carry it: not too long, and without what queues refuse."""
-    return text.replace("\ufffe", "").replace("\uffff", "")[:MAX_TEXT]
+def is_plain(text: str) -> bool:
+    """Return whether a text is plain however it is written: no part of it is a link or invisible.
+
+    This is stricter than `PlainLine`. A browser reads the domain `evil.\U0001d41c\U0001d428\U0001d426` in mathematical
+    letters as `evil.com`, and a portable pattern cannot name characters above U+FFFF.
+    """
+    from unicodedata import normalize
+
+    shown = normalize("NFKC", text)
+    return bool(shown and re.search(_PLAIN, shown)) and re.search(f"[{_HIDDEN_BEYOND}]", shown) is None
 
 
 def comparable(text: str) -> str:

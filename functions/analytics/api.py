@@ -22,7 +22,7 @@ FirstDay = Annotated[
     str,
     Meta(
         pattern=DATE_PATTERN,
-        description="The first day, such as `2026-01-31`, in UTC",
+        description="The first day, such as `2026-01-31`, in the shop's time zone",
         extra_json_schema={"format": "date"},
     ),
 ]
@@ -41,13 +41,15 @@ TOO_MANY_ROWS = Rule(422, "Too many rows", f"The report of these days has more t
 
 
 class Sales(Struct, frozen=True, omit_defaults=True, rename={"first": "from", "last": "to"}):
-    """The sales from one day to another, both included, in UTC. Days without sales are left out.
+    """The sales from one day to another, both included, in the shop's time zone. Days without sales are left out.
 
-    `rebuilding` means that the figures are being rebuilt and are not complete yet.
+    `time_zone` is the shop's time zone, by its name in the IANA Time Zone Database. A day has 23 or 25 hours where its
+    clocks change. `rebuilding` means that the figures are being rebuilt and are not complete yet.
     """
 
     first: str
     last: str
+    time_zone: str
     days: tuple[DayFigures, ...]
     rebuilding: bool = False
 
@@ -55,9 +57,10 @@ class Sales(Struct, frozen=True, omit_defaults=True, rename={"first": "from", "l
 class Api:
     """The routes of analytics."""
 
-    def __init__(self, counters: Counters, is_rebuilding: Callable[[], bool]) -> None:
+    def __init__(self, counters: Counters, is_rebuilding: Callable[[], bool], time_zone: str) -> None:
         self._counters = counters
         self._is_rebuilding = is_rebuilding
+        self._time_zone = time_zone
 
     @route(
         "GET",
@@ -78,4 +81,4 @@ class Api:
         if len(numbers) > MAX_ROWS:
             detail = f"These days have more than {MAX_ROWS} rows. Ask for fewer days."
             raise Problem(TOO_MANY_ROWS, detail, field="to")
-        return Sales(str(first), str(last), days(numbers), rebuilding)
+        return Sales(str(first), str(last), self._time_zone, days(numbers), rebuilding)

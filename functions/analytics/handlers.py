@@ -1,15 +1,20 @@
 """The contribution of an order to the figures of sales, decided by what is known of it, in whatever order it arrived.
 
-An event counts on the day of its `time`, in UTC. Orders placed, confirmed and cancelled are counted each on the day
-that it happened. Revenue and units are those of orders that are confirmed and not cancelled, on the day of the
-confirmation: when such an order is cancelled, on whatever day, they are subtracted on that same day, and an order whose
-cancellation is known first never adds any. Revenue is the sum of the lines' prices, in minor units of each currency.
+An event counts on the day of its `time` in the shop's time zone. Orders placed, confirmed and cancelled are counted
+each on the day that it happened. Revenue and units are those of orders that are confirmed and not cancelled, on the day
+of the confirmation: when such an order is cancelled, on whatever day, they are subtracted on that same day, and an
+order whose cancellation is known first never adds any. Revenue is the sum of the lines' prices, in minor units of each
+currency.
+
+An order's state holds local times, so that its contribution does not depend on the time zone. After a change of the
+zone the orders that are known keep their days until the figures are rebuilt.
 
 Each order counts once for the whole day, and once for each of its products. A cancellation that arrives before it is
 known what was ordered counts for the day at once, and for the products when they are known.
 """
 
 from collections import Counter
+from datetime import datetime, tzinfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +23,7 @@ from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.goods import OrderLine
-from tidings.core.clock import to_rfc3339
+from tidings.core.clock import parse_any_rfc3339
 from tidings.core.decisions import Decision, Save
 from tidings.core.entity import Entity
 from tidings.core.event import Event
@@ -38,7 +43,8 @@ WHOLE_DAY = ""
 class Sale(Struct, frozen=True, omit_defaults=True):
     """An order: when each of these things happened (empty: not known yet), and what was ordered.
 
-    If two events say the same of an order, the earlier one counts.
+    Times are in the shop's time zone: `2026-03-29T03:00:00.000+02:00`. If two events say the same of an order, the
+    earlier one counts.
     """
 
     lines: tuple[OrderLine, ...] = ()
@@ -48,32 +54,41 @@ class Sale(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-def on_order_placed(entity: Entity[Sale], event: Event[OrderPlaced]) -> Decision[Sale]:
-    """Store when the order was placed, and what was ordered."""
-    sale, at = entity.state or Sale(), to_rfc3339(event.millis)
-    if _is_earlier(sale.placed, at):
-        return Save(sale)
-    return Save(replace(sale, placed=at, lines=event.data.lines))
+class SaleHandlers(Struct, frozen=True):
+    """The event handlers of a shop in one time zone."""
+
+    zone: tzinfo
+
+    def on_order_placed(self, entity: Entity[Sale], event: Event[OrderPlaced]) -> Decision[Sale]:
+        """Store when the order was placed, and what was ordered."""
+        sale = entity.state or Sale()
+        if _is_earlier(sale.placed, event.millis):
+            return Save(sale)
+        return Save(replace(sale, placed=self._local(event.millis), lines=event.data.lines))
+
+    def on_order_confirmed(self, entity: Entity[Sale], event: Event[OrderConfirmed]) -> Decision[Sale]:
+        """Store when the order was confirmed. Its lines count only if the order's placing is not known."""
+        sale = entity.state or Sale()
+        if _is_earlier(sale.confirmed, event.millis):
+            return Save(sale)
+        lines = sale.lines if sale.placed else event.data.lines
+        return Save(replace(sale, confirmed=self._local(event.millis), lines=lines))
+
+    def on_order_cancelled(self, entity: Entity[Sale], event: Event[OrderCancelled]) -> Decision[Sale]:
+        """Store when and why the order was cancelled."""
+        sale = entity.state or Sale()
+        if _is_earlier(sale.cancelled, event.millis):
+            return Save(sale)
+        return Save(replace(sale, cancelled=self._local(event.millis), reason=event.data.reason))
+
+    def _local(self, millis: int) -> str:
+        seconds, fraction = divmod(millis, 1000)
+        local = datetime.fromtimestamp(seconds, self.zone).replace(microsecond=fraction * 1000)
+        return local.isoformat(timespec="milliseconds")
 
 
-def on_order_confirmed(entity: Entity[Sale], event: Event[OrderConfirmed]) -> Decision[Sale]:
-    """Store when the order was confirmed. Its lines count only if the order's placing is not known."""
-    sale, at = entity.state or Sale(), to_rfc3339(event.millis)
-    if _is_earlier(sale.confirmed, at):
-        return Save(sale)
-    return Save(replace(sale, confirmed=at, lines=sale.lines if sale.placed else event.data.lines))
-
-
-def on_order_cancelled(entity: Entity[Sale], event: Event[OrderCancelled]) -> Decision[Sale]:
-    """Store when and why the order was cancelled."""
-    sale, at = entity.state or Sale(), to_rfc3339(event.millis)
-    if _is_earlier(sale.cancelled, at):
-        return Save(sale)
-    return Save(replace(sale, cancelled=at, reason=event.data.reason))
-
-
-def _is_earlier(known: str, at: str) -> bool:
-    return bool(known) and known <= at
+def _is_earlier(known: str, millis: int) -> bool:
+    return bool(known) and parse_any_rfc3339(known) <= millis
 
 
 def contribution(sale: Sale) -> Contribution:

@@ -56,7 +56,7 @@ class ProductFigures(Struct, frozen=True):
 
 
 class DayFigures(Struct, frozen=True):
-    """The figures of a day in UTC, and those of each product."""
+    """The figures of a day in the shop's time zone, and those of each product."""
 
     day: str
     total: Figures

@@ -16,6 +16,7 @@ handler = serve(
     Api(
         Counters(clients.dynamodb(), _table, ThreadPoolExecutor(clients.WORKERS)),
         lambda: is_rebuilding(clients.dynamodb(), _table),
+        os.environ["TIME_ZONE"],
     ),
     is_throttled,
 )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from contracts.values.money import Money
+from contracts.values.money import Currency, Money
 from tidings.core.decisions import Numbers
 
 VELOCITY = "velocity"
@@ -35,19 +35,21 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
 
     velocity: Annotated[int, Meta(ge=0)]
     address_spread: Annotated[int, Meta(ge=0, le=MAX_ADDRESSES)]
-    large_total: Mapping[str, int]
+    large_total: Mapping[Currency, int]
 
     def is_large(self, total: Money) -> bool:
         """Return whether an order's total breaks the rule."""
         return total.amount > self.large_total.get(total.currency, total.amount)
 
 
-STRICT = Rules(velocity=10, address_spread=5, large_total={"EUR": 500_000, "GBP": 450_000, "USD": 500_000})
+STRICT = Rules(
+    velocity=10, address_spread=5, large_total={"EUR": 500_000, "GBP": 450_000, "JPY": 800_000, "USD": 500_000}
+)
 
 LENIENT = Rules(
     velocity=1_000_000,
     address_spread=MAX_ADDRESSES,
-    large_total={"EUR": 10_000_000, "GBP": 10_000_000, "USD": 10_000_000},
+    large_total={"EUR": 10_000_000, "GBP": 10_000_000, "JPY": 16_000_000, "USD": 10_000_000},
 )
 """The rules of a stage whose orders come from a load generator."""
 

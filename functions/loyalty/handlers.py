@@ -10,7 +10,7 @@ from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.loyalty.points_revoked import PointsRevoked
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
-from contracts.values.money import decimals_of
+from contracts.values.money import DECIMALS
 from tidings.core.decisions import Decision, Increment, Save, Skip
 from tidings.core.entity import Entity, reserved_key
 from tidings.core.event import Event
@@ -44,7 +44,7 @@ def on_order_confirmed(entity: Entity[Earning], event: Event[OrderConfirmed]) ->
     if entity.state is not None:
         return Skip()
     order = event.data
-    points = order.total.amount // 10 ** decimals_of(order.total.currency)
+    points = order.total.amount // 10 ** DECIMALS[order.total.currency]
     earning = Earning("awarded", order.customer, points, event.time)
     if points == 0:
         return Save(earning)

@@ -1,5 +1,6 @@
 """The reports of SES about accepted e-mails, parsed as events that notification handles."""
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -7,9 +8,9 @@ from msgspec import Meta, Struct
 
 from contracts.values.email import EmailKind
 from contracts.values.order import OrderEvent, OrderId
-from contracts.values.text import Text, as_text
+from contracts.values.text import Code
 from tidings.core.clock import parse_any_rfc3339, to_rfc3339
-from tidings.core.errors import PermanentError
+from tidings.core.errors import PermanentError, as_code
 from tidings.core.event import Event, Traceparent
 from tidings.core.explanation import explained
 from tidings.core.strict_json import StrictJsonError, decode_strict
@@ -19,16 +20,17 @@ from tidings.messaging.consumer import Parse
 class EmailBounced(OrderEvent, frozen=True, kw_only=True):
     """A report of SES about an e-mail. It comes from SES only, never from the topic.
 
-    `failed` means that the e-mail was not delivered, `bad` that the address accepts no mail. A bounce that is not
-    permanent is neither: it may be an out-of-office reply.
+    `code` is the mail server's enhanced status code (RFC 3463), or SES's own words for the kind of report. `failed`
+    means that the e-mail was not delivered: a report that is no bounce in the end may be an out-of-office reply.
+    `address_bad` means that the address accepts no mail.
     """
 
     producer = "ses"
 
     kind: EmailKind
-    detail: Text
-    failed: bool = True
-    bad: bool = True
+    code: Code
+    failed: bool
+    address_bad: bool
 
 
 class _Tags(Struct):
@@ -46,16 +48,14 @@ class _Mail(Struct, rename="camel"):
 
 
 class _Recipient(Struct, rename="camel"):
+    status: str = ""
     diagnostic_code: str = ""
 
 
 class _Bounce(Struct, rename="camel"):
     bounce_type: str
+    bounce_sub_type: str = ""
     bounced_recipients: tuple[_Recipient, ...] = ()
-
-
-class _Reject(Struct):
-    reason: str
 
 
 class _Report(Struct, rename="camel"):
@@ -64,7 +64,6 @@ class _Report(Struct, rename="camel"):
     event_type: str
     mail: _Mail
     bounce: _Bounce | None = None
-    reject: _Reject | None = None
 
 
 class _EventBridgeEvent(Struct):
@@ -74,6 +73,20 @@ class _EventBridgeEvent(Struct):
 
 
 SES = "aws.ses"
+
+_STATUS = re.compile(r"(?<![0-9.])[45]\.(?!0+\.0+(?![0-9]))[0-9]{1,3}\.[0-9]{1,3}(?!\.?[0-9])")
+"""An enhanced status code of a failure (RFC 3463), but `x.0.0`, which says nothing more. No IP address has its form."""
+
+_BAD_ADDRESS = re.compile(r"5\.1\.(?![789]\Z)[0-9]+")
+"""The codes of a bad address of the recipient. The status `7` and `8` are about the sender's, and `9` is about a relay
+(RFC 3463, section 3.2, and RFC 3886)."""
+
+_BAD_SUBTYPES = {"General", "NoEmail", "Suppressed", "OnAccountSuppressionList"}
+"""The kinds of a permanent bounce after which the address accepts no mail (Amazon SES Developer Guide, "Bounce
+types")."""
+
+_UNDELIVERED_SUBTYPES = {"MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected"}
+"""The kinds of a transient bounce that are no automatic reply."""
 
 
 def with_bounces(parse: Parse) -> Parse:
@@ -101,7 +114,6 @@ def bounce(body: str) -> Event[EmailBounced]:
         tags = report.mail.tags
     except ValueError as error:
         raise PermanentError("breaks-contract", f"a report of SES: {explained(error)}") from error
-    permanent = report.bounce is not None and report.bounce.bounce_type == "Permanent"
     return Event(
         id=f"{EmailBounced.producer}/{tags.order[0]}/{report.mail.message_id}",
         source=EmailBounced.producer,
@@ -111,14 +123,29 @@ def bounce(body: str) -> Event[EmailBounced]:
         time=time,
         correlationid=bytes.fromhex(tags.correlation[0]).decode(),
         traceparent=tags.trace[0],
-        data=EmailBounced(
-            kind=tags.kind[0], detail=_detail(report), failed=permanent or not report.bounce, bad=permanent
-        ),
+        data=_judge(tags.kind[0], report),
     )
 
 
-def _detail(report: _Report) -> str:
-    if report.bounce:
-        codes = " ".join(recipient.diagnostic_code for recipient in report.bounce.bounced_recipients)
-        return as_text(f"{report.bounce.bounce_type} bounce: {codes}").rstrip(": ")
-    return as_text(report.reject.reason if report.reject else report.event_type)
+def _judge(kind: EmailKind, report: _Report) -> EmailBounced:
+    """Return what became of the e-mail, by the mail server's status code, or by SES's words if it gave none."""
+    bounce = report.bounce
+    if bounce is None:
+        # SES itself refused the e-mail, because of its content.
+        return EmailBounced(kind=kind, code=as_code(report.event_type), failed=True, address_bad=False)
+    if status := _status(bounce):
+        return EmailBounced(kind=kind, code=status, failed=True, address_bad=_BAD_ADDRESS.fullmatch(status) is not None)
+    permanent, subtype = bounce.bounce_type == "Permanent", bounce.bounce_sub_type
+    return EmailBounced(
+        kind=kind,
+        code=as_code(f"{bounce.bounce_type}/{subtype}".rstrip("/")),
+        failed=permanent or subtype in _UNDELIVERED_SUBTYPES,
+        address_bad=permanent and subtype in _BAD_SUBTYPES,
+    )
+
+
+def _status(bounce: _Bounce) -> str:
+    """Return the enhanced status code of a bounce; empty if it has none."""
+    texts = [text for each in bounce.bounced_recipients for text in (each.status, each.diagnostic_code)]
+    found = next(filter(None, map(_STATUS.search, texts)), None)
+    return found[0] if found else ""

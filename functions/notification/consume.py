@@ -6,10 +6,11 @@ import boto3
 from botocore.config import Config
 
 from functions.notification.bounces import with_bounces
+from functions.notification.limit import LimitedMailer
 from functions.notification.mail import SesMailer
 from functions.notification.service import service
 from tidings.aws import clients
-from tidings.aws.lambdas import consumer
+from tidings.aws.lambdas import consumer, table
 from tidings.handling.pace import Pace
 from tidings.messaging.assembly import parser_of
 
@@ -20,5 +21,6 @@ _pace = Pace(float(os.environ["MAIL_RATE"]))
 _mailer = SesMailer(
     boto3.client("ses", config=ONCE), os.environ["SENDER"], os.environ["CONFIGURATION_SET"], pace=_pace.wait
 )
+_limited = LimitedMailer(_mailer, table(service), int(os.environ["MAILS_PER_HOUR"]))
 
-handler = consumer(service, port=_mailer, pace=_pace, parse=with_bounces(parser_of(service)))
+handler = consumer(service, port=_limited, pace=_pace, parse=with_bounces(parser_of(service)))

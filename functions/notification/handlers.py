@@ -34,7 +34,7 @@ class Email(Struct, frozen=True, omit_defaults=True):
 
 
 class Mailbox(Struct, frozen=True, omit_defaults=True):
-    """The e-mails of an order's customer. `bad` is the reason why the address accepts no mail, once it is known."""
+    """The e-mails of an order's customer. `bad` is the code of why the address accepts no mail, once it is known."""
 
     order: OrderPlaced | None = None
     emails: Mapping[EmailKind, Email] = {}
@@ -73,8 +73,7 @@ def on_email_bounced(entity: Entity[Mailbox], event: Event[EmailBounced]) -> Dec
     bounce = event.data
     if mailbox is None or email is None or email.status == "failed" or not bounce.failed:
         return Skip()
-    failed, announce = _failed(mailbox, bounce.kind, bounce.detail)
-    return Save(failed if bounce.bad else replace(failed, bad=mailbox.bad), announce)
+    return Save(*_failed(mailbox, bounce.kind, bounce.code, bounce.address_bad))
 
 
 def _with_due(mailbox: Mailbox | None, kind: EmailKind, detail: str = "") -> Mailbox:
@@ -92,11 +91,13 @@ def _send_due(mailbox: Mailbox, event: Event[Any], announce: tuple[Contract, ...
         if email.status != "due" and not (email.status == "sending" and email.sender == sender):
             continue
         if mailbox.bad:
-            mailbox, failed = _failed(mailbox, kind, mailbox.bad)
+            mailbox, failed = _failed(mailbox, kind, mailbox.bad, address_bad=True)
             announce += failed
         elif mailbox.order:
             sending = _with(mailbox, kind, replace(email, status="sending", sender=sender))
-            send = Send(kind, event.subject, mailbox.order, email.detail, event.correlationid, event.traceparent)
+            send = Send(
+                kind, event.subject, mailbox.order, email.detail, event.millis, event.correlationid, event.traceparent
+            )
             return Reserve(sending, send, partial(_after_send, event), announce)
     return Save(mailbox, announce)
 
@@ -111,14 +112,15 @@ def _recorded(mailbox: Mailbox, result: Sent | Rejected) -> tuple[Mailbox, tuple
     if email is None or email.status != "sending":
         return mailbox, ()
     if isinstance(result, Rejected):
-        return _failed(mailbox, result.kind, result.detail)
+        return _failed(mailbox, result.kind, result.code, result.address_bad)
     sent = _with(mailbox, result.kind, replace(email, status="sent"))
     return sent, (ReceiptSent(message=result.message),) if result.kind == "receipt" else ()
 
 
-def _failed(mailbox: Mailbox, kind: EmailKind, reason: str) -> tuple[Mailbox, tuple[Contract, ...]]:
+def _failed(mailbox: Mailbox, kind: EmailKind, code: str, address_bad: bool) -> tuple[Mailbox, tuple[Contract, ...]]:
     failed = _with(mailbox, kind, replace(mailbox.emails[kind], status="failed"))
-    return replace(failed, bad=reason), (EmailFailed(kind=kind, detail=reason),)
+    announce = EmailFailed(kind=kind, code=code, address_bad=address_bad)
+    return replace(failed, bad=code) if address_bad else failed, (announce,)
 
 
 def _with(mailbox: Mailbox, kind: EmailKind, email: Email) -> Mailbox:

@@ -1,5 +1,6 @@
 """The mail port: its effect and its outcomes, and Amazon SES behind it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -8,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
-from contracts.values.text import as_text
 from functions.notification.templates import RenderedEmail, render
+from tidings.core.errors import as_code
 
 if TYPE_CHECKING:
     from mypy_boto3_ses import SESClient
@@ -19,6 +20,9 @@ REJECTIONS = {"MessageRejected", "InvalidParameterValue"}
 
 ACCOUNT_ERRORS = ("not verified", "suspended", "paused")
 """Texts with which SES says that our account is the cause, not the address. The e-mail is retried."""
+
+ABOUT_ADDRESS = re.compile("address|domain", re.IGNORECASE)
+"""The words of a refusal because of the address: `Address blacklisted.`, `Missing final '@domain'`."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,17 @@ class Sent:
 
 @dataclass(frozen=True)
 class Rejected:
-    """The mail system will never accept the e-mail for this address."""
+    """The e-mail will never be accepted.
+
+    Attributes:
+        kind: The kind of e-mail.
+        code: Why, as a fixed word.
+        address_bad: Whether the address accepts no e-mail at all.
+    """
 
     kind: EmailKind
-    detail: str
+    code: str
+    address_bad: bool
 
 
 class Mailer(Protocol):
@@ -53,14 +64,16 @@ class Send:
         order: The order's id.
         placed: What was ordered, with the address.
         detail: The reason of a cancellation or the tracking of a dispatch.
-        correlation_id: The correlation id of the event that causes it.
-        traceparent: The trace context of the event that causes it.
+        time: The time of the event that causes it, in milliseconds since 1970.
+        correlation_id: The correlation id of that event.
+        traceparent: The trace context of that event.
     """
 
     kind: EmailKind
     order: str
     placed: OrderPlaced
     detail: str
+    time: int
     correlation_id: str
     traceparent: str
 
@@ -115,7 +128,9 @@ class SesMailer:
             )
         except ClientError as error:
             refusal = error.response["Error"]
-            if refusal["Code"] not in REJECTIONS or any(text in refusal["Message"] for text in ACCOUNT_ERRORS):
+            code, text = refusal["Code"], refusal["Message"]
+            if code not in REJECTIONS or any(words in text for words in ACCOUNT_ERRORS):
                 raise
-            return Rejected(request.kind, as_text(refusal["Message"]))
+            # The text may contain the address, and goes no further.
+            return Rejected(request.kind, as_code(code), address_bad=ABOUT_ADDRESS.search(text) is not None)
         return Sent(request.kind, answer["MessageId"])

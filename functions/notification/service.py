@@ -25,5 +25,7 @@ service = Service(
     external_handlers=(on(EmailBounced, handlers.on_email_bounced),),
     # They share the rate of e-mails that the mail system allows.
     concurrency=2,
+    # The counts of each customer's e-mails.
+    expires=True,
     has_side_effects=True,
 )

@@ -7,6 +7,8 @@ from aws_cdk import aws_ses as ses
 
 from functions.notification.bounces import SES
 from infra.constructs.alarm import MINUTE
+from infra.constructs.function import Function
+from infra.constructs.nag import acknowledge
 from infra.shop import ShopSettings
 from infra.stacks.service import ServiceStack
 
@@ -20,15 +22,37 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     consumer = stack.functions["consumer"]
     consumer.add_environment("SENDER", settings.sender)
     consumer.add_environment("MAIL_RATE", str(stack.rate_of_each_consumer(settings.mail_rate)))
+    consumer.add_environment("MAILS_PER_HOUR", str(settings.mails_per_hour))
     consumer.add_environment("CONFIGURATION_SET", configuration_set.configuration_set_name)
-    identity = ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(settings.sender))
-    # The emulator checks the action on every resource, whichever the request names.
-    resources = ["*"] if stack.stage.emulated else [identity.email_identity_arn, _arn(stack, configuration_set)]
-    consumer.allow("ses:SendEmail", on=resources)
+    if stack.stage.emulated:
+        # It checks the action on every resource, whichever the request names.
+        consumer.allow("ses:SendEmail", on=["*"])
+        ses.EmailIdentity(stack, "sender", identity=ses.Identity.email(settings.sender))
+    else:
+        _allow_send(stack, consumer, configuration_set, settings.sender)
     # SES counts by account. Counting by other dimensions costs extra.
     sent = cloudwatch.Metric(namespace="AWS/SES", metric_name="Send", statistic="Sum", period=MINUTE)
     stack.graphs.append(
         cloudwatch.GraphWidget(title="Cost: the account's e-mails", left=[sent.with_(label="Send")], width=8, height=6)
+    )
+
+
+def _allow_send(stack: ServiceStack, consumer: Function, configuration_set: ses.ConfigurationSet, sender: str) -> None:
+    """Allow the consumer to send from one address only.
+
+    SES checks the identity of the sender, whether it is a domain or an address, and in its sandbox those of the
+    recipients too. The condition limits them all (Amazon SES Developer Guide, "Controlling access to Amazon SES").
+    """
+    identities = stack.format_arn(service="ses", resource="identity", resource_name="*")
+    consumer.allow(
+        "ses:SendEmail",
+        on=[identities, _arn(stack, configuration_set)],
+        conditions={"StringEquals": {"ses:FromAddress": sender}},
+    )
+    acknowledge(
+        consumer.execution_role,
+        "IAM5[Resource::arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*]",
+        "The condition `ses:FromAddress` allows one sender. In the sandbox SES checks the recipients' identities too.",
     )
 
 

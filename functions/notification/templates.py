@@ -7,6 +7,7 @@ from html import escape
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
 from contracts.values.money import Money, format_money
+from contracts.values.text import is_plain
 
 SUBJECTS: dict[EmailKind, str] = {
     "receipt": "Your receipt for order {order}",
@@ -26,9 +27,13 @@ REASONS = {
     "out_of_stock": "we do not have all of it in stock",
     "fraud": "we could not accept it",
     "customer": "as you asked us to",
-    "operator": "by the shop",
+    "operator": "we had to cancel it",
     "timeout": "it could not be completed in time",
 }
+
+
+IMPERSONAL = "Customer"
+"""The name in the greeting of a customer whose name is no plain text."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,21 @@ def render(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> Ren
     opening = OPENINGS[kind].format(total=format_money(placed.total), detail=added)
     rows = [(f"{line.quantity} x {line.sku}", format_money(_times(line.price, line.quantity))) for line in placed.lines]
     rows.append(("Total", format_money(placed.total)))
+    name = greeted(placed.address.name)
     return RenderedEmail(
         subject=SUBJECTS[kind].format(order=order),
-        text=_text(placed.address.name, opening, order, rows),
-        html=_html(placed.address.name, opening, order, rows),
+        text=_text(name, opening, order, rows),
+        html=_html(name, opening, order, rows),
     )
+
+
+def greeted(name: str) -> str:
+    """Return the name as a greeting may contain it: the customer's own if it is plain, so that it holds no link.
+
+    The contract refuses most other names. This also covers events of a version that did not, and what no portable
+    pattern can refuse.
+    """
+    return name if is_plain(name) else IMPERSONAL
 
 
 def _times(price: Money, quantity: int) -> Money:

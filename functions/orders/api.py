@@ -8,19 +8,19 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from contracts.orders.order_cancelled import CancellationReason
-from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
-from contracts.values.goods import MAX_LINES, OrderLine, Quantity, Sku
-from contracts.values.money import MAX_AMOUNT, Money
+from contracts.values.goods import OrderLine, Sku
+from contracts.values.money import Money
 from contracts.values.order import OrderId
-from contracts.values.text import Email
 from functions.orders import handlers
 from functions.orders.handlers import Order, Status, Summary
+from functions.orders.pricing import PRICING_RULES, UNACCEPTED_CURRENCY, PaymentTerms, address_of, price_order
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
+from functions.orders.requests import OrderRequest
 from tidings.core.entity import Entity
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
 from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
-from tidings.http.problems import Problem, Rule
+from tidings.http.problems import Problem, Rule, raise_all
 from tidings.http.requests import Reply, Request
 from tidings.http.routes import route
 
@@ -44,32 +44,8 @@ IdempotencyKey = Annotated[
 NO_SUCH_ORDER = Rule(404, "No such order", "The caller has no order with this id.")
 UNKNOWN_ORDER = Rule(404, "Unknown order", "No order has this id.")
 DISPATCHED = Rule(409, "Dispatched", "The goods have left.")
-REPEATED_SKU = Rule(422, "A SKU twice", "Two lines have the same SKU.")
-UNKNOWN_SKU = Rule(422, "Unknown SKU", "A line has a SKU that no product has.")
-SEVERAL_CURRENCIES = Rule(422, "Several currencies", "The products are sold in different currencies.")
-TOO_EXPENSIVE = Rule(422, "Too expensive", f"The order would cost more than {MAX_AMOUNT} minor units.")
 KEY_TAKEN = Rule(422, "The key is taken", "The caller placed another order under this Idempotency-Key.")
 NO_SUCH_PRODUCT = Rule(404, "No such product", "No product has this SKU.")
-
-
-class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A quantity of one product."""
-
-    sku: Sku
-    quantity: Quantity
-
-
-class AddressRequest(Address, frozen=True, forbid_unknown_fields=True):
-    """A delivery address. `country` is an ISO 3166-1 alpha-2 code."""
-
-
-class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """An order to place, without prices."""
-
-    lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=MAX_LINES)]
-    payment_method: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
-    email: Email
-    address: AddressRequest
 
 
 class OrderView(Struct, frozen=True, omit_defaults=True):
@@ -101,10 +77,11 @@ class ProductPage(Struct, frozen=True):
 class Api:
     """The routes of orders."""
 
-    def __init__(self, orders: HandlerExecutor[Order], pages: Pages, products: Products) -> None:
+    def __init__(self, orders: HandlerExecutor[Order], pages: Pages, products: Products, terms: PaymentTerms) -> None:
         self._orders = orders
         self._pages = pages
         self._products = products
+        self._terms = terms
 
     @route(
         "POST",
@@ -117,21 +94,22 @@ class Api:
             "Location": "The order's path.",
             "Idempotent-Replayed": "`true` if the order had been placed before.",
         },
-        rules=(REPEATED_SKU, UNKNOWN_SKU, SEVERAL_CURRENCIES, TOO_EXPENSIVE, KEY_TAKEN),
+        rules=(*PRICING_RULES, KEY_TAKEN),
     )
     def place(self, request: Request, body: OrderRequest) -> Reply:
         """Place an order. The same key and request get the same answer again."""
-        customer = request.require_caller().id
-        unit = self._orders.entity(order_id(customer, request.headers["Idempotency-Key"]))
+        caller = request.require_caller()
+        unit = self._orders.entity(order_id(caller.id, request.headers["Idempotency-Key"]))
+        skus = list(dict.fromkeys(line.sku for line in body.lines))
         try:
-            _refuse_repeated_skus(body)
-            order = _priced(customer, body, self._products.find([line.sku for line in body.lines]))
+            order = price_order(caller, body, self._products.find(skus), self._terms)
         except Problem:
-            # A repeat gets its first answer, even if the products have changed since.
+            # A repeat gets its first answer, whatever has changed since.
             found = unit.read()
-            if found.state is None:
-                raise
-            return _replayed(found, body)
+            if found.state is not None:
+                return _replayed(found, body)
+            # A cached price may be old. Refuse by what the products cost now.
+            order = price_order(caller, body, self._products.refresh(skus), self._terms)
         metadata = request.metadata(self._orders.clock())
         execution = unit.execute(lambda entity: handlers.place(entity, order), metadata, creates=True)
         if not execution.changed:
@@ -205,9 +183,17 @@ class Api:
             raise Problem(NO_SUCH_PRODUCT, "GET /products lists the products.", field="sku")
         return product
 
-    @route("PUT", "/operators/products/{sku}", Product, path={"sku": Sku}, body=ProductTerms)
+    @route(
+        "PUT",
+        "/operators/products/{sku}",
+        Product,
+        path={"sku": Sku},
+        body=ProductTerms,
+        rules=(UNACCEPTED_CURRENCY,),
+    )
     def put_product(self, request: Request, body: ProductTerms) -> Product:
         """Set a product's name and price. Orders placed before keep their price."""
+        raise_all(list(self._terms.refuse_currency(body.price.currency, "price.currency")))
         return self._products.put(request.path["sku"], body)
 
     def _own(self, request: Request) -> UnitOfWork[Order]:
@@ -238,49 +224,17 @@ def order_id(customer: str, key: str) -> str:
     return str(uuid5(uuid5(NAMESPACE, customer), key))
 
 
-def _refuse_repeated_skus(body: OrderRequest) -> None:
-    seen: set[str] = set()
-    for n, line in enumerate(body.lines):
-        if line.sku in seen:
-            detail = f"An earlier line has {line.sku} too: put both into one line."
-            raise Problem(REPEATED_SKU, detail, field=f"lines[{n}].sku")
-        seen.add(line.sku)
-
-
-def _priced(customer: str, body: OrderRequest, products: dict[str, Product]) -> OrderPlaced:
-    for n, line in enumerate(body.lines):
-        if line.sku not in products:
-            raise Problem(UNKNOWN_SKU, f"There is no product {line.sku}.", field=f"lines[{n}].sku")
-    lines = tuple(OrderLine(line.sku, line.quantity, products[line.sku].price) for line in body.lines)
-    currencies = {line.price.currency for line in lines}
-    if len(currencies) > 1:
-        detail = f"One order is paid in one currency; these products are sold in {', '.join(sorted(currencies))}."
-        raise Problem(SEVERAL_CURRENCIES, detail, field="lines")
-    amount = sum(line.price.amount * line.quantity for line in lines)
-    if amount > MAX_AMOUNT:
-        detail = f"An order may cost {MAX_AMOUNT} minor units at most; place several."
-        raise Problem(TOO_EXPENSIVE, detail, field="lines")
-    return OrderPlaced(
-        customer=customer,
-        lines=lines,
-        total=Money(amount, currencies.pop()),
-        email=body.email,
-        address=_address(body.address),
-        payment_method=body.payment_method,
-    )
-
-
-def _address(address: AddressRequest) -> Address:
-    return Address(address.name, address.street, address.city, address.postal_code, address.country)
-
-
 def _composed(address: Address) -> Address:
     """Return an address with composed characters. A client may send the same text in another form when it repeats."""
     return Address(**{name: normalize("NFC", text) for name, text in asdict(address).items()})
 
 
 def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
-    """Return the first answer again, if the request is the same.
+    """Return the first answer again, if the request is for the same order.
+
+    The customer's address is not compared, because it may have changed. Nor is the expected total: it was a condition
+    of the placing, and the order has been placed (so HTTP treats `If-Match`, RFC 9110, section 13.1.1). A client that
+    lost the answer and then saw another price must learn of its order, or it would place a second one under a new key.
 
     Raises:
         Problem: 422 if the key was used for another order.
@@ -289,8 +243,7 @@ def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
     same = (
         [(line.sku, line.quantity) for line in body.lines] == [(line.sku, line.quantity) for line in event.data.lines]
         and body.payment_method == event.data.payment_method
-        and body.email == event.data.email
-        and _composed(_address(body.address)) == _composed(event.data.address)
+        and _composed(address_of(body.address)) == _composed(event.data.address)
     )
     if not same:
         detail = "Another order was placed under this key. Send a new key with a new order."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from contracts.values.money import Money
+from contracts.values.money import Currency, Money
 from contracts.values.text import Line
 from tidings.aws.dynamodb import read_all
 from tidings.core.entity import reserved_key
@@ -24,7 +24,7 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
     """The price of one unit, in its currency's minor units (ISO 4217)."""
 
     amount: Annotated[int, Meta(ge=0, le=10**9)]
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+    currency: Currency
 
 
 class ProductTerms(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,11 +63,16 @@ class Products:
         now = self._clock()
         found = {sku: cached[1] for sku in skus if (cached := self._cached.get(sku)) and cached[0] > now}
         missing = [sku for sku in skus if sku not in found]
-        if missing:
-            read = self._read_all(missing)
-            self._cached.update({sku: (now + self._seconds, product) for sku, product in read.items()})
-            found.update(read)
-        return found
+        return {**found, **self.refresh(missing)} if missing else found
+
+    def refresh(self, skus: Sequence[str]) -> dict[str, Product]:
+        """Return those of the products that exist as they are now, by SKU, and cache them."""
+        now = self._clock()
+        read = self._read_all(skus)
+        for sku in skus:
+            self._cached.pop(sku, None)
+        self._cached.update({sku: (now + self._seconds, product) for sku, product in read.items()})
+        return read
 
     def read(self, sku: str) -> Product | None:
         """Return a product as it is now, or None."""

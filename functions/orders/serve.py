@@ -3,6 +3,7 @@
 import os
 
 from functions.orders.api import Api
+from functions.orders.pricing import decode_terms
 from functions.orders.products import Products
 from functions.orders.service import service
 from tidings.aws import clients, lambdas
@@ -17,6 +18,7 @@ handler = serve(
         lambdas.executor(service),
         Pages(clients.dynamodb(), _table, os.environ["INDEX"]),
         Products(clients.dynamodb(), _table, float(os.environ["PRODUCT_CACHE_SECONDS"])),
+        decode_terms(os.environ["PAYMENT_TERMS"]),
     ),
     is_throttled,
 )

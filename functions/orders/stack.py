@@ -1,11 +1,13 @@
 """Orders' own resources: the product cache, and the scheduled expiry job."""
 
+import msgspec
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
 from functions.orders.expiry.pending import INDEX
+from functions.orders.pricing import decode_terms
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_BAD, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.shop import ShopSettings
@@ -16,8 +18,14 @@ OVERDUE = 5 * 60
 
 
 def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
-    """Configure how long the API may cache a product, and add the expiry job, its schedule and its alarms."""
-    stack.functions["api"].add_environment("PRODUCT_CACHE_SECONDS", str(settings.product_cache))
+    """Configure the API, and add the expiry job, its schedule and its alarms.
+
+    Raises:
+        ValueError: If the settings' payment terms are not valid.
+    """
+    api = stack.functions["api"]
+    api.add_environment("PRODUCT_CACHE_SECONDS", str(settings.product_cache))
+    api.add_environment("PAYMENT_TERMS", _payment_terms(stack, settings))
     _schedule(stack, _add_function(stack, settings))
     _add_alarms(stack, settings)
     stack.graphs.append(
@@ -29,6 +37,18 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
             height=6,
         )
     )
+
+
+def _payment_terms(stack: ServiceStack, settings: ShopSettings) -> str:
+    """Return what the gateway takes, as the API decodes it."""
+    terms = msgspec.json.encode({"methods": settings.payment_methods, "totals": settings.totals})
+    try:
+        decode_terms(terms)
+    except msgspec.ValidationError as error:
+        raise ValueError(
+            f"the stage {stack.stage.name} has payment_methods or totals that are not valid: {error}"
+        ) from error
+    return terms.decode()
 
 
 def _add_function(stack: ServiceStack, settings: ShopSettings) -> Function:

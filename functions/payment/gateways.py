@@ -3,6 +3,7 @@
 import os
 
 import boto3
+import msgspec
 
 from functions.payment.gateway import Gateway
 from functions.payment.simulated import SimulatedGateway
@@ -22,7 +23,8 @@ def chosen(pace: Pace) -> Gateway:
     """
     match os.environ["GATEWAY"]:
         case "simulated":
-            return SimulatedGateway(clients.dynamodb(), os.environ["GATEWAY_TABLE"])
+            totals = msgspec.json.decode(os.environ["GATEWAY_TOTALS"], type=dict[str, tuple[int, int]])
+            return SimulatedGateway(clients.dynamodb(), os.environ["GATEWAY_TABLE"], totals)
         case "stripe":
             # Stripe's library is slow to import, and only deployed where the stage chose it.
             from functions.payment.stripe_gateway import API_BASE, StripeGateway

@@ -41,9 +41,6 @@ from tidings.core.event import Event
 
 Status = Literal["forbidden", "not_needed", "authorizing", "authorized", "captured", "failed", "voided", "refunded"]
 
-NOTHING = Money(0, "XXX")
-"""No amount, in ISO 4217's code for no currency."""
-
 
 class Payment(Struct, frozen=True, omit_defaults=True):
     """The payment of an order.
@@ -54,7 +51,7 @@ class Payment(Struct, frozen=True, omit_defaults=True):
 
     status: Status
     id: str = ""
-    amount: Money = NOTHING
+    amount: Money | None = None
 
 
 # Authorization
@@ -92,7 +89,7 @@ def _after_authorize(entity: Entity[Payment], outcome: AuthorizationOutcome) -> 
     match outcome:
         case Authorized() | Captured():
             # A payment that was captured at the gateway's own dashboard is found captured once the order is confirmed.
-            announcement = PaymentAuthorized(payment=payment.id, amount=payment.amount)
+            announcement = PaymentAuthorized(payment=payment.id, amount=_amount(payment))
             return Save(replace(payment, status="authorized"), (announcement,))
         case _:
             return _fail(payment, outcome)
@@ -118,7 +115,7 @@ def _after_capture(entity: Entity[Payment], outcome: CaptureOutcome) -> Decision
     if payment is None or payment.status != "authorized":
         return Skip()
     if isinstance(outcome, Captured):
-        announcement = PaymentCaptured(payment=payment.id, amount=payment.amount)
+        announcement = PaymentCaptured(payment=payment.id, amount=_amount(payment))
         return Save(replace(payment, status="captured"), (announcement,))
     return _fail(payment, outcome)
 
@@ -151,7 +148,7 @@ def _after_cancel(entity: Entity[Payment], outcome: Cancelled) -> Decision[Payme
         return Skip()
     if isinstance(outcome, Refunded):
         return Save(replace(payment, status="refunded"), (_refunded(payment),))
-    announcement = PaymentVoided(payment=payment.id, amount=payment.amount)
+    announcement = PaymentVoided(payment=payment.id, amount=_amount(payment))
     return Save(replace(payment, status="voided"), (announcement,))
 
 
@@ -163,8 +160,19 @@ def _is_open(payment: Payment) -> bool:
 
 
 def _refunded(payment: Payment) -> PaymentRefunded:
-    return PaymentRefunded(payment=payment.id, amount=payment.amount)
+    return PaymentRefunded(payment=payment.id, amount=_amount(payment))
 
 
 def _failed(payment: Payment, code: str) -> PaymentFailed:
-    return PaymentFailed(payment=payment.id, amount=payment.amount, code=code)
+    return PaymentFailed(payment=payment.id, amount=_amount(payment), code=code)
+
+
+def _amount(payment: Payment) -> Money:
+    """Return the amount of a payment that was opened.
+
+    Raises:
+        LookupError: If it has none.
+    """
+    if payment.amount is None:
+        raise LookupError(f"a payment that is {payment.status} has no amount")
+    return payment.amount

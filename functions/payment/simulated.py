@@ -6,9 +6,13 @@ The payment method's id selects the outcome:
 - `pm_card_declined` and `pm_card_insufficient_funds` are declined.
 - `pm_card_error_once` succeeds after its first authorization failed.
 - `pm_card_authorization_expires` is authorized, and its capture fails for good.
+
+As with Stripe, an amount that is too small or too large, or in another currency, is declined before a payment is
+opened.
 """
 
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -39,6 +43,8 @@ DECLINES = {
 EXPIRES = "pm_card_authorization_expires"
 APPROVED = {"pm_card_visa", "pm_card_error_once", EXPIRES}
 
+TOO_SMALL, TOO_LARGE, INVALID_CURRENCY = "amount_too_small", "amount_too_large", "invalid_currency"
+
 _NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
 
 
@@ -47,14 +53,22 @@ class SimulatedGateway:
 
     The attributes `captured` and `refunded` count how often the money moved each way, so that a test can tell one
     charge from two.
+
+    Args:
+        client: The client of DynamoDB.
+        table: The table's name.
+        totals: The smallest and the largest amount that is taken, by currency.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, totals: Mapping[str, tuple[int, int]]) -> None:
         self._client = client
         self._table = table
+        self._totals = totals
 
-    def open(self, order: str, amount: Money, method: str) -> Opened:
-        """Put a payment, unless the order has one."""
+    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+        """Put a payment, unless the order has one. Decline an amount that is not taken."""
+        if code := self._refusal(amount):
+            return Declined(code)
         payment = f"pay_{uuid.uuid5(_NAMESPACE, order).hex}"
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
@@ -114,6 +128,13 @@ class SimulatedGateway:
                 case "voided" | "declined" | "expired":
                     return Voided()
             # Another call changed the payment between the read and the update.
+
+    def _refusal(self, amount: Money) -> str:
+        """Return the code of the reason for which an amount is not taken; empty if it is."""
+        if amount.currency not in self._totals:
+            return INVALID_CURRENCY
+        smallest, largest = self._totals[amount.currency]
+        return TOO_SMALL if amount.amount < smallest else TOO_LARGE if amount.amount > largest else ""
 
     def _move(
         self, payment: str, before: str, after: str, *, counts: bool = False

@@ -1,5 +1,6 @@
 """Payment's own resources: those of the stage's payment gateway."""
 
+import msgspec
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 
@@ -21,7 +22,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     """
     match settings.gateway:
         case "simulated":
-            _add_simulated_gateway(stack)
+            _add_simulated_gateway(stack, settings)
         case "stripe":
             _add_stripe(stack)
         case gateway:
@@ -31,11 +32,12 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     consumer.add_environment("GATEWAY_RATE", str(stack.rate_of_each_consumer(settings.gateway_rate)))
 
 
-def _add_simulated_gateway(stack: ServiceStack) -> None:
-    """Add the table in which the simulated gateway keeps its payments."""
+def _add_simulated_gateway(stack: ServiceStack, settings: ShopSettings) -> None:
+    """Add the table in which the simulated gateway keeps its payments, and configure the totals that it takes."""
     payments = add_table(stack, "gateway")
     consumer = stack.functions["consumer"]
     consumer.add_environment("GATEWAY_TABLE", payments.table_name)
+    consumer.add_environment("GATEWAY_TOTALS", msgspec.json.encode(settings.totals).decode())
     consumer.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[payments.table_arn])
 
 

@@ -25,7 +25,7 @@ from functions.payment.gateway import (
     Voided,
 )
 from tidings.aws.secrets import Secret
-from tidings.core.errors import RetryableError, ThrottledError
+from tidings.core.errors import RetryableError, ThrottledError, as_code, described
 
 T = TypeVar("T")
 
@@ -61,6 +61,12 @@ UNITS = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
 NOT_FOUND = 404
 
 stripe.enable_telemetry = False
+
+
+@described.register
+def _(error: stripe.StripeError) -> str:
+    code, status, request = (as_code(str(part)) for part in (error.code, error.http_status, error.request_id))
+    return f"{type(error).__name__}: {code}, HTTP {status}, request {request}"
 
 
 class StripeGateway:
@@ -242,9 +248,9 @@ class StripeGateway:
                 self._pace()
                 return call(self._client(replaced))
         except stripe.RateLimitError as error:
-            raise ThrottledError(f"Stripe asks to slow down: {error}") from error
+            raise ThrottledError(f"Stripe asks to slow down: {described(error)}") from error
         except (stripe.APIConnectionError, stripe.APIError) as error:
-            raise RetryableError(f"Stripe did not answer: {type(error).__name__}: {error}") from error
+            raise RetryableError(f"Stripe did not answer: {described(error)}") from error
 
     def _make_client(self, key: str) -> stripe.StripeClient:
         return stripe.StripeClient(

@@ -90,12 +90,17 @@ class Function(lambda_.Function):
             "deliberate change of the stage.",
         )
 
-    def allow(self, *actions: str, on: Sequence[str]) -> None:
+    def allow(
+        self, *actions: str, on: Sequence[str], conditions: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         """Allow the function these actions on these resources.
 
         Args:
             actions: The actions: `dynamodb:GetItem`.
             on: The ARNs of the resources.
+            conditions: Values of condition keys by operator: `{"StringEquals": {"ses:FromAddress": "news@a.net"}}`.
         """
         batches = [f"{action}Batch" for action in actions if action in BATCH_ACTIONS] if self.stage.emulated else []
-        self.add_to_role_policy(iam.PolicyStatement(actions=[*actions, *batches], resources=list(on)))
+        self.add_to_role_policy(
+            iam.PolicyStatement(actions=[*actions, *batches], resources=list(on), conditions=conditions)
+        )

@@ -30,6 +30,7 @@ class People(Construct):
         second_factor: cognito.Mfa,
         token_validity: Duration,
         session: Duration,
+        email: cognito.UserPoolEmail | None = None,
     ) -> None:
         """Add the resources.
 
@@ -43,9 +44,10 @@ class People(Construct):
             second_factor: Whether they need a second factor, which is an authenticator app.
             token_validity: How long a token is valid. The API accepts it until then, even if the user is disabled.
             session: How long new tokens can be got without signing in again.
+            email: How the pool sends e-mails; Cognito's own way, which is for tests, if omitted.
         """
         super().__init__(scope, name)
-        self.pool = self._add_pool(pool_name, stage, sign_up, second_factor)
+        self.pool = self._add_pool(pool_name, stage, sign_up, second_factor, email)
         self.client = self.pool.add_client(
             "client",
             generate_secret=False,
@@ -61,7 +63,14 @@ class People(Construct):
         )
         self.authorizer = self._add_authorizer(http_api)
 
-    def _add_pool(self, name: str, stage: Stage, sign_up: bool, second_factor: cognito.Mfa) -> cognito.UserPool:
+    def _add_pool(
+        self,
+        name: str,
+        stage: Stage,
+        sign_up: bool,
+        second_factor: cognito.Mfa,
+        email: cognito.UserPoolEmail | None,
+    ) -> cognito.UserPool:
         pool = cognito.UserPool(
             self,
             "pool",
@@ -86,6 +95,7 @@ class People(Construct):
             ),
             deletion_protection=stage.protected,
             removal_policy=stage.removal_policy,
+            email=email,
         )
         if second_factor != cognito.Mfa.REQUIRED:
             acknowledge(

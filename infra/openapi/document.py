@@ -36,7 +36,10 @@ RETRY_AFTER = {"Retry-After": "Seconds until it is worth asking again."}
 
 
 class Error(msgspec.Struct):
-    """One of several errors of a request. `field` names the invalid field."""
+    """One of several errors of a request. `field` names the invalid field.
+
+    An error has the further members of its kind of problem, too.
+    """
 
     title: str
     detail: str
@@ -91,8 +94,9 @@ def openapi_document(application: Application) -> Json:
 
 
 def _schemas(routes: Iterable[tuple[str, Route]]) -> tuple[Mapping[Any, Json], Json]:
-    types = list(dict.fromkeys(t for _, route in routes for t in (route.body, route.answer) if t is not None))
-    types += [Problem, Message]
+    bodies = [form for _, route in routes for form in (route.body, route.answer) if form is not None]
+    members = [form for _, route in routes for rule in route.rules for form in rule.members.values()]
+    types = [*dict.fromkeys([*bodies, *members]), Problem, Message]
     found, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     return dict(zip(types, portable(list(found)), strict=True)), portable(components)
 
@@ -148,8 +152,9 @@ def _refusal(status: int, rules: list[Rule], message: str | None, schemas: Mappi
     reasons = [f"- {rule.title}: {rule.description}" for rule in rules] + ([f"- {message}"] if message else [])
     content: Json = {}
     if rules:
-        titles = {"properties": {"title": {"enum": [rule.title for rule in rules]}, "status": {"const": status}}}
-        content[PROBLEM_JSON] = {"schema": {"allOf": [schemas[Problem], titles]}}
+        properties: Json = {"title": {"enum": [rule.title for rule in rules]}, "status": {"const": status}}
+        properties |= {name: schemas[form] for rule in rules for name, form in rule.members.items()}
+        content[PROBLEM_JSON] = {"schema": {"allOf": [schemas[Problem], {"properties": properties}]}}
     if message:
         content[JSON] = {"schema": schemas[Message]}
     answer: Json = {"description": "\n".join([_phrase(status), "", *reasons]), "content": content}

@@ -17,7 +17,6 @@ from infra.application import Application
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.stacks.base import ApplicationStack
 from tidings.messaging.consumer import WAITING
-from tidings.observability.metrics import NAMESPACE
 
 MAX_QUEUE_AGE = 15 * 60
 """Seconds. A message that is this old has failed or waited at several deliveries."""
@@ -156,13 +155,7 @@ def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceM
         f"{_role_of(mapping)}-waiting",
         kind="messages-waiting",
         problem=f"Something asks {stack.name} to slow down, and its messages wait.",
-        metric=cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=WAITING,
-            dimensions_map={"Stage": stack.stage.name, "Service": stack.name},
-            statistic="Sum",
-            period=FIVE_MINUTES,
-        ),
+        metric=stack.metric(WAITING, "Sum", FIVE_MINUTES),
         threshold=0,
         missing=MISSING_IS_GOOD,
         # A peak that passes within a few minutes needs no operator.

@@ -17,6 +17,7 @@ from infra.constructs.nag import acknowledge
 from infra.constructs.users import People
 from infra.openapi.document import openapi_document
 from infra.stacks.base import ApplicationStack
+from infra.stacks.mail import users_email
 from tidings.http.routes import Route
 
 ACCESS_LOG = {
@@ -114,6 +115,7 @@ class ApiStack(ApplicationStack):
             second_factor=cognito.Mfa.OPTIONAL,
             token_validity=Duration.hours(1),
             session=Duration.days(30),
+            email=users_email(self),
         )
 
     def _add_operators(self) -> People:
@@ -128,6 +130,7 @@ class ApiStack(ApplicationStack):
             second_factor=cognito.Mfa.OPTIONAL if self.stage.emulated else cognito.Mfa.REQUIRED,
             token_validity=Duration.minutes(15),
             session=Duration.hours(8),
+            email=users_email(self),
         )
 
     def _add_document(self) -> None:

@@ -1,11 +1,13 @@
 """The base of every stack: its application and stage, its outputs, its alarms."""
 
-from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Stack
+from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.application import Application
 from infra.constructs.alarm import Alarm
+from tidings.observability.metrics import NAMESPACE
 
 
 class ApplicationStack(Stack):
@@ -46,6 +48,16 @@ class ApplicationStack(Stack):
             description=f"Encrypts {encrypted}",
             enable_key_rotation=True,
             removal_policy=self.stage.removal_policy,
+        )
+
+    def metric(self, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+        """Return a metric that the stack's functions emit."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"Stage": self.stage.name, "Service": self.name},
+            statistic=statistic,
+            period=period,
         )
 
     def add_output(self, name: str, value: str) -> None:

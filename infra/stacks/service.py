@@ -27,7 +27,6 @@ from infra.stacks.base import ApplicationStack
 from infra.stacks.bus import BusStack
 from tidings.core.strategy import Batched, Log, Projection, Strategy
 from tidings.http.routes import Route
-from tidings.observability.metrics import NAMESPACE
 
 QueueRole = Literal["queue", "dlq"]
 
@@ -126,16 +125,6 @@ class ServiceStack(ApplicationStack):
         if rate < self.concurrency:
             raise ValueError(f"{self.concurrency} consumers of {self.name} cannot share {rate} calls a second")
         return rate // self.concurrency
-
-    def metric(self, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
-        """Return a metric that the service's functions emit."""
-        return cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=name,
-            dimensions_map={"Stage": self.stage.name, "Service": self.name},
-            statistic=statistic,
-            period=period,
-        )
 
     def _add_consumer(self, bus: BusStack) -> None:
         stage, service = self.stage, self.service

@@ -23,9 +23,7 @@ def token(
     user: Annotated[
         str | None, typer.Option(envvar=USER, help="The user's name; default on the stage local: customer or operator.")
     ] = None,
-    operator: Annotated[
-        bool, typer.Option("--operator", help="Make the user an operator, on the stage local.")
-    ] = False,
+    operator: Annotated[bool, typer.Option("--operator", help="Sign in an operator, and not a customer.")] = False,
 ) -> None:
     """Print an ID token for the API. The stage local creates the user; other stages ask for the password."""
     work: CommandContext = context.obj

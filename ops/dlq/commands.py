@@ -1,7 +1,7 @@
 """The commands `tidings dlq …`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Annotated
 
 import typer
@@ -10,20 +10,21 @@ from ops.console import plain, print_answer, print_note, print_result, progress,
 from ops.context import CommandContext, DryRun, Json, Rate, Yes
 from ops.dlq.drop import drop as drop_dead_letters
 from ops.dlq.drop import record_path
+from ops.dlq.known import require_known, was_placed
 from ops.dlq.queues import DeadLetterQueues, DeadLetterSelection
 from ops.dlq.report import advice, failing_again, format_counts, format_depth, listing, listing_json, status_table
 from ops.errors import CommandError
 from ops.refusals import name_refused
 from ops.services import service_names
 from tidings.core.clock import now
-from tidings.recovery import FailureKind
+from tidings.recovery import DeadLetters, FailureKind
 
 app = typer.Typer(no_args_is_help=True, help="List, show, redrive and drop dead letters.")
 
 ServiceName = Annotated[
     str, typer.Argument(metavar="SERVICE", help="The service whose messages failed.", autocompletion=service_names)
 ]
-Order = Annotated[str | None, typer.Option("--order", help="Only messages about this order.")]
+Order = Annotated[str | None, typer.Option("--order", help="Only messages about this order, or with this key.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Only messages that failed for this reason.")]
 Undelivered = Annotated[
     bool, typer.Option("--undelivered", help="The messages that the topic could not deliver to the service's queue.")
@@ -45,6 +46,14 @@ def _selection(
         raise CommandError("--undelivered and --relay name two different queues: use one of them")
     kind: FailureKind = "undelivered" if undelivered else "relay" if of_relay else "dlq"
     return DeadLetterSelection(service=service, kind=kind, order=order, reason=reason)
+
+
+def _require_known(
+    work: CommandContext, selection: DeadLetterSelection, dead_letters: DeadLetters, *found: Sized
+) -> None:
+    """Refuse the selection if nothing was found because its order or its reason does not exist."""
+    if not any(found):
+        require_known(selection, dead_letters, lambda order: was_placed(work.stage, work.outputs, order))
 
 
 @app.command("list")
@@ -77,6 +86,7 @@ def show(
     selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
     dead_letters = _queues(context).dead_letters(selection)
     found = [details for _, details in dead_letters.find(selection.selects, limit)]
+    _require_known(work, selection, dead_letters, found)
 
     def print_text() -> None:
         for text in listing(found, selection, work.stage_name):
@@ -114,10 +124,12 @@ def redrive(
     dead_letters = queues.dead_letters(selection)
     if dry_run:
         reasons = Counter(details.reason for _, details in dead_letters.find(selection.selects))
+        _require_known(work, selection, dead_letters, reasons)
         print_result(f"{service}: {format_counts(reasons, 'would be sent back')}, {format_depth(dead_letters)}")
         _note_failing_again(work, reasons, selection)
         return
     result = queues.redrive(selection, rate)
+    _require_known(work, selection, dead_letters, result.sent, result.repeated, result.refused)
     if result.repeated:
         repeated = format_counts(result.repeated, "failed again at once, or were in the queue twice")
         print_note(f"{repeated}; {work.command(f'dlq show {service}{selection.options}')} shows why.")
@@ -156,5 +168,6 @@ def drop(
     if dropped is None:
         progress.print("Nothing was dropped.")
         return
+    _require_known(work, selection, dead_letters, dropped)
     recorded = f"; recorded in {path}" if dropped else ""
     print_result(f"{service}: {format_counts(dropped, 'dropped')}, {format_depth(dead_letters)}{recorded}")

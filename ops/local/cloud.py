@@ -66,6 +66,11 @@ class LocalCloud:
         """The folder of its data and of the functions that it runs. It is deleted with the cloud."""
         return self.directory / "cloud"
 
+    @property
+    def demonstration(self) -> Path:
+        """The file that says that the demonstration has ended on the running cloud. It is deleted with the cloud."""
+        return self._state / "demonstration"
+
     def running(self) -> Running | None:
         """Return the cloud if its process is alive.
 

@@ -71,15 +71,19 @@ def down(context: typer.Context) -> None:
 
 
 @app.command()
-def demo(context: typer.Context) -> None:
+def demo(
+    context: typer.Context,
+    once: Annotated[
+        bool, typer.Option("--once", help="Place no orders if a demonstration has ended on this local cloud before.")
+    ] = False,
+) -> None:
     """Load a catalogue, place some orders and show their outcomes."""
     work: CommandContext = context.obj
     work.require_local()
-    try:
-        with explaining_interruption(work.cloud, "tidings demo places the example orders again"):
-            run_demo(work.stage, work.outputs)
-    except TimeoutError as error:
-        raise CommandError(f"{error}; the log of the functions is {work.cloud.log}") from error
+    if once and work.cloud.demonstration.exists():
+        print_result(f"The local cloud is running at {work.outputs.endpoint}, and the example orders are placed.")
+    else:
+        _demonstrate(work)
     print_result(
         f"""
 The shop's API is {work.outputs.api}
@@ -87,5 +91,15 @@ The shop's API is {work.outputs.api}
   .venv/bin/tidings outputs                          the addresses of all resources
   curl -H "Authorization: Bearer $(.venv/bin/tidings token)" {work.outputs.api}/orders
   {work.outputs.endpoint}/_ministack/ses/messages      the e-mails that were sent
+  .venv/bin/tidings demo                             places the example orders again
   make stop                                          stops the local cloud"""
     )
+
+
+def _demonstrate(work: CommandContext) -> None:
+    try:
+        with explaining_interruption(work.cloud, "make run or tidings demo places the example orders again"):
+            run_demo(work.stage, work.outputs)
+    except TimeoutError as error:
+        raise CommandError(f"{error}; the log of the functions is {work.cloud.log}") from error
+    work.cloud.demonstration.touch()

@@ -4,7 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -183,9 +183,10 @@ def _whole_timeline(shop: ShopClient, order_id: str, types: Collection[str]) -> 
 
 
 def _figures(operator: ShopClient, began: date) -> Counter[str]:
-    """Return what analytics has counted since the demonstration's first day."""
+    """Return what analytics has counted since the demonstration's first day, in whichever time zone the shop is."""
     figures: Counter[str] = Counter()
-    for day in operator.sales(str(began), str(datetime.now(UTC).date())):
+    today = datetime.now(UTC).date()
+    for day in operator.sales(str(began - timedelta(days=1)), str(today + timedelta(days=1)))["days"]:
         total = day["total"]
         figures["placed"] += total["placed"]
         figures.update({f"cancelled ({reason})": n for reason, n in total["cancelled"].items()})

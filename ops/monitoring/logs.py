@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ops.errors import CommandError
 from ops.stage import DeployedStage
@@ -92,7 +93,11 @@ def log_lines(
                 if containing in line and all(each.expression.search(line) for each in filters):
                     yield f"{to_rfc3339(event['timestamp'])} {line}"
     except client.exceptions.ResourceNotFoundException as error:
+        prefix = f"/aws/lambda/{stage.prefix}"
+        groups = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+        names = [group["logGroupName"].removeprefix(prefix) for page in groups for group in page["logGroups"]]
+        close = get_close_matches(log, names, cutoff=0.5) or ["orders-consumer"]
         raise CommandError(
-            f"the stage {stage.name} has no function {log}; a function is named like orders-consumer, "
+            f"the stage {stage.name} has no function {log!r}; a function is named like {' or '.join(close)}, "
             f"and {ACCESS_LOG} is the API's access log"
         ) from error

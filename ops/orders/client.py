@@ -1,7 +1,7 @@
 """The client of the shop's HTTP API."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,10 +11,11 @@ import httpx
 from ops.errors import CommandError
 
 TIMEOUT_SECONDS = 30
+PAGE_SIZE = 100
 
 
 class RefusedError(CommandError):
-    """A request that the API refused. Its text is the problem's detail."""
+    """A request that the API refused. Its text is the details of all its errors."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(_describe(response))
@@ -41,13 +42,27 @@ class ShopClient:
         items: list[dict[str, Any]] = self._send("GET", "/products").json()["items"]
         return items
 
-    def put_product(self, sku: str, product: Mapping[str, Any]) -> None:
-        """Add a product to the catalogue, or replace it, as an operator."""
-        self._send("PUT", f"/operators/products/{_segment(sku)}", body=product)
+    def all_products(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the whole catalogue, by SKU."""
+        return self._items("/products")
 
-    def put_stock(self, sku: str, on_hand: int) -> None:
-        """Set the number of units on hand, as an operator."""
-        self._send("PUT", f"/operators/stock/{_segment(sku)}", body={"on_hand": on_hand})
+    def product(self, sku: str) -> dict[str, Any] | None:
+        """Return a product; None if no product has the SKU."""
+        return self._find(f"/products/{_segment(sku)}")
+
+    def put_product(self, sku: str, product: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a product to the catalogue, or replace it, as an operator. Return it."""
+        put: dict[str, Any] = self._send("PUT", f"/operators/products/{_segment(sku)}", body=product).json()
+        return put
+
+    def stock(self, sku: str) -> dict[str, Any] | None:
+        """Return a product's stock, as an operator; None if it was never set."""
+        return self._find(f"/operators/stock/{_segment(sku)}")
+
+    def put_stock(self, sku: str, on_hand: int) -> dict[str, Any]:
+        """Set the number of units on hand, as an operator. Return the stock."""
+        put: dict[str, Any] = self._send("PUT", f"/operators/stock/{_segment(sku)}", body={"on_hand": on_hand}).json()
+        return put
 
     def place(self, order: Mapping[str, Any], key: str | None = None) -> httpx.Response:
         """Place an order. A repeated idempotency key returns the first answer.
@@ -68,21 +83,45 @@ class ShopClient:
         cancelled: dict[str, Any] = self._send("POST", f"{self._orders}/{_segment(order_id)}/cancellation").json()
         return cancelled
 
-    def dispatch(self, order_id: str) -> None:
-        """Record that an order's goods were dispatched, as an operator."""
-        self._send("POST", f"/operators/shipments/{_segment(order_id)}/dispatch", body={})
+    def shipments(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the shipments to pick, oldest first, as an operator."""
+        return self._items("/operators/shipments")
 
-    def sales(self, first: str, last: str) -> list[dict[str, Any]]:
-        """Return the figures of the days from one to another, each written `2026-01-31`, as an operator."""
-        days: list[dict[str, Any]] = self._send(
-            "GET", f"/operators/sales?{urlencode({'from': first, 'to': last})}"
-        ).json()["days"]
-        return days
+    def dispatch(self, order_id: str, tracking: str = "") -> dict[str, Any]:
+        """Record that an order's goods were dispatched, as an operator. Return the shipment."""
+        dispatched: dict[str, Any] = self._send(
+            "POST", f"/operators/shipments/{_segment(order_id)}/dispatch", body={"tracking": tracking}
+        ).json()
+        return dispatched
+
+    def sales(self, first: str, last: str) -> dict[str, Any]:
+        """Return the sales of the days from one to another, each written `2026-01-31`, as an operator."""
+        found: dict[str, Any] = self._send("GET", f"/operators/sales?{urlencode({'from': first, 'to': last})}").json()
+        return found
 
     def timeline(self, order_id: str) -> dict[str, Any]:
         """Return an order's timeline."""
         found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()
         return found
+
+    def _find(self, path: str) -> dict[str, Any] | None:
+        """Return what a path shows; None if it does not exist."""
+        try:
+            found: dict[str, Any] = self._send("GET", path).json()
+        except RefusedError as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+        return found
+
+    def _items(self, path: str) -> Iterator[dict[str, Any]]:
+        """Iterate over the items of all pages of a list."""
+        cursor: str | None = ""
+        while cursor is not None:
+            query = urlencode({"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {}))
+            page = self._send("GET", f"{path}?{query}").json()
+            yield from page["items"]
+            cursor = page["next"]
 
     def _send(
         self,
@@ -110,28 +149,33 @@ def _describe(response: httpx.Response) -> str:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         # The gateway itself answers, and says no more than "Unauthorized".
         return (
-            "401 Unauthorized: the token has expired, or is not one of this stage; "
-            "unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for this stage"
+            "401 Unauthorized: the token has expired, is not one of this stage, or is a customer's instead of an "
+            "operator's or the reverse; unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for "
+            "this stage (with --operator, an operator's)"
         )
     try:
         problem = response.json()
     except ValueError:
         problem = {}
-    detail = problem.get("detail") or problem.get("message") or response.text or response.reason_phrase
-    field = f" [{problem['field']}]" if problem.get("field") else ""
-    return f"{response.status_code} {problem.get('title', response.reason_phrase)}: {detail}{field}"
+    errors = [f"{error['title']}: {_detail(error)}" for error in problem.get("errors", ())]
+    if not errors:
+        detail = problem.get("message") or response.text or response.reason_phrase
+        errors = [f"{problem.get('title', response.reason_phrase)}: {_detail({'detail': detail} | problem)}"]
+    return f"{response.status_code} {'; '.join(errors)}"
+
+
+def _detail(error: Mapping[str, Any]) -> str:
+    return f"{error['detail']} [{error['field']}]" if error.get("field") else str(error["detail"])
 
 
 def order_request(
     lines: Iterable[tuple[str, int]],
     payment_method: str = "pm_card_visa",
-    email: str = "customer@example.com",
 ) -> dict[str, Any]:
     """Return the request for an order of these SKUs and quantities, sent to an example address."""
     return {
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
         "payment_method": payment_method,
-        "email": email,
         "address": {
             "name": "A. Customer",
             "street": "1 Harbour Street",

@@ -1,7 +1,9 @@
 """The commands `tidings orders …` and `tidings timeline`."""
 
-import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
@@ -9,32 +11,38 @@ import typer
 
 from contracts.values.money import Money, format_money
 from ops.console import print_answer, progress, results
-from ops.context import USER, CommandContext, Json, Yes
+from ops.context import USER, CommandContext, Json, OrderId, Yes
 from ops.errors import CommandError
-from ops.orders.client import ShopClient, order_request
+from ops.orders.client import RefusedError, ShopClient, order_request
 from ops.orders.expiry import expire_orders
 from ops.orders.timeline import timeline_table
 from ops.times import parse_duration
-from ops.users import CUSTOMER, OPERATOR, token_for
 
 app = typer.Typer(no_args_is_help=True, help="Place, show, cancel and expire orders.")
 timeline_app = typer.Typer()
 
-User = Annotated[str, typer.Option(envvar=USER, help="The user's name. The stage local creates the user.")]
-Reader = Annotated[
-    str | None, typer.Option(envvar=USER, help="The user's name; default on the stage local: an operator.")
+Placer = Annotated[
+    str | None, typer.Option("--user", envvar=USER, help="The customer's name; default on the stage local: customer.")
+]
+User = Annotated[
+    str | None,
+    typer.Option("--user", envvar=USER, help="The user's name; default on the stage local: operator, or customer."),
+]
+AsCustomer = Annotated[
+    bool, typer.Option("--customer", help="Act as a customer, who has own orders only, and not as an operator.")
 ]
 
 
-def _client(work: CommandContext, user: str, *, operator: bool = False) -> ShopClient:
-    """Return the API's client for a user, or for the token in TIDINGS_TOKEN."""
-    token = os.environ.get("TIDINGS_TOKEN") or token_for(work.stage, work.outputs, user, operator=operator)
-    return ShopClient(work.outputs.api, token, operator=operator)
-
-
-def _reader(work: CommandContext, user: str | None) -> ShopClient:
-    """Return the API's client for a user, or by default for an operator, who may see every order."""
-    return _client(work, user) if user else _client(work, OPERATOR, operator=True)
+@contextmanager
+def _refusing_unknown(order_id: str, as_customer: bool, hint: str = "") -> Iterator[None]:
+    """Replace the API's answer about an order that it does not find by a sentence that names the order."""
+    try:
+        yield
+    except RefusedError as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        whose = "this customer has no order" if as_customer else "there is no order"
+        raise CommandError(f"{whose} {order_id}{hint}") from refusal
 
 
 def _parse_line(text: str) -> tuple[str, int]:
@@ -52,16 +60,15 @@ def place(
         typer.Option(metavar="SKU:QTY", help="A line; may be repeated. Default: one unit of the first product."),
     ] = None,
     payment_method: Annotated[str, typer.Option(help="The payment method.")] = "pm_card_visa",
-    email: Annotated[str, typer.Option(help="The address for e-mails about the order.")] = "customer@example.com",
     key: Annotated[str | None, typer.Option(help="The idempotency key; default: a new one.")] = None,
-    user: User = CUSTOMER,
+    user: Placer = None,
     as_json: Json = False,
 ) -> None:
-    """Place an order, sent to an example address."""
+    """Place an order as a customer, sent to an example address."""
     lines = [_parse_line(text) for text in sku or ()]
     work: CommandContext = context.obj
-    client = _client(work, user)
-    order = order_request(lines or [(_first_sku(client, work), 1)], payment_method, email)
+    client = work.shop(user)
+    order = order_request(lines or [(_first_sku(client, work), 1)], payment_method)
     placed = client.place(order, key).json()
     print_answer(placed, as_json, lambda: typer.echo(_format(placed)))
 
@@ -77,16 +84,33 @@ def _first_sku(client: ShopClient, work: CommandContext) -> str:
 
 
 @app.command()
-def show(context: typer.Context, order_id: str, user: Reader = None, as_json: Json = False) -> None:
-    """Show an order."""
-    order = _reader(context.obj, user).order(order_id)
+def show(
+    context: typer.Context,
+    order_id: OrderId,
+    user: User = None,
+    as_customer: AsCustomer = False,
+    as_json: Json = False,
+) -> None:
+    """Show an order, as an operator."""
+    work: CommandContext = context.obj
+    with _refusing_unknown(order_id, as_customer):
+        order = work.shop(user, operator=not as_customer).order(order_id)
     print_answer(order, as_json, lambda: typer.echo(_format(order)))
 
 
 @app.command()
-def cancel(context: typer.Context, order_id: str, user: User = CUSTOMER) -> None:
-    """Cancel an order."""
-    typer.echo(_format(_client(context.obj, user).cancel(order_id)))
+def cancel(
+    context: typer.Context,
+    order_id: OrderId,
+    user: User = None,
+    as_customer: AsCustomer = False,
+    as_json: Json = False,
+) -> None:
+    """Cancel an order that is not dispatched, as an operator. A payment is refunded."""
+    work: CommandContext = context.obj
+    with _refusing_unknown(order_id, as_customer):
+        order = work.shop(user, operator=not as_customer).cancel(order_id)
+    print_answer(order, as_json, lambda: typer.echo(_format(order)))
 
 
 @app.command()
@@ -114,9 +138,20 @@ def expire(
 
 
 @timeline_app.command()
-def timeline(context: typer.Context, order_id: str, user: Reader = None, as_json: Json = False) -> None:
-    """Show all events of an order, and the cause of each."""
-    found = _reader(context.obj, user).timeline(order_id)
+def timeline(
+    context: typer.Context,
+    order_id: OrderId,
+    user: User = None,
+    as_customer: AsCustomer = False,
+    as_json: Json = False,
+) -> None:
+    """Show all events of an order, and the cause of each.
+
+    An operator sees those of every order, and a customer those of own orders.
+    """
+    work: CommandContext = context.obj
+    with _refusing_unknown(order_id, as_customer, ", or its first event is not recorded yet"):
+        found = work.shop(user, operator=not as_customer).timeline(order_id)
     print_answer(found, as_json, lambda: results.print(timeline_table(found)))
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from contracts.values.order import is_order_id
 from ops.console import print_note, print_result, step
 from ops.errors import CommandError
+from ops.ids import parse_order_id
 from ops.outputs import Outputs
 from ops.refusals import name_refused
 from ops.stage import WORKERS, DeployedStage
@@ -31,8 +31,8 @@ class RepublishOptions:
         """Raise `CommandError` if the options are incomplete or contradictory."""
         if not (self.order or self.since):
             raise CommandError("select the events of an order (--order ID), or all since a time (--since TIME)")
-        if self.order and not is_order_id(self.order):
-            raise CommandError(f"{self.order!r} is not an order's id, which is a UUID in lower case")
+        if self.order:
+            parse_order_id(self.order)
         if self.since and parse_time(self.since) > to_rfc3339(now()):
             raise CommandError(f"--since {self.since} lies in the future")
 

@@ -16,10 +16,12 @@ def replay(
     context: typer.Context,
     consumer: Annotated[str, typer.Argument(help="The service that receives the events.")],
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Events recorded from this time on; default: all.")
+        str | None,
+        typer.Option("--from", metavar="TIME|DURATION", help="Events recorded from this time on; default: all."),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Events recorded before this time; default: now.")
+        str | None,
+        typer.Option("--to", metavar="TIME|DURATION", help="Events recorded before this time; default: now."),
     ] = None,
     types: Annotated[
         list[str] | None, typer.Option("--type", metavar="EVENT", help="Only this event type; may be repeated.")
@@ -40,8 +42,8 @@ def replay(
     """Send recorded events to one consumer again, oldest first.
 
     The consumer ignores the events that it has handled. An event that cannot be read or sent is reported, and holds up
-    no other. Times are like 2026-11-22 or 2026-11-22T01:30:00Z; a time without a zone is UTC. If the command breaks
-    off, run it again: it continues where it was.
+    no other. Times are like 2026-11-22 or 2026-11-22T01:30:00Z; a time without a zone is UTC. A duration like 15m, 2h
+    or 3d is counted back from now. If the command breaks off, run it again: it continues where it was.
     """
     work: CommandContext = context.obj
     options = ReplayOptions(

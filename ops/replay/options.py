@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.values.order import is_order_id
 from ops.errors import CommandError
+from ops.ids import parse_order_id
 from ops.services import service_named
-from ops.times import parse_time
+from ops.times import parse_since
 from tidings.core.service import Service
 
 HISTORY = "history"
@@ -15,6 +15,8 @@ HISTORY = "history"
 @dataclass(frozen=True, kw_only=True)
 class ReplayOptions:
     """The options of `tidings replay`, with times as the user wrote them.
+
+    A duration is counted back from each run, so a run that continues another may end later.
 
     Attributes:
         consumer: The service that receives the events.
@@ -48,11 +50,11 @@ class ReplayOptions:
         """
         service = service_named(self.consumer)
         self._check(service)
-        if self.order and not is_order_id(self.order):
-            raise CommandError(f"{self.order!r} is not an order's id, which is a UUID in lower case")
+        if self.order:
+            parse_order_id(self.order)
         for time in (self.start, self.end):
             if time:
-                parse_time(time)
+                parse_since(time)
         return service
 
     def _check(self, service: Service[Any]) -> None:

@@ -11,32 +11,39 @@ from ops.errors import CommandError
 from ops.refusals import name_refused
 from ops.replay.options import ReplayOptions
 from tidings.core.clock import from_rfc3339
-from tidings.recovery import Gap, LoggedEvent, ReplayProgress, ReplaySelection
+from tidings.recovery import Gap, ReplayProgress, ReplaySelection, ReplayState
 
 MAX_GAPS = 20
 """Maximum number of lines about gaps."""
 
 
 @contextmanager
-def progress_bar(options: ReplayOptions, selection: ReplaySelection) -> Iterator[Callable[[LoggedEvent, int], None]]:
+def progress_bar(options: ReplayOptions, selection: ReplaySelection) -> Iterator[Callable[[ReplayState], None]]:
     """Show a bar for the time covered and the number of messages. Yield the function that moves it."""
     begin, end = from_rfc3339(selection.start), from_rfc3339(selection.end)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[sent]} messages"),
+        TextColumn("{task.fields[messages]}"),
         TimeElapsedColumn(),
     )
     verb = "Counting for" if options.dry_run else "Replaying to"
     with Progress(*columns, console=progress) as bar:
-        task = bar.add_task(f"{verb} {options.consumer}", total=max(1, end - begin), sent=0)
+        task = bar.add_task(f"{verb} {options.consumer}", total=max(1, end - begin), messages="")
 
-        def watch(logged: LoggedEvent, sent: int) -> None:
-            bar.update(task, completed=logged.recorded - begin, sent=f"{sent:,}")
+        def watch(state: ReplayState) -> None:
+            bar.update(task, completed=max(0, state.recorded - begin), messages=describe_state(state, options.dry_run))
 
         yield watch
         bar.update(task, completed=max(1, end - begin))
+
+
+def describe_state(state: ReplayState, dry_run: bool) -> str:
+    """Return the number of messages sent so far, of all if that is known: `180 of 2,000 messages sent`."""
+    number = f"{state.sent:,}" if state.total is None else f"{state.sent:,} of {state.total:,}"
+    messages = "message" if (state.total or state.sent) == 1 else "messages"
+    return f"{number} {messages} {'counted' if dry_run else 'sent'}"
 
 
 def report(options: ReplayOptions, outcome: ReplayProgress) -> None:

@@ -15,7 +15,7 @@ from ops.replay.options import HISTORY, ReplayOptions, subscribed_types
 from ops.replay.report import progress_bar, report
 from ops.replay.subscription import effective_since
 from ops.stage import LOCAL, WORKERS, DeployedStage
-from ops.times import parse_time
+from ops.times import parse_since
 from tidings.aws.recovery import (
     AWS_DELAYS,
     DynamoProjectionTable,
@@ -93,7 +93,9 @@ class ReplayRun:
     def send(self) -> ReplayProgress:
         """Send the selected events to the consumer."""
         options = self.options
-        start = parse_time(options.start) if options.start else self._history.beginning() or to_rfc3339(0)
+        if options.order and not self._history.read_entity(options.order):
+            raise CommandError(f"the event log holds no event of order {options.order}")
+        start = self._start()
         end = self._end()
         if start > end:
             raise CommandError(f"there are no events from {start} to {end}")
@@ -124,10 +126,14 @@ class ReplayRun:
         ).run()
 
     def _replay(self, selection: ReplaySelection) -> Replay:
-        options = self.options
-        if options.dry_run:
+        if self.options.dry_run:
             return Replay(self._history, selection)
-        return Replay(self._history, selection, self._sender, None if options.order else self._checkpoint)
+        return Replay(self._history, selection, self._sender, self._checkpoint if self._continues else None)
+
+    @property
+    def _continues(self) -> bool:
+        """True if the run continues one that broke off."""
+        return not (self.options.dry_run or self.options.order)
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:
@@ -146,11 +152,20 @@ class ReplayRun:
             )
         return checkpoint
 
+    def _start(self) -> str:
+        """Return the time from which on to replay: the user's, or that of the first event."""
+        if not self.options.start:
+            return self._history.beginning() or to_rfc3339(0)
+        start = parse_since(self.options.start)
+        begun = self._checkpoint.load() if self._continues else None
+        # The run that broke off counted a duration back from an earlier time. A position begins with its time.
+        return min(start, begun.position[: len(start)]) if begun and begun.position else start
+
     def _end(self) -> str:
         """Return the time before which to replay: the user's, or now, once all events are recorded."""
         options = self.options
         if options.end:
-            end = parse_time(options.end)
+            end = parse_since(options.end)
             if end > to_rfc3339(now()):
                 raise CommandError(f"--to {options.end} lies in the future; omit it to replay all events")
             return end

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 import msgspec
-from msgspec.inspect import Field, IntType, LiteralType, Metadata, StrType, StructType, Type, VarTupleType
+from msgspec.inspect import BoolType, Field, IntType, LiteralType, Metadata, StrType, StructType, Type, VarTupleType
 
 from ops.errors import CommandError
 from tidings.core.contract import Contract
@@ -43,6 +43,8 @@ class SampleSource:
                 return self._source(name, kind.type)
             case LiteralType():
                 return repr(kind.values[0])
+            case BoolType():
+                return "True"
             case IntType():
                 return str(max(2, kind.ge or 0, (kind.gt or 0) + 1))
             case StrType():

@@ -79,6 +79,7 @@ def test_a_number_without_a_fraction_is_an_integer() -> None:
     [
         (("data", "total", "currency"), "eur"),
         (("data", "total", "currency"), "EUR\n"),
+        (("data", "total", "currency"), "XXX"),
         (("data", "total", "amount"), -1),
         (("data", "total", "amount"), "2000"),
         (("data", "lines"), []),

@@ -1,4 +1,4 @@
-"""Runs schemathesis against a deployed shop, until it has sent a number of requests."""
+"""A run of schemathesis against a deployed shop, until it has sent a number of requests."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from infra.shop import SETTINGS
 from ops.stage import ROOT
 from tests.system.deployed import DeployedShop, User, clean_environment, order_id
 from tidings.http.routes import OPERATORS
@@ -85,12 +86,20 @@ def run_fuzz(shop: DeployedShop, requests: int, seed: int) -> Report:
 
 def _seed_shop(shop: DeployedShop, operator: User, customer: User) -> dict[str, list[str]]:
     """Add products, stock and orders, so that valid requests can be successful. Return their names by parameter."""
-    skus = [shop.add_product(operator, stock=10**6, amount=amount) for amount in (1, 1000, 10**9)]
+    skus = [shop.add_product(operator, stock=10**6, amount=amount) for amount in (50, 1000, 10**9)]
     orders = [order_id(customer.place({skus[n % 2]: 1})) for n in range(ORDERS)]
     for order in orders:
         customer.outcome(order)
     today = str(datetime.now(UTC).date())
-    return {"sku": skus, "id": orders, "from": [today], "to": [today]}
+    terms = SETTINGS[shop.stage.name]
+    return {
+        "sku": skus,
+        "id": orders,
+        "from": [today],
+        "to": [today],
+        "payment_method": list(terms.payment_methods),
+        "currency": list(terms.totals),
+    }
 
 
 def _run_round(

@@ -16,7 +16,7 @@ from tidings.http import problems
 from tidings.http.problems import Rule
 
 EXISTING: dict[str, list[str]] = json.loads(os.environ["FUZZ_EXISTING"])
-"""Names of existing things and days, by the parameter that contains them."""
+"""Names of existing things, days, and accepted payment methods and currencies, by their parameter or member."""
 
 ANSWERS = Path(os.environ["FUZZ_ANSWERS"])
 """The file of the answers: a line with the operation and the status for each."""
@@ -40,6 +40,11 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         named.update({name: choices.choice(EXISTING[name]) for name in named if name in EXISTING})
     for line, sku in zip(lines, EXISTING["sku"], strict=False):
         line["sku"] = sku
+    if lines:
+        body["payment_method"] = choices.choice(EXISTING["payment_method"])
+        body.pop("expected_total", None)
+    if isinstance(body, dict) and "price" in body:
+        body["price"]["currency"] = choices.choice(EXISTING["currency"])
 
 
 @schemathesis.hook

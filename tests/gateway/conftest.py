@@ -10,6 +10,7 @@ from moto import mock_aws
 from functions.payment.simulated import SimulatedGateway
 from functions.payment.stripe_gateway import StripeGateway
 from infra.discovery import ROOT
+from infra.shop import CHARGES
 from tests.gateway.keys import StubSecrets
 from tests.gateway.providers import MemoryProvider, Provider, SimulatedProvider, StripeProvider
 from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge, serving
@@ -63,7 +64,7 @@ def simulated_provider() -> Iterator[SimulatedProvider]:
     with mock_aws(), one_call_at_a_time():
         client = boto3.client("dynamodb")
         create_table(client, "payments")
-        yield SimulatedProvider(SimulatedGateway(client, "payments"), client)
+        yield SimulatedProvider(SimulatedGateway(client, "payments", CHARGES), client)
 
 
 @pytest.fixture

@@ -172,6 +172,8 @@ def test_the_document_names_every_status_and_the_types_of_its_answers(document: 
         "202": [message],
         "400": [problem],
         "401": [message, problem],
+        "403": [problem],
+        "409": [problem],
         "413": [message, problem],
         "415": [problem],
         "422": [problem],
@@ -179,6 +181,12 @@ def test_the_document_names_every_status_and_the_types_of_its_answers(document: 
         "500": [message, problem],
         "503": [message, problem],
     }
+
+
+def test_the_document_describes_the_further_members_of_a_problem(document: Json) -> None:
+    conflict = document["paths"]["/orders"]["post"]["responses"]["409"]["content"]["application/problem+json"]["schema"]
+    _, members = conflict["allOf"]
+    assert members["properties"]["total"] == {"$ref": "#/components/schemas/Money"}
 
 
 def test_only_a_route_without_parameters_and_body_is_never_invalid(document: Json) -> None:

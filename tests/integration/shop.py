@@ -34,10 +34,12 @@ class Shop:
     Attributes:
         cloud: The cloud.
         customer: The caller of requests that name no other.
+        verified: Whether the callers' e-mail address is verified.
     """
 
     cloud: Cloud
     customer: str = "customer-1"
+    verified: bool = True
 
     def call(
         self,
@@ -63,7 +65,7 @@ class Shop:
             "sub": self.customer if caller == "" else caller or "",
             "token_use": "id",
             "email": "customer@example.com",
-            "email_verified": "true",
+            "email_verified": str(self.verified).lower(),
         }
         context: dict[str, Any] = {
             "requestId": uuid.uuid4().hex,
@@ -106,7 +108,6 @@ class Shop:
         return {
             "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
             "payment_method": method,
-            "email": "customer@example.com",
             "address": ADDRESS,
         } | changes
 

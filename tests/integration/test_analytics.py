@@ -2,18 +2,31 @@
 
 import random
 from collections.abc import Callable
+from datetime import datetime
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
 from functions.analytics.handlers import SHARDS
-from tests.integration.batches import DAY, NEXT_DAY, break_at, clear, hand_at_once, mend, next_day, sums
+from infra.shop import SETTINGS
+from tests.integration.batches import (
+    DAY,
+    NEXT_DAY,
+    break_at,
+    clear,
+    hand_at_once,
+    mend,
+    next_day,
+    sums,
+)
 from tests.integration.cloud import Cloud
-from tests.integration.facts import confirmed, fact, new_order, placed
+from tests.integration.crash_points import NOW, stopped_clock
+from tests.integration.facts import EPOCH, confirmed, fact, later, new_order, placed
 from tests.integration.shop import Shop
-from tidings.core.clock import now, to_rfc3339
+from tidings.core.clock import to_rfc3339
 
 
 def cancelled(order: str) -> str:
@@ -28,6 +41,7 @@ def sales(shop: Shop, first: str = DAY, last: str = NEXT_DAY) -> dict[str, Any]:
     return {day["day"]: day for day in answer.body["days"]}
 
 
+@stopped_clock()
 def test_the_shops_orders_are_counted_on_the_days_of_their_events(shop: Shop) -> None:
     shop.stock("mug", 10)
     shop.stock("pen", 1, price=250)
@@ -39,7 +53,7 @@ def test_the_shops_orders_are_counted_on_the_days_of_their_events(shop: Shop) ->
     shop.cloud.drain()
     assert shop.cancel(cancelled_order).status == 202
     shop.cloud.drain()
-    today = to_rfc3339(now())[:10]
+    today = to_rfc3339(NOW)[:10]
     found = sales(shop, today, today)
     total = {
         "placed": 4,
@@ -50,6 +64,20 @@ def test_the_shops_orders_are_counted_on_the_days_of_their_events(shop: Shop) ->
     }
     assert found[today]["total"] == total
     assert [(each["sku"], each["total"]["units"]) for each in found[today]["products"]] == [("mug", 2), ("pen", 1)]
+
+
+def test_sales_are_counted_by_the_days_of_the_shops_time_zone(shop: Shop) -> None:
+    zone = SETTINGS["local"].time_zone
+    order, midnight = new_order(), datetime(2025, 6, 16, tzinfo=ZoneInfo(zone))
+    late = later(placed(order, ("mug", 1)), round(midnight.timestamp() * 1000) - EPOCH - 2)
+    at_midnight = later(confirmed(order, ("mug", 1)), round(midnight.timestamp() * 1000) - EPOCH - 2)
+    assert hand_at_once(shop.cloud, "analytics", [late, at_midnight]) == []
+    answer = shop.call("GET", "/operators/sales", query={"from": "2025-06-15", "to": "2025-06-16"}).body
+    assert answer["time_zone"] == zone
+    assert [(day["day"], day["total"]["placed"], day["total"]["confirmed"]) for day in answer["days"]] == [
+        ("2025-06-15", 1, 0),
+        ("2025-06-16", 0, 1),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,7 +71,6 @@ def forget_products(shop: Shop) -> None:
     [
         {"lines": [{"sku": "mug", "quantity": 2}]},
         {"lines": [{"sku": "gone", "quantity": 1}]},
-        {"email": "another@example.com"},
         {"payment_method": "pm_card_declined"},
         {"address": ADDRESS | {"street": "2 Mill Lane"}},
     ],
@@ -109,15 +109,11 @@ def test_two_customers_may_use_the_same_key(shop: Shop) -> None:
         ({"lines": [{"sku": "", "quantity": 1}]}, 422, "lines[0].sku"),
         ({"lines": "mug"}, 422, "lines"),
         ({"total": 1}, 422, "total"),
-        ({"email": "nobody"}, 422, "email"),
-        ({"email": "m\u00fcller@example.com"}, 422, "email"),
-        ({"email": "a,b@example.com"}, 422, "email"),
+        ({"email": "stranger@example.com"}, 422, "email"),
         ({"address": {**ADDRESS, "name": "A\ufffe"}}, 422, "address.name"),
         # A gateway puts U+FFFD in the place of bytes that are not UTF-8.
         ({"address": {**ADDRESS, "city": "K\ufffdln"}}, 422, "address.city"),
         ({"address": {**ADDRESS, "street": "1 Mill\u0000 Lane"}}, 422, "address.street"),
-        ({"email": "a@b.c\nBcc: d@e.f"}, 422, "email"),
-        ({"email": "x" * 300 + "@example.com"}, 422, "email"),
         ({"payment_method": ""}, 422, "payment_method"),
         ({"payment_method": "x" * 65}, 422, "payment_method"),
         ({"address": {**ADDRESS, "planet": "Mars"}}, 422, "address.planet"),
@@ -125,7 +121,6 @@ def test_two_customers_may_use_the_same_key(shop: Shop) -> None:
         ({"address": {**ADDRESS, "name": " "}}, 422, "address.name"),
         ({"address": {**ADDRESS, "city": "x" * 101}}, 422, "address.city"),
         ({"address": None}, 422, "address"),
-        ({"email": None}, 422, "email"),
     ],
 )
 def test_an_invalid_order_is_refused_with_its_field_and_stores_nothing(
@@ -175,6 +170,54 @@ def test_an_order_in_two_currencies_is_refused(shop: Shop) -> None:
     shop.call("PUT", "/operators/products/pen", terms)
     answer = shop.post(shop.order(("mug", 1), ("pen", 1)))
     assert (answer.status, answer.body["field"]) == (422, "lines")
+
+
+def test_an_order_of_a_caller_without_a_verified_address_is_refused(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    answer = replace(shop, verified=False).post(shop.order(("mug", 1)))
+    assert (answer.status, answer.body["title"]) == (403, "No verified address")
+    assert stored(shop) == 0
+
+
+def test_the_emails_of_an_order_go_to_the_callers_verified_address(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    shop.place(("mug", 1))
+    shop.cloud.drain()
+    assert [mail.destinations["ToAddresses"] for mail in shop.cloud.mails()] == [["customer@example.com"]]
+
+
+def test_an_order_that_costs_another_amount_than_expected_is_refused_with_that_amount(shop: Shop) -> None:
+    shop.stock("mug", 10, price=1250)
+    order = shop.order(("mug", 2), expected_total={"amount": 2000, "currency": "EUR"})
+    answer = shop.post(order, "key")
+    assert (answer.status, answer.body["field"]) == (409, "expected_total")
+    assert answer.body["total"] == {"amount": 2500, "currency": "EUR"}
+    assert "25.00 EUR" in answer.body["detail"]
+    assert stored(shop) == 0
+    assert shop.post(order | {"expected_total": answer.body["total"]}, "key").status == 202
+
+
+def test_all_problems_with_an_order_are_listed(shop: Shop) -> None:
+    shop.stock("pin", 10, price=1)
+    order = shop.order(("pin", 1), ("gin", 1), ("pin", 2), method="cash")
+    answer = shop.post(order)
+    assert answer.status == 422
+    assert [error["field"] for error in answer.body["errors"]] == ["lines[1].sku", "lines[2].sku", "payment_method"]
+    assert stored(shop) == 0
+
+
+@pytest.mark.parametrize("price", [1, 49])
+def test_an_order_that_costs_less_than_the_gateway_takes_is_refused(shop: Shop, price: int) -> None:
+    shop.stock("pin", 10, price=price)
+    answer = shop.post(shop.order(("pin", 1)))
+    assert (answer.status, answer.body["title"]) == (422, "Total too small")
+    assert stored(shop) == 0
+
+
+def test_a_price_in_a_currency_that_the_gateway_does_not_take_is_refused(shop: Shop) -> None:
+    answer = shop.call("PUT", "/operators/products/mug", {"name": "Mug", "price": {"amount": 100, "currency": "CHF"}})
+    assert (answer.status, answer.body["field"]) == (422, "price.currency")
+    assert shop.call("GET", "/products/mug", caller=None).status == 404
 
 
 def test_an_order_above_the_maximum_amount_is_refused(shop: Shop) -> None:
@@ -366,6 +409,7 @@ def test_an_operator_sees_the_points_of_a_customer(shop: Shop) -> None:
         ("/operators/products/mug", {"name": "", "price": {"amount": 1, "currency": "EUR"}}, "name"),
         ("/operators/products/mug", {"name": "Mug", "price": {"amount": -1, "currency": "EUR"}}, "price.amount"),
         ("/operators/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "euro"}}, "price.currency"),
+        ("/operators/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "XXX"}}, "price.currency"),
         ("/operators/products/mug", {"name": "Mug"}, "price"),
         ("/operators/products/.mug", {"name": "Mug", "price": {"amount": 1, "currency": "EUR"}}, "sku"),
         ("/operators/stock/mug", {"on_hand": -1}, "on_hand"),

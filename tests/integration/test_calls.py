@@ -114,14 +114,14 @@ def test_the_confirmation_of_an_order_with_a_payment_costs_notification_one_read
 @pytest.mark.parametrize(
     "event", [CAPTURED, OrderCancelled(reason="customer"), OrderDispatched()], ids=lambda data: type(data).__name__
 )
-def test_an_email_is_one_read_two_writes_and_one_send(
+def test_an_email_is_one_read_two_writes_one_count_and_one_send(
     cloud: Cloud, event: PaymentCaptured | OrderCancelled | OrderDispatched
 ) -> None:
     order = new_order()
     cloud.hand("notification", placed(order, ("mug", 2)))
     with cloud.calls.counted() as calls:
         cloud.hand("notification", fact(order, event, 2))
-    assert calls.names() == {"GetItem": 1, "PutItem": 2, "SendEmail": 1}
+    assert calls.names() == {"GetItem": 1, "PutItem": 2, "TransactWriteItems": 1, "SendEmail": 1}
 
 
 def test_storing_an_address_is_one_write(cloud: Cloud) -> None:

@@ -224,6 +224,45 @@ def test_a_message_that_the_queue_will_never_accept_stays_is_named_and_holds_up_
     assert left["event"] == f"orders/{orders[0]}/1"
 
 
+COMMANDS = (["show"], ["redrive", "--dry-run"], ["redrive"], ["drop", "--yes"])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--order", str(uuid.UUID(int=1))], "there is no order '00000000-0000-0000-0000-000000000001', and payment"),
+        (["--order", "mug"], "there is no order 'mug', and payment has no dead letter about one"),
+        (["--reason", "gave_up"], "payment has no dead letter with the reason 'gave_up'; it has: by-hand, gave-up"),
+    ],
+    ids=["order", "key", "reason"],
+)
+def test_an_order_or_a_reason_that_does_not_exist_is_refused(
+    cloud: Cloud, run: Run, driver: CliDriver, command: list[str], options: list[str], error: str
+) -> None:
+    dead_letter(cloud, "payment", placed(new_order(), ("mug", 1)))
+    dead_letter(cloud, "payment", placed(new_order(), ("mug", 1)), reason="by-hand")
+    answer = run("dlq", command[0], "payment", *command[1:], *options)
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert error in answer.stderr
+    assert waiting(cloud, "payment") == 2
+    assert driver.take_all("payment") == []
+
+
+def test_the_refusal_of_a_reason_says_that_the_queue_is_empty(run: Run) -> None:
+    assert "with the reason 'x': its queue is empty" in run("dlq", "show", "payment", "--reason", "x").stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_order_or_a_reason_without_a_dead_letter_selects_none(shop: Shop, run: Run, command: list[str]) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 1))
+    for options in (["--order", order], ["--reason", "gave-up"], []):
+        answer = run("dlq", command[0], "payment", *command[1:], *options)
+        assert answer.exit_code == 0, answer.output
+        assert answer.stdout.startswith("payment: 0 messages " if command[0] != "show" else "payment: 0 shown")
+
+
 @pytest.mark.parametrize("service", ["payment", "inventory"])
 def test_a_redrive_can_be_limited_to_an_order_or_a_reason(
     cloud: Cloud, driver: CliDriver, run: Run, service: str

@@ -104,7 +104,7 @@ def test_a_bounce_is_announced_once_and_the_address_is_not_tried_again(cloud: Cl
         ("EmailFailed", "receipt"),
         ("EmailFailed", "cancellation"),
     ]
-    assert "550 no such user" in log[1]["data"]["detail"]
+    assert log[1]["data"] == {"kind": "receipt", "code": "5.1.1", "address_bad": True}
     assert log[1]["correlationid"] == "test"
     assert len(cloud.mails()) == 1
 
@@ -135,5 +135,9 @@ def test_an_address_that_is_rejected_at_once_is_announced_and_not_tried_again(cl
     cloud.calls.before = lambda _name, _request: False
     assert cloud.hand("notification", fact(order, CAPTURED)) == []
     (announced,) = cloud.item("notification", order)["outbox"]["L"]
-    assert json.loads(announced["S"])["data"] == {"kind": "receipt", "detail": "Address is blocked."}
+    assert json.loads(announced["S"])["data"] == {
+        "kind": "receipt",
+        "code": "MessageRejected",
+        "address_bad": True,
+    }
     assert cloud.mails() == []

@@ -52,7 +52,7 @@ def test_only_the_stages_active_alarms_are_listed_with_their_descriptions() -> N
     ]:
         client.put_metric_alarm(
             AlarmName=name,
-            AlarmDescription="What to do: docs/runbook.md#dlq-depth",
+            AlarmDescription="See docs/runbook.md#dlq-depth",
             MetricName="m",
             Namespace="n",
             Period=60,
@@ -64,7 +64,7 @@ def test_only_the_stages_active_alarms_are_listed_with_their_descriptions() -> N
         client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="this test")
     (alarm,) = active_alarms(stage_of(client))
     assert alarm.name == "tidings-dev-orders-dlq-depth"
-    assert alarm.description == "What to do: docs/runbook.md#dlq-depth"
+    assert alarm.description == "See docs/runbook.md#dlq-depth"
     assert alarm.since.endswith("Z")
 
 
@@ -172,8 +172,16 @@ def test_the_access_log_can_be_selected_by_status() -> None:
 
 @mock_aws
 def test_the_error_about_an_unknown_function_names_it() -> None:
-    with pytest.raises(CommandError, match="no function nothing"):
+    with pytest.raises(CommandError, match="no function 'nothing'; a function is named like orders-consumer, and api"):
         printed("nothing")
+
+
+@mock_aws
+def test_the_error_about_an_unknown_function_names_those_that_are_named_like_it() -> None:
+    for name in ("payment-consumer", "payment-relay", "orders-api"):
+        logged(f"/aws/lambda/tidings-dev-{name}", "a line")
+    with pytest.raises(CommandError, match="is named like payment-relay or payment-consumer, and api"):
+        printed("payments-relay")
 
 
 @pytest.mark.parametrize(("older_than", "payload"), [(None, {}), (90, {"older_than": 90})])

@@ -38,6 +38,30 @@ def test_every_subscribed_event_arrives_at_the_consumer_and_nowhere_else(
     assert capsys.readouterr().out == "payment: 24 messages sent (OrderCancelled 12, OrderPlaced 12)\n"
 
 
+def test_a_time_may_be_a_duration_before_now(driver: CliDriver) -> None:
+    bodies = [placed(new_order(), ("mug", 1)) for _ in range(4)]
+    for body, hours in zip(bodies, (4, 3, 2, 0), strict=True):
+        driver.record(body, at=now() - hours * HOUR)
+    driver.replay("payment", start="210m", end="1h")
+    assert driver.ids("payment") == ids_of(bodies[1], bodies[2])
+
+
+def test_a_run_that_continues_another_omits_no_event_because_its_duration_begins_later(
+    driver: CliDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.recovery.replay.SEND_CHUNK", 1)
+    bodies = [placed(new_order(), ("mug", 1)) for _ in range(3)]
+    driver.record(*bodies, at=now() - HOUR)
+    sends = iter([False, True])
+    driver.cloud.calls.before = lambda name, _request: name == "SendMessageBatch" and next(sends)
+    with pytest.raises(CrashError):
+        driver.replay("payment", start="2h")
+    driver.cloud.calls.before = never
+    monkeypatch.setattr("ops.times.now", lambda: now() + 2 * HOUR)
+    driver.replay("payment", start="2h")
+    assert set(driver.ids("payment")) == set(ids_of(*bodies))
+
+
 def test_a_message_is_as_the_topic_would_deliver_it_with_a_new_deduplication_id(driver: CliDriver) -> None:
     order = new_order()
     body = placed(order, ("mug", 1))
@@ -144,6 +168,14 @@ def test_one_order_is_replayed_by_the_tables_key(driver: CliDriver) -> None:
         driver.replay("notification", order=order, start="2026-01-01")
     assert set(driver.ids("notification")) == set(ids_of(*bodies))
     assert not [name for name, request in calls.made if "IndexName" in request]
+
+
+def test_an_order_that_the_log_does_not_hold_is_refused(driver: CliDriver) -> None:
+    driver.record(*history_of(new_order()))
+    order = new_order()
+    with pytest.raises(CommandError, match=f"^the event log holds no event of order {order}$"):
+        driver.replay("inventory", order=order)
+    assert driver.take_all("inventory") == []
 
 
 def test_a_dry_run_counts_and_sends_nothing(driver: CliDriver, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ tables, the gateway, the e-mails and the figures must be what those events imply
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from itertools import permutations
 from typing import Any
 
@@ -16,7 +17,8 @@ from contracts.values.address import Address
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
 from tests.invariants.evidence import Evidence, OrderEvents
 from tests.invariants.implied import VIEWS, World, implied_state
-from tests.invariants.services import SERVICES
+from tests.invariants.services import SERVICES, ZONE
+from tidings.core.event import Event
 
 Violations = Iterator[str]
 Check = Callable[[Evidence], Violations]
@@ -312,7 +314,8 @@ def _emails(evidence: Evidence) -> Violations:
         paid = "PaymentCaptured" if evidence.placed[order].total.amount else "OrderConfirmed"
         causes = {"receipt": paid, "cancellation": "OrderCancelled", "dispatch": "OrderDispatched"}
         good = evidence.placed[order].email not in evidence.bad_addresses
-        due = {kind: int(good and events.types[cause] > 0) for kind, cause in causes.items()}
+        limited = evidence.limited(order)
+        due = {kind: int(good and kind not in limited and events.types[cause] > 0) for kind, cause in causes.items()}
         for kind, least in due.items():
             sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
             if not least <= sent <= least * (1 + crashes):
@@ -322,6 +325,24 @@ def _emails(evidence: Evidence) -> Violations:
             yield f"{order} announced {dict(events.types)}"
     if repeated > evidence.max_repeated_emails:
         yield f"{repeated} e-mails were repeated, and {evidence.max_repeated_emails} may be"
+
+
+@invariant("a customer has as many e-mails of an hour as the limit allows, and then no more")
+def _limited_emails(evidence: Evidence) -> Violations:
+    counted, most = evidence.counted_emails, evidence.emails_per_hour
+    if counted is None:
+        return
+    for (customer, hour), emails in counted.items():
+        if len(emails) > most:
+            yield f"{customer} has {len(emails)} e-mails of {hour}"
+    every = [email for emails in counted.values() for email in emails]
+    for order, kind in evidence.emails:
+        if every.count(f"{order}/{kind}") != 1:
+            yield f"the {kind} of {order} was sent, and is counted {every.count(f'{order}/{kind}')} times"
+    for order, events in evidence.events.items():
+        customer, hours = evidence.placed[order].customer, {event.time[:13] for event in events}
+        if evidence.limited(order) and not any(len(counted.get((customer, hour), ())) == most for hour in hours):
+            yield f"the e-mails of {order} were limited, and {customer} had not {most} of an hour"
 
 
 @invariant("points are what confirmed orders have earned")
@@ -389,7 +410,7 @@ def _sales(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         lines = evidence.placed[order].lines
         names = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancelled": "cancelled_"}
-        days = {kind: event.time[:10] for kind in names if (event := events.first(kind))}
+        days = {kind: _day(event) for kind in names if (event := events.first(kind))}
         if cancelled := events.first("OrderCancelled"):
             names["OrderCancelled"] += cancelled.data.reason
         for kind, day in days.items():
@@ -404,6 +425,11 @@ def _sales(evidence: Evidence) -> Violations:
     due = {counter: n for counter, n in expected.items() if n and counter[1] in evidence.sold}
     if evidence.sales != due:
         yield f"counted {_difference(evidence.sales, due)}"
+
+
+def _day(event: Event[Any]) -> str:
+    """Return the day of an event in the shop's time zone."""
+    return str(datetime.fromisoformat(event.time).astimezone(ZONE).date())
 
 
 @invariant("pairs are counted exactly")

@@ -7,8 +7,10 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
+from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_placed import OrderPlaced
 from functions.fraud.rules import Rules
+from functions.notification.limit import LIMITED
 from functions.orders.api import OrderView
 from tests.invariants.services import SERVICES
 from tidings.core.contract import Contract, ContractRegistry
@@ -121,6 +123,8 @@ class Evidence:
         supplied: The units of each product that were ever counted in.
         levels: The stock by SKU.
         emails: The number of accepted e-mails by order and kind.
+        counted_emails: The e-mails that were counted, as `order/kind`, by customer and hour; None if it is not known.
+        emails_per_hour: Maximum number of e-mails to one customer in an hour.
         bad_addresses: The addresses that accept no e-mail.
         email_crashes: Maximum number of crashes between the sending and the recording of an e-mail, by order and kind.
         max_repeated_emails: Maximum number of repeated e-mails of all orders.
@@ -146,6 +150,8 @@ class Evidence:
     supplied: Mapping[str, int]
     levels: Mapping[str, Level | None]
     emails: Mapping[tuple[str, str], int]
+    counted_emails: Mapping[tuple[str, str], Collection[str]] | None
+    emails_per_hour: int
     bad_addresses: Collection[str]
     email_crashes: Mapping[tuple[str, str], int]
     max_repeated_emails: int
@@ -184,6 +190,13 @@ class Evidence:
     def statuses(self) -> Mapping[str, str]:
         """Each order's status."""
         return {order: self.state("orders", order).status for order in self.entities["orders"]}
+
+    def limited(self, order: str) -> set[str]:
+        """Return the kinds of an order's e-mails that were not sent because of the limit."""
+        events = self.events[order]
+        return {
+            event.data.kind for event in events if isinstance(event.data, EmailFailed) and event.data.code == LIMITED
+        }
 
     def announced(self, order: str, event_type: str) -> int:
         """Return how often an event of this type was announced about an order."""

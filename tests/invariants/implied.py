@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts.orders.order_placed import OrderPlaced
 from functions.inventory.handlers import stock_key
+from functions.notification.limit import LIMITED
 from functions.notification.mail import Rejected, Send, Sent
 from functions.payment.gateway import (
     AUTHORIZATION_EXPIRED,
@@ -89,8 +90,10 @@ class World:
     def perform(self, effect: Any, entity: Entity[Any]) -> Any:
         """Return the result of an effect."""
         if isinstance(effect, Send):
+            if effect.kind in self._evidence.limited(effect.order):
+                return Rejected(effect.kind, LIMITED, address_bad=False)
             bad = effect.placed.email in self._evidence.bad_addresses
-            return Rejected(effect.kind, "no such address") if bad else Sent(effect.kind, "mail")
+            return Rejected(effect.kind, "MessageRejected", address_bad=True) if bad else Sent(effect.kind, "mail")
         return self._pay(effect, entity)
 
     def _pay(self, effect: Any, entity: Entity[Payment]) -> Outcome:

@@ -1,8 +1,9 @@
 """The services of the shop."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from functions.analytics.service import service as analytics
+from functions.analytics.service import service_in
 from functions.fraud.service import service as fraud
 from functions.history.service import service as history
 from functions.inventory.service import service as inventory
@@ -14,6 +15,9 @@ from functions.recommendation.service import service as recommendation
 from functions.warehouse.service import service as warehouse
 from tidings.core.service import Service
 
+ZONE = ZoneInfo("Europe/Berlin")
+"""The shop's time zone."""
+
 SERVICES: tuple[Service[Any], ...] = (
     orders,
     payment,
@@ -22,7 +26,7 @@ SERVICES: tuple[Service[Any], ...] = (
     notification,
     warehouse,
     loyalty,
-    analytics,
+    service_in(ZONE),
     recommendation,
     history,
 )

@@ -10,12 +10,13 @@ from msgspec import structs
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.loyalty.points_awarded import PointsAwarded
+from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
-from functions.orders.api import AddressRequest, LineRequest, OrderRequest
+from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
 from tests.invariants.evidence import Answer, Evidence, Payment, Purchase
 from tests.simulation.evidence import evidence_of
@@ -28,6 +29,7 @@ from tidings.testing import make_event
 Spoil = Callable[[Evidence], Evidence]
 
 ALLOWED = "a customer has no more paid orders without a flag than the rules allow"
+LIMITED = "a customer has as many e-mails of an hour as the limit allows, and then no more"
 FLAGS = "an order is flagged by its own total or by its customer's paid orders, and by no other"
 
 CONFIRMED, DISPATCHED, CANCELLED = range(3)
@@ -43,7 +45,7 @@ def good() -> Evidence:
     def place(customer: str, **lines: int) -> str:
         address = AddressRequest("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
         wanted = tuple(LineRequest(sku, quantity) for sku, quantity in lines.items())
-        return people.order(customer, OrderRequest(wanted, "pm_card_visa", "a@customers.example", address)).order
+        return people.order(customer, OrderRequest(wanted, "pm_card_visa", address)).order
 
     orders = [place("ann", mug=2), place("bob", mug=1, tea=1), place("ann", tea=3)]
     history.run()
@@ -344,6 +346,22 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "a receipt was not announced": (
         "one e-mail of each kind, and one more at most for each crash between sending and recording",
         with_events("notification", CONFIRMED),
+    ),
+    "a customer had too many e-mails": (LIMITED, changed(emails_per_hour=1)),
+    "an e-mail was not counted": (LIMITED, changed(counted_emails={})),
+    "an e-mail was counted in two hours": (
+        LIMITED,
+        lambda evidence: replace(
+            evidence,
+            counted_emails={
+                **(evidence.counted_emails or {}),
+                ("ann", "later"): [f"{order(evidence, CONFIRMED)}/receipt"],
+            },
+        ),
+    ),
+    "an e-mail was limited too early": (
+        LIMITED,
+        with_more_events("notification", CONFIRMED, EmailFailed(kind="dispatch", code="limited", address_bad=False)),
     ),
     "points are missing": (
         "points are what confirmed orders have earned",

@@ -54,7 +54,7 @@ class FullQueue(Protocol):
 
 
 class Ports(Protocol):
-    """Creates each port anew, and reads behind it."""
+    """A factory that creates each port anew, and reads behind it."""
 
     def table(self, *, rows: bool = False) -> Table:
         """Return a new table; with `rows`, one that has a sort key, as a projection's."""

@@ -9,6 +9,7 @@ import msgspec
 from contracts.orders.order_placed import OrderPlaced
 from functions.analytics.handlers import SHARDS
 from functions.loyalty.handlers import POINTS, balance_key
+from functions.notification.limit import LEFT
 from functions.orders.handlers import Summary, customers_list
 from functions.recommendation.handlers import ONE, RANK, bought_with
 from tests.invariants.catalogue import first_violation
@@ -18,7 +19,7 @@ from tests.simulation.people import SKUS
 from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT
 from tests.simulation.ports.mailer import BAD_ADDRESS
 from tests.simulation.redrive import PERMANENT
-from tests.simulation.shop import RULES, Shop
+from tests.simulation.shop import MAILS_PER_HOUR, RULES, Shop
 from tests.simulation.violation import ViolationError
 from tidings.core.entity import RESERVED, Entity
 from tidings.http.pagination import OWNER, SUMMARY
@@ -54,6 +55,8 @@ def evidence_of(history: History) -> Evidence:
         supplied=records.supplied,
         levels={sku: _level(shop, sku) for sku in SKUS},
         emails=shop.mailer.sent,
+        counted_emails=_counted_emails(shop.deployed["notification"].table),
+        emails_per_hour=MAILS_PER_HOUR,
         bad_addresses={BAD_ADDRESS},
         email_crashes=shop.email_crashes,
         max_repeated_emails=shop.email_crashes.total(),
@@ -122,6 +125,15 @@ def _pairs(table: MemoryTable) -> Mapping[tuple[str, str], int]:
         for (partition, other), numbers in table.items.items()
         if partition == bought_with(partition.split(RESERVED)[2])
     }
+
+
+def _counted_emails(table: MemoryTable) -> Mapping[tuple[str, str], Collection[str]]:
+    """Return the marks of the counted e-mails, by customer and hour."""
+    found = {}
+    for (key, _), numbers in table.items.items():
+        _, _, customer, hour = key.split(RESERVED)
+        found[customer, hour] = numbers.keys() - {LEFT}
+    return found
 
 
 def _dead_letters(shop: Shop, service: str) -> Collection[str]:

@@ -94,7 +94,7 @@ class FaultProfile:
 
 
 class Calls:
-    """Makes the calls of the running task, each with its fault."""
+    """A caller that makes the calls of the running task, each with its fault."""
 
     def __init__(
         self, choices: RandomSource, clock: VirtualClock, tasks: Tasks, trace: Callable[[str], None] | None
@@ -334,3 +334,6 @@ class FaultyProducts:
 
     def find(self, skus: Sequence[str]) -> dict[str, Product]:
         return self.calls.make("find", lambda: self.products.find(skus))
+
+    def refresh(self, skus: Sequence[str]) -> dict[str, Product]:
+        return self.calls.make("refresh", lambda: self.products.refresh(skus))

@@ -14,6 +14,7 @@ from functions.fraud.rules import Order as CheckedOrder
 from functions.inventory import handlers as inventory
 from functions.loyalty import handlers as loyalty
 from functions.notification import handlers as notification
+from functions.notification.limit import LimitedMailer
 from functions.orders import api
 from functions.orders import handlers as orders
 from functions.payment import handlers as payment
@@ -108,6 +109,7 @@ POINTS = "points are what confirmed orders have earned"
 IMPLIED = "each service's state is what the order's events imply"
 AGREED = "services agree about an order"
 ALLOWED = "a customer has no more paid orders without a flag than the rules allow"
+LIMITED = "a customer has as many e-mails of an hour as the limit allows, and then no more"
 FLAGS = "an order is flagged by its own total or by its customer's paid orders, and by no other"
 ANSWERS = "a repeated request gets the first answer"
 TRUE_ANSWERS = "answers stay true"
@@ -527,6 +529,28 @@ MUTATIONS = [
         'if existing(entity).status == "DISPATCHED":',
         "if False:",
         CANCELS,
+    ),
+    _mutation(
+        "an e-mail over the limit is sent",
+        LimitedMailer._count,
+        "return mark in (found or {})",
+        "return True",
+        LIMITED,
+    ),
+    _mutation(
+        "an e-mail that is tried again is limited",
+        LimitedMailer._count,
+        "return mark in (found or {})",
+        "return False",
+        LIMITED,
+        EMAILS,
+    ),
+    _mutation(
+        "an e-mail that is tried again is counted again",
+        LimitedMailer._count,
+        "start: Numbers = {LEFT: self.per_hour, mark: 1}",
+        "start: Numbers = {LEFT: self.per_hour, mark: 9}",
+        LIMITED,
     ),
     _mutation(
         "the expiry job cancels confirmed orders",

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from functions.orders.api import AddressRequest, LineRequest, OrderRequest, OrderView
+from functions.orders.api import OrderView
 from functions.orders.expiry.job import ExpiryJob
 from functions.orders.expiry.pending import SHARD, PendingOrder
+from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
@@ -63,9 +64,10 @@ FUTURE = REST.replace("2026-01-31", "9999-12-31")
 
 @dataclass(kw_only=True)
 class Order(Purchase):
-    """A purchase with its request."""
+    """A purchase with its request, and the customer's e-mail address."""
 
     body: OrderRequest
+    email: str
 
 
 @dataclass
@@ -110,19 +112,17 @@ class People:
         below = self._choices.below
         customer = f"customer-{below(4)}"
         skus = [SKUS[(below(len(SKUS)) + k) % len(SKUS)] for k in range(1 + below(3))]
-        body = OrderRequest(
-            tuple(LineRequest(sku, 1 + below(3)) for sku in dict.fromkeys(skus)),
-            METHODS[below(len(METHODS))],
-            EMAILS[below(len(EMAILS))],
-            AddressRequest("A. Customer", f"{below(3)} Mill Lane", "Ghent", "9000", "BE"),
-        )
-        self.order(customer, body)
+        lines = tuple(LineRequest(sku, 1 + below(3)) for sku in dict.fromkeys(skus))
+        method, email = METHODS[below(len(METHODS))], EMAILS[below(len(EMAILS))]
+        address = AddressRequest("A. Customer", f"{below(3)} Mill Lane", "Ghent", "9000", "BE")
+        self.order(customer, OrderRequest(lines, method, address), email)
         return True
 
-    def order(self, customer: str, body: OrderRequest) -> Order:
+    def order(self, customer: str, body: OrderRequest, email: str = EMAILS[0]) -> Order:
         """Place an order, and send the request again until it is answered."""
         key = f"key-{len(self.records.purchases)}"
-        order = Order(customer=customer, key=key, lines={line.sku: line.quantity for line in body.lines}, body=body)
+        lines = {line.sku: line.quantity for line in body.lines}
+        order = Order(customer=customer, key=key, lines=lines, body=body, email=email)
         self.records.purchases.append(order)
         self._post(order)
         return order
@@ -164,8 +164,9 @@ class People:
     def _post(self, order: Order) -> None:
         def request() -> Answer:
             headers = {"Idempotency-Key": order.key}
+            asked = self._request(order.customer, {}, headers, order.email)
             try:
-                reply = self._shop.orders_api().place(self._request(order.customer, {}, headers), order.body)
+                reply = self._shop.orders_api().place(asked, order.body)
             except Problem as problem:
                 raise ViolationError("an order is taken", f"{order.key}: {problem}") from problem
             view: OrderView = reply.body
@@ -309,10 +310,12 @@ class People:
 
     # Requests
 
-    def _request(self, caller: str, path: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
+    def _request(
+        self, caller: str, path: Mapping[str, str], headers: Mapping[str, str] | None = None, email: str = ""
+    ) -> Request:
         self._requests += 1
         number = f"request-{self._requests}"
-        return Request(path, {}, headers or {}, number, TRACEPARENT, Caller(caller))
+        return Request(path, {}, headers or {}, number, TRACEPARENT, Caller(caller, email))
 
     def _send(self, function: str, request: Callable[[], T], record: Callable[[T], object]) -> bool:
         """Send a request, and record its answer. Return whether it was answered."""

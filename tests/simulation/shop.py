@@ -12,8 +12,10 @@ from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Rules
 from functions.fraud.service import service as fraud
 from functions.notification.bounces import with_bounces
+from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
+from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.service import service as orders
 from functions.payment.service import service as payment
 from functions.warehouse.api import Api as WarehouseApi
@@ -67,6 +69,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
+
+TERMS = PaymentTerms(methods=("pm_*",), totals={"EUR": TotalRange(1, 10**9)})
+"""They allow totals that the gateway does not take. It then declines the payment of an order that was accepted."""
+
+MAILS_PER_HOUR = 8
+"""Maximum number of e-mails to one customer in an hour. Few customers have more."""
 
 TIMEOUT = 20 * SECOND
 PATIENT = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
@@ -258,7 +266,7 @@ class Shop:
     def orders_api(self) -> OrdersApi:
         """Start a process of the function behind orders' routes."""
         products = cast("Products", FaultyProducts(self.products, self.calls))
-        return OrdersApi(self.handlers(orders), cast("Pages", None), products)
+        return OrdersApi(self.handlers(orders), cast("Pages", None), products, TERMS)
 
     def warehouse_api(self) -> WarehouseApi:
         """Start a process of the function behind the warehouse's routes."""
@@ -344,7 +352,8 @@ class Shop:
         if service is payment:
             return FaultyGateway(self.gateway, self.calls)
         if service is notification:
-            return FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
+            mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
+            return LimitedMailer(mailer, FaultyTable(self.deployed[service.name].table, self.calls), MAILS_PER_HOUR)
         if service is fraud:
             secrets = cast("SecretsManagerClient", FaultySecrets(self.calls))
             return Inspector(

@@ -65,7 +65,7 @@ class Task:
 
 
 class Tasks:
-    """Runs `step` until it returns False. A step may begin a task, or resume one.
+    """A scheduler that runs `step` until it returns False. A step may begin a task, or resume one.
 
     Attributes:
         paused: The paused tasks, oldest first.

@@ -152,7 +152,7 @@ class Deployed:
 
 
 class FailingGateway:
-    """A payment gateway, and what happens before each call: it is told the call's name and subject."""
+    """A payment gateway that passes the name and the subject of each call to `before`, which may raise an error."""
 
     def __init__(self, before: Callable[[str, str], object]) -> None:
         self.gateway = MemoryGateway(VirtualClock())
@@ -180,7 +180,7 @@ class FailingGateway:
 
 
 def raising(errors: dict[str, list[Exception]]) -> Callable[[str, str], None]:
-    """Return what raises these errors at a method's first calls."""
+    """Return a function that raises these errors at a method's first calls, one at each."""
 
     def before(name: str, _subject: str) -> None:
         if errors.get(name):
@@ -190,7 +190,7 @@ def raising(errors: dict[str, list[Exception]]) -> Callable[[str, str], None]:
 
 
 def raise_during(clock: VirtualClock, time: int, error: Exception) -> Callable[..., None]:
-    """Return what raises an error for this time from now on."""
+    """Return a function that raises an error until this time from now has passed."""
     end = clock.now + time
 
     def before(*_: Any) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import httpx
 from contracts.orders.order_placed import OrderPlaced
 from functions.fraud.rules import LENIENT
 from functions.payment.simulated import DECLINES
+from infra.shop import SETTINGS
 from tests.invariants.evidence import Evidence, Level, Payment, Purchase
-from tests.invariants.services import SERVICES
+from tests.invariants.services import SERVICES, ZONE
 from tests.soak.load import TIMEOUT, LoadGenerator
 from tests.system.deployed import DeployedShop, User
 from tidings.aws.dynamodb import from_attributes
@@ -47,13 +48,13 @@ class Incidents:
 
 
 class EvidenceReader:
-    """Reads the evidence of one load generator. It ignores what was in the queues when it was created."""
+    """A reader of the evidence of one load generator. It ignores what was in the queues when it was created."""
 
     def __init__(self, shop: DeployedShop, load: LoadGenerator) -> None:
         self._shop = shop
         self._load = load
         self._services = {service.name: service for service in SERVICES if service.name != "history"}
-        self._began = datetime.now(UTC).date()
+        self._began = datetime.now(ZONE).date()
         self._sqs = shop.client("sqs")
         self._dynamodb = shop.client("dynamodb")
         self._log_offset = shop.cloud.log.stat().st_size
@@ -117,6 +118,8 @@ class EvidenceReader:
             supplied={product.sku: product.stock for product in plan.products},
             levels={sku: self._level(sku) for sku in prices},
             emails=self._emails(orders),
+            counted_emails=None,
+            emails_per_hour=SETTINGS["local"].mails_per_hour,
             bad_addresses=(),
             email_crashes={(order, kind): crashes for order in orders for kind in EMAIL_KINDS},
             max_repeated_emails=BATCH * crashes,
@@ -198,9 +201,12 @@ class EvidenceReader:
 
     def _sales(self, skus: Mapping[str, object]) -> Mapping[tuple[str, str, str], int]:
         """Return the figures of these products that are not 0, of all days since the reader was created."""
-        days = {"from": str(self._began), "to": str(datetime.now(UTC).date())}
+        days = {"from": str(self._began), "to": str(datetime.now(ZONE).date())}
         sales: dict[tuple[str, str, str], int] = {}
-        for day in self._get(self._load.operator, "/operators/sales", **days)["days"]:
+        report = self._get(self._load.operator, "/operators/sales", **days)
+        if report["time_zone"] != ZONE.key:
+            raise RuntimeError(f"sales are counted by days of {report['time_zone']}, not of {ZONE.key}")
+        for day in report["days"]:
             for product in day["products"]:
                 total = product["total"]
                 figures = {name: total[name] for name in ("placed", "confirmed", "units")}

@@ -16,7 +16,7 @@ WORKER = re.compile(r"ministack-lambda-tidings-local-(?P<function>[a-z]+-[a-z]+)
 SAMPLE_SECONDS = 0.05
 """A worker that uses the processor in this time is at work."""
 
-MAX_SAMPLES = 20
+MAX_SAMPLES = 100
 """Samples before an idle worker is chosen."""
 
 MIN_AGE = 20

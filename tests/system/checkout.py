@@ -17,6 +17,10 @@ IGNORED = shutil.ignore_patterns(
 )
 
 
+SECONDS = 900
+"""A timeout that is long enough for checking all types anew, on a machine on which other tests run too."""
+
+
 @dataclass(frozen=True)
 class Checkout:
     """A copy of the project, whose local cloud has its own port."""
@@ -31,7 +35,7 @@ class Checkout:
 
     def sh(self, script: str) -> str:
         """Run a shell script in the copy, and return its output. It ends at the first command that fails."""
-        done = run(["/bin/sh", "-eu", "-c", script], self.environment, self.folder)
+        done = run(["/bin/sh", "-eu", "-c", script], self.environment, self.folder, seconds=SECONDS)
         assert done.returncode == 0, f"{script}\nfailed:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

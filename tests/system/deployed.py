@@ -36,16 +36,21 @@ def clean_environment() -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path = ROOT,
+    answers: str = "",
+    seconds: float = 300,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, in the project's folder or in another."""
+    """Run a program to its end, in the project's folder or in another. It reads the user's answers."""
     return subprocess.run(  # noqa: S603 - our own commands, with the tests' arguments
         command,
         cwd=folder,
         env=environment,
+        input=answers,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
         check=False,
     )
 

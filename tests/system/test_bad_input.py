@@ -66,8 +66,9 @@ BAD_ORDERS: dict[str, tuple[dict[str, Any], int, str]] = {
         "address.city",
     ),
     "an invalid country": ({"address": ADDRESS | {"country": "gb"}}, 422, "address.country"),
-    "an invalid e-mail address": ({"email": "nobody"}, 422, "email"),
+    "an e-mail address": ({"email": "stranger@example.com"}, 422, "email"),
     "no payment method": ({"payment_method": ""}, 422, "payment_method"),
+    "an unknown payment method": ({"payment_method": "pm_nobodys"}, 422, "payment_method"),
 }
 
 
@@ -150,6 +151,11 @@ BAD_SETTINGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "an invalid currency": (
         "/operators/products/x",
         {"name": "X", "price": PRICE | {"currency": "€"}},
+        "price.currency",
+    ),
+    "a currency that the shop does not take": (
+        "/operators/products/x",
+        {"name": "X", "price": PRICE | {"currency": "CHF"}},
         "price.currency",
     ),
     "a product without a name": ("/operators/products/x", {"price": PRICE}, "name"),

@@ -83,7 +83,7 @@ def test_a_message_that_always_fails_is_dead_lettered_again_after_each_redrive(s
     seen: set[str] = set()
 
     def another() -> str | None:
-        return next((each["message"] for each in shown(shop, "payment", "--order", poison)), None)
+        return next((each["message"] for each in shown(shop, "payment") if each["order"] == poison), None)
 
     for times in (1, 2, 3):
         seen.add(wait_until(lambda: m if (m := another()) not in seen else None, SECONDS, "the dead letter"))

@@ -64,6 +64,17 @@ def test_the_cloud_is_reachable_from_this_machine_only(cloud: LocalCloud) -> Non
         other_address.bind(("127.0.0.2", port))
 
 
+def test_a_cloud_that_is_started_anew_has_no_demonstration_behind_it(cloud: LocalCloud) -> None:
+    cloud.start(free_port())
+    cloud.demonstration.touch()
+    cloud.start()
+    assert cloud.demonstration.exists()
+
+    cloud.stop()
+
+    assert not cloud.demonstration.exists()
+
+
 def test_down_stops_the_cloud(cloud: LocalCloud) -> None:
     started = cloud.start(free_port())
 

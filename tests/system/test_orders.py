@@ -132,6 +132,18 @@ def test_a_new_price_does_not_change_the_answer_to_a_repeated_request(customer: 
     assert repeated.json()["total"] == {"amount": 1000, "currency": "EUR"}
 
 
+def test_an_order_that_costs_another_amount_than_its_customer_agreed_to_is_placed_when_the_customer_agrees_to_it(
+    customer: User, sku: str
+) -> None:
+    key = str(uuid.uuid4())
+    refused = customer.place({sku: 2}, key, expected_total={"amount": 1000, "currency": "EUR"})
+
+    assert refused.status_code == 409
+    assert problem_of(refused)["total"] == {"amount": 2000, "currency": "EUR"}
+    placed = customer.place({sku: 2}, key, expected_total=problem_of(refused)["total"])
+    assert placed.json()["total"] == {"amount": 2000, "currency": "EUR"}
+
+
 def test_an_order_has_the_catalogues_prices(customer: User, sku: str) -> None:
     order = order_id(customer.place({sku: 3}))
 

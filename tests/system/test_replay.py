@@ -45,7 +45,8 @@ def test_events_replayed_twice_within_five_minutes_arrive_and_change_nothing(
     begun = now()
     orders = [order_id(customer.place({sku: 1})) for _ in range(3)]
     for order in orders:
-        customer.timeline(order, "OrderConfirmed", "ReceiptSent")
+        # The last events of an order. A relay may not have published them yet when all queues are empty.
+        customer.timeline(order, "PaymentCaptured", "StockReserved", "ReceiptSent", "PointsAwarded")
     shop.wait_until_idle()
     before = {order: (operator.timeline(order), shop.emails(order)) for order in orders}
     expected = {"notification": 6, "payment": 3}[service]

@@ -46,6 +46,8 @@ EXPECTED = {
     "tidings dlq drop $SERVICE --relay --yes": "1 message dropped (MaxRecordAgeExceeded 1)",
     "tidings logs $SERVICE-consumer --since 15m --runs": A_RUN,
     "tidings logs $SERVICE-consumer --since 15m --problems": BURIED,
+    "tidings resume $SERVICE-consumer": "$SERVICE-consumer receives events.",
+    "tidings resume $SERVICE-relay": "$SERVICE-relay receives events.",
     "tidings replay $SERVICE --order $ID --from $SINCE --dry-run": "OrderConfirmed 1",
     "tidings replay $SERVICE --order $ID --from $SINCE": "OrderConfirmed 1",
     "tidings logs $SERVICE-relay --since 15m --runs": A_RUN,

@@ -1,11 +1,14 @@
-"""The boto3 clients of a Lambda function and their configuration."""
+"""The boto3 clients of a Lambda function, their configuration, and the description of their errors."""
 
 import gc
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tidings.core.errors import as_code, described
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,3 +50,17 @@ def sqs() -> "SQSClient":
 def sns() -> "SNSClient":
     """Return the function's one SNS client."""
     return boto3.client("sns", config=CONFIG)
+
+
+@described.register
+def _(error: ClientError) -> str:
+    # An emulator or a proxy may leave out any member.
+    response = cast("dict[str, Any]", error.response)
+    metadata = response.get("ResponseMetadata", {})
+    parts = [
+        f"{type(error).__name__}: {as_code(response.get('Error', {}).get('Code'))} of {as_code(error.operation_name)}",
+        *(as_code(reason.get("Code")) for reason in response.get("CancellationReasons", ())),
+        f"HTTP {as_code(str(metadata.get('HTTPStatusCode')))}",
+        f"request {as_code(metadata.get('RequestId'))}",
+    ]
+    return ", ".join(parts)

@@ -1,11 +1,18 @@
 """The errors that decide what the consumer does with a message."""
 
+import re
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from tidings.core.event import Event
+
+
+_CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+"""The form of codes and ids. It has no `@`, so no address has it."""
 
 
 class PermanentError(Exception):
@@ -46,6 +53,42 @@ class ThrottledError(UntriedError):
 
 class ContentionError(UntriedError):
     """A write that lost to concurrent writers on every attempt. They made progress, so this one waits for its turn."""
+
+
+@singledispatch
+def described(error: BaseException) -> str:
+    """Return an error as logs, dead letters and other errors' texts show it: without another system's words.
+
+    A provider's text may contain what was sent to it, such as an address. So an error is described by its type and by
+    the place that raised it. The library's own errors keep their text. An adapter registers its provider's errors, and
+    describes them by their codes:
+
+    ```python
+    @described.register(ClientError)
+    def _(error: ClientError) -> str:
+        return f"{type(error).__name__}: {as_code(error.response['Error']['Code'])}"
+    ```
+    """
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = type(error).__name__
+    return f"{name} at {_module(frame)}:{frame.tb_lineno}" if frame else name
+
+
+@described.register(PermanentError)
+@described.register(RetryableError)
+def _(error: PermanentError | RetryableError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def as_code(value: object) -> str:
+    """Return another system's code if it has the form of one, and no text otherwise."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else "unknown"
+
+
+def _module(frame: "TracebackType") -> str:
+    return str(frame.tb_frame.f_globals.get("__name__", "?"))
 
 
 def causes(error: BaseException) -> "Iterator[BaseException]":

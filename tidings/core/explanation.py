@@ -63,7 +63,7 @@ def explain_all(value: Any, form: Any, schema: str) -> list[tuple[str, str]]:
 
 
 def explained(error: Exception) -> str:
-    """Return an error's text, which names the field first: a reader may see only the beginning."""
+    """Return an error's text for logs. It contains no value, and names the field first, in case it is cut off."""
     field, message = explain(str(error), "the schema")
     return f"{field}: {message}" if field else message
 

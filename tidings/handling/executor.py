@@ -32,7 +32,7 @@ from tidings.core.entity import (
     mark_handled,
     mark_in_progress,
 )
-from tidings.core.errors import ContentionError, PermanentError, RetryableError, UntriedError
+from tidings.core.errors import ContentionError, PermanentError, RetryableError, UntriedError, described
 from tidings.core.event import Event
 from tidings.core.ports import (
     MAX_ACTIONS,
@@ -325,7 +325,7 @@ class UnitOfWork(Generic[S]):
             # No other delivery may begin before the record expires. Another try of this one may.
             remaining = (own.expires - self._executor.clock()) / 1000
             after = error.after if isinstance(error, RetryableError) else 0
-            raise RetryableError(f"{type(error).__name__}: {error}", after=after, reserved=remaining) from error
+            raise RetryableError(described(error), after=after, reserved=remaining) from error
 
     def _yield_to_other_delivery(self, entity: Entity[S], metadata: MessageMetadata, own: InProgress) -> None:
         """Raise `UntriedError` while another delivery of the same event holds an unexpired in-progress record."""

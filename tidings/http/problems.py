@@ -1,6 +1,7 @@
 """Problems: refusals of a request, answered as problem+json, and the rules by which requests are refused."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -14,11 +15,13 @@ class Rule(Struct, frozen=True):
         status: The HTTP status of the refusal.
         title: The kind of problem, in a few words. Clients distinguish the problems of an operation by it.
         description: When a request is refused, for the API's document.
+        members: The types of the extension members of such a problem, by name (RFC 9457, section 3.2).
     """
 
     status: int
     title: str
     description: str
+    members: Mapping[str, Any] = {}
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
@@ -29,6 +32,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         detail: What the caller can do about it.
         field: The part of the request that was refused.
         headers: Headers of the answer.
+        members: The values of the rule's extension members, which clients read instead of the detail.
         others: The request's other problems. The answer lists them, and takes everything else from this problem.
     """
 
@@ -39,6 +43,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         *,
         field: str | None = None,
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
         others: Sequence["Problem"] = (),
     ) -> None:
         super().__init__(f"{rule.status} {rule.title}: {detail}")
@@ -46,6 +51,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         self.detail = detail
         self.field = field
         self.headers = headers or {}
+        self.members = members or {}
         self.others = tuple(others)
 
 
@@ -57,7 +63,14 @@ def raise_all(problems: Sequence[Problem]) -> None:
     """
     if problems:
         first, *others = problems
-        raise Problem(first.rule, first.detail, field=first.field, headers=first.headers, others=others)
+        raise Problem(
+            first.rule,
+            first.detail,
+            field=first.field,
+            headers=first.headers,
+            members=first.members,
+            others=others,
+        )
 
 
 NO_SUCH_PATH = Rule(404, "Not found", "Nothing is at this path.")

@@ -63,7 +63,7 @@ class Route:
 
     @property
     def operators(self) -> bool:
-        """Whether the route needs a token of the operators' pool. All other tokens are those of the users' pool."""
+        """True if the route needs a token of the operators' pool, instead of one of the users' pool."""
         return self.template.startswith(OPERATORS)
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tidings.core.errors import RetryableError
+from tidings.core.errors import RetryableError, described
 from tidings.core.explanation import explain_all
 from tidings.core.strict_json import decode_strict
 from tidings.http.parameters import Parameter, parameters, read_all
@@ -162,9 +162,9 @@ def _refuse(problem: Problem) -> Answer:
     return _answer(problem.rule.status, "application/problem+json", members, problem.headers)
 
 
-def _members(problem: Problem) -> dict[str, str]:
-    members = {"title": problem.rule.title, "detail": problem.detail}
-    return members if problem.field is None else {**members, "field": problem.field}
+def _members(problem: Problem) -> dict[str, Any]:
+    field = {} if problem.field is None else {"field": problem.field}
+    return {"title": problem.rule.title, "detail": problem.detail, **field, **problem.members}
 
 
 def _answer(status: int, media_type: str, body: Any, headers: Mapping[str, str]) -> Answer:
@@ -177,7 +177,7 @@ def _answer(status: int, media_type: str, body: Any, headers: Mapping[str, str])
 
 def _fail(error: Exception, *, busy: bool) -> Answer:
     if busy:
-        logger.warning("busy", extra={"error": str(error)})
+        logger.warning("busy", extra={"error": described(error)})
         detail = "Others are changing the same thing, or there are too many requests; nothing was done. Try again."
         return _refuse(Problem(BUSY, detail, headers={"Retry-After": "1"}))
     logger.exception("the request failed")

@@ -15,7 +15,7 @@ from typing import Any
 
 from tidings.core.clock import Clock, now
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.errors import PermanentError, RetryableError, UntriedError, causes
+from tidings.core.errors import PermanentError, RetryableError, UntriedError, causes, described
 from tidings.core.event import Event, decode, refuse_future, with_data
 from tidings.core.ports import DeadLetter, Message, Queue
 from tidings.core.service import QueueKind
@@ -134,7 +134,7 @@ class Consumer:
         except PermanentError as error:
             return _Parsed(message, error.event, error)
         except Exception as error:  # noqa: BLE001 - no message may fail its batch
-            return _Parsed(message, None, PermanentError("undecodable", f"{type(error).__name__}: {error}"))
+            return _Parsed(message, None, PermanentError("undecodable", described(error)))
 
     def _prepare(self, events: Sequence[Event[Any]]) -> None:
         try:
@@ -190,7 +190,7 @@ class Consumer:
                 return self._dead_letter(parsed, error.reason, str(error))
             except Exception as error:  # noqa: BLE001 - only this message fails, and it is not lost
                 tries += 1
-                text = f"{type(error).__name__}: {error}"
+                text = described(error)
                 failure = self._failure(parsed.message, error, tries, follows, latest)
                 match self.policy.decide(failure, self.randomness()):
                     case GiveUp(reason):

@@ -21,7 +21,21 @@ class _LazyLogger:
 def _create() -> "Logger":
     from aws_lambda_powertools import Logger
 
-    return Logger()
+    # The fields `exception` and `exception_name` describe an error. The further field of Powertools has its text.
+    logger = Logger(serialize_stacktrace=False)
+    logger.registered_formatter.formatException = lambda ei: trace(ei[1])  # type: ignore[method-assign]
+    return logger
+
+
+def trace(error: BaseException | None) -> str:
+    """Return the traceback of an error and of its causes, without their texts; see `described`."""
+    # Imported here, because most invocations log nothing.
+    from traceback import format_tb
+
+    from tidings.core.errors import causes, described
+
+    chain = reversed(list(causes(error))) if error else ()
+    return "\n".join("".join([*format_tb(each.__traceback__), described(each)]) for each in chain)
 
 
 logger = cast("Logger", _LazyLogger())

@@ -30,7 +30,7 @@ from tidings.recovery.ports import (
 )
 from tidings.recovery.rebuild import Rebuild
 from tidings.recovery.redrive import DeadLetters, RedriveResult
-from tidings.recovery.replay import Replay, ReplaySelection
+from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
 from tidings.recovery.republish import Republisher
 from tidings.recovery.resequencer import Gap
 from tidings.recovery.sender import Sender
@@ -61,6 +61,7 @@ __all__ = [
     "Replay",
     "ReplayProgress",
     "ReplaySelection",
+    "ReplayState",
     "Republisher",
     "SendFailure",
     "Sender",

@@ -38,8 +38,23 @@ class ReplaySelection:
         return self.types is None or logged.event.type in self.types
 
 
-def ignore_progress(_logged: LoggedEvent, _sent: int) -> None:
-    """Ignore the progress of a replay."""
+@dataclass(frozen=True)
+class ReplayState:
+    """The state of a running replay.
+
+    Attributes:
+        recorded: When the event that was read last was recorded, in milliseconds since 1970.
+        sent: Number of messages sent so far, by earlier runs of the same command too.
+        total: Number of messages in all; None until all events are read.
+    """
+
+    recorded: int
+    sent: int
+    total: int | None = None
+
+
+def ignore_state(_state: ReplayState) -> None:
+    """Ignore the state of a replay."""
 
 
 @dataclass
@@ -51,16 +66,19 @@ class Replay:
         selection: The events to replay.
         sender: Sends the messages; None only counts them.
         checkpoint: Keeps the progress; None begins at the beginning on each run.
-        watch: Receives each event in its turn, and the number of messages sent so far.
+        watch: Receives the state after each event that is read, and after each batch of messages that is sent.
     """
 
     log: EventLog
     selection: ReplaySelection
     sender: Sender | None = None
     checkpoint: Checkpoint | None = None
-    watch: Callable[[LoggedEvent, int], None] = ignore_progress
+    watch: Callable[[ReplayState], None] = ignore_state
     _sent: Counter[str] = field(default_factory=Counter, init=False)
     _failed: dict[str, str] = field(default_factory=dict, init=False)
+    _recorded: int = field(default=0, init=False)
+    _sending: int = field(default=0, init=False)
+    _total: int | None = field(default=None, init=False)
 
     def run(self, then: Phase | None = None) -> ReplayProgress:
         """Send all selected events. Repeat those sent after the last checkpoint, and omit none.
@@ -92,9 +110,11 @@ class Replay:
         for read, logged in enumerate(sort_causally(events), start=1):
             chunk += (message_of(event) for event in resequencer.follow(logged) if self.selection.includes(event))
             watermark.finish(logged.event.id)
-            self.watch(logged, self._sent.total() + len(chunk))
+            self._recorded = logged.recorded
+            self._report()
             if len(chunk) >= SEND_CHUNK or read % READ_CHUNK == 0:
                 flush()
+        self._total = self._sent.total() + len(chunk)
         progress = flush(then or "send")
         if self.checkpoint and not then:
             self.checkpoint.remove()
@@ -123,9 +143,18 @@ class Replay:
                 self._failed[record.id] = record.reason
 
     def _send(self, messages: list[OutgoingMessage]) -> None:
-        refused = self.sender.send(messages) if self.sender else {}
+        refused = self.sender.send(messages, self._count) if self.sender else {}
         self._failed.update((message.head.id, reason) for message, reason in refused.items())
         self._sent.update(message.head.type for message in messages if message not in refused)
+        self._sending = 0
+        self._report()
+
+    def _count(self, accepted: int) -> None:
+        self._sending += accepted
+        self._report()
+
+    def _report(self) -> None:
+        self.watch(ReplayState(self._recorded, self._sent.total() + self._sending, self._total))
 
 
 def message_of(logged: LoggedEvent) -> OutgoingMessage:

@@ -2,16 +2,20 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from tidings.messaging.relay import batches
 from tidings.recovery.errors import RecoveryError
-from tidings.recovery.ports import Destination, OutgoingMessage
+from tidings.recovery.ports import Destination, OutgoingMessage, SendFailure
 
 MAX_SEND_ATTEMPTS = 6
 """Number of attempts to send a message. The pauses between them sum up to about six seconds."""
+
+
+def ignore_number(_number: int) -> None:
+    """Ignore how many messages were sent."""
 
 
 @dataclass
@@ -35,8 +39,14 @@ class Sender:
     pause: Callable[[float], None] = time.sleep
     _due: float = field(default=0, init=False)
 
-    def send(self, messages: Sequence[OutgoingMessage]) -> dict[OutgoingMessage, str]:
+    def send(
+        self, messages: Sequence[OutgoingMessage], watch: Callable[[int], None] = ignore_number
+    ) -> dict[OutgoingMessage, str]:
         """Send messages, those of each group in sequence.
+
+        Args:
+            messages: The messages.
+            watch: Receives the number of messages that the destination has accepted since its last call.
 
         Returns:
             The messages that the destination will never accept, each with the reason. They hold up no other.
@@ -49,27 +59,47 @@ class Sender:
         for message in messages:
             waiting.setdefault(message.head.subject, deque()).append(message)
         while waiting:
-            refused |= self._send_round([queue.popleft() for queue in waiting.values()])
+            refused |= self._send_round([queue.popleft() for queue in waiting.values()], watch)
             waiting = {group: queue for group, queue in waiting.items() if queue}
         return refused
 
-    def _send_round(self, messages: Sequence[OutgoingMessage]) -> dict[OutgoingMessage, str]:
+    def _send_round(
+        self, messages: Sequence[OutgoingMessage], watch: Callable[[int], None]
+    ) -> dict[OutgoingMessage, str]:
         refused: dict[OutgoingMessage, str] = {}
         pending = messages
         for attempt in range(1, MAX_SEND_ATTEMPTS + 1):
             if attempt > 1:
                 self.pause(0.2 * 2 ** (attempt - 2))
-            requests = []
-            for batch in batches(pending):
-                self._keep_rate(len(batch))
-                requests.append(self.threads.submit(self.destination.send, batch, f"{self.run}#{attempt}"))
-            failures = {message: failure for request in requests for message, failure in request.result().items()}
+            failures = self._request(pending, f"{self.run}#{attempt}", watch)
             refused |= {message: failure.reason for message, failure in failures.items() if failure.permanent}
             pending = [message for message, failure in failures.items() if not failure.permanent]
             if not pending:
                 return refused
         text = f"{len(pending)} messages were refused {MAX_SEND_ATTEMPTS} times ({failures[pending[0]].reason})"
         raise RecoveryError(f"{text}; run the command again to continue")
+
+    def _request(
+        self, messages: Sequence[OutgoingMessage], run: str, watch: Callable[[int], None]
+    ) -> dict[OutgoingMessage, SendFailure]:
+        """Send each message once, in parallel batches, and return the failures."""
+        failures: dict[OutgoingMessage, SendFailure] = {}
+        running: deque[tuple[int, Future[Mapping[OutgoingMessage, SendFailure]]]] = deque()
+
+        def finish_first() -> None:
+            size, request = running.popleft()
+            failed = request.result()
+            failures.update(failed)
+            watch(size - len(failed))
+
+        for batch in batches(messages):
+            self._keep_rate(len(batch))
+            running.append((len(batch), self.threads.submit(self.destination.send, batch, run)))
+            while running and running[0][1].done():
+                finish_first()
+        while running:
+            finish_first()
+        return failures
 
     def _keep_rate(self, messages: int) -> None:
         if self.rate is None:

@@ -18,6 +18,6 @@ class MemoryMailer:
         if request.order not in email.subject:
             raise ValueError("the e-mail is about another order")
         if request.placed.email == BAD_ADDRESS:
-            return Rejected(request.kind, "no such address")
+            return Rejected(request.kind, "MessageRejected", address_bad=True)
         self.sent[request.order, request.kind] += 1
         return Sent(request.kind, f"mail-{self.sent.total()}")

@@ -14,3 +14,6 @@ class MemoryProducts:
 
     def find(self, skus: Sequence[str]) -> dict[str, Product]:
         return {sku: Product(sku, sku, Money(self.prices[sku], "EUR")) for sku in skus if sku in self.prices}
+
+    def refresh(self, skus: Sequence[str]) -> dict[str, Product]:
+        return self.find(skus)

@@ -1,8 +1,9 @@
 import random
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,13 +14,11 @@ from functions.analytics.api import MAX_ROWS, Api
 from functions.analytics.handlers import (
     SHARDS,
     Sale,
+    SaleHandlers,
     contribution,
-    on_order_cancelled,
-    on_order_confirmed,
-    on_order_placed,
 )
 from functions.analytics.report import Counters, DayFigures, Figures, ProductFigures, days
-from functions.analytics.service import service
+from functions.analytics.service import service, service_in
 from tests.unit.facts import ORDER, fact, line, order_confirmed, order_id, order_placed
 from tidings.core.decisions import Save
 from tidings.core.entity import Entity
@@ -33,6 +32,7 @@ from tidings.testing import InlineExecutor, Scenario, given, make_request
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-03-30", "2026-03-31", "2026-04-01"
 LINES = (line("tea", 2), line("cup", 1, 300))
+IN_UTC = SaleHandlers(UTC)
 
 
 def was_placed(day: str = MONDAY, order: str = ORDER, lines: Sequence[OrderLine] = LINES) -> Event[Any]:
@@ -83,17 +83,18 @@ def day(name: str, total: Figures, tea: Figures | None = None, cup: Figures | No
 
 
 def test_a_placed_order_is_stored_with_its_time_and_its_lines() -> None:
-    decision = on_order_placed(Entity(ORDER), was_placed())
-    assert decision == Save(Sale(LINES, placed=f"{MONDAY}T23:59:59.999Z"))
+    decision = IN_UTC.on_order_placed(Entity(ORDER), was_placed())
+    assert decision == Save(Sale(LINES, placed=f"{MONDAY}T23:59:59.999+00:00"))
 
 
 def test_a_confirmation_that_comes_first_provides_the_lines() -> None:
-    assert on_order_confirmed(Entity(ORDER), was_confirmed()) == Save(Sale(LINES, confirmed=f"{TUESDAY}T00:00:00.000Z"))
+    decision = IN_UTC.on_order_confirmed(Entity(ORDER), was_confirmed())
+    assert decision == Save(Sale(LINES, confirmed=f"{TUESDAY}T00:00:00.000+00:00"))
 
 
 def test_a_cancellation_that_comes_first_is_stored() -> None:
-    decision = on_order_cancelled(Entity(ORDER), was_cancelled())
-    assert decision == Save(Sale(cancelled=f"{WEDNESDAY}T12:00:00.000Z", reason="customer"))
+    decision = IN_UTC.on_order_cancelled(Entity(ORDER), was_cancelled())
+    assert decision == Save(Sale(cancelled=f"{WEDNESDAY}T12:00:00.000+00:00", reason="customer"))
 
 
 def test_of_two_cancellations_the_earlier_counts() -> None:
@@ -144,9 +145,64 @@ def test_a_cancellation_counts_for_the_products_once_they_are_known() -> None:
     }
 
 
-def test_an_events_day_is_that_of_its_time_in_utc() -> None:
-    for time, day in (("2026-03-30T23:59:59.999Z", MONDAY), ("2026-03-31T00:00:00.000Z", TUESDAY)):
-        assert list(days_after([fact(order_placed(*LINES), time=time)])) == [day]
+def day_in(zone: str, time: str) -> str:
+    """The day in a time zone that an order placed at this time counts on."""
+    scenario = given(service_in(ZoneInfo(zone)))
+    scenario.when_batch(fact(order_placed(*LINES), time=time)).then()
+    (found,) = days_of(scenario)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "hours"),
+    [
+        ("UTC", "2026-03-28T00:00:00.000Z", (24, 24, 24)),
+        ("Asia/Kolkata", "2026-03-27T18:30:00.000Z", (24, 24, 24)),
+        ("Europe/Berlin", "2026-03-27T23:00:00.000Z", (24, 23, 24)),
+        ("Europe/Berlin", "2026-10-23T22:00:00.000Z", (24, 25, 24)),
+        ("America/New_York", "2026-03-07T05:00:00.000Z", (24, 23, 24)),
+        ("America/New_York", "2026-10-31T04:00:00.000Z", (24, 25, 24)),
+        # Clocks change at midnight: there is no 00:00 on the second day.
+        ("America/Santiago", "2026-09-05T04:00:00.000Z", (24, 23, 24)),
+    ],
+)
+def test_an_events_day_begins_and_ends_at_midnight_in_the_shops_time_zone(
+    zone: str, first: str, hours: Sequence[int]
+) -> None:
+    start = datetime.fromisoformat(first)
+    day = date.fromisoformat(day_in(zone, first))
+    for n, length in enumerate(hours):
+        end = start + timedelta(hours=length)
+        last = end - timedelta(milliseconds=1)
+        for time in (start, last):
+            text = f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+            assert day_in(zone, text) == str(day + timedelta(days=n)), text
+        start = end
+
+
+def test_of_two_times_in_an_hour_that_is_repeated_the_earlier_counts() -> None:
+    """Berlin's clocks showed 02:15 and 02:45 twice on this day, and the texts of these times sort the other way."""
+    earlier, later = "2026-10-25T00:45:00.000Z", "2026-10-25T01:15:00.000Z"
+    cancellations = [
+        fact(OrderCancelled(reason="fraud"), n=2, time=earlier),
+        fact(OrderCancelled(reason="timeout"), n=3, time=later),
+    ]
+    for events in permutations(cancellations):
+        scenario = given(service_in(ZoneInfo("Europe/Berlin")))
+        for event in events:
+            scenario.when(event).then()
+        assert scenario.state(ORDER) == Sale(cancelled="2026-10-25T02:45:00.000+02:00", reason="fraud")
+
+
+def test_an_order_that_is_known_keeps_its_days_when_the_time_zone_changes() -> None:
+    """So what its confirmation added is subtracted where it was added."""
+    before = given(service_in(ZoneInfo("Europe/Berlin")))
+    before.when_batch(fact(order_confirmed(*LINES), n=2, time="2026-03-30T22:30:00.000Z")).then()
+    sale = before.state(ORDER)
+    assert sale is not None
+    decision = IN_UTC.on_order_cancelled(Entity(ORDER, state=sale), was_cancelled())
+    assert isinstance(decision, Save)
+    assert {counter.row[:10] for counter in contribution(decision.state)} == {TUESDAY, WEDNESDAY}
 
 
 def test_each_currency_is_summed_separately() -> None:
@@ -263,6 +319,8 @@ def test_the_figures_of_products_sum_to_the_days() -> None:
 
 # The API
 
+ZONE = "Europe/Berlin"
+
 
 class MemoryCounters(Counters):
     """Counters in memory, which record the ranges that were read."""
@@ -281,15 +339,15 @@ def request(first: str, last: str) -> Request:
 
 
 def api(numbers: Mapping[tuple[str, str], Mapping[str, int]] | None = None, *, rebuilding: bool = False) -> Api:
-    return Api(MemoryCounters(numbers or {}), lambda: rebuilding)
+    return Api(MemoryCounters(numbers or {}), lambda: rebuilding, ZONE)
 
 
 def test_the_answer_contains_the_days_of_the_range() -> None:
     numbers = {(MONDAY, ""): {"placed": 2}, (MONDAY, "tea"): {"placed": 2}, (TUESDAY, ""): {"placed": 0}}
     counters = MemoryCounters(numbers)
-    answer = Api(counters, lambda: False).sales(request(MONDAY, WEDNESDAY))
+    answer = Api(counters, lambda: False, ZONE).sales(request(MONDAY, WEDNESDAY))
     assert counters.asked == [(date(2026, 3, 30), date(2026, 4, 1), MAX_ROWS)]
-    assert (answer.first, answer.last, answer.rebuilding) == (MONDAY, WEDNESDAY, False)
+    assert (answer.first, answer.last, answer.time_zone, answer.rebuilding) == (MONDAY, WEDNESDAY, ZONE, False)
     assert answer.days == (day(MONDAY, figures(ordered=2), tea=figures(ordered=2)),)
 
 

@@ -81,7 +81,7 @@ def day_of(scenario: Scenario[Check]) -> dict[str, int]:
     return dict(numbers)
 
 
-# What counts
+# Counted orders
 
 
 def test_a_paid_order_is_counted_once_both_events_are_known() -> None:
@@ -165,6 +165,12 @@ def test_a_total_above_its_currencys_limit_is_flagged_when_the_order_is_placed(t
 
 def test_a_currency_without_a_limit_has_none() -> None:
     assert not RULES.is_large(Money(10**9, "JPY"))
+
+
+def test_a_limit_for_an_unknown_currency_is_refused() -> None:
+    rules = msgspec.json.encode(Rules(velocity=2, address_spread=2, large_total={"XXX": 5000}))
+    with pytest.raises(msgspec.ValidationError, match="XXX"):
+        msgspec.json.decode(rules, type=Rules)
 
 
 @pytest.mark.parametrize("order", [0, 1])

@@ -220,7 +220,7 @@ def item(of: Event[Raw], text: str | None = None, **attributes: dict[str, str]) 
 
 
 def bad_items() -> list[dict[str, Any]]:
-    """Items that hold no event, each under an id of its own."""
+    """Items whose text is no event, or which have no text, each with another id."""
     text = encode(PLACED)
     texts = {
         "in another time zone": text.replace(PLACED.time, "2026-01-31T13:00:00+01:00"),

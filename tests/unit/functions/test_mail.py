@@ -11,7 +11,7 @@ from tidings.aws.throttling import is_throttled
 from tidings.core.errors import ThrottledError
 from tidings.handling.pace import Pace
 
-RECEIPT = Send("receipt", ORDER, order_placed(), "", "request-1", TRACE)
+RECEIPT = Send("receipt", ORDER, order_placed(), "", 0, "request-1", TRACE)
 SENDER = "orders@tidings.example"
 
 
@@ -53,9 +53,17 @@ def test_an_account_that_may_not_send_is_a_failure_and_no_reason_to_slow_down() 
     assert not is_throttled(caught.value)
 
 
-def test_an_address_that_ses_refuses_is_rejected() -> None:
-    refusal = RECEIPT.perform(mailer(StubSes("MessageRejected", "Address blacklisted.")))
-    assert refusal == Rejected("receipt", "Address blacklisted.")
+@pytest.mark.parametrize(
+    ("code", "text", "bad"),
+    [
+        ("MessageRejected", "Address blacklisted.", True),
+        ("InvalidParameterValue", "Missing final '@domain'", True),
+        ("InvalidParameterValue", "Domain contains illegal character", True),
+        ("MessageRejected", "The message contains a virus.", False),
+    ],
+)
+def test_an_email_that_ses_refuses_is_rejected_by_its_code(code: str, text: str, bad: bool) -> None:
+    assert RECEIPT.perform(mailer(StubSes(code, text))) == Rejected("receipt", code, address_bad=bad)
 
 
 def test_every_email_waits_for_its_turn() -> None:

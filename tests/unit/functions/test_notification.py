@@ -41,7 +41,7 @@ RECEIPT_SENT = ReceiptSent(message="message-1")
 
 
 def report(kind: EmailKind = "receipt", n: int = 1) -> Event[EmailBounced]:
-    return fact(EmailBounced(kind=kind, detail="no such mailbox"), source="ses", n=n)
+    return fact(EmailBounced(kind=kind, code="5.1.1", failed=True, address_bad=True), source="ses", n=n)
 
 
 def entity(**mailbox: Any) -> Entity[Mailbox]:
@@ -49,11 +49,11 @@ def entity(**mailbox: Any) -> Entity[Mailbox]:
 
 
 def send(kind: EmailKind, detail: str = "") -> Send:
-    return Send(kind, ORDER, ORDERED, detail, CORRELATION_ID, TRACE)
+    return Send(kind, ORDER, ORDERED, detail, PAID.millis, CORRELATION_ID, TRACE)
 
 
-def failed(kind: EmailKind, detail: str = "no such address") -> EmailFailed:
-    return EmailFailed(kind=kind, detail=detail)
+def failed(kind: EmailKind, code: str = "MessageRejected", *, address_bad: bool = True) -> EmailFailed:
+    return EmailFailed(kind=kind, code=code, address_bad=address_bad)
 
 
 class MemoryMailer:
@@ -70,7 +70,7 @@ class MemoryMailer:
         if self.before:
             self.before.pop(0)()
         if request.kind in self._rejects:
-            return Rejected(request.kind, "no such address")
+            return Rejected(request.kind, "MessageRejected", address_bad=True)
         self.sent.append(request.kind)
         message = f"message-{len(self.sent)}"
         if self.after:
@@ -158,7 +158,7 @@ def test_a_report_about_an_email_that_was_never_sent_changes_nothing() -> None:
 def test_an_email_that_bounced_after_it_was_sent_has_failed() -> None:
     decision = on_email_bounced(entity(order=ORDERED, emails={"receipt": Email(status="sent")}), report())
     assert isinstance(decision, Save)
-    assert decision.announce == (failed("receipt", "no such mailbox"),)
+    assert decision.announce == (failed("receipt", "5.1.1"),)
     assert decision.state.emails["receipt"].status == "failed"
 
 
@@ -227,9 +227,8 @@ def test_an_email_that_waited_with_it_is_not_sent_to_a_rejected_address() -> Non
 
 
 def test_after_a_bounce_later_kinds_are_not_sent(scenario: Scenario[Mailbox], mailer: MemoryMailer) -> None:
-    bounced = "no such mailbox"
     outcome = scenario.when(PLACED, PAID, report(), report(), DISPATCHED)
-    outcome.then(announced=[RECEIPT_SENT, failed("receipt", bounced), failed("dispatch", bounced)])
+    outcome.then(announced=[RECEIPT_SENT, failed("receipt", "5.1.1"), failed("dispatch", "5.1.1")])
     assert mailer.sent == ["receipt"]
 
 
@@ -238,13 +237,28 @@ def test_a_bounce_that_is_known_before_the_sending_is_recorded_stands(
 ) -> None:
     scenario.given(PLACED)
     mailer.after.append(lambda: scenario.given(report()))
-    scenario.when(PAID).then(announced=[failed("receipt", "no such mailbox")])
+    scenario.when(PAID).then(announced=[failed("receipt", "5.1.1")])
     assert statuses(scenario) == {"receipt": "failed"}
+
+
+def test_after_a_failure_that_is_not_the_addresss_fault_later_kinds_are_sent(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    full = fact(EmailBounced(kind="receipt", code="5.2.2", failed=True, address_bad=False), source="ses")
+    scenario.when(PLACED, PAID, full, DISPATCHED).then(
+        announced=[RECEIPT_SENT, failed("receipt", "5.2.2", address_bad=False)]
+    )
+    assert mailer.sent == ["receipt", "dispatch"]
+
+
+def test_a_report_that_may_be_an_automatic_reply_changes_nothing() -> None:
+    away = fact(EmailBounced(kind="receipt", code="Transient/General", failed=False, address_bad=False), source="ses")
+    assert on_email_bounced(entity(order=ORDERED, emails={"receipt": Email(status="sent")}), away) == Skip()
 
 
 def test_two_bounced_emails_of_one_kind_fail_once(scenario: Scenario[Mailbox]) -> None:
     outcome = scenario.when(PLACED, PAID, report(n=1), report(n=2))
-    outcome.then(announced=[RECEIPT_SENT, failed("receipt", "no such mailbox")])
+    outcome.then(announced=[RECEIPT_SENT, failed("receipt", "5.1.1")])
 
 
 def deliver_after_a_crash(scenario: Scenario[Mailbox], event: Event[Any]) -> None:

@@ -12,8 +12,11 @@ from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
-from functions.orders.api import AddressRequest, Api, LineRequest, OrderRequest, OrderView, order_id
+from functions.orders.api import Api, OrderView, order_id
+from functions.orders.handlers import placed
+from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.products import Price, Products, ProductTerms
+from functions.orders.requests import AddressRequest, ExpectedTotal, LineRequest, OrderRequest
 from functions.orders.service import service
 from tests.unit.facts import fact
 from tests.unit.functions.dynamodb_client import StubDynamoDBClient
@@ -23,7 +26,9 @@ from tidings.http.problems import Problem
 from tidings.http.requests import Reply, Request
 from tidings.testing import duplicate_request, given, make_request, preceded_by
 
+TERMS = PaymentTerms(("pm_*",), {"EUR": TotalRange(50, 1_000_000), "JPY": TotalRange(50, 1_000_000)})
 ADDRESS = AddressRequest("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
+CACHE_SECONDS = 60
 AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(2999, "EUR"))
 
 
@@ -31,7 +36,6 @@ def body(**changes: Any) -> OrderRequest:
     fields: dict[str, Any] = {
         "lines": (LineRequest("tea", 2), LineRequest("cup", 1)),
         "payment_method": "pm_card_visa",
-        "email": "customer@example.com",
         "address": ADDRESS,
     }
     return OrderRequest(**(fields | changes))
@@ -44,8 +48,10 @@ class OrdersApi:
         self.scenario = given(service)
         self.table = self.scenario.table
         self.client = StubDynamoDBClient()
-        self.products = Products(cast(Any, self.client), "orders", 0)
-        self.api = Api(self.scenario.executor, Pages(cast(Any, self.client), "orders", "index"), self.products)
+        self.now = 0.0
+        self.products = Products(cast(Any, self.client), "orders", CACHE_SECONDS, lambda: self.now)
+        pages = Pages(cast(Any, self.client), "orders", "index")
+        self.api = Api(self.scenario.executor, pages, self.products, TERMS)
         self.price("tea", 1250)
         self.price("cup", 499)
         self._requests = 0
@@ -58,6 +64,7 @@ class OrdersApi:
         order: str = "",
         *,
         caller: str = "customer-1",
+        email: str = "customer@example.com",
         headers: dict[str, str] | None = None,
         query: dict[str, Any] | None = None,
     ) -> Request:
@@ -67,12 +74,24 @@ class OrdersApi:
             query=query,
             headers=headers,
             caller=caller,
+            email=email,
             correlation_id=f"request-{self._requests}",
         )
 
-    def place(self, order: OrderRequest | None = None, *, key: str = "key-1", caller: str = "customer-1") -> Reply:
-        request = self.request(caller=caller, headers={"Idempotency-Key": key})
+    def place(
+        self,
+        order: OrderRequest | None = None,
+        *,
+        key: str = "key-1",
+        caller: str = "customer-1",
+        email: str = "customer@example.com",
+    ) -> Reply:
+        request = self.request(caller=caller, email=email, headers={"Idempotency-Key": key})
         return self.api.place(request, order or body())
+
+    def change_price_elsewhere(self, sku: str, amount: int) -> None:
+        """Set a price by another process, of which this one knows nothing."""
+        Products(cast(Any, self.client), "orders", 0).put(sku, ProductTerms(sku.title(), Price(amount, "EUR")))
 
     def placed(self) -> str:
         return view(self.place()).id
@@ -164,6 +183,7 @@ def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_chang
     shop.price("tea", 9999)
     assert shop.place().body == first.body
     del shop.client.items["#product#cup"]
+    shop.now += CACHE_SECONDS
     assert shop.place().body == first.body
 
 
@@ -175,7 +195,6 @@ def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_chang
         {"lines": (LineRequest("tea", 3), LineRequest("cup", 1))},
         {"lines": (LineRequest("gin", 1),)},
         {"payment_method": "pm_card_declined"},
-        {"email": "another@example.com"},
         {"address": AddressRequest("A. Customer", "2 Mill Lane", "Ghent", "9000", "BE")},
     ],
 )
@@ -190,6 +209,54 @@ def test_a_repeat_may_decompose_the_characters_of_the_address(shop: OrdersApi) -
     first = shop.place(body(address=AddressRequest("J\u00fcrgen", "1 Mill Lane", "K\u00f6ln", "50667", "DE")))
     repeat = shop.place(body(address=AddressRequest("Ju\u0308rgen", "1 Mill Lane", "Ko\u0308ln", "50667", "DE")))
     assert repeat.headers == {**first.headers, "Idempotent-Replayed": "true"}
+
+
+def test_an_order_has_the_callers_verified_address(shop: OrdersApi) -> None:
+    order = view(shop.place(email="ada@example.com")).id
+    assert placed(shop.scenario.executor.entity(order).read()).data.email == "ada@example.com"
+
+
+@pytest.mark.parametrize("email", ["", "another@example.com", "m\u00fcller@example.com"])
+def test_a_repeat_gets_the_first_answer_even_if_the_callers_address_changed(shop: OrdersApi, email: str) -> None:
+    first, repeat = shop.place(), shop.place(email=email)
+    assert (repeat.body, repeat.headers["Idempotent-Replayed"]) == (first.body, "true")
+    assert len(shop.table.commits) == 1
+
+
+# An agreed price
+
+
+def expecting(amount: int) -> OrderRequest:
+    return body(expected_total=ExpectedTotal(amount, "EUR"))
+
+
+def test_an_order_that_costs_what_the_customer_agreed_to_is_placed_without_a_read(shop: OrdersApi) -> None:
+    assert view(shop.place(expecting(2999))).total == Money(2999, "EUR")
+    assert (shop.table.reads, shop.client.reads) == ([], [["#product#tea", "#product#cup"]])
+
+
+def test_an_order_that_costs_another_amount_is_refused_with_that_amount_and_may_then_be_placed(shop: OrdersApi) -> None:
+    problem = refusal(lambda: shop.place(expecting(1000)))
+    assert (problem.rule.status, problem.field) == (409, "expected_total")
+    assert problem.members == {"total": Money(2999, "EUR")}
+    assert not shop.table.commits
+    assert view(shop.place(expecting(problem.members["total"].amount))).status == "PENDING"
+
+
+def test_an_order_is_refused_by_the_prices_of_now_and_not_by_cached_ones(shop: OrdersApi) -> None:
+    shop.place(key="fills the cache")
+    shop.change_price_elsewhere("tea", 1300)
+    assert view(shop.place(expecting(2 * 1300 + 499))).total == Money(3099, "EUR")
+    assert view(shop.place(key="another")).total == Money(3099, "EUR")
+
+
+@pytest.mark.parametrize("repeated", [body(), expecting(2999), expecting(1), expecting(9999 * 2 + 499)])
+def test_a_repeat_gets_the_first_answer_whatever_total_it_expects(shop: OrdersApi, repeated: OrderRequest) -> None:
+    first = shop.place(expecting(2999))
+    shop.price("tea", 9999)
+    repeat = shop.place(repeated)
+    assert (repeat.body, repeat.headers["Idempotent-Replayed"]) == (first.body, "true")
+    assert len(shop.table.commits) == 1
 
 
 def test_another_customer_may_use_the_same_key(shop: OrdersApi) -> None:
@@ -272,6 +339,17 @@ def test_a_dispatched_order_cannot_be_cancelled(shop: OrdersApi) -> None:
     order = shop.placed()
     shop.handle(order, OrderDispatched())
     assert refusal(lambda: shop.api.cancel(shop.request(order))).rule.status == 409
+
+
+# Products
+
+
+def test_a_product_in_a_currency_that_the_shop_does_not_take_is_refused(shop: OrdersApi) -> None:
+    request = make_request({"sku": "tea"}, caller="operator-1")
+    problem = refusal(lambda: shop.api.put_product(request, ProductTerms("Tea", Price(1300, "USD"))))
+    assert (problem.rule.title, problem.field) == ("Currency not accepted", "price.currency")
+    assert problem.detail == "The shop takes no USD, but EUR, JPY."
+    assert shop.products.refresh(["tea"])["tea"].price == Money(1250, "EUR")
 
 
 # Lists

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import stripe
 
-from contracts.values.money import Money
+from contracts.values.money import DECIMALS, Money
 from functions.payment.gateway import (
     AUTHORIZATION_EXPIRED,
     UNKNOWN_METHOD,
@@ -205,6 +205,21 @@ def test_a_new_failure_is_retried_later_with_the_same_idempotency_key() -> None:
 )
 def test_amounts_are_converted_to_stripes_units(money: Money, amount: int) -> None:
     assert in_stripes_units(money) == amount
+
+
+# Stripe Docs, "Supported currencies": zero-decimal and three-decimal currencies, and special cases.
+STRIPES_UNITS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF"), 1),
+    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 1),
+    **dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 1000),
+    **dict.fromkeys(("ISK", "UGX"), 100),
+}
+
+
+@pytest.mark.parametrize("currency", sorted(DECIMALS.keys() - {"CLF", "IQD", "LYD", "UYI", "UYW"}))
+def test_a_whole_unit_of_each_currency_that_stripe_takes_is_as_many_units_as_stripe_documents(currency: str) -> None:
+    whole = Money(10 ** DECIMALS[currency], currency)
+    assert in_stripes_units(whole) == STRIPES_UNITS.get(currency, 100)
 
 
 def test_an_amount_that_stripe_cannot_represent_is_declined_without_a_request() -> None:

@@ -27,9 +27,9 @@ def test_a_line_that_is_not_sku_and_quantity_is_refused(run: CliRunner, line: st
     assert "is not SKU:QUANTITY" in answer.output
 
 
-@pytest.mark.parametrize("command", ["up", "down", "demo"])
+@pytest.mark.parametrize("command", ["up", "down", "demo", "break gateway", "mend gateway"])
 def test_a_command_for_the_local_cloud_refuses_another_stage(run: CliRunner, command: str) -> None:
-    answer = run.invoke(app, ["--stage", "prod", command])
+    answer = run.invoke(app, ["--stage", "prod", *command.split()])
     assert answer.exit_code == 1
     assert "make deploy STAGE=prod" in answer.output
 
@@ -40,6 +40,21 @@ def test_a_text_that_is_no_orders_id_is_refused(run: CliRunner, command: list[st
     answer = run.invoke(app, [*command, "--order", order])
     assert answer.exit_code == 1
     assert f"{order!r} is not an order's id" in answer.output
+
+
+def test_a_fault_that_does_not_exist_is_refused_with_those_that_do(run: CliRunner) -> None:
+    answer = run.invoke(app, ["break", "everything"])
+    assert answer.exit_code == 2
+    assert "'everything' is not one of 'poison', 'gateway', 'relay'" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("fault", "command"), [("poison", "dlq drop loyalty --reason undecodable"), ("relay", "resume orders-relay")]
+)
+def test_a_fault_that_operators_mend_is_mended_by_their_command(run: CliRunner, fault: str, command: str) -> None:
+    answer = run.invoke(app, ["mend", fault])
+    assert answer.exit_code == 1
+    assert answer.output == f"Error: this fault is mended as an operator mends it: tidings {command}\n"
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "many"])
@@ -89,11 +104,31 @@ def test_the_installed_command_starts_in_any_folder(tmp_path: Path) -> None:
     assert "orders" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["access", "dlq", "local", "monitoring", "orders", "relay", "replay", "scaffold"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "access",
+        "dlq",
+        "faults",
+        "goods",
+        "local",
+        "mappings",
+        "monitoring",
+        "orders",
+        "relay",
+        "replay",
+        "sales",
+        "scaffold",
+    ],
+)
 def test_each_command_family_is_part_of_the_command(run: CliRunner, command: str) -> None:
     names = {
         "access": ["outputs", "token"],
         "dlq": ["dlq"],
+        "faults": ["break", "mend"],
+        "goods": ["products", "stock", "shipments"],
+        "mappings": ["resume"],
+        "sales": ["sales"],
         "local": ["up", "down", "demo"],
         "monitoring": ["alarms", "logs"],
         "orders": ["orders", "timeline"],

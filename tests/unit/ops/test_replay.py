@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 from ops.cli import app
 from ops.errors import CommandError
 from ops.replay.options import ReplayOptions
-from ops.replay.report import describe_gaps, report
+from ops.replay.report import describe_gaps, describe_state, report
 from ops.replay.subscription import effective_since
 from ops.times import parse_time
 from tidings.core.clock import from_rfc3339
-from tidings.recovery import Gap, ReplayProgress
+from tidings.recovery import Gap, ReplayProgress, ReplayState
 from tidings.testing import NOON
 
 
@@ -35,6 +35,8 @@ def run(tmp_path: Path) -> CliRunner:
         (["fraud", "--from", "0001-01-01T00:00+01:00"], "is not a time"),
         (["fraud", "--type", "OrderPlaced", "--type", "Unknown"], "fraud does not subscribe to Unknown; it subscribes"),
         (["fraud", "--from", "noon"], "'noon' is not a time"),
+        (["fraud", "--from", "0h"], "or a duration before now like 15m, 2h or 3d"),
+        (["fraud", "--to", "2w"], "or a duration before now like 15m, 2h or 3d"),
         (["payment", "--rebuild"], "payment has side effects, so its state cannot be deleted"),
         (["inventory", "--rebuild"], "inventory announces events, so its state cannot be deleted"),
         (["history", "--rebuild"], "history is the event log itself"),
@@ -47,6 +49,20 @@ def test_the_error_about_a_harmful_or_invalid_replay_is_one_line(
     assert answer.exit_code == 1
     assert answer.output.count("\n") == 1
     assert text in answer.output
+
+
+@pytest.mark.parametrize(
+    ("total", "dry_run", "text"),
+    [
+        (None, False, "1,800 messages sent"),
+        (2000, False, "1,800 of 2,000 messages sent"),
+        (None, True, "1,800 messages counted"),
+    ],
+)
+def test_the_progress_shows_the_sent_messages_and_their_total_once_it_is_known(
+    total: int | None, dry_run: bool, text: str
+) -> None:
+    assert describe_state(ReplayState(0, 1800, total), dry_run) == text
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "fast"])

@@ -14,9 +14,25 @@ from ops.orders import RefusedError, ShopClient
             "422 Unknown SKU: No x. [lines[0].sku]",
         ),
         (
+            httpx.Response(
+                422,
+                json={
+                    "title": "Unknown SKU",
+                    "detail": "No x.",
+                    "field": "lines[0].sku",
+                    "errors": [
+                        {"title": "Unknown SKU", "detail": "No x.", "field": "lines[0].sku"},
+                        {"title": "Total too small", "detail": "Order more."},
+                    ],
+                },
+            ),
+            "422 Unknown SKU: No x. [lines[0].sku]; Total too small: Order more.",
+        ),
+        (
             httpx.Response(401, json={"message": "Unauthorized"}),
-            "401 Unauthorized: the token has expired, or is not one of this stage; "
-            "unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for this stage",
+            "401 Unauthorized: the token has expired, is not one of this stage, or is a customer's instead of an "
+            "operator's or the reverse; unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for "
+            "this stage (with --operator, an operator's)",
         ),
         (httpx.Response(502, text="bad gateway"), "502 Bad Gateway: bad gateway"),
         (httpx.Response(503), "503 Service Unavailable: Service Unavailable"),
@@ -42,7 +58,7 @@ def test_a_text_of_the_user_is_one_segment_of_the_path(monkeypatch: pytest.Monke
 
     def send(_client: httpx.Client, request: httpx.Request, **_options: object) -> httpx.Response:
         sent.append(request.url.raw_path)
-        return httpx.Response(200, request=request)
+        return httpx.Response(200, json={}, request=request)
 
     monkeypatch.setattr(httpx.Client, "send", send)
     ShopClient("http://shop.example").put_product(text, {})

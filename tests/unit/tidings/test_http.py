@@ -513,6 +513,17 @@ def test_the_problems_that_a_method_finds_are_all_listed() -> None:
     ]
 
 
+def test_a_problem_and_its_entry_in_the_list_have_the_members_of_the_rule() -> None:
+    with pytest.raises(Problem) as raised:
+        raise_all([Problem(LOST, "Send another.", members={"left": 2}), Problem(INVALID, "No.")])
+    answer = call(Api(fails=raised.value))
+    assert answer.body["left"] == 2
+    assert answer.body["errors"] == [
+        {"title": "Lost", "detail": "Send another.", "left": 2},
+        {"title": "Not valid", "detail": "No."},
+    ]
+
+
 def test_without_problems_nothing_is_raised() -> None:
     raise_all([])
 

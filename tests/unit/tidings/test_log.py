@@ -35,3 +35,21 @@ def test_a_log_line_is_json_with_the_services_name() -> None:
 def test_a_log_line_contains_the_keys_that_were_appended() -> None:
     line = json.loads(run(LOGGER + "logger.append_keys(correlation_id='c'); logger.error('no')"))
     assert line["correlation_id"] == "c"
+
+
+def test_a_traceback_shows_the_places_and_types_of_an_error_and_its_cause_without_their_texts() -> None:
+    code = """
+from tidings.core.errors import RetryableError
+try:
+    try:
+        raise ValueError("ann@customers.example")
+    except ValueError as error:
+        raise RetryableError("no answer") from error
+except RetryableError:
+    logger.exception("failed")
+"""
+    line = json.loads(run(LOGGER + code))
+    assert "ValueError at __main__:5" in line["exception"]
+    assert line["exception"].endswith("RetryableError: no answer")
+    assert line["exception_name"] == "RetryableError"
+    assert "ann@customers.example" not in json.dumps(line)

@@ -235,7 +235,7 @@ def test_a_run_that_publishes_nothing_counts_nothing(stream: Stream, topic: Memo
     assert counted(stream, topic) == []
 
 
-# What can never be published
+# Refused and unavailable events
 
 
 def test_a_refused_event_goes_to_the_dead_letter_queue_at_once_and_holds_up_no_other(

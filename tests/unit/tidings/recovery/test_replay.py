@@ -18,6 +18,7 @@ from tidings.recovery import (
     Replay,
     ReplayProgress,
     ReplaySelection,
+    ReplayState,
     Sender,
     UnreadableEvent,
 )
@@ -72,6 +73,27 @@ def replay(
 
 
 EVENTS = [("a", 1), ("a", 2), ("b", 1), ("a", 3), ("b", 2)]
+
+
+def test_the_state_counts_the_messages_that_were_accepted_and_knows_their_number_once_all_events_are_read() -> None:
+    log = log_of(*((f"e{n}", 1) for n in range(25)))
+    states: list[tuple[ReplayState, int]] = []
+    destination = MemoryDestination(unacceptable={event("e3", 1)})
+    sender = Sender(destination, "run", InlineExecutor(), pause=lambda _seconds: None)
+    Replay(log, SELECTION, sender, watch=lambda state: states.append((state, len(destination.arrived)))).run()
+    assert all(state.sent == arrived for state, arrived in states)
+    assert [state.sent for state, _ in states if state.total is None] == [0] * 25
+    assert [state.sent for state, _ in states if state.total == 25] == [9, 19, 24, 24]
+    assert {state.recorded for state, _ in states[25:]} == {from_rfc3339(NOON) + 24}
+
+
+def test_the_state_counts_the_messages_of_the_run_that_broke_off(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "progress.json")
+    checkpoint.save(ReplayProgress(position(0, "a", 1), {"TicketClosed": 1}))
+    states: list[ReplayState] = []
+    sender = Sender(MemoryDestination(), "run", InlineExecutor(), pause=lambda _seconds: None)
+    Replay(log_of(*EVENTS), SELECTION, sender, checkpoint, watch=states.append).run()
+    assert (states[0].sent, states[-1].sent, states[-1].total) == (1, 5, 5)
 
 
 def assert_sent_except(destination: MemoryDestination, bad: tuple[str, int]) -> None:

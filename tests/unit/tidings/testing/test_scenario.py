@@ -87,7 +87,8 @@ def test_a_message_that_fails_at_its_fifth_delivery_is_dead_lettered() -> None:
     scenario.table.commit_faults.always(fails(TimeoutError("no answer")))
     assert not scenario.when_batch(ASKED, receives=4).dead_letters
     (letter,) = scenario.when_batch(ASKED, receives=5).dead_letters
-    assert (letter.reason, letter.detail) == ("gave-up", "TimeoutError: no answer")
+    assert letter.reason == "gave-up"
+    assert letter.detail.startswith("TimeoutError at tidings.testing.faults:")
 
 
 def test_an_event_that_is_handled_by_a_further_try_has_not_failed() -> None:

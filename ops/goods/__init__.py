@@ -1,0 +1,1 @@
+"""Products, their stock, and the shipments to pick. Commands `products …`, `stock …` and `shipments …`."""

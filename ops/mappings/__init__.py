@@ -1,0 +1,1 @@
+"""The event source mappings, by which Lambda invokes consumers and relays. Command `resume`."""
