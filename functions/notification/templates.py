@@ -22,6 +22,8 @@ OPENINGS: dict[EmailKind, str] = {
     "dispatch": "your goods have left our warehouse.{detail}",
 }
 
+FREE_RECEIPT = "thank you for your order. There is nothing to pay."
+
 REASONS = {
     "payment_failed": "the payment did not go through",
     "out_of_stock": "we do not have all of it in stock",
@@ -48,7 +50,8 @@ class RenderedEmail:
 def render(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> RenderedEmail:
     """Render an e-mail about an order. `detail` is the reason of a cancellation or the tracking of a dispatch."""
     added = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
-    opening = OPENINGS[kind].format(total=format_money(placed.total), detail=added)
+    free = kind == "receipt" and placed.total.amount == 0
+    opening = (FREE_RECEIPT if free else OPENINGS[kind]).format(total=format_money(placed.total), detail=added)
     rows = [(f"{line.quantity} x {line.sku}", format_money(_times(line.price, line.quantity))) for line in placed.lines]
     rows.append(("Total", format_money(placed.total)))
     name = greeted(placed.address.name)
