@@ -43,6 +43,8 @@ SIMULATED_METHODS = (
     "pm_card_declined",
     "pm_card_insufficient_funds",
     "pm_card_authorization_expires",
+    "pm_card_refund_pending",
+    "pm_card_refund_fails",
 )
 """The payment methods that the simulated gateway knows."""
 

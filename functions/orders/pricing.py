@@ -28,7 +28,7 @@ UNKNOWN_SKU = Rule(422, "Unknown SKU", "A line has a SKU that no product has.")
 SEVERAL_CURRENCIES = Rule(422, "Several currencies", "The products are sold in different currencies.")
 UNACCEPTED_CURRENCY = Rule(422, "Currency not accepted", "The shop's payment gateway takes no money in the currency.")
 UNACCEPTED_METHOD = Rule(422, "Payment method not accepted", "The shop's payment gateway has no such payment method.")
-TOTAL_TOO_SMALL = Rule(422, "Total too small", "The order costs something, but less than the shop's payment gateway takes.")
+TOTAL_TOO_SMALL = Rule(422, "Total too small", "The order costs less than the payment gateway takes, and not nothing.")
 TOTAL_TOO_LARGE = Rule(422, "Total too large", "The order costs more than the shop's payment gateway takes.")
 ANOTHER_TOTAL = Rule(
     409,

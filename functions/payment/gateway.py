@@ -43,13 +43,27 @@ class Voided:
 
 @dataclass(frozen=True)
 class Refunded:
-    """The payment was undone after the money had moved, and the money went back."""
+    """The payment was undone after the money had moved, and this amount went back."""
+
+    amount: Money
+
+
+@dataclass(frozen=True)
+class RefundPending:
+    """The money has moved, and a refund is under way. It is not known yet whether the money goes back."""
+
+
+@dataclass(frozen=True)
+class NotRefunded:
+    """The money has moved, and the refund failed for good. The code names the reason."""
+
+    code: str
 
 
 CaptureOutcome = Captured | Declined | Voided | Refunded
 AuthorizationOutcome = Authorized | CaptureOutcome
-Cancelled = Voided | Refunded
-Outcome = Opened | AuthorizationOutcome
+Cancelled = Voided | Refunded | RefundPending | NotRefunded
+Outcome = Opened | AuthorizationOutcome | Cancelled
 
 
 class Gateway(Protocol):
@@ -71,7 +85,10 @@ class Gateway(Protocol):
         """
 
     def cancel(self, payment: str) -> Cancelled:
-        """Void or refund a payment. Leave a payment that was undone as it is, and return its outcome again."""
+        """Void a payment, or refund what is left of it.
+
+        Leave a payment that was undone, or whose refund is under way or has failed, as it is, and return its outcome.
+        """
 
 
 # Effects

@@ -18,6 +18,7 @@ from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
+from contracts.payment.refund_failed import RefundFailed
 from contracts.values.money import Money
 from functions.payment.gateway import (
     AuthorizationOutcome,
@@ -29,9 +30,11 @@ from functions.payment.gateway import (
     Captured,
     CaptureOutcome,
     Declined,
+    NotRefunded,
     Open,
     Opened,
     Refunded,
+    RefundPending,
     Voided,
 )
 from tidings.core.decisions import Decision, Perform, Reserve, Save, Skip
@@ -39,19 +42,31 @@ from tidings.core.entity import Entity
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event
 
-Status = Literal["forbidden", "not_needed", "authorizing", "authorized", "captured", "failed", "voided", "refunded"]
+Status = Literal[
+    "forbidden",
+    "not_needed",
+    "authorizing",
+    "authorized",
+    "captured",
+    "failed",
+    "voided",
+    "refunding",
+    "refunded",
+    "refund_failed",
+]
 
 
 class Payment(Struct, frozen=True, omit_defaults=True):
     """The payment of an order.
 
     `forbidden` is a tombstone: the order was cancelled before a payment was opened. `not_needed` is that of an order
-    that costs nothing.
+    that costs nothing. `refunding` means that a refund is under way, `since` when its order was cancelled.
     """
 
     status: Status
     id: str = ""
     amount: Money | None = None
+    since: str = ""
 
 
 # Authorization
@@ -127,29 +142,45 @@ def _fail(payment: Payment, outcome: Declined | Voided | Refunded) -> Decision[P
             return Save(replace(payment, status="failed"), (_failed(payment, code),))
         case Voided():
             return Save(replace(payment, status="failed"), (_failed(payment, "voided"),))
-        case Refunded():
-            return Save(replace(payment, status="refunded"), (_refunded(payment), _failed(payment, "refunded")))
+        case Refunded(amount):
+            announce = (PaymentRefunded(payment=payment.id, amount=amount), _failed(payment, "refunded"))
+            return Save(replace(payment, status="refunded"), announce)
 
 
 # Cancellation
 
 
-def on_order_cancelled(entity: Entity[Payment], _event: Event[OrderCancelled]) -> Decision[Payment]:
+def on_order_cancelled(entity: Entity[Payment], event: Event[OrderCancelled]) -> Decision[Payment]:
     """Void a payment whose money has not moved, refund one whose money has, or leave a tombstone."""
     payment = entity.state
     if payment is None:
         return Save(Payment("forbidden"))
-    return Perform(Cancel(payment.id), _after_cancel) if _is_open(payment) else Skip()
+    return Perform(Cancel(payment.id), partial(_after_cancel, event.time)) if _is_open(payment) else Skip()
 
 
-def _after_cancel(entity: Entity[Payment], outcome: Cancelled) -> Decision[Payment]:
+def check_refund(entity: Entity[Payment]) -> Decision[Payment]:
+    """Look again at a refund that was under way, and record its outcome."""
     payment = entity.state
-    if payment is None or not _is_open(payment):
+    if payment is None or payment.status != "refunding":
         return Skip()
-    if isinstance(outcome, Refunded):
-        return Save(replace(payment, status="refunded"), (_refunded(payment),))
-    announcement = PaymentVoided(payment=payment.id, amount=_amount(payment))
-    return Save(replace(payment, status="voided"), (announcement,))
+    return Perform(Cancel(payment.id), partial(_after_cancel, payment.since))
+
+
+def _after_cancel(since: str, entity: Entity[Payment], outcome: Cancelled) -> Decision[Payment]:
+    payment = entity.state
+    if payment is None or not (_is_open(payment) or payment.status == "refunding"):
+        return Skip()
+    amount = _amount(payment)
+    match outcome:
+        case Voided():
+            return Save(replace(payment, status="voided"), (PaymentVoided(payment=payment.id, amount=amount),))
+        case Refunded(returned):
+            return Save(replace(payment, status="refunded"), (PaymentRefunded(payment=payment.id, amount=returned),))
+        case NotRefunded(code):
+            announcement = RefundFailed(payment=payment.id, amount=amount, code=code)
+            return Save(replace(payment, status="refund_failed"), (announcement,))
+        case RefundPending():
+            return Skip() if payment.status == "refunding" else Save(replace(payment, status="refunding", since=since))
 
 
 def _is_open(payment: Payment) -> bool:
@@ -157,10 +188,6 @@ def _is_open(payment: Payment) -> bool:
 
 
 # Events
-
-
-def _refunded(payment: Payment) -> PaymentRefunded:
-    return PaymentRefunded(payment=payment.id, amount=_amount(payment))
 
 
 def _failed(payment: Payment, code: str) -> PaymentFailed:

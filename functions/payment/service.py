@@ -9,7 +9,9 @@ from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
+from contracts.payment.refund_failed import RefundFailed
 from functions.payment import handlers
+from functions.payment.refunds import pending
 from tidings.core.service import Service, on
 
 service = Service(
@@ -22,6 +24,7 @@ service = Service(
         PaymentFailed,
         PaymentVoided,
         PaymentRefunded,
+        RefundFailed,
     ),
     handlers=(
         on(OrderPlaced, handlers.on_order_placed),
@@ -32,4 +35,5 @@ service = Service(
     # They share the rate of calls that the gateway allows.
     concurrency=10,
     has_side_effects=True,
+    indexes=(pending.INDEX,),
 )

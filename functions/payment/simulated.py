@@ -6,6 +6,8 @@ The payment method's id selects the outcome:
 - `pm_card_declined` and `pm_card_insufficient_funds` are declined.
 - `pm_card_error_once` succeeds after its first authorization failed.
 - `pm_card_authorization_expires` is authorized, and its capture fails for good.
+- `pm_card_refund_pending` succeeds. Its refund is pending when it is made, and has succeeded at the next look.
+- `pm_card_refund_fails` succeeds, and its refund fails for good.
 
 As with Stripe, an amount that is too small or too large, or in another currency, is declined before a payment is
 opened.
@@ -26,8 +28,10 @@ from functions.payment.gateway import (
     Captured,
     CaptureOutcome,
     Declined,
+    NotRefunded,
     Opened,
     Refunded,
+    RefundPending,
     Voided,
 )
 from tidings.core.errors import RetryableError
@@ -40,8 +44,14 @@ DECLINES = {
     "pm_card_declined": "card_declined",
     "pm_card_insufficient_funds": "insufficient_funds",
 }
-EXPIRES = "pm_card_authorization_expires"
-APPROVED = {"pm_card_visa", "pm_card_error_once", EXPIRES}
+EXPIRES, REFUND_PENDING, REFUND_FAILS = (
+    "pm_card_authorization_expires",
+    "pm_card_refund_pending",
+    "pm_card_refund_fails",
+)
+APPROVED = {"pm_card_visa", "pm_card_error_once", EXPIRES, REFUND_PENDING, REFUND_FAILS}
+
+REFUND_FAILURE = "expired_or_canceled_card"
 
 TOO_SMALL, TOO_LARGE, INVALID_CURRENCY = "amount_too_small", "amount_too_large", "invalid_currency"
 
@@ -118,13 +128,20 @@ class SimulatedGateway:
         while True:
             item = self._item(payment)
             match item["status"]["S"]:
-                case "captured":
-                    item = self._move(payment, "captured", "refunded", counts=True)
+                case "captured" if item["method"]["S"] in (REFUND_PENDING, REFUND_FAILS):
+                    after = "refund_pending" if item["method"]["S"] == REFUND_PENDING else "refund_failed"
+                    item = self._move(payment, "captured", after)
+                case "captured" | "refund_pending" as status:
+                    item = self._move(payment, status, "refunded", counts=True)
                 case "open" | "authorized" as status:
                     item = self._move(payment, status, "voided")
             match item["status"]["S"]:
                 case "refunded":
-                    return Refunded()
+                    return Refunded(_amount(item))
+                case "refund_pending":
+                    return RefundPending()
+                case "refund_failed":
+                    return NotRefunded(REFUND_FAILURE)
                 case "voided" | "declined" | "expired":
                     return Voided()
             # Another call changed the payment between the read and the update.
@@ -170,10 +187,10 @@ class SimulatedGateway:
             ValueError: If it has not ended. Stripe, too, captures no payment that it has not authorized.
         """
         match item["status"]["S"]:
-            case "captured":
+            case "captured" | "refund_pending" | "refund_failed":
                 return Captured()
             case "refunded":
-                return Refunded()
+                return Refunded(_amount(item))
             case "voided":
                 return Voided()
             case "expired":
@@ -182,3 +199,7 @@ class SimulatedGateway:
                 return Declined(DECLINES.get(item["method"]["S"], UNKNOWN_METHOD))
             case status:
                 raise ValueError(f"the payment {item['pk']['S']} is {status}")
+
+
+def _amount(item: "dict[str, AttributeValueTypeDef]") -> Money:
+    return Money(int(item["amount"]["N"]), item["currency"]["S"])

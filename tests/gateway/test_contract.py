@@ -12,8 +12,10 @@ from functions.payment.gateway import (
     Authorized,
     Captured,
     Declined,
+    NotRefunded,
     Outcome,
     Refunded,
+    RefundPending,
     Voided,
 )
 from tests.gateway.providers import APPROVED, TOTAL, Provider, authorized, captured, new_order, opened, payment_of
@@ -28,8 +30,9 @@ DECLINES = [
     ("stripe", "pm_nobodys", UNKNOWN_METHOD),
 ]
 declined = pytest.mark.parametrize(("provider", "method", "code"), DECLINES, indirect=["provider"])
-# At Stripe an authorization expires after days. The unit tests cover that with Stripe's documented answers.
-expiring = pytest.mark.parametrize("provider", ["simulated", "memory"], indirect=True)
+# At Stripe an authorization expires after days, and all refunds of localstripe succeed at once. The unit tests cover
+# these cases with Stripe's documented answers.
+unlike_localstripe = pytest.mark.parametrize("provider", ["simulated", "memory"], indirect=True)
 
 
 def test_opening_a_payment_reserves_and_moves_no_money(provider: Provider) -> None:
@@ -90,7 +93,7 @@ def test_a_declined_payment_that_is_cancelled_is_void(provider: Provider, method
     assert provider.moved(payment) == (0, 0)
 
 
-@expiring
+@unlike_localstripe
 def test_a_payment_whose_authorization_expired_is_declined_and_moves_no_money(provider: Provider) -> None:
     payment = authorized(provider, "pm_card_authorization_expires")
     assert [provider.gateway.capture(payment) for _ in range(2)] == [Declined(AUTHORIZATION_EXPIRED)] * 2
@@ -117,14 +120,32 @@ def test_a_payment_that_is_cancelled_before_its_capture_is_void_and_moves_nothin
 
 def test_a_captured_payment_that_is_cancelled_is_refunded_once(provider: Provider) -> None:
     payment = captured(provider)
-    assert [provider.gateway.cancel(payment) for _ in range(3)] == [Refunded()] * 3
+    assert [provider.gateway.cancel(payment) for _ in range(3)] == [Refunded(TOTAL)] * 3
     assert provider.moved(payment) == (1, 1)
+
+
+@unlike_localstripe
+def test_a_pending_refund_is_refunded_when_it_is_looked_at_again(provider: Provider) -> None:
+    payment = captured(provider, "pm_card_refund_pending")
+    assert provider.gateway.cancel(payment) == RefundPending()
+    assert provider.moved(payment) == (1, 0)
+    assert provider.gateway.capture(payment) == Captured()
+    assert [provider.gateway.cancel(payment) for _ in range(2)] == [Refunded(TOTAL)] * 2
+    assert provider.moved(payment) == (1, 1)
+
+
+@unlike_localstripe
+def test_a_refund_that_failed_stays_failed(provider: Provider) -> None:
+    payment = captured(provider, "pm_card_refund_fails")
+    assert [provider.gateway.cancel(payment) for _ in range(2)] == [NotRefunded("expired_or_canceled_card")] * 2
+    assert provider.gateway.capture(payment) == Captured()
+    assert provider.moved(payment) == (1, 0)
 
 
 def test_a_refunded_payment_stays_refunded(provider: Provider) -> None:
     payment = captured(provider)
     provider.gateway.cancel(payment)
-    assert provider.gateway.authorize(payment) == provider.gateway.capture(payment) == Refunded()
+    assert provider.gateway.authorize(payment) == provider.gateway.capture(payment) == Refunded(TOTAL)
     assert provider.moved(payment) == (1, 1)
 
 
@@ -151,8 +172,8 @@ def test_a_concurrent_capture_and_cancellation_end_in_one_outcome(provider: Prov
         assert (done, cancelled) == (Voided(), Voided())
     else:
         assert provider.moved(payment) == (1, 1)
-        assert cancelled == Refunded()
-        assert done in (Captured(), Refunded())
+        assert cancelled == Refunded(TOTAL)
+        assert done in (Captured(), Refunded(TOTAL))
     assert provider.gateway.capture(payment) == provider.gateway.cancel(payment) == cancelled
 
 
@@ -174,5 +195,5 @@ def test_a_concurrent_authorization_and_cancellation_reserve_nothing(provider: P
 def test_concurrent_cancellations_refund_once(provider: Provider) -> None:
     payment = captured(provider)
     with ThreadPoolExecutor(4) as executor:
-        assert list(executor.map(provider.gateway.cancel, [payment] * 8)) == [Refunded()] * 8
+        assert list(executor.map(provider.gateway.cancel, [payment] * 8)) == [Refunded(TOTAL)] * 8
     assert provider.moved(payment) == (1, 1)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 import stripe
 
+from contracts.values.money import Money
 from functions.payment.gateway import Authorized, Captured, Declined, Refunded, Voided
 from functions.payment.stripe_gateway import AUTHENTICATION_REQUIRED, StripeGateway
 from tests.gateway.keys import StubSecrets
@@ -78,8 +79,19 @@ def test_a_payment_is_captured_once_if_the_answer_is_lost(stripe_provider: Strip
 def test_a_payment_is_refunded_once_if_the_answer_is_lost(stripe_provider: StripeProvider) -> None:
     payment = captured(stripe_provider)
     stripe_provider.edge.lost.add("/refunds")
-    assert repeat(lambda: stripe_provider.gateway.cancel(payment)) == Refunded()
+    assert repeat(lambda: stripe_provider.gateway.cancel(payment)) == Refunded(TOTAL)
     assert stripe_provider.moved(payment) == (1, 1)
+
+
+def test_what_staff_refunded_at_the_dashboard_is_not_refunded_again(stripe_provider: StripeProvider) -> None:
+    payment = captured(stripe_provider)
+    stripe_provider.refund(payment, 500)
+    assert stripe_provider.gateway.cancel(payment) == Refunded(Money(1499, "EUR"))
+    assert stripe_provider.gateway.cancel(payment) == Refunded(Money(1499, "EUR"))
+    assert [each["amount"] for each in stripe_provider.listed("refunds") if each["payment_intent"] == payment] in (
+        [500, 1499],
+        [1499, 500],
+    )
 
 
 def test_a_payment_is_voided_if_the_answer_is_lost(stripe_provider: StripeProvider) -> None:
@@ -91,7 +103,7 @@ def test_a_payment_is_voided_if_the_answer_is_lost(stripe_provider: StripeProvid
 def test_a_payment_captured_just_before_its_cancellation_is_refunded(stripe_provider: StripeProvider) -> None:
     payment = authorized(stripe_provider)
     stripe_provider.edge.before["/cancel"] = lambda: stripe_provider.gateway.capture(payment)
-    assert stripe_provider.gateway.cancel(payment) == Refunded()
+    assert stripe_provider.gateway.cancel(payment) == Refunded(TOTAL)
     assert stripe_provider.moved(payment) == (1, 1)
 
 
@@ -140,7 +152,7 @@ def test_a_rotated_key_is_used_as_soon_as_the_old_one_is_refused(
     stripe_provider.edge.api_key = secrets.value = "sk_test_the_second"
     assert stripe_provider.gateway.capture(payment) == Captured()
     assert [call.key for call in stripe_provider.edge.calls[-2:]] == [KEY, "sk_test_the_second"]
-    assert stripe_provider.gateway.cancel(payment) == Refunded()
+    assert stripe_provider.gateway.cancel(payment) == Refunded(TOTAL)
     assert secrets.reads == 2
 
 

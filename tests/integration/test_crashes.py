@@ -33,6 +33,7 @@ from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
+from contracts.payment.refund_failed import RefundFailed
 from contracts.values.goods import MAX_LINES, OrderLine, Shortage, Units
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -72,6 +73,7 @@ EXAMPLES: dict[type[Contract], Contract] = {
         PaymentFailed(payment="pay_1", amount=TOTAL, code="card_declined"),
         PaymentVoided(payment="pay_1", amount=TOTAL),
         PaymentRefunded(payment="pay_1", amount=TOTAL),
+        RefundFailed(payment="pay_1", amount=TOTAL, code="expired_or_canceled_card"),
         StockReserved(lines=UNITS),
         StockRejected(short=(Shortage("mug", 2, 1),)),
         StockReleased(lines=UNITS),

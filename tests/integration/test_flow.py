@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,45 @@ def test_an_order_whose_authorization_expires_before_the_capture_is_cancelled_wi
     assert [(each["status"]["S"], each["captured"]["N"]) for each in shop.cloud.payments()] == [("expired", "0")]
     assert [mail.subject for mail in shop.cloud.mails()] == [f"Your order {order} is cancelled"]
     assert shop.call("POST", f"/operators/shipments/{order}/dispatch", {}).status == 409
+
+
+class Minute:
+    """A function's context with a minute left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+def check_refunds(shop: Shop) -> dict[str, Any]:
+    """Run the job that looks at pending refunds."""
+    return dict(shop.cloud.handler("payment", "refunds")({}, Minute()))
+
+
+def test_a_refund_that_is_pending_is_announced_once_it_has_succeeded(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2), method="pm_card_refund_pending")
+    shop.cloud.drain()
+    assert shop.cancel(order).status == 202
+    shop.cloud.drain()
+    assert "PaymentRefunded" not in types(shop, order)
+    assert shop.cloud.item("payment", order)["state"]["status"] == "refunding"
+    assert check_refunds(shop)["ended"] == 1
+    shop.cloud.drain()
+    assert types(shop, order).count("PaymentRefunded") == 1
+    assert check_refunds(shop) == {"ended": 0, "pending": 0, "failed": 0, "finished": True, "oldest": 0}
+
+
+def test_a_refund_that_fails_is_announced_with_its_reason_and_not_as_done(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2), method="pm_card_refund_fails")
+    shop.cloud.drain()
+    assert shop.cancel(order).status == 202
+    shop.cloud.drain()
+    failed = next(event for event in shop.timeline(order) if event["type"] == "RefundFailed")
+    assert failed["data"]["code"] == "expired_or_canceled_card"
+    assert failed["data"]["amount"] == {"amount": 2000, "currency": "EUR"}
+    assert "PaymentRefunded" not in types(shop, order)
+    assert shop.show(order)["status"] == "CANCELLED"
 
 
 def test_an_order_that_costs_nothing_is_confirmed_dispatched_and_mailed_without_a_payment(shop: Shop) -> None:

@@ -225,7 +225,8 @@ def _paid(evidence: Evidence) -> Violations:
         payments = evidence.payments.get(order, ())
         status, total = evidence.statuses[order], evidence.placed[order].total.amount
         net = sum((payment.captured - payment.refunded) * payment.amount for payment in payments)
-        if net != (0 if status == "CANCELLED" else total):
+        kept = sum(payment.amount for payment in payments if payment.kept)
+        if net != (kept if status == "CANCELLED" else total):
             yield f"{order} is {status}, and of {total} {net} is paid"
         if any(payment.amount != total for payment in payments):
             yield f"{order} costs {total}, and has {payments}"
@@ -235,6 +236,8 @@ def _paid(evidence: Evidence) -> Violations:
         captures = {captured, 0} if refunded else {captured}
         types = events.types
         if types["PaymentCaptured"] not in captures or types["PaymentRefunded"] != refunded:
+            yield f"{order} has {payments} and announced {dict(types)}"
+        if types["RefundFailed"] != (kept > 0):
             yield f"{order} has {payments} and announced {dict(types)}"
         if status != "CANCELLED" and (types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events)):
             yield f"{order} is {status} and announced {dict(types)}"

@@ -66,12 +66,14 @@ class Payment:
         captured: How often its money moved to the shop.
         refunded: How often its money went back.
         reserved: Whether the bank reserves the amount, which has not moved.
+        kept: Whether its refund has failed, so that the shop still has the money.
     """
 
     amount: int
     captured: int
     refunded: int
     reserved: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)

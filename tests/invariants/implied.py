@@ -15,6 +15,7 @@ from functions.payment.gateway import (
     Capture,
     Captured,
     Declined,
+    NotRefunded,
     Open,
     Opened,
     Outcome,
@@ -107,7 +108,9 @@ class World:
             case Capture():
                 return Declined(AUTHORIZATION_EXPIRED) if self._events.types["PaymentFailed"] else Captured()
             case Cancel():
-                return Refunded() if entity.state and entity.state.status == "captured" else Voided()
+                if not (entity.state and entity.state.status == "captured"):
+                    return Voided()
+                return NotRefunded("failed") if self._events.types["RefundFailed"] else Refunded(placed.total)
         raise TypeError(repr(effect))
 
 

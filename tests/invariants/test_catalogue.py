@@ -138,10 +138,10 @@ def with_more_events(service: str, position: int, *data: Contract) -> Spoil:
     return spoil
 
 
-def with_payments(position: int, *payments: tuple[int, int, int] | tuple[int, int, int, bool]) -> Spoil:
+def with_payments(position: int, *payments: Payment) -> Spoil:
     return lambda evidence: replace(
         evidence,
-        payments={**evidence.payments, order(evidence, position): [Payment(*payment) for payment in payments]},
+        payments={**evidence.payments, order(evidence, position): payments},
     )
 
 
@@ -280,18 +280,18 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "a customer's list shows exactly the customer's orders",
         listed("ann", lambda orders: orders | {"stranger": "PENDING"}),
     ),
-    "a capture was made twice": ("money moves at most once each way", with_payments(CONFIRMED, (2500, 2, 0))),
+    "a capture was made twice": ("money moves at most once each way", with_payments(CONFIRMED, Payment(2500, 2, 0))),
     "an order has two payments": (
         "money moves at most once each way",
-        with_payments(CONFIRMED, (2500, 1, 0), (2500, 0, 0)),
+        with_payments(CONFIRMED, Payment(2500, 1, 0), Payment(2500, 0, 0)),
     ),
     "a cancelled order was not refunded": (
         "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CANCELLED, (3000, 1, 0)),
+        with_payments(CANCELLED, Payment(3000, 1, 0)),
     ),
     "the wrong amount was captured": (
         "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CONFIRMED, (2499, 1, 0)),
+        with_payments(CONFIRMED, Payment(2499, 1, 0)),
     ),
     "a payment was not announced": (
         "a confirmed order is paid once, and a cancelled one not at all",
@@ -301,9 +301,13 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "a confirmed order is paid once, and a cancelled one not at all",
         with_more_events("payment", CONFIRMED, PaymentFailed(amount=Money(2500, "EUR"), code="voided")),
     ),
+    "a refund that failed was announced as done": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_payments(CANCELLED, Payment(3000, 1, 0, False, True)),
+    ),
     "the amount of a cancelled order is still reserved": (
         "a cancelled order has no money reserved",
-        with_payments(CANCELLED, (3000, 0, 0, True)),
+        with_payments(CANCELLED, Payment(3000, 0, 0, True)),
     ),
     "goods left whose payment was not captured": (
         "goods leave only after their total was captured",

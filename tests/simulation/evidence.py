@@ -82,7 +82,8 @@ def _payments(shop: Shop) -> Mapping[str, list[Payment]]:
     found: defaultdict[str, list[Payment]] = defaultdict(list)
     for payment in shop.gateway.payments.values():
         reserved = payment.status == "authorized"
-        found[payment.order].append(Payment(payment.amount.amount, payment.captured, payment.refunded, reserved))
+        kept = payment.status == "refund_failed"
+        found[payment.order].append(Payment(payment.amount.amount, payment.captured, payment.refunded, reserved, kept))
     return found
 
 

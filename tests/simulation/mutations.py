@@ -264,6 +264,27 @@ MUTATIONS = [
         PAID,
     ),
     _mutation(
+        "a pending refund is announced as done",
+        payment._after_cancel,
+        'Save(replace(payment, status="refunding", since=since))',
+        'Save(replace(payment, status="refunded"), (PaymentRefunded(payment=payment.id, amount=amount),))',
+        PAID,
+    ),
+    _mutation(
+        "a failed refund is announced as done",
+        payment._after_cancel,
+        "announcement = RefundFailed(payment=payment.id, amount=amount, code=code)",
+        "announcement = PaymentRefunded(payment=payment.id, amount=amount)",
+        PAID,
+    ),
+    _mutation(
+        "a pending refund is not looked at again",
+        payment.check_refund,
+        'payment.status != "refunding"',
+        "True",
+        AT_REST,
+    ),
+    _mutation(
         "a capture that failed leaves its order confirmed",
         payment._fail,
         'return Save(replace(payment, status="failed"), (_failed(payment, code),))',

@@ -170,7 +170,9 @@ class EvidenceReader:
             amount, captured, refunded = (int(item[name]["N"]) for name in ("amount", "captured", "refunded"))
             if item["order"]["S"] in orders:
                 reserved = item["status"]["S"] == "authorized"
-                payments.setdefault(item["order"]["S"], []).append(Payment(amount, captured, refunded, reserved))
+                payments.setdefault(item["order"]["S"], []).append(
+                    Payment(amount, captured, refunded, reserved, item["status"]["S"] == "refund_failed")
+                )
         return payments
 
     # The API

@@ -12,8 +12,10 @@ from functions.payment.gateway import (
     Captured,
     CaptureOutcome,
     Declined,
+    NotRefunded,
     Opened,
     Refunded,
+    RefundPending,
     Voided,
 )
 from tests.simulation.clock import DAY
@@ -23,6 +25,8 @@ from tidings.core.errors import RetryableError
 DECLINED = "pm_card_declined"
 ERROR_ONCE = "pm_card_error_once"
 EXPIRES = "pm_card_authorization_expires"
+REFUND_PENDING = "pm_card_refund_pending"
+REFUND_FAILS = "pm_card_refund_fails"
 
 MIN_AMOUNT = 50
 """Minor units below which nothing can be paid. Such a payment is declined at once."""
@@ -36,7 +40,17 @@ class Payment:
     amount: Money
     method: str
     opened: int
-    status: Literal["open", "authorized", "captured", "declined", "expired", "voided", "refunded"] = "open"
+    status: Literal[
+        "open",
+        "authorized",
+        "captured",
+        "declined",
+        "expired",
+        "voided",
+        "refund_pending",
+        "refund_failed",
+        "refunded",
+    ] = "open"
     authorizations: int = 0
     captured: int = 0
     refunded: int = 0
@@ -80,20 +94,32 @@ class MemoryGateway:
     def cancel(self, payment: str) -> Cancelled:
         found = self.payments[payment]
         match found.status:
-            case "captured":
+            case "captured" if found.method == REFUND_PENDING:
+                found.status = "refund_pending"
+            case "captured" if found.method == REFUND_FAILS:
+                found.status = "refund_failed"
+            case "captured" | "refund_pending":
                 found.status = "refunded"
                 found.refunded += 1
             case "open" | "authorized" | "declined" | "expired":
                 found.status = "voided"
-        return Refunded() if found.status == "refunded" else Voided()
+        match found.status:
+            case "refunded":
+                return Refunded(found.amount)
+            case "refund_pending":
+                return RefundPending()
+            case "refund_failed":
+                return NotRefunded("expired_or_canceled_card")
+            case _:
+                return Voided()
 
 
 def _ended(payment: Payment) -> CaptureOutcome:
     match payment.status:
-        case "captured":
+        case "captured" | "refund_pending" | "refund_failed":
             return Captured()
         case "refunded":
-            return Refunded()
+            return Refunded(payment.amount)
         case "voided":
             return Voided()
         case "expired":

@@ -4,6 +4,7 @@ from itertools import permutations
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_authorized import PaymentAuthorized
@@ -12,6 +13,7 @@ from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
+from contracts.payment.refund_failed import RefundFailed
 from contracts.values.money import Money
 from functions.payment.gateway import (
     AuthorizationOutcome,
@@ -23,13 +25,22 @@ from functions.payment.gateway import (
     Captured,
     CaptureOutcome,
     Declined,
+    NotRefunded,
     Open,
     Opened,
     Outcome,
     Refunded,
+    RefundPending,
     Voided,
 )
-from functions.payment.handlers import Payment, Status, on_order_cancelled, on_order_confirmed, on_order_placed
+from functions.payment.handlers import (
+    Payment,
+    Status,
+    check_refund,
+    on_order_cancelled,
+    on_order_confirmed,
+    on_order_placed,
+)
 from functions.payment.service import service
 from tests.unit.facts import ORDER, fact, line, order_confirmed, order_placed
 from tidings.core.decisions import Decision, Effect, Perform, Reserve, Save, Skip
@@ -58,7 +69,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     Captured(),
     Declined("card_declined"),
     Voided(),
-    Refunded(),
+    Refunded(TOTAL),
 )
 STATUSES: tuple[Status, ...] = get_args(Status)
 OPEN_STATUSES: tuple[Status, ...] = ("authorizing", "authorized", "captured")
@@ -69,7 +80,8 @@ def failed(code: str) -> PaymentFailed:
 
 
 def payment(status: Status) -> Payment:
-    return Payment(status) if status == "forbidden" else Payment(status, "pay_1", TOTAL)
+    since = CANCELLED.time if status == "refunding" else ""
+    return Payment(status) if status == "forbidden" else Payment(status, "pay_1", TOTAL, since)
 
 
 def entity(status: Status | None) -> Entity[Payment]:
@@ -146,7 +158,7 @@ def test_an_order_that_costs_nothing_has_no_payment() -> None:
         (Captured(), "authorized", (AUTHORIZED,)),
         (Declined("card_declined"), "failed", (failed("card_declined"),)),
         (Voided(), "failed", (failed("voided"),)),
-        (Refunded(), "refunded", (REFUNDED, failed("refunded"))),
+        (Refunded(TOTAL), "refunded", (REFUNDED, failed("refunded"))),
     ],
 )
 def test_the_outcome_of_an_authorization_is_recorded_and_announced(
@@ -182,7 +194,7 @@ def test_an_authorized_payment_is_captured_when_its_order_is_confirmed() -> None
         (Captured(), "captured", (CAPTURED,)),
         (Declined("authorization_expired"), "failed", (failed("authorization_expired"),)),
         (Voided(), "failed", (failed("voided"),)),
-        (Refunded(), "refunded", (REFUNDED, failed("refunded"))),
+        (Refunded(TOTAL), "refunded", (REFUNDED, failed("refunded"))),
     ],
 )
 def test_the_outcome_of_a_capture_is_recorded_and_announced(
@@ -192,7 +204,7 @@ def test_the_outcome_of_a_capture_is_recorded_and_announced(
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status != "authorized"])
-@pytest.mark.parametrize("outcome", [Captured(), Declined("authorization_expired"), Voided(), Refunded()])
+@pytest.mark.parametrize("outcome", [Captured(), Declined("authorization_expired"), Voided(), Refunded(TOTAL)])
 def test_only_an_authorized_payment_is_captured(status: Status, outcome: CaptureOutcome) -> None:
     assert on_order_confirmed(entity(status), CONFIRMED) == Skip()
     assert after_capture(outcome, status) == Skip()
@@ -230,7 +242,7 @@ def test_a_cancellation_cancels_a_payment_that_was_begun(status: Status) -> None
 
 @pytest.mark.parametrize("status", OPEN_STATUSES)
 def test_money_that_had_moved_is_refunded(status: Status) -> None:
-    assert after_cancel(Refunded(), status) == Save(payment("refunded"), (REFUNDED,))
+    assert after_cancel(Refunded(TOTAL), status) == Save(payment("refunded"), (REFUNDED,))
 
 
 @pytest.mark.parametrize("status", ["authorizing", "authorized"])
@@ -239,10 +251,53 @@ def test_a_payment_whose_money_had_not_moved_is_void(status: Status) -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status not in OPEN_STATUSES])
-@pytest.mark.parametrize("outcome", [Voided(), Refunded()])
-def test_a_cancellation_changes_nothing_of_a_payment_that_holds_no_money(status: Status, outcome: Cancelled) -> None:
+@pytest.mark.parametrize("outcome", [Voided(), Refunded(TOTAL), RefundPending(), NotRefunded("failed")])
+def test_a_cancellation_changes_nothing_of_a_payment_that_was_undone(status: Status, outcome: Cancelled) -> None:
     assert on_order_cancelled(entity(status), CANCELLED) == Skip()
-    assert after_cancel(outcome, status) == Skip()
+    if status != "refunding":
+        assert after_cancel(outcome, status) == Skip()
+
+
+def test_the_amount_that_went_back_is_announced_and_not_the_amount_that_was_captured() -> None:
+    rest = Money(1500, "EUR")
+    decision = after_cancel(Refunded(rest), "captured")
+    assert decision == Save(payment("refunded"), (PaymentRefunded(payment="pay_1", amount=rest),))
+
+
+def test_a_pending_refund_is_stored_and_announces_nothing() -> None:
+    assert after_cancel(RefundPending(), "captured") == Save(payment("refunding"))
+
+
+def test_a_refund_that_failed_is_announced_with_its_code() -> None:
+    announcement = RefundFailed(payment="pay_1", amount=TOTAL, code="lost_or_stolen_card")
+    decision = after_cancel(NotRefunded("lost_or_stolen_card"), "captured")
+    assert decision == Save(payment("refund_failed"), (announcement,))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "decision"),
+    [
+        (RefundPending(), Skip()),
+        (Refunded(TOTAL), Save(replace(payment("refunding"), status="refunded"), (REFUNDED,))),
+        (
+            NotRefunded("failed"),
+            Save(
+                replace(payment("refunding"), status="refund_failed"),
+                (RefundFailed(payment="pay_1", amount=TOTAL, code="failed"),),
+            ),
+        ),
+    ],
+)
+def test_a_pending_refund_that_is_looked_at_again_is_recorded(outcome: Cancelled, decision: Decision[Payment]) -> None:
+    check = check_refund(entity("refunding"))
+    assert isinstance(check, Perform)
+    assert check.effect == CANCEL
+    assert check.then(entity("refunding"), outcome) == decision
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "refunding"])
+def test_only_a_pending_refund_is_looked_at_again(status: Status) -> None:
+    assert check_refund(entity(status)) == Skip()
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -252,10 +307,10 @@ def test_every_status_has_a_decision_on_every_event_and_outcome(status: Status) 
         on_order_confirmed(entity(status), CONFIRMED),
         on_order_cancelled(entity(status), CANCELLED),
     ]
-    ended: tuple[CaptureOutcome, ...] = (Captured(), Declined("card_declined"), Voided(), Refunded())
+    ended: tuple[CaptureOutcome, ...] = (Captured(), Declined("card_declined"), Voided(), Refunded(TOTAL))
     decisions += [after_authorize(outcome, status) for outcome in (Authorized(), *ended)]
     decisions += [after_capture(outcome, status) for outcome in ended]
-    decisions += [after_cancel(outcome, status) for outcome in (Voided(), Refunded())]
+    decisions += [after_cancel(outcome, status) for outcome in (Voided(), Refunded(TOTAL))]
     assert all(isinstance(decision, Skip | Perform | Reserve | Save) for decision in decisions)
 
 
@@ -305,10 +360,10 @@ class MemoryGateway:
             self.refunded += 1
         elif self.status in ("open", "authorized"):
             self.status = "voided"
-        return Refunded() if self.status == "refunded" else Voided()
+        return Refunded(TOTAL) if self.status == "refunded" else Voided()
 
     def _ended(self) -> CaptureOutcome:
-        answers: dict[str, CaptureOutcome] = {"captured": Captured(), "voided": Voided(), "refunded": Refunded()}
+        answers: dict[str, CaptureOutcome] = {"captured": Captured(), "voided": Voided(), "refunded": Refunded(TOTAL)}
         return answers[self.status]
 
     @staticmethod

@@ -21,9 +21,11 @@ from functions.payment.gateway import (
     Capture,
     Captured,
     Declined,
+    NotRefunded,
     Open,
     Opened,
     Refunded,
+    RefundPending,
     Voided,
 )
 from functions.payment.service import service
@@ -32,6 +34,7 @@ from functions.payment.stripe_gateway import (
     CODE_LENGTH,
     GENERIC_DECLINE,
     StripeGateway,
+    from_stripes_units,
     in_stripes_units,
 )
 from tests.gateway.keys import StubSecrets
@@ -59,12 +62,23 @@ def intent(status: str, **more: Any) -> Answer:
         "metadata": {},
         "latest_charge": None,
         "cancellation_reason": None,
+        "currency": "eur",
     }
     return Answer(200, body | more)
 
 
-def charged(*, refunded: bool) -> Answer:
-    return intent("succeeded", latest_charge={"object": "charge", "id": "ch_1", "refunded": refunded})
+def refund(status: str, amount: int = 2000, *, ours: bool = True, **more: Any) -> dict[str, Any]:
+    metadata = {"cancellation": ORDER} if ours else {}
+    body = {"object": "refund", "id": "re_1", "status": status, "amount": amount, "currency": "eur"}
+    return body | {"metadata": metadata} | more
+
+
+def charged(*refunds: dict[str, Any]) -> Answer:
+    """An intent that succeeded, with these refunds. Stripe counts pending ones, too, as refunded."""
+    returned = sum(each["amount"] for each in refunds if each["status"] in ("succeeded", "pending"))
+    charge = {"object": "charge", "id": "ch_1", "amount": 2000, "amount_refunded": returned}
+    charge["refunds"] = {"object": "list", "data": list(refunds), "has_more": False}
+    return intent("succeeded", latest_charge=charge)
 
 
 def refused(status: int, kind: str, **more: str) -> Answer:
@@ -76,7 +90,7 @@ def wrong(code: str, **more: str) -> Answer:
 
 
 AUTHORIZED = intent("requires_capture", latest_charge="ch_1")
-DONE = Answer(200, {"object": "refund", "id": "re_1"})
+DONE = Answer(200, refund("succeeded"))
 FAILED = refused(500, "api_error")
 REPLAYED_FAILURE = Answer(FAILED.status, FAILED.body, {"idempotent-replayed": "true"})
 
@@ -205,6 +219,7 @@ def test_a_new_failure_is_retried_later_with_the_same_idempotency_key() -> None:
 )
 def test_amounts_are_converted_to_stripes_units(money: Money, amount: int) -> None:
     assert in_stripes_units(money) == amount
+    assert from_stripes_units(amount, money.currency.lower()) == money
 
 
 # Stripe Docs, "Supported currencies": zero-decimal and three-decimal currencies, and special cases.
@@ -263,8 +278,10 @@ def test_a_decline_does_not_reveal_that_the_card_is_suspected(code: str) -> None
     ("found", "outcome"),
     [
         (AUTHORIZED, Authorized()),
-        (charged(refunded=False), Captured()),
-        (charged(refunded=True), Refunded()),
+        (charged(), Captured()),
+        (charged(refund("succeeded")), Refunded(TOTAL)),
+        (charged(refund("pending")), Captured()),
+        (charged(refund("succeeded", 500, ours=False)), Captured()),
         (intent("canceled"), Voided()),
         (intent("canceled", cancellation_reason="requested_by_customer"), Voided()),
         (intent("canceled", cancellation_reason="automatic"), Declined(AUTHORIZATION_EXPIRED)),
@@ -288,15 +305,15 @@ def test_the_authorization_of_a_payment_that_is_not_open_returns_its_outcome(fou
 
 def test_a_payment_that_needs_its_customer_is_cancelled_after_its_reason_was_stored() -> None:
     waiting = intent("requires_action")
-    stripe_api = answering(waiting, waiting, waiting, intent("canceled"))
+    stripe_api = answering(waiting, waiting, intent("canceled"))
     assert stripe_api.gateway.authorize("pi_1") == Declined(AUTHENTICATION_REQUIRED)
-    assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT, INTENT, f"{INTENT}/cancel"]
+    assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT, f"{INTENT}/cancel"]
     assert stripe_api.http.requests[1].form == {"metadata[declined]": AUTHENTICATION_REQUIRED}
 
 
 def test_a_method_that_was_used_up_after_the_opening_is_a_decline() -> None:
     opened = intent("requires_confirmation")
-    stripe_api = answering(wrong("", param="payment_method"), opened, opened, opened, intent("canceled"))
+    stripe_api = answering(wrong("", param="payment_method"), opened, opened, intent("canceled"))
     assert stripe_api.gateway.authorize("pi_1") == Declined(UNKNOWN_METHOD)
 
 
@@ -322,8 +339,10 @@ def test_a_successful_capture_is_one_call() -> None:
 @pytest.mark.parametrize(
     ("found", "outcome"),
     [
-        (charged(refunded=False), Captured()),
-        (charged(refunded=True), Refunded()),
+        (charged(), Captured()),
+        (charged(refund("succeeded")), Refunded(TOTAL)),
+        (charged(refund("pending")), Captured()),
+        (charged(refund("succeeded", 500, ours=False)), Captured()),
         (intent("canceled"), Voided()),
         (intent("canceled", cancellation_reason="automatic"), Declined(AUTHORIZATION_EXPIRED)),
         (intent("canceled", metadata={"declined": AUTHORIZATION_EXPIRED}), Declined(AUTHORIZATION_EXPIRED)),
@@ -344,9 +363,9 @@ def test_the_capture_of_a_payment_that_has_ended_returns_its_outcome(found: Answ
     ],
 )
 def test_a_payment_that_cannot_be_captured_any_more_is_cancelled_and_declined(refusal: Answer, code: str) -> None:
-    stripe_api = answering(refusal, AUTHORIZED, AUTHORIZED, AUTHORIZED, intent("canceled"))
+    stripe_api = answering(refusal, AUTHORIZED, AUTHORIZED, intent("canceled"))
     assert stripe_api.gateway.capture("pi_1") == Declined(code)
-    assert stripe_api.http.paths == [f"{INTENT}/capture", INTENT, INTENT, INTENT, f"{INTENT}/cancel"]
+    assert stripe_api.http.paths == [f"{INTENT}/capture", INTENT, INTENT, f"{INTENT}/cancel"]
     assert stripe_api.http.requests[2].form == {"metadata[declined]": code}
 
 
@@ -365,27 +384,71 @@ def test_a_capture_that_stripe_refuses_for_another_reason_is_an_error(status: st
 # Cancelling
 
 
+def test_a_payment_that_was_captured_meanwhile_is_not_declined() -> None:
+    refusal = wrong("charge_expired_for_capture")
+    stripe_api = answering(refusal, AUTHORIZED, AUTHORIZED, wrong(UNEXPECTED_STATE), charged())
+    assert stripe_api.gateway.capture("pi_1") == Captured()
+
+
+def test_an_intent_that_stripe_does_not_cancel_is_an_error() -> None:
+    refusal = wrong("charge_expired_for_capture")
+    with pytest.raises(stripe.InvalidRequestError):
+        answering(refusal, AUTHORIZED, AUTHORIZED, wrong("account_invalid"), AUTHORIZED).gateway.capture("pi_1")
+
+
 def test_a_payment_is_refunded_completely_with_an_idempotency_key_made_of_its_id() -> None:
-    stripe_api = answering(charged(refunded=False), DONE)
-    assert stripe_api.gateway.cancel("pi_1") == Refunded()
-    refund = stripe_api.http.requests[1]
-    assert (refund.path, refund.form) == ("/v1/refunds", {"payment_intent": "pi_1"})
-    assert refund.idempotency_key == "pi_1/refund"
+    stripe_api = answering(charged(), DONE)
+    assert stripe_api.gateway.cancel("pi_1") == Refunded(TOTAL)
+    request = stripe_api.http.requests[1]
+    assert (request.path, request.idempotency_key) == ("/v1/refunds", "pi_1/refund")
+    assert request.form["amount"] == "2000"
 
 
-def test_a_refunded_payment_is_not_changed() -> None:
-    stripe_api = answering(charged(refunded=True))
-    assert stripe_api.gateway.cancel("pi_1") == Refunded()
+def test_a_payment_of_which_a_part_was_refunded_at_the_dashboard_is_refunded_for_the_rest() -> None:
+    stripe_api = answering(charged(refund("succeeded", 500, ours=False)), Answer(200, refund("succeeded", 1500)))
+    assert stripe_api.gateway.cancel("pi_1") == Refunded(Money(1500, "EUR"))
+    assert stripe_api.http.requests[1].form["amount"] == "1500"
+
+
+def test_a_payment_that_was_refunded_at_the_dashboard_returns_no_more() -> None:
+    stripe_api = answering(charged(refund("succeeded", ours=False)))
+    assert stripe_api.gateway.cancel("pi_1") == Refunded(Money(0, "EUR"))
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (refund("succeeded"), Refunded(TOTAL)),
+        (refund("succeeded", 1500), Refunded(Money(1500, "EUR"))),
+        (refund("pending"), RefundPending()),
+        (refund("requires_action"), RefundPending()),
+        (refund("failed", failure_reason="expired_or_canceled_card"), NotRefunded("expired_or_canceled_card")),
+        (refund("failed"), NotRefunded("failed")),
+        (refund("canceled"), NotRefunded("canceled")),
+    ],
+)
+def test_the_status_of_a_refund_is_its_outcome_when_it_is_made_and_later(
+    found: dict[str, Any], outcome: object
+) -> None:
+    assert answering(charged(), Answer(200, found)).gateway.cancel("pi_1") == outcome
+    stripe_api = answering(charged(found))
+    assert stripe_api.gateway.cancel("pi_1") == outcome
     assert stripe_api.http.paths == [INTENT]
 
 
-def test_a_concurrent_refund_is_a_refund() -> None:
-    assert answering(charged(refunded=False), wrong("charge_already_refunded")).gateway.cancel("pi_1") == Refunded()
+def test_a_payment_that_was_refunded_meanwhile_is_looked_at_again_later() -> None:
+    with pytest.raises(RetryableError, match="refunded meanwhile"):
+        answering(charged(), wrong("charge_already_refunded")).gateway.cancel("pi_1")
 
 
-def test_a_refund_that_stripe_refuses_is_an_error() -> None:
+@pytest.mark.parametrize("code", ["charge_disputed", "insufficient_funds"])
+def test_a_refund_that_stripe_does_not_make_is_not_refunded(code: str) -> None:
+    assert answering(charged(), wrong(code)).gateway.cancel("pi_1") == NotRefunded(code)
+
+
+def test_a_refund_that_stripe_refuses_for_another_reason_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        answering(charged(refunded=False), wrong("charge_disputed")).gateway.cancel("pi_1")
+        answering(charged(), wrong("parameter_unknown")).gateway.cancel("pi_1")
 
 
 def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
@@ -489,7 +552,7 @@ def test_the_key_is_read_once_for_many_calls() -> None:
         (Open(ORDER, TOTAL, "pm_1"), [wrong("gone", param="payment_method"), intent("requires_payment_method")]),
         (Authorize("pi_1"), [wrong(UNEXPECTED_STATE), AUTHORIZED]),
         (Capture("pi_1"), [wrong(UNEXPECTED_STATE), intent("succeeded")]),
-        (Cancel("pi_1"), [charged(refunded=False), DONE]),
+        (Cancel("pi_1"), [charged(), DONE]),
         (Capture("pi_1"), [refused(401, "invalid_request_error"), intent("succeeded")]),
     ],
 )
