@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from contracts.values.country import Country
 from contracts.values.text import PlainLine
 
 
@@ -14,4 +15,4 @@ class Address(Struct, frozen=True, forbid_unknown_fields=False):
     street: PlainLine
     city: PlainLine
     postal_code: Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*\Z")]
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
+    country: Country

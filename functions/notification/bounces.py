@@ -21,8 +21,8 @@ class EmailBounced(OrderEvent, frozen=True, kw_only=True):
     """A report of SES about an e-mail. It comes from SES only, never from the topic.
 
     `code` is the mail server's enhanced status code (RFC 3463), or SES's own words for the kind of report. `failed`
-    means that the e-mail was not delivered: a report that is no bounce in the end may be an out-of-office reply.
-    `address_bad` means that the address accepts no mail.
+    means that the e-mail was not delivered. It is false if the report may be an automatic reply, such as an
+    out-of-office message. `address_bad` means that the address accepts no mail.
     """
 
     producer = "ses"

@@ -23,7 +23,7 @@ LEFT = "left"
 
 @dataclass(frozen=True)
 class LimitedMailer:
-    """A mail system that is sent only as many e-mails about a customer's orders as an hour allows.
+    """A mail system that receives a limited number of e-mails about orders for each customer and hour.
 
     The hour is that of the event that causes the e-mail, so a repeated event counts in the same hour. An e-mail is
     counted by one conditional write before it is sent, and remembered there. If it is tried again, it is not counted

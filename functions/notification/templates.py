@@ -63,10 +63,10 @@ def render(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> Ren
 
 
 def greeted(name: str) -> str:
-    """Return the name as a greeting may contain it: the customer's own if it is plain, so that it holds no link.
+    """Return the name for the greeting: the customer's if it is plain, and else a general word.
 
-    The contract refuses most other names. This also covers events of a version that did not, and what no portable
-    pattern can refuse.
+    So no link of a customer reaches an e-mail. The contract refuses most other names. This also covers events of a
+    version that did not, and characters that no portable pattern can refuse.
     """
     return name if is_plain(name) else IMPERSONAL
 

@@ -10,7 +10,9 @@ from infra.stages import Stage
 
 
 class People(Construct):
-    """One kind of people: the public, or the application's operators. A token of one kind is worthless for the other.
+    """One kind of people: the public, or the application's operators.
+
+    A token of one kind is not valid on the routes of the other.
 
     Attributes:
         pool: The user pool.

@@ -31,7 +31,7 @@ def break_(context: typer.Context, fault: FaultName) -> None:
 
 @app.command()
 def mend(context: typer.Context, fault: FaultName) -> None:
-    """Undo a fault that is a switch of the local cloud: gateway. An operator's commands mend the others."""
+    """Undo a fault of the local cloud itself: gateway. Operators' commands mend the others."""
     work: CommandContext = context.obj
     work.require_local()
     match fault:

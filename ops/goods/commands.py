@@ -9,10 +9,10 @@ import typer
 from msgspec.structs import asdict
 
 from contracts.values.money import Money
+from ops.amounts import parse_amount
 from ops.console import print_answer, print_result, progress, results
 from ops.context import CommandContext, Json, Operator, OrderId
 from ops.errors import CommandError
-from ops.goods.prices import parse_price
 from ops.goods.tables import price_of, products_table, shipments_table
 from ops.orders.client import RefusedError, ShopClient
 
@@ -49,7 +49,7 @@ def set_product(
     price: Annotated[
         Money | None,
         typer.Option(
-            metavar="PRICE", parser=parse_price, help="The price of a unit, like 12.99EUR. Default: it stays."
+            metavar="PRICE", parser=parse_amount, help="The price of a unit, like 12.99EUR. Default: it stays."
         ),
     ] = None,
     user: Operator = None,

@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+from msgspec.structs import asdict
 
+from contracts.values.money import Money
 from ops.errors import CommandError
 
 TIMEOUT_SECONDS = 30
@@ -15,10 +17,16 @@ PAGE_SIZE = 100
 
 
 class RefusedError(CommandError):
-    """A request that the API refused. Its text is the details of all its errors."""
+    """A request that the API refused. Its text is the details of all its errors.
+
+    Attributes:
+        status: The HTTP status.
+        problem: The members of the answer; none if the answer is not problem+json.
+    """
 
     def __init__(self, response: httpx.Response) -> None:
-        super().__init__(_describe(response))
+        self.problem = _problem(response)
+        super().__init__(_describe(response, self.problem))
         self.status = response.status_code
 
 
@@ -145,7 +153,15 @@ def _segment(text: str) -> str:
     return quote(text, safe="").replace(".", "%2E")
 
 
-def _describe(response: httpx.Response) -> str:
+def _problem(response: httpx.Response) -> Mapping[str, Any]:
+    try:
+        problem = response.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _describe(response: httpx.Response, problem: Mapping[str, Any]) -> str:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         # The gateway itself answers, and says no more than "Unauthorized".
         return (
@@ -153,14 +169,10 @@ def _describe(response: httpx.Response) -> str:
             "operator's or the reverse; unset TIDINGS_TOKEN to sign in, or set it to what tidings token prints for "
             "this stage (with --operator, an operator's)"
         )
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
     errors = [f"{error['title']}: {_detail(error)}" for error in problem.get("errors", ())]
     if not errors:
         detail = problem.get("message") or response.text or response.reason_phrase
-        errors = [f"{problem.get('title', response.reason_phrase)}: {_detail({'detail': detail} | problem)}"]
+        errors = [f"{problem.get('title', response.reason_phrase)}: {_detail({'detail': detail, **problem})}"]
     return f"{response.status_code} {'; '.join(errors)}"
 
 
@@ -171,9 +183,12 @@ def _detail(error: Mapping[str, Any]) -> str:
 def order_request(
     lines: Iterable[tuple[str, int]],
     payment_method: str = "pm_card_visa",
+    expected_total: Money | None = None,
 ) -> dict[str, Any]:
     """Return the request for an order of these SKUs and quantities, sent to an example address."""
+    expectation = {"expected_total": asdict(expected_total)} if expected_total else {}
     return {
+        **expectation,
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
         "payment_method": payment_method,
         "address": {

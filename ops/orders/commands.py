@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from contracts.values.money import Money, format_money
+from ops.amounts import parse_amount
 from ops.console import print_answer, progress, results
 from ops.context import USER, CommandContext, Json, OrderId, Yes
 from ops.errors import CommandError
@@ -29,7 +30,7 @@ User = Annotated[
     typer.Option("--user", envvar=USER, help="The user's name; default on the stage local: operator, or customer."),
 ]
 AsCustomer = Annotated[
-    bool, typer.Option("--customer", help="Act as a customer, who has own orders only, and not as an operator.")
+    bool, typer.Option("--customer", help="Act as the customer who placed the order, and not as an operator.")
 ]
 
 
@@ -60,6 +61,14 @@ def place(
         typer.Option(metavar="SKU:QTY", help="A line; may be repeated. Default: one unit of the first product."),
     ] = None,
     payment_method: Annotated[str, typer.Option(help="The payment method.")] = "pm_card_visa",
+    expected_total: Annotated[
+        Money | None,
+        typer.Option(
+            metavar="TOTAL",
+            parser=parse_amount,
+            help="Place the order only if it costs this much now, like 25.98EUR. Default: any total.",
+        ),
+    ] = None,
     key: Annotated[str | None, typer.Option(help="The idempotency key; default: a new one.")] = None,
     user: Placer = None,
     as_json: Json = False,
@@ -68,9 +77,25 @@ def place(
     lines = [_parse_line(text) for text in sku or ()]
     work: CommandContext = context.obj
     client = work.shop(user)
-    order = order_request(lines or [(_first_sku(client, work), 1)], payment_method)
-    placed = client.place(order, key).json()
+    order = order_request(lines or [(_first_sku(client, work), 1)], payment_method, expected_total)
+    with _showing_total():
+        placed = client.place(order, key).json()
     print_answer(placed, as_json, lambda: typer.echo(_format(placed)))
+
+
+@contextmanager
+def _showing_total() -> Iterator[None]:
+    """Replace the API's answer about another total by a sentence that says how to agree to it."""
+    try:
+        yield
+    except RefusedError as refusal:
+        if "total" not in refusal.problem:
+            raise
+        total = format_money(msgspec.convert(refusal.problem["total"], Money))
+        raise CommandError(
+            f"nothing was ordered, because the order costs {total} now; to agree to that, repeat the command with "
+            f"--expected-total {total.replace(' ', '')}"
+        ) from refusal
 
 
 def _first_sku(client: ShopClient, work: CommandContext) -> str:
@@ -147,7 +172,7 @@ def timeline(
 ) -> None:
     """Show all events of an order, and the cause of each.
 
-    An operator sees those of every order, and a customer those of own orders.
+    An operator sees the events of every order. A customer sees only those of orders that this customer placed.
     """
     work: CommandContext = context.obj
     with _refusing_unknown(order_id, as_customer, ", or its first event is not recorded yet"):

@@ -36,7 +36,7 @@ def sales(
     user: Operator = None,
     as_json: Json = False,
 ) -> None:
-    """Show the sales by day, as an operator. Days without sales are left out.
+    """Show the sales by day in the shop's time zone, as an operator. Days without sales are left out.
 
     A day is like 2026-11-22, or a duration before now like 30d.
     """

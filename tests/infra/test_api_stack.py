@@ -1,6 +1,7 @@
 """The HTTP API: authorization, throttling, access log and OpenAPI document."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
@@ -25,6 +26,14 @@ def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, servi
     served = {(route.stack, route.properties["RouteKey"]) for route in dev.resources("AWS::ApiGatewayV2::Route")}
     declared = {(found.name, route.key) for found in services for route in found.routes}
     assert served == declared | {("api", "GET /openapi.json"), ("api", "$default")}
+
+
+def test_every_route_that_a_services_text_names_exists(services: tuple[ServiceFolder, ...]) -> None:
+    declared = {route.key for found in services for route in found.routes} | OPEN
+    sources = "".join(path.read_text() for found in services for path in found.folder.rglob("*.py"))
+    named = {key.rstrip(".") for key in re.findall(r"\b(?:GET|PUT|POST) /[a-z{}/.-]+", sources)}
+    assert named - declared == set()
+    assert {"GET /orders", "GET /operators/shipments"} <= named
 
 
 def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> None:

@@ -34,7 +34,7 @@ def synthesize_with_sender(stage: str, sender: str, folder: Path) -> dict[str, A
 # The identity
 
 
-def test_the_senders_domain_is_an_identity_with_dkim_in_a_stack_of_its_own(prod: Synthesis) -> None:
+def test_the_senders_domain_is_an_identity_with_dkim_in_a_separate_stack(prod: Synthesis) -> None:
     (identity,) = mail_template(prod.folder)["Resources"].values()
     assert identity["Type"] == "AWS::SES::EmailIdentity"
     assert owned(SETTINGS["prod"]).sender.endswith(f"@{OWNED}")

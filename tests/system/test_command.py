@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import uuid
 
 import httpx
@@ -142,6 +143,16 @@ def test_the_error_about_a_refused_request_is_one_line_with_the_problems_detail(
     assert answer.returncode == 1
     assert answer.stdout == ""
     assert answer.stderr == "Error: 422 Unknown SKU: There is no product unknown. [lines[0].sku]\n"
+
+
+def test_an_order_at_another_total_than_expected_is_refused_with_the_current_one(shop: DeployedShop, sku: str) -> None:
+    def place(total: str) -> subprocess.CompletedProcess[str]:
+        return tidings(shop.cloud.directory, "orders", "place", "--sku", f"{sku}:2", "--expected-total", total)
+
+    refused = place("0.01EUR")
+    assert refused.returncode == 1
+    *_, total = refused.stderr.split()
+    assert place(total).returncode == 0
 
 
 def test_a_second_deployment_keeps_the_cloud_and_its_contents(shop: DeployedShop, customer: User, sku: str) -> None:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated, Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 MAX_FAULTS = 50
 """Maximum number of faults that are explained. A value from outside may have thousands."""
@@ -76,8 +77,8 @@ def _in_words(message: str, schema: str) -> str:
     if found := re.fullmatch(r"Expected `(.+)`, got `(.+)`", message):
         return f"This must be {_kind(found[1])}, not {_kind(found[2])}"
     if found := re.fullmatch(r"Expected `(\w+)` of length (>=|<=) (\d+)", message):
-        unit = "characters" if found[1] == "str" else "items"
-        return f"This must have {_BOUNDS[found[2]]} {found[3]} {unit}"
+        unit = "character" if found[1] == "str" else "item"
+        return f"This must have {_BOUNDS[found[2]]} {found[3]} {unit}{'' if found[3] == '1' else 's'}"
     if found := re.fullmatch(r"Expected `(?:int|float)` (>=|<=|>|<) (\S+)", message):
         return f"This number must be {_BOUNDS[found[1]]} {found[2]}"
     return message
@@ -92,6 +93,7 @@ def _faults(path: str, value: Any, form: Any, schema: str) -> Iterator[tuple[str
     try:
         msgspec.convert(value, form)
     except msgspec.ValidationError as error:
+        form = _present(form)
         bare, *constraints = get_args(form) if get_origin(form) is Annotated else (form,)
         if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, Struct):
             parts = _faults_of_fields(path, value, bare, schema)
@@ -106,6 +108,14 @@ def _faults(path: str, value: Any, form: Any, schema: str) -> Iterator[tuple[str
         if not found:
             field, message = explain(str(error), schema)
             yield _joined(path, field), message
+
+
+def _present(form: Any) -> Any:
+    """Return the type of an optional value if it is there: `Tea` for `Tea | None` and `Tea | UnsetType`."""
+    if get_origin(form) not in (Union, UnionType):
+        return form
+    options = [option for option in get_args(form) if option not in (NoneType, UnsetType)]
+    return options[0] if len(options) == 1 else form
 
 
 def _faults_of_fields(path: str, value: dict[str, Any], form: type[Struct], schema: str) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,7 @@ def test_what_is_over_the_limit_is_not_sent(mailer: LimitedMailer, system: Accep
     assert system.orders == [order_id(0), order_id(1)]
 
 
-def test_each_customer_and_each_hour_has_a_limit_of_its_own(mailer: LimitedMailer) -> None:
+def test_each_customer_and_each_hour_has_a_separate_limit(mailer: LimitedMailer) -> None:
     assert all(is_sent(mailer, receipt(n)) for n in range(2))
     assert not is_sent(mailer, receipt(2, NOON + HOUR - 1))
     assert is_sent(mailer, receipt(3, NOON + HOUR))

@@ -1,7 +1,7 @@
 """An API for tests of commands: it answers by a table, and records what it is sent."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ class FakeApi:
     """The API. A path that `answers` does not list does not exist.
 
     Attributes:
-        answers: The answers, by method and path with its query.
+        answers: The answers, by method and path with its query: the JSON of a success, or a whole response.
         sent: The requests: method, path with its query, and body.
     """
 
@@ -47,7 +47,14 @@ class FakeApi:
         self.sent.append((call, json.loads(request.content) if request.content else None))
         if call not in self.answers:
             return httpx.Response(NOT_FOUND, json={"title": "Nothing", "detail": "Nothing."}, request=request)
-        return httpx.Response(200, json=self.answers[call], request=request)
+        answer = self.answers[call]
+        if isinstance(answer, httpx.Response):
+            answer.request = request
+            return answer
+        return httpx.Response(200, json=answer, request=request)
 
 
 OUTPUTS = Outputs("http://api", None, "eu-west-1", "topic", Pool("", ""), Pool("", ""), {})
+
+Install = Callable[[Mapping[str, Any]], FakeApi]
+"""Installs an API that answers by a table."""

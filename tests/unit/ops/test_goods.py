@@ -1,17 +1,17 @@
 """The commands for products, stock, shipments and sales, against an API that answers by a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from contracts.values.money import Money
+from ops.amounts import parse_amount
 from ops.errors import CommandError
-from ops.goods.prices import parse_price
 from ops.goods.tables import products_table, shipments_table
 from ops.sales import sales_table
-from tests.unit.ops.api import FakeApi
+from tests.unit.ops.api import Install
 from tests.unit.ops.terminal import eighty_columns
 
 ORDER = str(UUID(int=1))
@@ -23,21 +23,9 @@ CATALOGUE = "GET /products?limit=100"
 DAY_PATH = "/operators/sales?from=2026-01-31&to=2026-01-31"
 NO_LINES: Mapping[str, Any] = {"items": [], "next": None}
 
-Install = Callable[[Mapping[str, Any]], FakeApi]
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Install:
-    def install(answers: Mapping[str, Any]) -> FakeApi:
-        api = FakeApi(answers)
-        api.install(monkeypatch)
-        return api
-
-    return install
-
 
 @pytest.mark.parametrize(
-    ("text", "price"),
+    ("text", "amount"),
     [
         ("12.99EUR", Money(1299, "EUR")),
         ("12.99 eur", Money(1299, "EUR")),
@@ -47,8 +35,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Install:
         ("1.250KWD", Money(1250, "KWD")),
     ],
 )
-def test_a_price_has_the_decimal_places_of_its_currency(text: str, price: Money) -> None:
-    assert parse_price(text) == price
+def test_an_amount_has_the_decimal_places_of_its_currency(text: str, amount: Money) -> None:
+    assert parse_amount(text) == amount
 
 
 @pytest.mark.parametrize(
@@ -63,10 +51,10 @@ def test_a_price_has_the_decimal_places_of_its_currency(text: str, price: Money)
         *((text, "write the amount and the currency, like 12.99EUR") for text in ("12,99EUR", "12.99", "-1EUR", "EUR")),
     ],
 )
-def test_a_text_that_is_no_price_is_refused_with_the_form_of_one(text: str, sentence: str) -> None:
+def test_a_text_that_is_no_amount_is_refused_with_the_form_of_one(text: str, sentence: str) -> None:
     with pytest.raises(CommandError) as refusal:
-        parse_price(text)
-    assert str(refusal.value).startswith(f"{text!r} is not a price")
+        parse_amount(text)
+    assert str(refusal.value).startswith(f"{text!r} is not an amount of money")
     assert str(refusal.value).endswith(sentence)
 
 
@@ -102,7 +90,7 @@ def test_what_is_not_set_of_a_product_stays(api: Install, options: list[str], te
     [
         ([], "name what to set: --name, --price or both"),
         (["--name", "Mug"], "there is no product 'mug' yet: a new one needs --name and --price"),
-        (["--price", "1.5EUR"], "'1.5EUR' is not a price: EUR has 2 decimal places; write it like 12.99EUR"),
+        (["--price", "1.5EUR"], "'1.5EUR' is not an amount of money: EUR has 2 decimal places; write it like 12.99EUR"),
     ],
 )
 def test_an_incomplete_product_is_not_set(api: Install, options: list[str], sentence: str) -> None:

@@ -2,7 +2,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tidings.core.explanation import MAX_FAULTS, explain, explain_all, explained
 
@@ -12,9 +12,16 @@ class Line(Struct, forbid_unknown_fields=True):
     kind: Literal["new", "used"] = "new"
 
 
+class Price(Struct, forbid_unknown_fields=True):
+    amount: Annotated[int, Meta(ge=0)]
+    currency: Literal["EUR"]
+
+
 class Parcel(Struct, forbid_unknown_fields=True):
     lines: Annotated[tuple[Line, ...], Meta(max_length=3)]
     labels: dict[Annotated[str, Meta(max_length=3)], int] = {}
+    expected: Price | UnsetType = UNSET
+    insured: Price | None = None
 
 
 def error_of(value: Any) -> msgspec.ValidationError:
@@ -97,6 +104,17 @@ def test_all_faults_of_a_value_are_explained() -> None:
         ("labels", "This must have at most 3 characters"),
         ("size", "There is no such field"),
     ]
+
+
+@pytest.mark.parametrize("field", ["expected", "insured"])
+def test_all_faults_of_an_optional_field_are_explained(field: str) -> None:
+    assert explain_all({"lines": [], field: {"amount": -1, "currency": "ABC", "size": 1}}, Parcel, "X") == [
+        (f"{field}.amount", "This number must be at least 0"),
+        (f"{field}.currency", "This is none of the allowed values"),
+        (f"{field}.size", "There is no such field"),
+    ]
+    ((where, _),) = explain_all({"lines": [], field: "free"}, Parcel, "X")
+    assert where == field
 
 
 @pytest.mark.parametrize("value", [[], None, 7, "tea"])
