@@ -205,7 +205,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
         ("analytics", "api"): {"TIME_ZONE"},
         ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
-        ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
+        ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
         ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
         ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE", "MAILS_PER_HOUR"},
     }
