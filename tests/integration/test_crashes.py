@@ -331,7 +331,7 @@ COMMANDS = {
         send=lambda shop: shop.call("PUT", "/operators/stock/mug", {"on_hand": 5}),
     ),
     "POST /operators/shipments/{id}/dispatch": Command(
-        prepare=lambda shop: shop.cloud.hand("warehouse", body(OrderConfirmed)),
+        prepare=lambda shop: shop.cloud.hand("warehouse", body(OrderConfirmed), body(PaymentCaptured)),
         send=lambda shop: shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"}),
     ),
 }
