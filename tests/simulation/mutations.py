@@ -420,7 +420,7 @@ MUTATIONS = [
         "#{attempt}",
         "",
         *LOST,
-        seed=20_000_045,
+        seed=20_001_764,
     ),
     _mutation(
         "a redrive deletes before it sends",
