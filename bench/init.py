@@ -43,7 +43,7 @@ EMPTY_PUT: Mapping[str, Any] = {"PutItem": [(200, {}, "{}")]}
 INTENT: Mapping[str, Any] = {"id": "pi_1", "object": "payment_intent", "metadata": {}, "latest_charge": None}
 STRIPE: Mapping[str, Any] = {
     "POST /v1/payment_intents": {**INTENT, "status": "requires_confirmation"},
-    "POST /v1/payment_intents/pi_1/confirm": {**INTENT, "status": "succeeded"},
+    "POST /v1/payment_intents/pi_1/confirm": {**INTENT, "status": "requires_capture"},
 }
 
 

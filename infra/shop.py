@@ -40,7 +40,15 @@ CHARGES = {
 The simulated gateway takes the same, so that an order that works without Stripe works with it.
 """
 
-SIMULATED_METHODS = ("pm_card_visa", "pm_card_error_once", "pm_card_declined", "pm_card_insufficient_funds")
+SIMULATED_METHODS = (
+    "pm_card_visa",
+    "pm_card_error_once",
+    "pm_card_declined",
+    "pm_card_insufficient_funds",
+    "pm_card_authorization_expires",
+    "pm_card_refund_pending",
+    "pm_card_refund_fails",
+)
 """The payment methods that the simulated gateway knows."""
 
 STRIPES_METHODS = ("pm_*",)

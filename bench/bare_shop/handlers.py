@@ -13,13 +13,17 @@ from typing import Any
 import boto3
 
 ANNOUNCES = {
-    ("payment", "OrderPlaced"): "PaymentCaptured",
+    ("payment", "OrderPlaced"): "PaymentAuthorized",
     ("inventory", "OrderPlaced"): "StockReserved",
-    ("orders", "PaymentCaptured"): "OrderConfirmed",
+    ("orders", "PaymentAuthorized"): "OrderConfirmed",
+    ("payment", "OrderConfirmed"): "PaymentCaptured",
     ("notification", "PaymentCaptured"): "ReceiptSent",
     ("loyalty", "OrderConfirmed"): "PointsAwarded",
 }
 """The event type that each service announces for a happy order, by the service and the type of its cause."""
+
+SECOND = ("OrderConfirmed", "PaymentCaptured")
+"""The event types that are the second of their service about an order."""
 
 MAX_ENTRIES = 10
 """Maximum number of entries in a PublishBatch."""
@@ -47,7 +51,7 @@ def consumer(event: dict[str, Any], _context: object) -> dict[str, Any]:
         order = received["subject"]
         announced = ANNOUNCES.get((os.environ["SERVICE"], received["type"]))
         if announced:
-            number = 2 if announced == "OrderConfirmed" else 1
+            number = 2 if announced in SECOND else 1
             _put(order, _event(announced, order, number, received["data"]), announced=True)
         else:
             _put(received["id"], received, announced=False)

@@ -8,7 +8,10 @@ from contracts.values.text import Email, Id
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
-    """The order is paid and its goods are reserved. The event carries the order, so consumers need not ask for it."""
+    """The order's payment is authorized, or it needs none, and its goods are reserved.
+
+    The event carries the order, so consumers need not ask for it.
+    """
 
     producer = "orders"
 

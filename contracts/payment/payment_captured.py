@@ -6,7 +6,7 @@ from contracts.values.text import Id
 
 
 class PaymentCaptured(OrderEvent, frozen=True, kw_only=True):
-    """The money moved from the customer to the shop."""
+    """The order is confirmed, and its money moved from the customer to the shop."""
 
     producer = "payment"
 

@@ -1,5 +1,8 @@
 """The check of an order: flagged by its own total when it is placed, or counted once it is paid.
 
+An order counts as paid as soon as its payment is authorized, or known to be unnecessary. A flag then comes early enough
+to release most payments before the money moves.
+
 A paid order takes one of each quota that is left of its customer's day. Quotas are numbers of one item, changed in the
 same transaction as the check itself. If one is used up, the order is flagged and takes nothing. So no order of one
 person depends on the orders of another, and each order makes the same few calls, however many came before it.
@@ -13,7 +16,8 @@ from msgspec import Struct
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.orders.order_placed import OrderPlaced
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.address import Address
 from functions.fraud.inspector import Inspector
 from functions.fraud.rules import DAY, LARGE_TOTAL, Order, Quota, Rules
@@ -75,8 +79,17 @@ def _place(event: Event[OrderPlaced], entity: Entity[Check], found: tuple[Rules,
     return Save(Check("placed", order)) if entity.state is None else _count(rules, order, {}, entity)
 
 
-def on_payment_captured(entity: Entity[Check], _event: Event[PaymentCaptured]) -> Decision[Check]:
+def on_payment_authorized(entity: Entity[Check], _event: Event[PaymentAuthorized]) -> Decision[Check]:
     """Count the order if it is known. An order that is flagged already is not counted."""
+    return _paid(entity)
+
+
+def on_payment_not_needed(entity: Entity[Check], _event: Event[PaymentNotNeeded]) -> Decision[Check]:
+    """Count the order, although it costs nothing, as if it were paid."""
+    return _paid(entity)
+
+
+def _paid(entity: Entity[Check]) -> Decision[Check]:
     return Save(Check("paid")) if entity.state is None else Perform(ReadRules(), _pay)
 
 

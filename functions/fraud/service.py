@@ -2,7 +2,8 @@
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.orders.order_placed import OrderPlaced
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from functions.fraud import handlers
 from tidings.core.service import Service, on
 
@@ -12,7 +13,8 @@ service = Service(
     announces=(OrderFlagged,),
     handlers=(
         on(OrderPlaced, handlers.on_order_placed, creates=True),
-        on(PaymentCaptured, handlers.on_payment_captured),
+        on(PaymentAuthorized, handlers.on_payment_authorized),
+        on(PaymentNotNeeded, handlers.on_payment_not_needed),
     ),
     concurrency=20,
     expires=True,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from contracts.notification.email_failed import EmailFailed
 from contracts.notification.receipt_sent import ReceiptSent
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.email import EmailKind
@@ -43,6 +44,11 @@ class Mailbox(Struct, frozen=True, omit_defaults=True):
 def on_order_placed(entity: Entity[Mailbox], event: Event[OrderPlaced]) -> Decision[Mailbox]:
     """Store the order with its address, and send the e-mails that are due."""
     return _send_due(replace(entity.state or Mailbox(), order=event.data), event)
+
+
+def on_order_confirmed(entity: Entity[Mailbox], event: Event[OrderConfirmed]) -> Decision[Mailbox]:
+    """Send the receipt of an order that costs nothing. No payment of it is captured."""
+    return _send_due(_with_due(entity.state, "receipt"), event) if event.data.total.amount == 0 else Skip()
 
 
 def on_payment_captured(entity: Entity[Mailbox], event: Event[PaymentCaptured]) -> Decision[Mailbox]:

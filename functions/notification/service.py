@@ -3,6 +3,7 @@
 from contracts.notification.email_failed import EmailFailed
 from contracts.notification.receipt_sent import ReceiptSent
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -16,6 +17,7 @@ service = Service(
     announces=(ReceiptSent, EmailFailed),
     handlers=(
         on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(OrderConfirmed, handlers.on_order_confirmed),
         on(PaymentCaptured, handlers.on_payment_captured),
         on(OrderCancelled, handlers.on_order_cancelled),
         on(OrderDispatched, handlers.on_order_dispatched),

@@ -17,9 +17,12 @@ SUBJECTS: dict[EmailKind, str] = {
 
 OPENINGS: dict[EmailKind, str] = {
     "receipt": "thank you for your order. We have received your payment of {total}.",
-    "cancellation": "your order is cancelled: {detail}. Your payment for it is refunded.",
+    "cancellation": "your order is cancelled: {detail}. A payment that we had received is refunded, and an amount that "
+    "was only reserved is released.",
     "dispatch": "your goods have left our warehouse.{detail}",
 }
+
+FREE_RECEIPT = "thank you for your order. There is nothing to pay."
 
 REASONS = {
     "payment_failed": "the payment did not go through",
@@ -47,7 +50,8 @@ class RenderedEmail:
 def render(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> RenderedEmail:
     """Render an e-mail about an order. `detail` is the reason of a cancellation or the tracking of a dispatch."""
     added = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
-    opening = OPENINGS[kind].format(total=format_money(placed.total), detail=added)
+    free = kind == "receipt" and placed.total.amount == 0
+    opening = (FREE_RECEIPT if free else OPENINGS[kind]).format(total=format_money(placed.total), detail=added)
     rows = [(f"{line.quantity} x {line.sku}", format_money(_times(line.price, line.quantity))) for line in placed.lines]
     rows.append(("Total", format_money(placed.total)))
     name = greeted(placed.address.name)

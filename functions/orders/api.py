@@ -143,7 +143,7 @@ class Api:
         rules=(NO_SUCH_ORDER, DISPATCHED),
     )
     def cancel(self, request: Request) -> OrderView:
-        """Cancel one of the caller's orders, if it is not dispatched. A payment is refunded."""
+        """Cancel one of the caller's orders, if it is not dispatched. A payment is released or refunded."""
         return self._cancelled(self._own(request), "customer", request)
 
     @route(
@@ -167,7 +167,7 @@ class Api:
         rules=(UNKNOWN_ORDER, DISPATCHED),
     )
     def cancel_any(self, request: Request) -> OrderView:
-        """Cancel any customer's order, if it is not dispatched. A payment is refunded."""
+        """Cancel any customer's order, if it is not dispatched. A payment is released or refunded."""
         return self._cancelled(self._any(request), "operator", request)
 
     @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, rules=PAGE_RULES)

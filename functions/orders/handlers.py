@@ -11,8 +11,9 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import CancellationReason, OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from tidings.core.decisions import Decision, Reject, Save, Skip
@@ -25,7 +26,14 @@ Status = Literal["PENDING", "CONFIRMED", "DISPATCHED", "CANCELLED"]
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The state of an order. Its first event, `OrderPlaced`, contains its lines."""
+    """The state of an order. Its first event, `OrderPlaced`, contains its lines.
+
+    Attributes:
+        status: Its status.
+        paid: Whether its payment is authorized, or it needs none.
+        reserved: Whether its goods are reserved.
+        reason: Why it was cancelled.
+    """
 
     status: Status = "PENDING"
     paid: bool = False
@@ -79,13 +87,18 @@ def expire(entity: Entity[Order]) -> Decision[Order]:
 # Event handlers
 
 
-def on_payment_captured(entity: Entity[Order], _event: Event[PaymentCaptured]) -> Decision[Order]:
-    """Record the payment, and confirm the order if its goods are reserved."""
+def on_payment_authorized(entity: Entity[Order], _event: Event[PaymentAuthorized]) -> Decision[Order]:
+    """Record the authorization, and confirm the order if its goods are reserved."""
+    return _progress(entity, msgspec.structs.replace(existing(entity), paid=True))
+
+
+def on_payment_not_needed(entity: Entity[Order], _event: Event[PaymentNotNeeded]) -> Decision[Order]:
+    """Record that nothing is to be paid, and confirm the order if its goods are reserved."""
     return _progress(entity, msgspec.structs.replace(existing(entity), paid=True))
 
 
 def on_stock_reserved(entity: Entity[Order], _event: Event[StockReserved]) -> Decision[Order]:
-    """Record the reservation, and confirm the order if it is paid."""
+    """Record the reservation, and confirm the order if its payment is authorized."""
     return _progress(entity, msgspec.structs.replace(existing(entity), reserved=True))
 
 

@@ -28,7 +28,7 @@ UNKNOWN_SKU = Rule(422, "Unknown SKU", "A line has a SKU that no product has.")
 SEVERAL_CURRENCIES = Rule(422, "Several currencies", "The products are sold in different currencies.")
 UNACCEPTED_CURRENCY = Rule(422, "Currency not accepted", "The shop's payment gateway takes no money in the currency.")
 UNACCEPTED_METHOD = Rule(422, "Payment method not accepted", "The shop's payment gateway has no such payment method.")
-TOTAL_TOO_SMALL = Rule(422, "Total too small", "The order costs less than the shop's payment gateway takes.")
+TOTAL_TOO_SMALL = Rule(422, "Total too small", "The order costs less than the payment gateway takes, and not nothing.")
 TOTAL_TOO_LARGE = Rule(422, "Total too large", "The order costs more than the shop's payment gateway takes.")
 ANOTHER_TOTAL = Rule(
     409,
@@ -178,7 +178,8 @@ def _refuse_method(method: str, terms: PaymentTerms) -> Iterator[Problem]:
 
 def _refuse_total(total: Money, body: OrderRequest, terms: PaymentTerms) -> Iterator[Problem]:
     taken = terms.totals.get(total.currency)
-    if taken and total.amount < taken.smallest:
+    # An order that costs nothing needs no payment.
+    if taken and 0 < total.amount < taken.smallest:
         detail = f"An order must cost at least {_format(taken.smallest, total)}; this one costs {format_money(total)}."
         yield Problem(TOTAL_TOO_SMALL, detail, field="lines")
     if taken and total.amount > taken.largest:

@@ -6,8 +6,9 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders import handlers
 from functions.orders.expiry import pending
@@ -19,7 +20,8 @@ service = Service(
     state=handlers.Order,
     announces=(OrderPlaced, OrderConfirmed, OrderCancelled),
     handlers=(
-        on(PaymentCaptured, handlers.on_payment_captured),
+        on(PaymentAuthorized, handlers.on_payment_authorized),
+        on(PaymentNotNeeded, handlers.on_payment_not_needed),
         on(PaymentFailed, handlers.on_payment_failed),
         on(StockReserved, handlers.on_stock_reserved),
         on(StockRejected, handlers.on_stock_rejected),

@@ -1,15 +1,13 @@
 """Orders' own resources: the product cache, and the scheduled expiry job."""
 
 import msgspec
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 
 from functions.orders.expiry.pending import INDEX
 from functions.orders.pricing import decode_terms
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_BAD, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
+from infra.constructs.schedule import invoke_every_minute
 from infra.shop import ShopSettings
 from infra.stacks.service import ServiceStack
 
@@ -26,7 +24,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     api = stack.functions["api"]
     api.add_environment("PRODUCT_CACHE_SECONDS", str(settings.product_cache))
     api.add_environment("PAYMENT_TERMS", _payment_terms(stack, settings))
-    _schedule(stack, _add_function(stack, settings))
+    invoke_every_minute(stack, "expiry", _add_function(stack, settings), "Runs the expiry job of pending orders")
     _add_alarms(stack, settings)
     stack.graphs.append(
         cloudwatch.GraphWidget(
@@ -62,43 +60,9 @@ def _add_function(stack: ServiceStack, settings: ShopSettings) -> Function:
             "PENDING_LIMIT_SECONDS": str(settings.pending_limit),
         },
     )
-    # The schedule invokes the function asynchronously. Lambda would keep a failed run for hours and repeat it.
-    expiry.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
     expiry.allow("dynamodb:GetItem", "dynamodb:PutItem", on=[stack.table.table_arn])
     expiry.allow("dynamodb:Query", on=[f"{stack.table.table_arn}/index/{INDEX.name}"])
     return expiry
-
-
-def _schedule(stack: ServiceStack, expiry: Function) -> None:
-    group = stack.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
-    role = iam.Role(
-        stack,
-        "schedule-role",
-        assumed_by=iam.ServicePrincipal(
-            "scheduler.amazonaws.com",
-            # Without the condition, another account's schedule could use the role (the "confused deputy" problem).
-            conditions={"StringEquals": {"aws:SourceAccount": stack.account, "aws:SourceArn": group}},
-        ),
-    )
-    role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[expiry.function_arn]))
-    scheduler.CfnSchedule(
-        stack,
-        "schedule",
-        name=f"{stack.stack_name}-expiry",
-        description="Runs the expiry job of pending orders",
-        schedule_expression="rate(1 minute)",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=expiry.function_arn,
-            role_arn=role.role_arn,
-            input="{}",
-            # A run that could not start is not repeated: the next run, a minute later, does all of its work. If no run
-            # finishes, an alarm is on.
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_retry_attempts=0, maximum_event_age_in_seconds=60
-            ),
-        ),
-    )
 
 
 def _add_alarms(stack: ServiceStack, settings: ShopSettings) -> None:

@@ -11,7 +11,21 @@ from typing import TypeVar
 import stripe
 
 from contracts.values.money import Money
-from functions.payment.gateway import UNKNOWN_METHOD, Captured, Declined, Opened, Refunded, Voided
+from functions.payment.gateway import (
+    AUTHORIZATION_EXPIRED,
+    UNKNOWN_METHOD,
+    AuthorizationOutcome,
+    Authorized,
+    Cancelled,
+    Captured,
+    CaptureOutcome,
+    Declined,
+    NotRefunded,
+    Opened,
+    Refunded,
+    RefundPending,
+    Voided,
+)
 from tidings.aws.secrets import Secret
 from tidings.core.errors import RetryableError, ThrottledError, as_code, described
 
@@ -27,6 +41,15 @@ RETRIES = 0
 
 AUTHENTICATION_REQUIRED = "authentication_required"
 """Stripe's code for a card whose holder must approve the payment."""
+
+EXPIRED = {"capture_charge_authorization_expired", "charge_expired_for_capture"}
+"""Stripe's codes for a capture that comes after the bank has released the amount (Stripe Docs, "Error codes")."""
+
+EXPIRY_REASONS = {"automatic", "expired"}
+"""Stripe's reasons for cancelling an intent that was not captured in time (Stripe API Reference, "PaymentIntent")."""
+
+REFUSED_REFUNDS = {"charge_disputed", "charge_not_refundable", "insufficient_funds"}
+"""Stripe's codes for a refund that it does not begin, and that an operator must make in another way."""
 
 CONFIDENTIAL = {"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"}
 """Reasons that must not be shown to customers, who see the code (Stripe Docs, "Decline codes")."""
@@ -89,6 +112,7 @@ class StripeGateway:
             "currency": amount.currency.lower(),
             # The account's other methods send the customer to another page.
             "allowed_payment_method_types": ["card"],
+            "capture_method": "manual",
             "confirm": False,
             "metadata": {"order": order},
         }
@@ -105,8 +129,8 @@ class StripeGateway:
             intent = self._create(params, f"{order}/open-without-method")
         return Opened(intent.id)
 
-    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
-        """Confirm an intent, which captures it. Cancel one that its customer would have to approve."""
+    def authorize(self, payment: str) -> AuthorizationOutcome:
+        """Confirm an intent, so that its amount is reserved. Cancel one that its customer would have to approve."""
         try:
             intent = self._ask(lambda client: client.v1.payment_intents.confirm(payment))
         except stripe.CardError as error:
@@ -115,20 +139,34 @@ class StripeGateway:
             intent = self._retrieve(payment)
             if intent.status != "requires_confirmation":
                 # It was confirmed or cancelled before.
-                return self._outcome(intent)
+                return self._authorization(intent)
             if error.param != "payment_method":
                 raise
             # The method was valid when the intent was opened, and is not valid any more.
             return self._close(intent, UNKNOWN_METHOD)
+        return self._authorization(intent)
+
+    def capture(self, payment: str) -> CaptureOutcome:
+        """Capture an authorized intent. Cancel one that cannot be captured any more."""
+        try:
+            intent = self._ask(lambda client: client.v1.payment_intents.capture(payment))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            intent = self._retrieve(payment)
+            if intent.status == "requires_capture" and error.code in EXPIRED:
+                return self._close(intent, AUTHORIZATION_EXPIRED)
+            if intent.status == "requires_capture" and isinstance(error, stripe.CardError):
+                return self._close(intent, _code(error.error))
+            if intent.status in ("requires_capture", "requires_confirmation"):
+                raise
         return self._outcome(intent)
 
-    def cancel(self, payment: str) -> Voided | Refunded:
+    def cancel(self, payment: str) -> Cancelled:
         """Cancel an intent whose money has not moved, or refund it."""
         intent = self._retrieve(payment)
         if intent.status == "canceled":
             return Voided()
-        if intent.status == "succeeded":
-            return self._refund(intent)
+        if isinstance(intent.latest_charge, stripe.Charge) and intent.status == "succeeded":
+            return self._refund(intent, intent.latest_charge)
         try:
             self._ask(lambda client: client.v1.payment_intents.cancel(payment))
         except stripe.InvalidRequestError:
@@ -138,42 +176,75 @@ class StripeGateway:
             return self.cancel(payment)
         return Voided()
 
-    def _outcome(self, intent: stripe.PaymentIntent) -> Captured | Declined | Voided | Refunded:
+    def _authorization(self, intent: stripe.PaymentIntent) -> AuthorizationOutcome:
+        return Authorized() if intent.status == "requires_capture" else self._outcome(intent)
+
+    def _outcome(self, intent: stripe.PaymentIntent) -> CaptureOutcome:
         match intent.status:
             case "succeeded":
-                return Refunded() if _is_refunded(intent) else Captured()
+                returned = _returned(intent)
+                return Refunded(returned) if returned else Captured()
             case "requires_payment_method":
                 return Declined(_code(intent.last_payment_error))
             case "requires_action":
                 return self._close(intent, AUTHENTICATION_REQUIRED)
             case "canceled":
                 declined = intent.metadata.to_dict().get("declined")
+                if declined is None and intent.cancellation_reason in EXPIRY_REASONS:
+                    return Declined(AUTHORIZATION_EXPIRED)
                 return Declined(declined) if declined else Voided()
             case status:
                 raise RetryableError(f"the payment intent {intent.id} is {status}")
 
-    def _close(self, intent: stripe.PaymentIntent, code: str) -> Declined | Refunded:
+    def _close(self, intent: stripe.PaymentIntent, code: str) -> CaptureOutcome:
         """Cancel an intent that Stripe leaves open although it cannot succeed, and decline it with this code."""
-        # The code is stored first, so that a repeated confirmation returns it again.
+        # The code is stored first, so that a repeated call returns it again.
         self._ask(lambda client: client.v1.payment_intents.update(intent.id, {"metadata": {"declined": code}}))
-        outcome = self.cancel(intent.id)
-        return Declined(code) if isinstance(outcome, Voided) else outcome
-
-    def _refund(self, intent: stripe.PaymentIntent) -> Refunded:
-        if _is_refunded(intent):
-            return Refunded()
         try:
-            self._keyed(
-                lambda client, key: client.v1.refunds.create({"payment_intent": intent.id}, {"idempotency_key": key}),
-                f"{intent.id}/refund",
-            )
-        except stripe.InvalidRequestError as error:
-            if error.code != "charge_already_refunded":
+            self._ask(lambda client: client.v1.payment_intents.cancel(intent.id))
+        except stripe.InvalidRequestError:
+            found = self._retrieve(intent.id)
+            if found.status == intent.status:
                 raise
-        return Refunded()
+            # The intent was captured or cancelled between the read and this call.
+            return self._outcome(found)
+        return Declined(code)
+
+    def _refund(self, intent: stripe.PaymentIntent, charge: stripe.Charge) -> Refunded | RefundPending | NotRefunded:
+        """Refund what is left of a charge. If that was begun before, return what became of it."""
+        refund = next((each for each in _refunds(charge) if _is_ours(each)), None)
+        left = charge.amount - charge.amount_refunded
+        if refund is None and left <= 0:
+            return Refunded(Money(0, intent.currency.upper()))
+        if refund is None:
+            try:
+                refund = self._create_refund(intent, left)
+            except stripe.InvalidRequestError as error:
+                if error.code in REFUSED_REFUNDS:
+                    return NotRefunded(error.code or GENERIC_DECLINE)
+                if error.code == "charge_already_refunded":
+                    raise RetryableError(f"the payment intent {intent.id} was refunded meanwhile") from error
+                raise
+        match refund.status:
+            case "succeeded":
+                return Refunded(from_stripes_units(refund.amount, refund.currency))
+            case "pending" | "requires_action":
+                return RefundPending()
+            case status:
+                return NotRefunded((getattr(refund, "failure_reason", None) or status or GENERIC_DECLINE)[:CODE_LENGTH])
+
+    def _create_refund(self, intent: stripe.PaymentIntent, amount: int) -> stripe.Refund:
+        metadata = {"cancellation": intent.metadata.to_dict().get("order", "")}
+        return self._keyed(
+            lambda client, key: client.v1.refunds.create(
+                {"payment_intent": intent.id, "amount": amount, "metadata": metadata}, {"idempotency_key": key}
+            ),
+            f"{intent.id}/refund",
+        )
 
     def _retrieve(self, payment: str) -> stripe.PaymentIntent:
-        return self._ask(lambda client: client.v1.payment_intents.retrieve(payment, {"expand": ["latest_charge"]}))
+        expand = ["latest_charge", "latest_charge.refunds"]
+        return self._ask(lambda client: client.v1.payment_intents.retrieve(payment, {"expand": expand}))
 
     def _create(self, params: "stripe.params.PaymentIntentCreateParams", key: str) -> stripe.PaymentIntent:
         return self._keyed(
@@ -227,9 +298,29 @@ def in_stripes_units(money: Money) -> int | None:
     return None if rest else amount
 
 
-def _is_refunded(intent: stripe.PaymentIntent) -> bool:
+def from_stripes_units(amount: int, currency: str) -> Money:
+    """Return an amount in Stripe's units as money."""
+    factor, divisor = UNITS.get(currency.upper(), (1, 1))
+    return Money(amount * divisor // factor, currency.upper())
+
+
+def _returned(intent: stripe.PaymentIntent) -> Money | None:
+    """Return what went back of an intent, if all of it did; None otherwise, also while a refund is under way."""
     charge = intent.latest_charge
-    return isinstance(charge, stripe.Charge) and charge.refunded
+    if not isinstance(charge, stripe.Charge):
+        return None
+    returned = sum(refund.amount for refund in _refunds(charge) if refund.status == "succeeded")
+    return from_stripes_units(returned, intent.currency) if returned >= charge.amount else None
+
+
+def _refunds(charge: stripe.Charge) -> list[stripe.Refund]:
+    """Return a charge's refunds, newest first. Stripe sends the latest ten."""
+    return list(charge.refunds.data) if charge.refunds else []
+
+
+def _is_ours(refund: stripe.Refund) -> bool:
+    """Return whether payment made a refund, and not the shop's staff at Stripe's dashboard."""
+    return refund.metadata is not None and "cancellation" in refund.metadata.to_dict()
 
 
 def _is_replayed(error: stripe.StripeError) -> bool:

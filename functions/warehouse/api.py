@@ -17,6 +17,7 @@ from tidings.http.requests import Request
 from tidings.http.routes import route
 
 NO_SUCH_SHIPMENT = Rule(404, "No such shipment", "No confirmed order has this id.")
+UNPAID = Rule(409, "Not paid", "The order's payment is not captured yet.")
 CANCELLED = Rule(409, "Cancelled", "The order is cancelled.")
 
 Tracking = Annotated[str, Meta(max_length=64, pattern=r"^[\x20-\x7e]*\Z")]
@@ -63,7 +64,7 @@ class Api:
         status=202,
         path={"id": OrderId},
         body=DispatchRequest,
-        rules=(NO_SUCH_SHIPMENT, CANCELLED),
+        rules=(NO_SUCH_SHIPMENT, UNPAID, CANCELLED),
     )
     def dispatch(self, request: Request, body: DispatchRequest) -> ShipmentView:
         """Record that an order's goods have left. A repeat changes nothing."""
@@ -73,6 +74,8 @@ class Api:
         match execution.rejection:
             case Reject("unknown", detail):
                 raise Problem(NO_SUCH_SHIPMENT, detail)
+            case Reject("unpaid", detail):
+                raise Problem(UNPAID, detail)
             case Reject(_, detail):
                 raise Problem(CANCELLED, detail)
         return _view(execution.entity)

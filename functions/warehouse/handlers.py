@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.address import Address
 from contracts.values.goods import Units
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -17,16 +18,21 @@ from tidings.core.entity import Entity
 from tidings.core.event import Event
 from tidings.http.pagination import list_entry
 
-Status = Literal["to_pick", "dispatched", "cancelled", "returning"]
+Status = Literal["waiting", "to_pick", "dispatched", "cancelled", "returning"]
 
 TO_PICK = "to_pick"
 """The list of shipments to pick, oldest first."""
 
 
 class Shipment(Struct, frozen=True, omit_defaults=True):
-    """An order's goods. A cancelled shipment without lines is a tombstone of an order that was never confirmed."""
+    """An order's goods.
+
+    `waiting` means that either the confirmation or the payment is not known yet. A cancelled shipment without lines is
+    a tombstone of an order that was never confirmed.
+    """
 
     status: Status
+    paid: bool = False
     lines: tuple[Units, ...] = ()
     address: Address | None = None
     confirmed_at: str = ""
@@ -43,11 +49,21 @@ class ToPick(Struct, frozen=True):
 
 
 def on_order_confirmed(entity: Entity[Shipment], event: Event[OrderConfirmed]) -> Decision[Shipment]:
-    """Have the order picked, unless it was cancelled before."""
-    if entity.state is not None:
+    """Have the order picked once it is paid, unless it was cancelled before. One that costs nothing is paid."""
+    shipment = entity.state or Shipment("waiting")
+    if shipment.status != "waiting" or shipment.lines:
         return Skip()
+    paid = shipment.paid or event.data.total.amount == 0
     lines = tuple(Units(line.sku, line.quantity) for line in event.data.lines)
-    return Save(Shipment("to_pick", lines, event.data.address, event.time))
+    return Save(Shipment("to_pick" if paid else "waiting", paid, lines, event.data.address, event.time))
+
+
+def on_payment_captured(entity: Entity[Shipment], _event: Event[PaymentCaptured]) -> Decision[Shipment]:
+    """Have the order picked once it is confirmed, unless it was cancelled before."""
+    shipment = entity.state or Shipment("waiting")
+    if shipment.status != "waiting":
+        return Skip()
+    return Save(replace(shipment, status="to_pick" if shipment.lines else "waiting", paid=True))
 
 
 def on_order_cancelled(entity: Entity[Shipment], _event: Event[OrderCancelled]) -> Decision[Shipment]:
@@ -56,7 +72,7 @@ def on_order_cancelled(entity: Entity[Shipment], _event: Event[OrderCancelled]) 
     if shipment is None:
         return Save(Shipment("cancelled"))
     match shipment.status:
-        case "to_pick":
+        case "waiting" | "to_pick":
             return Save(replace(shipment, status="cancelled"))
         case "dispatched":
             return Save(replace(shipment, status="returning"), (ReturnRequested(lines=shipment.lines),))
@@ -65,18 +81,18 @@ def on_order_cancelled(entity: Entity[Shipment], _event: Event[OrderCancelled]) 
 
 
 def dispatch(entity: Entity[Shipment], tracking: str) -> Decision[Shipment]:
-    """Dispatch the goods. A repeat changes nothing; an unknown or a cancelled shipment is refused."""
+    """Dispatch the goods. A repeat changes nothing; an unknown, unpaid or cancelled shipment is refused."""
     shipment = entity.state
-    if shipment is None:
-        return Reject(
-            "unknown", "No confirmed order has this id; GET /operators/shipments lists the shipments to pick."
-        )
+    if shipment is None or (shipment.status == "waiting" and not shipment.lines):
+        return Reject("unknown", "No confirmed order has this id; GET /operators/shipments lists what to pick.")
     match shipment.status:
         case "to_pick":
             dispatched = replace(shipment, status="dispatched", tracking=tracking)
             return Save(dispatched, announce=(OrderDispatched(tracking=tracking),))
         case "dispatched":
             return Skip()
+        case "waiting":
+            return Reject("unpaid", "The payment is not captured yet; GET /operators/shipments lists what to pick.")
         case _:
             return Reject("cancelled", "The order is cancelled; leave its goods where they are, or take them back.")
 

@@ -1,7 +1,8 @@
-"""Warehouse: picks confirmed orders, dispatches them, and asks for the goods back if an order was cancelled."""
+"""Warehouse: picks paid orders, dispatches them, and asks for the goods back if an order was cancelled."""
 
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.payment.payment_captured import PaymentCaptured
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.warehouse import handlers
@@ -14,6 +15,7 @@ service = Service(
     announces=(OrderDispatched, ReturnRequested),
     handlers=(
         on(OrderConfirmed, handlers.on_order_confirmed, creates=True),
+        on(PaymentCaptured, handlers.on_payment_captured),
         on(OrderCancelled, handlers.on_order_cancelled),
     ),
     queue="fifo",

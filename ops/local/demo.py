@@ -32,11 +32,12 @@ STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0, "pot-gold": 10}
 # The first order starts every function cold.
 END_SECONDS = 120
 
-# The events about an order that is paid, confirmed and dispatched, and about one that its customer cancels instead. The
-# points of the latter may be awarded and revoked, or never awarded, which depends on what loyalty receives first.
-CONFIRMED = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent"}
+# The events about an order that is confirmed, paid and dispatched, and about one that its customer cancels instead. The
+# payment of the latter may be voided, or captured and refunded, and its points may be awarded and revoked, or never
+# awarded. This depends on what payment and loyalty receive first.
+CONFIRMED = {"OrderPlaced", "PaymentAuthorized", "StockReserved", "OrderConfirmed", "PaymentCaptured", "ReceiptSent"}
 DISPATCHED = CONFIRMED | {"PointsAwarded", "OrderDispatched"}
-CANCELLED = CONFIRMED | {"OrderCancelled", "PaymentRefunded", "StockReleased"}
+CANCELLED = {"OrderPlaced", "OrderConfirmed", "OrderCancelled", "StockReleased"}
 
 SOLD = "sold in "
 """The beginning of the names of figures that are money; the rest is the currency."""
@@ -150,8 +151,8 @@ def _dispatch(operator: ShopClient, order_id: str) -> None:
         try:
             operator.dispatch(order_id)
         except RefusedError as refusal:
-            # The warehouse may not have received the order yet.
-            if refusal.status != HTTPStatus.NOT_FOUND:
+            # The warehouse may not have received the order yet, or not its payment.
+            if refusal.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 raise
             return False
         return True

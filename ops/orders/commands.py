@@ -15,8 +15,8 @@ from ops.console import print_answer, progress, results
 from ops.context import USER, CommandContext, Json, OrderId, Yes
 from ops.errors import CommandError
 from ops.ids import parse_key
+from ops.jobs import expire_orders
 from ops.orders.client import RefusedError, ShopClient, order_request
-from ops.orders.expiry import expire_orders
 from ops.orders.timeline import timeline_table
 from ops.times import parse_duration
 

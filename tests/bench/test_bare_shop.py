@@ -18,7 +18,15 @@ from infra.stages import STAGES
 from tests.infra.synthesis import CONTEXT, Synthesis, synthesize
 
 LOCAL = STAGES["local"]
-HAPPY = {"OrderPlaced", "PaymentCaptured", "StockReserved", "OrderConfirmed", "ReceiptSent", "PointsAwarded"}
+HAPPY = {
+    "OrderPlaced",
+    "PaymentAuthorized",
+    "StockReserved",
+    "OrderConfirmed",
+    "PaymentCaptured",
+    "ReceiptSent",
+    "PointsAwarded",
+}
 
 
 HASHED = re.compile(r"tidings(?:bare|local)(\w+?)(?:[0-9A-F]{8}){1,2}\b")
@@ -56,7 +64,8 @@ def test_the_bare_topology_differs_from_the_shops_only_in_its_functions_code(tmp
 
     functions = [function.properties for function in stripped.resources("AWS::Lambda::Function")]
     kept = [function["Handler"] for function in functions if not function["Handler"].startswith("index.")]
-    assert kept == ["functions.orders.expiry.function.handler", "function.handler"], "no order passes these functions"
+    scheduled = ["functions.orders.expiry.function.handler", "functions.payment.refunds.function.handler"]
+    assert kept == [*scheduled, "function.handler"], "no happy order passes these functions"
     assert without_code(as_local(stripped)) == without_code(as_local(shop))
 
 
@@ -125,13 +134,13 @@ def subscribers(kind: str) -> list[str]:
     ]
 
 
-def test_a_bare_order_is_confirmed_once_it_is_paid(
+def test_a_bare_order_is_confirmed_once_its_payment_is_authorized(
     handlers: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICE", "orders")
-    paid = {"id": "payment/1/1", "type": "PaymentCaptured", "subject": "1", "data": {"lines": []}}
+    authorized = {"id": "payment/1/1", "type": "PaymentAuthorized", "subject": "1", "data": {"lines": []}}
 
-    handlers.consumer({"Records": [{"body": json.dumps(paid)}]}, None)
+    handlers.consumer({"Records": [{"body": json.dumps(authorized)}]}, None)
 
     (item,) = aws.put
     event = json.loads(item["event"]["S"])

@@ -92,8 +92,10 @@ def valid(schema: Json, document: Json) -> Strategy:
     """Return the strategy of the values that a part of a document's schema accepts."""
     if "$ref" in schema:
         return valid(document["$defs"][schema["$ref"].removeprefix(DEFINITIONS)], document)
-    if "const" in schema or "enum" in schema:
-        return st.sampled_from(schema.get("enum") or [schema["const"]])
+    if "const" in schema or "enum" in schema or schema.get("type") == "null":
+        return st.sampled_from(schema.get("enum") or [schema.get("const")])
+    if "anyOf" in schema:
+        return st.one_of([valid(each, document) for each in schema["anyOf"]])
     match schema["type"]:
         case "object":
             return _objects(schema, document)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 
 from contracts.values.money import Money
-from functions.payment.gateway import Captured, Declined, Gateway, Opened, Refunded, Voided
+from functions.payment.gateway import (
+    AuthorizationOutcome,
+    Authorized,
+    Cancelled,
+    Captured,
+    CaptureOutcome,
+    Declined,
+    Gateway,
+    Opened,
+)
 from tests.gateway.stripe_edge import LOOPBACK, StripeEdge
 from tests.simulation.ports.gateway import MemoryGateway
 
@@ -30,6 +39,9 @@ class Provider(Protocol):
     def moved(self, payment: str) -> tuple[int, int]:
         """Return how often a payment's money was captured, and how often it was refunded."""
 
+    def reserved(self, payment: str) -> bool:
+        """Return whether a payment's amount is reserved, and has not moved."""
+
     def opened(self, order: str) -> int:
         """Return the number of an order's payments."""
 
@@ -37,6 +49,20 @@ class Provider(Protocol):
 def opened(provider: Provider, method: str = APPROVED) -> str:
     """Open a payment for a new order, and return its id."""
     return payment_of(provider.gateway.open(new_order(), TOTAL, method))
+
+
+def authorized(provider: Provider, method: str = APPROVED) -> str:
+    """Authorize a payment for a new order, and return its id."""
+    payment = opened(provider, method)
+    assert provider.gateway.authorize(payment) == Authorized()
+    return payment
+
+
+def captured(provider: Provider, method: str = APPROVED) -> str:
+    """Capture a payment for a new order, and return its id."""
+    payment = authorized(provider, method)
+    assert provider.gateway.capture(payment) == Captured()
+    return payment
 
 
 def payment_of(answer: Opened | Declined) -> str:
@@ -58,11 +84,17 @@ class SimulatedProvider:
     client: "DynamoDBClient"
 
     def moved(self, payment: str) -> tuple[int, int]:
-        item = self.client.get_item(TableName="payments", Key={"pk": {"S": payment}})["Item"]
+        item = self._item(payment)
         return int(item["captured"]["N"]), int(item["refunded"]["N"])
+
+    def reserved(self, payment: str) -> bool:
+        return bool(self._item(payment)["status"]["S"] == "authorized")
 
     def opened(self, order: str) -> int:
         return [item["order"]["S"] for item in self.client.scan(TableName="payments")["Items"]].count(order)
+
+    def _item(self, payment: str) -> Any:
+        return self.client.get_item(TableName="payments", Key={"pk": {"S": payment}})["Item"]
 
 
 @dataclass(frozen=True)
@@ -80,17 +112,24 @@ class MemoryProvider:
         with self.lock:
             return self.memory.open(order, amount, method)
 
-    def confirm(self, payment: str) -> Captured | Declined | Voided | Refunded:
+    def authorize(self, payment: str) -> AuthorizationOutcome:
         with self.lock:
-            return self.memory.confirm(payment)
+            return self.memory.authorize(payment)
 
-    def cancel(self, payment: str) -> Voided | Refunded:
+    def capture(self, payment: str) -> CaptureOutcome:
+        with self.lock:
+            return self.memory.capture(payment)
+
+    def cancel(self, payment: str) -> Cancelled:
         with self.lock:
             return self.memory.cancel(payment)
 
     def moved(self, payment: str) -> tuple[int, int]:
         found = self.memory.payments[payment]
         return found.captured, found.refunded
+
+    def reserved(self, payment: str) -> bool:
+        return self.memory.payments[payment].status == "authorized"
 
     def opened(self, order: str) -> int:
         return sum(payment.order == order for payment in self.memory.payments.values())
@@ -105,11 +144,14 @@ class StripeProvider:
     http: httpx.Client
 
     def moved(self, payment: str) -> tuple[int, int]:
-        charges = [each for each in self.listed("charges") if each["payment_intent"] == payment and each["paid"]]
+        charges = [each for each in self.listed("charges") if each["payment_intent"] == payment and each["captured"]]
         refunds = [each for each in self.listed("refunds") if each["payment_intent"] == payment]
         amount = self.intent(payment)["amount"]
         assert all(each["amount"] == amount for each in charges + refunds)
         return len(charges), len(refunds)
+
+    def reserved(self, payment: str) -> bool:
+        return bool(self.intent(payment)["status"] == "requires_capture")
 
     def opened(self, order: str) -> int:
         return [each["metadata"].get("order") for each in self.listed("payment_intents")].count(order)
@@ -121,6 +163,10 @@ class StripeProvider:
     def listed(self, kind: str) -> list[dict[str, Any]]:
         """Return all objects of a kind."""
         return list(self._call("GET", f"{kind}?limit=10000")["data"])
+
+    def refund(self, payment: str, amount: int) -> None:
+        """Refund a part of a payment, as staff do at the dashboard."""
+        self._call("POST", "refunds", {"payment_intent": payment, "amount": str(amount)})
 
     def card(self, number: str) -> str:
         """Create a payment method for one of Stripe's test cards (Stripe Docs, "Test card numbers")."""

@@ -1,8 +1,9 @@
 """A proxy on the loopback with the parts of Stripe's edge that localstripe lacks.
 
 It adds idempotency keys, refuses API keys, and loses answers. So the tests of idempotency keys rely on this proxy and
-not on localstripe, which ignores them. localstripe implements an older version of the API: the proxy passes
-`allowed_payment_method_types` on under its older name.
+not on localstripe, which ignores them. It refuses to capture an intent that is not authorized, which localstripe
+captures even if it is canceled. localstripe implements an older version of the API: the proxy passes
+`allowed_payment_method_types` on under its older name, and adds `cancellation_reason` to intents.
 """
 
 import json
@@ -71,6 +72,10 @@ class StripeEdge:
             return _error(401, "invalid_request_error", "Invalid API Key provided"), False
         for end in [end for end in self.before if call.path.endswith(end)]:
             self.before.pop(end)()
+        if call.path.endswith(("/capture", "/cancel")):
+            # The look and the change are one step at Stripe.
+            with self._locks["intents"]:
+                return self._change(call), False
         if call.idempotency_key is None:
             return self._forward(call), False
         # The second request of a key waits for the first one's answer. Stripe would refuse it with a conflict.
@@ -89,6 +94,15 @@ class StripeEdge:
         self.lost -= ends
         return bool(ends)
 
+    def _change(self, call: Call) -> Answer:
+        if call.path.endswith("/capture"):
+            path = call.path.removesuffix("/capture")
+            _, intent = self._forward(Call("GET", path, call.headers, b""))
+            if json.loads(intent)["status"] != "requires_capture":
+                code = "payment_intent_unexpected_state"
+                return _error(400, "invalid_request_error", "The intent is not authorized", code=code)
+        return self._forward(call)
+
     def _forward(self, call: Call) -> Answer:
         connection = HTTPConnection(LOOPBACK, self.upstream, timeout=10)
         headers = {"Authorization": f"Bearer {call.key}", "Content-Type": "application/x-www-form-urlencoded"}
@@ -96,7 +110,7 @@ class StripeEdge:
         try:
             connection.request(call.method, call.path, body, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, _with_cancellation_reason(response.read())
         finally:
             connection.close()
 
@@ -150,5 +164,12 @@ def serving(edge: StripeEdge) -> Iterator[StripeEdge]:
         server.server_close()
 
 
-def _error(status: int, kind: str, message: str) -> Answer:
-    return status, json.dumps({"error": {"type": kind, "message": message}}).encode()
+def _with_cancellation_reason(body: bytes) -> bytes:
+    answer = json.loads(body)
+    if answer.get("object") == "payment_intent":
+        answer.setdefault("cancellation_reason", None)
+    return json.dumps(answer).encode()
+
+
+def _error(status: int, kind: str, message: str, **more: str) -> Answer:
+    return status, json.dumps({"error": {"type": kind, "message": message, **more}}).encode()

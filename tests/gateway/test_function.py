@@ -14,7 +14,7 @@ from contracts.orders.order_cancelled import OrderCancelled
 from tests.gateway.providers import StripeProvider
 from tests.gateway.stripe_edge import KEY
 from tests.integration.cloud import Context, create_table, load_handler, one_call_at_a_time
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed
 from tidings.testing import make_record
 
 Deliver = Callable[..., list[Any]]
@@ -60,17 +60,20 @@ def state(order: str) -> dict[str, Any]:
     return dict(json.loads(item(order)["state"]["S"]))
 
 
-def test_an_order_is_charged_at_stripe_and_refunded_when_it_is_cancelled(
+def test_an_order_is_authorized_and_captured_at_stripe_and_refunded_when_it_is_cancelled(
     deliver: Deliver, stripe_provider: StripeProvider
 ) -> None:
     order = new_order()
     event = placed(order, ("tea", 2))
     assert deliver(event, event) == []
-    assert announced(order) == ["PaymentCaptured"]
+    assert announced(order) == ["PaymentAuthorized"]
     payment = state(order)["id"]
+    assert (stripe_provider.moved(payment), stripe_provider.reserved(payment)) == ((0, 0), True)
+    assert deliver(confirmed(order, ("tea", 2)), event) == []
+    assert announced(order) == ["PaymentAuthorized", "PaymentCaptured"]
     assert stripe_provider.moved(payment) == (1, 0)
-    assert deliver(fact(order, OrderCancelled(reason="customer"), 2), event) == []
-    assert announced(order) == ["PaymentCaptured", "PaymentRefunded"]
+    assert deliver(fact(order, OrderCancelled(reason="customer"), 3), event) == []
+    assert announced(order) == ["PaymentAuthorized", "PaymentCaptured", "PaymentRefunded"]
     assert stripe_provider.moved(payment) == (1, 1)
 
 
@@ -81,17 +84,27 @@ def test_an_order_whose_card_is_declined_fails_with_stripes_code(deliver: Delive
     assert state(order)["status"] == "failed"
 
 
-def test_a_charge_whose_answer_was_lost_is_continued_by_its_stored_id(
+def test_an_order_that_is_cancelled_before_it_is_confirmed_is_never_charged(
+    deliver: Deliver, stripe_provider: StripeProvider
+) -> None:
+    order = new_order()
+    assert deliver(placed(order, ("tea", 2)), fact(order, OrderCancelled(reason="customer"), 2)) == []
+    assert announced(order) == ["PaymentAuthorized", "PaymentVoided"]
+    payment = state(order)["id"]
+    assert (stripe_provider.moved(payment), stripe_provider.reserved(payment)) == ((0, 0), False)
+
+
+def test_an_authorization_whose_answer_was_lost_is_continued_by_its_stored_id(
     deliver: Deliver, stripe_provider: StripeProvider
 ) -> None:
     order = new_order()
     stripe_provider.edge.lost.add("/confirm")
     assert deliver(placed(order, ("tea", 2))) == [{"itemIdentifier": "m0"}]
-    assert state(order)["status"] == "charging"
+    assert state(order)["status"] == "authorizing"
     assert deliver(placed(order, ("tea", 2))) == []
-    assert announced(order) == ["PaymentCaptured"]
+    assert announced(order) == ["PaymentAuthorized"]
     assert stripe_provider.opened(order) == 1
-    assert stripe_provider.moved(state(order)["id"]) == (1, 0)
+    assert stripe_provider.reserved(state(order)["id"])
 
 
 def test_the_key_is_in_no_environment_variable_no_item_and_no_log(

@@ -54,6 +54,8 @@ RULES = {
     "expiry-overdue": _rule("Tidings OldestPending Maximum", None, "ignore", 60, 3, 3),
     # Lambda's invocations include failed runs, so the runs that report something are counted.
     "expiry-missing": _rule("Tidings OldestPending SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
+    "refund-failed": _rule("Tidings RefundFailed Sum", 0, "notBreaching", 300, 1, 1),
+    "refunds-missing": _rule("Tidings OldestRefund SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
 }
 """The rule of each kind of alarm."""
 

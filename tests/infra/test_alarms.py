@@ -25,6 +25,8 @@ CRITICAL = {
     "expiry-cancelled",
     "expiry-overdue",
     "expiry-missing",
+    "refund-failed",
+    "refunds-missing",
     "api-5xx",
 }
 """The kinds of alarms that mean that events or work may be lost."""
@@ -112,9 +114,10 @@ def test_the_api_has_alarms_on_failures_latency_and_refused_requests(synthesis: 
 
 
 @EVERY_STAGE
-def test_the_alarm_on_missing_expiry_runs_has_the_period_of_the_schedule(synthesis: Synthesis) -> None:
-    (missing,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == "expiry-missing"]
-    (schedule,) = synthesis.resources("AWS::Scheduler::Schedule")
+@pytest.mark.parametrize(("kind", "stack"), [("expiry-missing", "orders"), ("refunds-missing", "payment")])
+def test_the_alarm_on_missing_runs_has_the_period_of_the_schedule(synthesis: Synthesis, kind: str, stack: str) -> None:
+    (missing,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == kind]
+    schedule = synthesis.only(stack, "AWS::Scheduler::Schedule")
     assert (schedule.properties["ScheduleExpression"], missing["Period"]) == ("rate(1 minute)", 60)
 
 

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from infra.discovery import ServiceFolder
 from tests.infra.synthesis import Resource, Synthesis
 from tidings.core.strategy import Batched, Log, Projection
@@ -42,34 +44,43 @@ def test_every_function_has_a_role_of_its_own(prod: Synthesis) -> None:
     assert len(roles) == len(functions)
 
 
-def test_the_schedule_may_invoke_the_expiry_function_only(prod: Synthesis) -> None:
-    target = prod.only("orders", "AWS::Scheduler::Schedule").properties["Target"]
+SCHEDULED = pytest.mark.parametrize(("stack", "role"), [("orders", "expiry"), ("payment", "refunds")])
+
+
+@SCHEDULED
+def test_a_schedule_may_invoke_its_function_only(prod: Synthesis, stack: str, role: str) -> None:
+    target = prod.only(stack, "AWS::Scheduler::Schedule").properties["Target"]
     invoked = [
         (policy.stack, resource) for policy, action, resource in prod.allowed() if action == "lambda:InvokeFunction"
     ]
-    assert invoked == [("orders", target["Arn"])]
-    expiry = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-expiry")
-    assert expiry.properties["Handler"] == "functions.orders.expiry.function.handler"
-    assert target["Arn"] == {"Fn::GetAtt": [expiry.id, "Arn"]}
+    assert [resource for each, resource in invoked if each == stack] == [target["Arn"]]
+    assert {each for each, _ in invoked} == {"orders", "payment"}
+    function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
+    assert function.properties["Handler"] == f"functions.{stack}.{role}.function.handler"
+    assert target["Arn"] == {"Fn::GetAtt": [function.id, "Arn"]}
 
 
-def test_an_expiry_run_that_could_not_start_is_not_retried(prod: Synthesis) -> None:
-    retries = prod.only("orders", "AWS::Scheduler::Schedule").properties["Target"]["RetryPolicy"]
+@SCHEDULED
+def test_a_scheduled_run_that_could_not_start_is_not_retried(prod: Synthesis, stack: str, role: str) -> None:
+    retries = prod.only(stack, "AWS::Scheduler::Schedule").properties["Target"]["RetryPolicy"]
     assert (retries["MaximumRetryAttempts"], retries["MaximumEventAgeInSeconds"]) == (0, 60)
-    expiry = prod.only("orders", "AWS::Lambda::Function", FunctionName="tidings-prod-orders-expiry")
-    invoked = prod.only("orders", "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": expiry.id}).properties
+    function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
+    invoked = prod.only(stack, "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": function.id}).properties
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
-def test_the_expiry_function_reads_the_index_of_pending_orders_and_no_other(prod: Synthesis) -> None:
-    actions = allowed(prod, "orders", "expiry")
+@pytest.mark.parametrize(
+    ("stack", "role", "index"), [("orders", "expiry", "pending"), ("payment", "refunds", "refunds")]
+)
+def test_a_scheduled_function_reads_its_index_and_no_other(prod: Synthesis, stack: str, role: str, index: str) -> None:
+    actions = allowed(prod, stack, role)
     assert {action for action in actions if action.startswith("dynamodb:")} == {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
     }
     (queried,) = actions["dynamodb:Query"]
-    assert queried["Fn::Join"][1][-1] == "/index/pending"
+    assert queried["Fn::Join"][1][-1] == f"/index/{index}"
 
 
 def test_only_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
@@ -205,7 +216,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
         ("analytics", "api"): {"TIME_ZONE"},
         ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
-        ("orders", "api"): {"PRODUCT_CACHE_SECONDS"},
+        ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
         ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
         ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE", "MAILS_PER_HOUR"},
     }
@@ -216,6 +227,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
             "relay": {"TOPIC", "DLQ"},
             "api": {"TABLE"} | {index.variable for index in found.service.indexes},
             "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
+            "refunds": {"TABLE", "REFUNDS_INDEX", "GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
         }
         for function in prod.resources("AWS::Lambda::Function"):
             if function.stack == found.name:

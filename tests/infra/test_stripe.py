@@ -40,13 +40,14 @@ def test_prod_charges_at_stripe_and_the_other_stages_simulate_it(
     assert gateways == {"local": "simulated", "dev": "simulated", "prod": "stripe"}
 
 
-def test_only_payments_consumer_has_stripes_library(prod: Synthesis) -> None:
+def test_only_the_functions_that_call_stripe_have_its_library(prod: Synthesis) -> None:
     functions = [
         (function.stack, function.properties["FunctionName"])
         for function in prod.resources("AWS::Lambda::Function")
         if len(function.properties.get("Layers", [])) > 1
     ]
-    assert functions == [("payment", "tidings-prod-payment-consumer")]
+    names = ["tidings-prod-payment-consumer", "tidings-prod-payment-refunds"]
+    assert sorted(functions) == [("payment", name) for name in names]
     library, _ = layers(prod, "payment", "consumer")
     assert not (library / "python" / "stripe").exists()
 
@@ -100,11 +101,12 @@ def test_the_keys_secret_is_created_empty_and_retained(prod: Synthesis) -> None:
     assert secret.body["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_payments_consumer_reads_the_secret_and_no_other_role_of_payment_reads_any(prod: Synthesis) -> None:
+def test_the_functions_that_call_stripe_read_the_key_and_no_other_role_of_payment_does(prod: Synthesis) -> None:
     secret = prod.only("payment", "AWS::SecretsManager::Secret")
     reading = [(policy.stack, action) for policy, action, _ in prod.allowed() if action.startswith("secretsmanager:")]
-    assert sorted(reading) == [(stack, "secretsmanager:GetSecretValue") for stack in ("fraud", "payment")]
-    assert allowed(prod, "payment", "consumer")["secretsmanager:GetSecretValue"] == [{"Fn::GetAtt": [secret.id, "Id"]}]
+    assert sorted(reading) == [(stack, "secretsmanager:GetSecretValue") for stack in ("fraud", "payment", "payment")]
+    for role in ("consumer", "refunds"):
+        assert allowed(prod, "payment", role)["secretsmanager:GetSecretValue"] == [{"Fn::GetAtt": [secret.id, "Id"]}]
 
 
 def test_the_consumers_environment_contains_the_secrets_arn_and_not_the_key(prod: Synthesis) -> None:

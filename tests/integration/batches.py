@@ -6,11 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.orders.order_confirmed import OrderConfirmed
-from contracts.values.goods import OrderLine
-from contracts.values.money import Money
 from tests.integration.cloud import Cloud
-from tests.integration.facts import ADDRESS, EPOCH, fact
+from tests.integration.facts import EPOCH
 from tidings.core.clock import to_rfc3339
 from tidings.testing import make_record
 
@@ -18,18 +15,6 @@ DAY = to_rfc3339(EPOCH)[:10]
 """The day of the events of `facts`."""
 
 NEXT_DAY = to_rfc3339(EPOCH + 24 * 3_600_000)[:10]
-
-
-def confirmed(order: str, *lines: tuple[str, int], price: int = 1000) -> str:
-    """Return OrderConfirmed, as orders announces it."""
-    data = OrderConfirmed(
-        customer="customer-1",
-        lines=tuple(OrderLine(sku, quantity, Money(price, "EUR")) for sku, quantity in lines),
-        total=Money(sum(quantity for _, quantity in lines) * price, "EUR"),
-        email="customer@example.com",
-        address=ADDRESS,
-    )
-    return fact(order, data, 2)
 
 
 def next_day(body: str) -> str:

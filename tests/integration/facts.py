@@ -2,7 +2,9 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 
+from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
@@ -29,16 +31,35 @@ def fact(order: str, data: Contract, number: int = 1) -> str:
 
 def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", price: int = 1000) -> str:
     """Return OrderPlaced, as orders announces it."""
-    total = sum(quantity for _, quantity in lines) * price
     data = OrderPlaced(
         customer="customer-1",
-        lines=tuple(OrderLine(sku, quantity, Money(price, "EUR")) for sku, quantity in lines),
-        total=Money(total, "EUR"),
+        lines=_lines(lines, price),
+        total=_total(lines, price),
         email="customer@example.com",
         address=ADDRESS,
         payment_method=method,
     )
     return fact(order, data)
+
+
+def confirmed(order: str, *lines: tuple[str, int], price: int = 1000) -> str:
+    """Return OrderConfirmed, as orders announces it."""
+    data = OrderConfirmed(
+        customer="customer-1",
+        lines=_lines(lines, price),
+        total=_total(lines, price),
+        email="customer@example.com",
+        address=ADDRESS,
+    )
+    return fact(order, data, 2)
+
+
+def _lines(lines: Sequence[tuple[str, int]], price: int) -> tuple[OrderLine, ...]:
+    return tuple(OrderLine(sku, quantity, Money(price, "EUR")) for sku, quantity in lines)
+
+
+def _total(lines: Sequence[tuple[str, int]], price: int) -> Money:
+    return Money(sum(quantity for _, quantity in lines) * price, "EUR")
 
 
 def later(body: str, milliseconds: int) -> str:

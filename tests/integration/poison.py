@@ -9,29 +9,31 @@ from contracts.inventory.stock_rejected import StockRejected
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.goods import Shortage
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from infra.shop import shop_services
-from tests.integration.batches import confirmed
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed
 from tidings.core.service import Service
 
 SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
-CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
+TOTAL = Money(2000, "EUR")
+AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=TOTAL)
 
 GOOD = {
     OrderPlaced: lambda order: placed(order, ("mug", 2)),
     OrderConfirmed: lambda order: confirmed(order, ("mug", 2), ("tea", 1)),
-    PaymentCaptured: lambda order: fact(order, CAPTURED),
+    PaymentAuthorized: lambda order: fact(order, AUTHORIZED),
 }
 """Builders of events that services can handle."""
 
 ABOUT_ORDERS = (
-    CAPTURED,
-    PaymentFailed(code="card_declined"),
+    AUTHORIZED,
+    PaymentNotNeeded(amount=Money(0, "EUR")),
+    PaymentFailed(payment="pay_1", amount=TOTAL, code="card_declined"),
     StockReserved(lines=()),
     StockRejected(short=(Shortage("mug", 2, 1),)),
     OrderFlagged(rules=("many_orders",)),
@@ -81,5 +83,7 @@ def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
     yield about(another(), "stock#mug"), "breaks-contract"
     if service.name == "orders":
         yield from ((fact(new_order(), data), "unknown-order") for data in ABOUT_ORDERS)
+    if service.name == "payment":
+        yield confirmed(new_order(), ("mug", 2)), "unknown-payment"
     if service.name == "notification":
         yield json.dumps({"source": "aws.ses", "detail": {"eventType": "Bounce", "mail": {}}}), "breaks-contract"

@@ -17,7 +17,6 @@ from tests.integration.batches import (
     NEXT_DAY,
     break_at,
     clear,
-    confirmed,
     hand_at_once,
     mend,
     next_day,
@@ -25,7 +24,7 @@ from tests.integration.batches import (
 )
 from tests.integration.cloud import Cloud
 from tests.integration.crash_points import NOW, stopped_clock
-from tests.integration.facts import EPOCH, fact, later, new_order, placed
+from tests.integration.facts import EPOCH, confirmed, fact, later, new_order, placed
 from tests.integration.shop import Shop
 from tidings.core.clock import to_rfc3339
 

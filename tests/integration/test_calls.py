@@ -6,14 +6,16 @@ import pytest
 
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.goods import Units
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from tests.integration.cloud import Cloud
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed
 from tests.integration.shop import Shop
 
+AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(2000, "EUR"))
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
 RESERVED = StockReserved(lines=(Units("mug", 2),))
 
@@ -46,7 +48,7 @@ def test_orders_handles_an_event_with_one_read_and_one_write(shop: Shop) -> None
     order = shop.place(("mug", 2))
     shop.cloud.handler("orders", "consumer")
     with shop.cloud.calls.counted() as calls:
-        shop.cloud.hand("orders", fact(order, CAPTURED))
+        shop.cloud.hand("orders", fact(order, AUTHORIZED))
     assert calls.names() == {"GetItem": 1, "PutItem": 1}
 
 
@@ -55,16 +57,16 @@ def test_the_events_of_one_order_in_a_batch_share_one_read(shop: Shop) -> None:
     order = shop.place(("mug", 2))
     shop.cloud.handler("orders", "consumer")
     with shop.cloud.calls.counted() as calls:
-        shop.cloud.hand("orders", fact(order, CAPTURED), fact(order, RESERVED))
+        shop.cloud.hand("orders", fact(order, AUTHORIZED), fact(order, RESERVED))
     assert calls.names() == {"GetItem": 1, "PutItem": 2}
 
 
 def test_a_duplicate_is_one_read_and_no_write(shop: Shop) -> None:
     shop.stock("mug", 10)
     order = shop.place(("mug", 2))
-    shop.cloud.hand("orders", fact(order, CAPTURED))
+    shop.cloud.hand("orders", fact(order, AUTHORIZED))
     with shop.cloud.calls.counted() as calls:
-        shop.cloud.hand("orders", fact(order, CAPTURED))
+        shop.cloud.hand("orders", fact(order, AUTHORIZED))
     assert calls.names() == {"GetItem": 1}
 
 
@@ -84,17 +86,29 @@ def test_fraud_checks_an_order_by_one_write_and_counts_it_by_one_read_and_one_tr
             cloud.hand("fraud", placed(order, ("mug", 2)))
         assert calls.names() == {"PutItem": 1}
         with cloud.calls.counted() as calls:
-            cloud.hand("fraud", fact(order, CAPTURED))
+            cloud.hand("fraud", fact(order, AUTHORIZED))
         # The address is new for the first order, and known for the second.
         assert calls.names() == calls_of_payment
 
 
-def test_a_charge_is_one_read_and_two_writes_besides_the_gateways_own(cloud: Cloud) -> None:
+def test_an_authorization_is_one_read_and_two_writes_and_a_capture_one_of_each_besides_the_gateways_own(
+    cloud: Cloud,
+) -> None:
     cloud.handler("payment", "consumer")
+    order = new_order()
+    for body, writes in ((placed(order, ("mug", 2)), 2), (confirmed(order, ("mug", 2)), 1)):
+        with cloud.calls.counted() as calls:
+            cloud.hand("payment", body)
+        own = Counter(name for name, request in calls.made if request["TableName"] == cloud.table("payment"))
+        assert own == {"GetItem": 1, "PutItem": writes}
+
+
+def test_the_confirmation_of_an_order_with_a_payment_costs_notification_one_read(cloud: Cloud) -> None:
+    order = new_order()
+    cloud.hand("notification", placed(order, ("mug", 2)))
     with cloud.calls.counted() as calls:
-        cloud.hand("payment", placed(new_order(), ("mug", 2)))
-    own = Counter(name for name, request in calls.made if request["TableName"] == cloud.table("payment"))
-    assert own == {"GetItem": 1, "PutItem": 2}
+        cloud.hand("notification", confirmed(order, ("mug", 2)))
+    assert calls.names() == {"GetItem": 1}
 
 
 @pytest.mark.parametrize(
@@ -142,5 +156,5 @@ def test_the_relay_is_not_invoked_for_a_write_that_announces_nothing(shop: Shop)
     shop.stock("mug", 10)
     order = shop.place(("mug", 2))
     shop.cloud.relay("orders")
-    shop.cloud.hand("orders", fact(order, CAPTURED))
+    shop.cloud.hand("orders", fact(order, AUTHORIZED))
     assert shop.cloud.relay("orders") == 0

@@ -11,17 +11,18 @@ from contracts.fraud.order_flagged import OrderFlagged
 from contracts.inventory.stock_rejected import StockRejected
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.values.goods import Shortage, Units
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from tests.integration.cloud import Cloud
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed
 from tests.integration.shop import Shop
 
 CANCELLED = OrderCancelled(reason="customer")
-CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
+TOTAL = Money(2000, "EUR")
 RESERVED = StockReserved(lines=(Units("mug", 2),))
 
 Fact = Callable[[str], str]
@@ -29,8 +30,10 @@ FACTS: dict[str, Fact] = {
     "OrderPlaced": lambda order: placed(order, ("mug", 2), ("pen", 1)),
     "OrderCancelled": lambda order: fact(order, CANCELLED, 3),
     "OrderDispatched": lambda order: fact(order, OrderDispatched(tracking="T1")),
-    "PaymentCaptured": lambda order: fact(order, CAPTURED),
-    "PaymentFailed": lambda order: fact(order, PaymentFailed(code="card_declined"), 2),
+    "OrderConfirmed": lambda order: confirmed(order, ("mug", 2), ("pen", 1)),
+    "PaymentAuthorized": lambda order: fact(order, PaymentAuthorized(payment="pay_1", amount=TOTAL)),
+    "PaymentCaptured": lambda order: fact(order, PaymentCaptured(payment="pay_1", amount=TOTAL), 2),
+    "PaymentFailed": lambda order: fact(order, PaymentFailed(amount=TOTAL, code="card_declined"), 2),
     "StockReserved": lambda order: fact(order, RESERVED),
     "StockRejected": lambda order: fact(order, StockRejected(short=(Shortage("mug", 2, 1),)), 2),
     "OrderFlagged": lambda order: fact(order, OrderFlagged(rules=("velocity",))),
@@ -55,14 +58,15 @@ def orders_in(cloud: Cloud, service: str, types: Iterable[str]) -> Iterator[str]
         yield order
 
 
-@pytest.mark.parametrize("types", subsets("OrderPlaced", "OrderCancelled"))
+@pytest.mark.parametrize("types", subsets("OrderPlaced", "OrderConfirmed", "OrderCancelled"))
 def test_payment_moves_the_same_money_in_every_order_of_events(cloud: Cloud, types: tuple[str, ...]) -> None:
-    due = 1 if types == ("OrderPlaced",) else 0
+    due = 1 if types == ("OrderPlaced", "OrderConfirmed") else 0
     for order in orders_in(cloud, "payment", types):
         payments = [payment for payment in cloud.payments() if payment["order"]["S"] == order]
         moved = [(int(each["captured"]["N"]), int(each["refunded"]["N"])) for each in payments]
         assert sum(captured - refunded for captured, refunded in moved) == due
         assert all(captured <= 1 and refunded <= 1 for captured, refunded in moved)
+        assert ("authorized" in [each["status"]["S"] for each in payments]) == (types == ("OrderPlaced",))
 
 
 @pytest.mark.parametrize("types", subsets("OrderPlaced", "OrderCancelled", "OrderDispatched"))
@@ -120,10 +124,10 @@ def test_history_records_each_event_once_in_every_order_of_events(cloud: Cloud) 
 @pytest.mark.parametrize(
     "types",
     [
-        ("PaymentCaptured", "StockReserved", "OrderDispatched"),
-        ("PaymentCaptured", "StockReserved", "OrderFlagged", "OrderDispatched"),
+        ("PaymentAuthorized", "StockReserved", "OrderDispatched"),
+        ("PaymentAuthorized", "StockReserved", "OrderFlagged", "OrderDispatched"),
         ("PaymentFailed", "StockReserved", "OrderFlagged"),
-        ("PaymentCaptured", "StockRejected", "OrderFlagged"),
+        ("PaymentAuthorized", "StockRejected", "OrderFlagged"),
         ("PaymentFailed", "StockRejected"),
     ],
 )
@@ -139,7 +143,7 @@ def test_orders_keeps_its_invariants_in_every_order_of_events(shop: Shop, types:
         assert [int(event["id"].rpartition("/")[2]) for event in log] == list(range(1, len(log) + 1))
         assert [event["time"] for event in log] == sorted({event["time"] for event in log})
         assert announced["OrderPlaced"] == 1
-        assert announced["OrderConfirmed"] <= int({"PaymentCaptured", "StockReserved"} <= set(types))
+        assert announced["OrderConfirmed"] <= int({"PaymentAuthorized", "StockReserved"} <= set(types))
         assert announced["OrderCancelled"] == int(status == "CANCELLED")
         assert status != "PENDING"
         if {"PaymentFailed", "StockRejected"} & set(types):

@@ -196,7 +196,7 @@ def test_a_redriven_message_is_handled_and_one_that_fails_again_is_dead_lettered
     assert [dry.stderr, done.stderr] == [f"{note} what helps.\n"] * 2
     while cloud.deliver("payment"):
         pass
-    assert cloud.item("payment", good)["state"]["status"] == "captured"
+    assert cloud.item("payment", good)["state"]["status"] == "authorized"
     (again,) = json.loads(run("dlq", "show", "payment", "--json").stdout)
     assert (again["order"], again["reason"], again["receives"]) == ("poison", "undecodable", 1)
 

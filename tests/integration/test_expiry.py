@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.inventory.stock_reserved import StockReserved
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.values.goods import Units
 from contracts.values.money import Money
 from functions.orders.expiry.job import CHUNK
@@ -21,7 +21,7 @@ from tidings.aws.dynamodb import DynamoTable
 from tidings.core.decisions import Increment
 from tidings.core.ports import EntityWrite
 
-CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(1000, "EUR"))
+AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(1000, "EUR"))
 RESERVED = StockReserved(lines=(Units("mug", 1),))
 
 
@@ -59,7 +59,7 @@ def order(shop: Shop) -> str:
 
 def test_the_index_contains_pending_orders_only_and_their_keys_only(shop: Shop, order: str) -> None:
     assert in_index(shop.cloud) == {order: {"pk", "pending", "since"}}
-    shop.cloud.hand("orders", fact(order, CAPTURED))
+    shop.cloud.hand("orders", fact(order, AUTHORIZED))
     assert list(in_index(shop.cloud)) == [order]
     shop.cloud.hand("orders", fact(order, RESERVED))
     assert shop.show(order)["status"] == "CONFIRMED"
@@ -118,7 +118,7 @@ def test_a_confirmation_between_the_jobs_read_and_its_write_wins(
     shop: Shop, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud = shop.cloud
-    cloud.hand("orders", fact(order, CAPTURED))
+    cloud.hand("orders", fact(order, AUTHORIZED))
     commit = DynamoTable.commit
     late: list[str] = [fact(order, RESERVED)]
 

@@ -78,7 +78,7 @@ def test_a_message_that_is_redriven_after_the_fault_is_handled(cloud: Cloud) -> 
     cloud.calls.before = lambda _name, _request: False
     assert cloud.redrive("payment") == 1
     cloud.deliver("payment")
-    assert cloud.item("payment", order)["state"]["status"] == "captured"
+    assert cloud.item("payment", order)["state"]["status"] == "authorized"
 
 
 def test_a_service_that_is_down_delays_no_other_and_catches_up(shop: Shop) -> None:
@@ -89,7 +89,7 @@ def test_a_service_that_is_down_delays_no_other_and_catches_up(shop: Shop) -> No
     assert shop.cloud.mails() == []
     shop.cloud.drain()
     assert len(shop.cloud.mails()) == 1
-    assert len(shop.timeline(order)) == 6
+    assert len(shop.timeline(order)) == 7
 
 
 def test_a_bounce_is_announced_once_and_the_address_is_not_tried_again(cloud: Cloud) -> None:

@@ -11,9 +11,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from ops.errors import CommandError
+from ops.jobs import ExpiryResult, RefundResult, check_refunds, expire_orders
 from ops.monitoring.alarms import active_alarms
 from ops.monitoring.logs import PROBLEMS, RUNS, LineFilter, log_lines, with_status
-from ops.orders.expiry import ExpiryResult, expire_orders
 from ops.stage import DeployedStage
 from tests.integration.cloud import REGION
 from tidings.core.clock import now, to_rfc3339
@@ -197,6 +197,17 @@ def test_the_expiry_job_runs_with_the_operators_limit_or_the_stages(
             {"FunctionName": "tidings-dev-orders-expiry", "Payload": sent},
         )
         assert expire_orders(stage_of(lambda_client), older_than) == ExpiryResult(2, 1, finished=True)
+
+
+def test_the_look_at_pending_refunds_is_run(lambda_client: Any) -> None:
+    answer = {"ended": 2, "pending": 1, "failed": 0, "finished": True, "oldest": 100.5}
+    with Stubber(lambda_client) as stub:
+        stub.add_response(
+            "invoke",
+            {"Payload": io.BytesIO(json.dumps(answer).encode())},
+            {"FunctionName": "tidings-dev-payment-refunds", "Payload": b"{}"},
+        )
+        assert check_refunds(stage_of(lambda_client)) == RefundResult(2, 1, 0, finished=True)
 
 
 def test_the_error_of_the_expiry_job_is_shown(lambda_client: Any) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
-from tests.integration.batches import DAY, confirmed
+from tests.integration.batches import DAY
 from tests.integration.cli_driver import CliDriver, never, nth
 from tests.integration.cloud import Cloud, CrashError
-from tests.integration.facts import fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed
 from tests.integration.shop import Shop
 from tidings.aws.dynamodb import is_rebuilding
 

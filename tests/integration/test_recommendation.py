@@ -4,9 +4,9 @@ import random
 from itertools import permutations
 from typing import Any
 
-from tests.integration.batches import break_at, clear, confirmed, hand_at_once, mend, sums
+from tests.integration.batches import break_at, clear, hand_at_once, mend, sums
 from tests.integration.cloud import Cloud
-from tests.integration.facts import new_order
+from tests.integration.facts import confirmed, new_order
 from tests.integration.shop import Shop
 
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.values.money import Money
 from ops.cli import app
 from tests.integration.cli_driver import CliDriver, never
@@ -20,7 +20,7 @@ from tidings.core.entity import StoredEntity
 
 Run = Callable[..., Result]
 
-CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(1000, "EUR"))
+AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(1000, "EUR"))
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_an_event_of_another_service_in_an_outbox_reaches_no_consumer(shop: Shop
     cloud = shop.cloud
     shop.stock("mug", 10)
     order = shop.place(("mug", 1))
-    forged = fact(order, CAPTURED)
+    forged = fact(order, AUTHORIZED)
     write(cloud, "loyalty", order, forged)
     cloud.relay("loyalty")
     assert all(forged not in [each["body"] for each in cloud.receive(cloud.queue(name))] for name in cloud.services)

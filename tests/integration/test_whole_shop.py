@@ -8,16 +8,17 @@ from itertools import permutations
 import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
 from functions.fraud.rules import DAY, WINDOW
-from tests.integration.batches import confirmed
 from tests.integration.cloud import Cloud
-from tests.integration.facts import EPOCH, fact, later, new_order, placed
+from tests.integration.facts import EPOCH, confirmed, fact, later, new_order, placed
 from tests.integration.shop import Shop
 
 CANCELLED = OrderCancelled(reason="customer")
-CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(1000, "EUR"))
+CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
+AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(1000, "EUR"))
 
 
 def test_a_dispatched_order_leaves_the_stock_and_the_list(shop: Shop) -> None:
@@ -105,8 +106,8 @@ def test_loyalty_and_warehouse_end_in_the_same_state_in_every_order_of_events(sh
         order = new_order()
         events = {"confirmed": confirmed(order, ("mug", 2)), "cancelled": fact(order, CANCELLED, 3)}
         bodies = [events[name] for name in permutation for _ in range(2)] + [events[name] for name in permutation]
-        for service in ("loyalty", "warehouse"):
-            assert shop.cloud.hand(service, *bodies) == []
+        assert shop.cloud.hand("loyalty", *bodies) == []
+        assert shop.cloud.hand("warehouse", fact(order, CAPTURED, 2), *bodies) == []
         due += 0 if cancelled else 20
         assert shop.call("GET", "/loyalty").body["balance"] == due
         assert shop.cloud.item("warehouse", order)["state"]["status"] == ("cancelled" if cancelled else "to_pick")
@@ -136,7 +137,7 @@ def test_fraud_flags_as_many_orders_in_every_order_of_events(cloud: Cloud, rng: 
     for n in range(8):
         orders = [new_order() for _ in range(6)]
         bodies = [later(placed(order, ("mug", 1)), -n * WINDOW) for order in orders]
-        paid = [fact(order, CAPTURED) for order in orders[1:]]
+        paid = [fact(order, AUTHORIZED) for order in orders[1:]]
         bodies += paid
         shuffled = rng.sample(bodies * 2, len(bodies) * 2)
         assert cloud.hand("fraud", *shuffled) == []
@@ -146,7 +147,7 @@ def test_fraud_flags_as_many_orders_in_every_order_of_events(cloud: Cloud, rng: 
 
 def test_a_customers_day_has_a_time_to_live_and_no_personal_data(cloud: Cloud) -> None:
     order = new_order()
-    cloud.hand("fraud", placed(order, ("mug", 1)), fact(order, CAPTURED))
+    cloud.hand("fraud", placed(order, ("mug", 1)), fact(order, AUTHORIZED))
     (day,) = (item for item in cloud.items(cloud.table("fraud")) if item["pk"]["S"] != order)
     assert int(day["expires"]["N"]) * 1000 > EPOCH + 29 * DAY
     assert "customer-1" not in json.dumps(cloud.items(cloud.table("fraud")))

@@ -225,7 +225,8 @@ def _paid(evidence: Evidence) -> Violations:
         payments = evidence.payments.get(order, ())
         status, total = evidence.statuses[order], evidence.placed[order].total.amount
         net = sum((payment.captured - payment.refunded) * payment.amount for payment in payments)
-        if net != (0 if status == "CANCELLED" else total):
+        kept = sum(payment.amount for payment in payments if payment.kept)
+        if net != (kept if status == "CANCELLED" else total):
             yield f"{order} is {status}, and of {total} {net} is paid"
         if any(payment.amount != total for payment in payments):
             yield f"{order} costs {total}, and has {payments}"
@@ -236,8 +237,48 @@ def _paid(evidence: Evidence) -> Violations:
         types = events.types
         if types["PaymentCaptured"] not in captures or types["PaymentRefunded"] != refunded:
             yield f"{order} has {payments} and announced {dict(types)}"
-        if types["PaymentFailed"] > 1:
-            yield f"{order} announced {dict(types)}"
+        if types["RefundFailed"] != (kept > 0):
+            yield f"{order} has {payments} and announced {dict(types)}"
+        if status != "CANCELLED" and (types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events)):
+            yield f"{order} is {status} and announced {dict(types)}"
+        if types["PaymentVoided"] and captured:
+            yield f"{order} has {payments} and announced {dict(types)}"
+
+
+@invariant("a cancelled order has no money reserved")
+def _released(evidence: Evidence) -> Violations:
+    for order, status in evidence.statuses.items():
+        payments = evidence.payments.get(order, ())
+        if status == "CANCELLED" and any(payment.reserved for payment in payments):
+            yield f"{order} is {status} and has {payments}"
+
+
+@invariant("goods leave only after their total was captured")
+def _captured_first(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        total, captured = evidence.placed[order].total, events.first("PaymentCaptured")
+        dispatched = events.first("OrderDispatched")
+        if not dispatched or total.amount == 0:
+            continue
+        if not captured or captured.time >= dispatched.time or captured.data.amount != total:
+            yield f"{order} costs {total}, was dispatched at {dispatched.time}, and has the capture {captured}"
+
+
+@invariant("an order that costs nothing is confirmed without a payment")
+def _free(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        announced = {kind for kind in events.types if kind.startswith("Payment")}
+        if evidence.placed[order].total.amount == 0 and (
+            evidence.payments.get(order) or announced - {"PaymentNotNeeded"}
+        ):
+            yield f"{order} costs nothing, has {evidence.payments.get(order)}, and announced {announced}"
+        elif evidence.placed[order].total.amount and "PaymentNotNeeded" in announced:
+            yield f"{order} costs {evidence.placed[order].total}, and announced {announced}"
+
+
+def _is_paid(events: OrderEvents) -> bool:
+    """Return whether an order's payment was authorized, or was not needed."""
+    return events.types["PaymentAuthorized"] + events.types["PaymentNotNeeded"] > 0
 
 
 @invariant("a confirmed order holds its goods, and a cancelled one none")
@@ -271,9 +312,10 @@ def _stock(evidence: Evidence) -> Violations:
 
 @invariant("one e-mail of each kind, and one more at most for each crash between sending and recording")
 def _emails(evidence: Evidence) -> Violations:
-    causes = {"receipt": "PaymentCaptured", "cancellation": "OrderCancelled", "dispatch": "OrderDispatched"}
     repeated = 0
     for order, events in evidence.events.items():
+        paid = "PaymentCaptured" if evidence.placed[order].total.amount else "OrderConfirmed"
+        causes = {"receipt": paid, "cancellation": "OrderCancelled", "dispatch": "OrderDispatched"}
         good = evidence.placed[order].email not in evidence.bad_addresses
         limited = evidence.limited(order)
         due = {kind: int(good and kind not in limited and events.types[cause] > 0) for kind, cause in causes.items()}
@@ -342,7 +384,7 @@ def _flags(evidence: Evidence) -> Violations:
         count, known = orders[placed.customer, time // WINDOW], addresses[placed.customer, time // DAY]
         if (LARGE_TOTAL in broken) != rules.is_large(placed.total):
             yield f"{order} costs {placed.total} and is flagged by {broken}"
-        if broken - {LARGE_TOTAL} and not evidence.announced(order, "PaymentCaptured"):
+        if broken - {LARGE_TOTAL} and not _is_paid(evidence.events[order]):
             yield f"{order} was not paid and is flagged by {broken}"
         if VELOCITY in broken and count < rules.velocity:
             yield f"{order} is flagged by {broken}, and its customer has {count} other orders"
@@ -355,7 +397,7 @@ def _counted(evidence: Evidence) -> tuple[Counter[tuple[str, int]], defaultdict[
     orders: Counter[tuple[str, int]] = Counter()
     addresses: defaultdict[tuple[str, int], set[Address]] = defaultdict(set)
     for order, placed in evidence.placed.items():
-        if evidence.announced(order, "PaymentCaptured") and not evidence.announced(order, "OrderFlagged"):
+        if _is_paid(evidence.events[order]) and not evidence.announced(order, "OrderFlagged"):
             time = evidence.placed_at(order)
             orders[placed.customer, time // WINDOW] += 1
             addresses[placed.customer, time // DAY].add(placed.address)
@@ -446,7 +488,7 @@ def _agreed_states(events: OrderEvents, placed: OrderPlaced) -> dict[str, dict[s
         "warehouse": {"status": shipment},
         "inventory": {"hold": hold, "cancelled": cancelled is not None, "rejected": rejected},
         "fraud": {
-            "status": "flagged" if flagged else "counted" if events.types["PaymentCaptured"] else "placed",
+            "status": "flagged" if flagged else "counted" if _is_paid(events) else "placed",
             "rules": flagged.data.rules if flagged else (),
         },
     }

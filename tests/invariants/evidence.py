@@ -59,11 +59,21 @@ class Purchase:
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment at the gateway. `captured` and `refunded` count how often its money moved each way."""
+    """A payment at the gateway.
+
+    Attributes:
+        amount: The amount.
+        captured: How often its money moved to the shop.
+        refunded: How often its money went back.
+        reserved: Whether the bank reserves the amount, which has not moved.
+        kept: Whether its refund has failed, so that the shop still has the money.
+    """
 
     amount: int
     captured: int
     refunded: int
+    reserved: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ class Evidence:
         balances: The points by customer.
         listed: The status of each order in a customer's list, by customer.
         rules: The rules of fraud.
-        declines: Returns why the gateway declines an order's payment, if it does.
+        declines: Returns why the gateway does not authorize an order's payment, if it does not.
         sales: Analytics' counters that are not 0, by day, product and name.
         sold: The products whose sales are known, the empty one for the whole day among them.
         pairs: Recommendation's counters, by product and other product.

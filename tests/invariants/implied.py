@@ -7,7 +7,21 @@ from contracts.orders.order_placed import OrderPlaced
 from functions.inventory.handlers import stock_key
 from functions.notification.limit import LIMITED
 from functions.notification.mail import Rejected, Send, Sent
-from functions.payment.gateway import Cancel, Captured, Confirm, Declined, Open, Opened, Outcome, Refunded, Voided
+from functions.payment.gateway import (
+    AUTHORIZATION_EXPIRED,
+    Authorize,
+    Authorized,
+    Cancel,
+    Capture,
+    Captured,
+    Declined,
+    NotRefunded,
+    Open,
+    Opened,
+    Outcome,
+    Refunded,
+    Voided,
+)
 from functions.payment.handlers import Payment
 from functions.warehouse.handlers import dispatch
 from tests.invariants.evidence import Evidence, OrderEvents
@@ -33,8 +47,8 @@ def implied_state(service: Service[Any], events: OrderEvents, world: "World") ->
 def _received(service: Service[Any], events: OrderEvents) -> Sequence[Event[Any]]:
     received: list[Event[Any]] = [event for event in events.events if event.type in _TYPES[service.name]]
     if service.name == "warehouse":
-        # A dispatch is a command. It came after the confirmation, and before the warehouse knew of a cancellation.
-        order = ("OrderConfirmed", "OrderDispatched", "OrderCancelled")
+        # A dispatch is a command. It came after the payment, and before the warehouse knew of a cancellation.
+        order = ("OrderConfirmed", "PaymentCaptured", "OrderDispatched", "OrderCancelled")
         received += (event for event in events.events if event.type == "OrderDispatched")
         received.sort(key=lambda event: order.index(event.type))
     return received
@@ -88,11 +102,15 @@ class World:
         match effect:
             case Open():
                 return Opened("payment")
-            case Confirm():
+            case Authorize():
                 code = self._evidence.declines(placed)
-                return Declined(code) if code else Captured()
+                return Declined(code) if code else Authorized()
+            case Capture():
+                return Declined(AUTHORIZATION_EXPIRED) if self._events.types["PaymentFailed"] else Captured()
             case Cancel():
-                return Refunded() if entity.state and entity.state.status == "captured" else Voided()
+                if not (entity.state and entity.state.status == "captured"):
+                    return Voided()
+                return NotRefunded("failed") if self._events.types["RefundFailed"] else Refunded(placed.total)
         raise TypeError(repr(effect))
 
 

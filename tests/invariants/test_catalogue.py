@@ -13,6 +13,8 @@ from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
@@ -136,10 +138,10 @@ def with_more_events(service: str, position: int, *data: Contract) -> Spoil:
     return spoil
 
 
-def with_payments(position: int, *payments: tuple[int, int, int]) -> Spoil:
+def with_payments(position: int, *payments: Payment) -> Spoil:
     return lambda evidence: replace(
         evidence,
-        payments={**evidence.payments, order(evidence, position): [Payment(*payment) for payment in payments]},
+        payments={**evidence.payments, order(evidence, position): payments},
     )
 
 
@@ -278,22 +280,46 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "a customer's list shows exactly the customer's orders",
         listed("ann", lambda orders: orders | {"stranger": "PENDING"}),
     ),
-    "a capture was made twice": ("money moves at most once each way", with_payments(CONFIRMED, (2500, 2, 0))),
+    "a capture was made twice": ("money moves at most once each way", with_payments(CONFIRMED, Payment(2500, 2, 0))),
     "an order has two payments": (
         "money moves at most once each way",
-        with_payments(CONFIRMED, (2500, 1, 0), (2500, 0, 0)),
+        with_payments(CONFIRMED, Payment(2500, 1, 0), Payment(2500, 0, 0)),
     ),
     "a cancelled order was not refunded": (
         "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CANCELLED, (3000, 1, 0)),
+        with_payments(CANCELLED, Payment(3000, 1, 0)),
     ),
     "the wrong amount was captured": (
         "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CONFIRMED, (2499, 1, 0)),
+        with_payments(CONFIRMED, Payment(2499, 1, 0)),
     ),
     "a payment was not announced": (
         "a confirmed order is paid once, and a cancelled one not at all",
         with_events("payment", CONFIRMED),
+    ),
+    "the payment of a confirmed order failed": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_more_events("payment", CONFIRMED, PaymentFailed(amount=Money(2500, "EUR"), code="voided")),
+    ),
+    "a refund that failed was announced as done": (
+        "a confirmed order is paid once, and a cancelled one not at all",
+        with_payments(CANCELLED, Payment(3000, 1, 0, False, True)),
+    ),
+    "the amount of a cancelled order is still reserved": (
+        "a cancelled order has no money reserved",
+        with_payments(CANCELLED, Payment(3000, 0, 0, True)),
+    ),
+    "goods left whose payment was not captured": (
+        "goods leave only after their total was captured",
+        with_events("payment", DISPATCHED),
+    ),
+    "goods left before their payment was captured": (
+        "goods leave only after their total was captured",
+        with_events("payment", DISPATCHED, PaymentCaptured(payment="pay_2", amount=Money(2250, "EUR"))),
+    ),
+    "an order that costs something needed no payment": (
+        "an order that costs nothing is confirmed without a payment",
+        with_more_events("payment", CONFIRMED, PaymentNotNeeded(amount=Money(2500, "EUR"))),
     ),
     "a cancelled order still holds its goods": (
         "a confirmed order holds its goods, and a cancelled one none",

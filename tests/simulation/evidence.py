@@ -81,7 +81,9 @@ def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
 def _payments(shop: Shop) -> Mapping[str, list[Payment]]:
     found: defaultdict[str, list[Payment]] = defaultdict(list)
     for payment in shop.gateway.payments.values():
-        found[payment.order].append(Payment(payment.amount.amount, payment.captured, payment.refunded))
+        reserved = payment.status == "authorized"
+        kept = payment.status == "refund_failed"
+        found[payment.order].append(Payment(payment.amount.amount, payment.captured, payment.refunded, reserved, kept))
     return found
 
 

@@ -10,7 +10,7 @@ from contracts.values.money import Money
 from functions.notification.mail import Mailer, Rejected, Send, Sent
 from functions.notification.templates import RenderedEmail
 from functions.orders.products import Product
-from functions.payment.gateway import Cancelled, Confirmed, Declined, Gateway, Opened
+from functions.payment.gateway import AuthorizationOutcome, Cancelled, CaptureOutcome, Declined, Gateway, Opened
 from tests.simulation.clock import SECOND
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.random_source import RandomSource
@@ -271,8 +271,11 @@ class FaultyGateway:
     def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
         return self.calls.make("open", lambda: self.gateway.open(order, amount, method))
 
-    def confirm(self, payment: str) -> Confirmed:
-        return self.calls.make("confirm", lambda: self.gateway.confirm(payment))
+    def authorize(self, payment: str) -> AuthorizationOutcome:
+        return self.calls.make("authorize", lambda: self.gateway.authorize(payment))
+
+    def capture(self, payment: str) -> CaptureOutcome:
+        return self.calls.make("capture", lambda: self.gateway.capture(payment))
 
     def cancel(self, payment: str) -> Cancelled:
         return self.calls.make("cancel", lambda: self.gateway.cancel(payment))

@@ -78,6 +78,7 @@ class History:
             self.people.cancel_any: orders // 3,
             self.people.repeat: orders // 6,
             self.people.expire: below(3),
+            self.people.check_refunds: below(4),
             self.people.set_stock: below(4),
             self.people.set_price: below(3),
             self.people.poison: below(3),
@@ -191,8 +192,11 @@ class History:
             shop.tasks.run()
             redrivable = [each for each in self._deployed if is_redrivable(each.dlq)]
             refused = [each for each in self._deployed if each.relay_dlq.letters]
-            if not (redrivable or refused):
+            refunding = self.people.waits_for_refunds()
+            if not (redrivable or refused or refunding):
                 return
+            if refunding:
+                self.people.check_refunds()
             for each in redrivable:
                 self.people.redrive(each)
             for each in refused:

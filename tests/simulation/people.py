@@ -11,9 +11,12 @@ from functions.orders.expiry.job import ExpiryJob
 from functions.orders.expiry.pending import SHARD, PendingOrder
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
+from functions.payment.refunds.job import RefundJob
+from functions.payment.refunds.pending import KIND, PendingRefund
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.ports.gateway import DECLINED, ERROR_ONCE, EXPIRES, REFUND_FAILS, REFUND_PENDING
 from tests.simulation.ports.mailer import BAD_ADDRESS
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable, redrive
@@ -28,10 +31,10 @@ from tidings.http.requests import Caller, Request
 
 T = TypeVar("T")
 
-SKUS = ("tea", "mug", "pen", "ink")
-METHODS = (*["pm_card_visa"] * 6, "pm_card_error_once", "pm_card_declined")
+SKUS = ("tea", "mug", "pen", "ink", "bag")
+METHODS = (*["pm_card_visa"] * 6, ERROR_ONCE, DECLINED, EXPIRES, REFUND_PENDING, REFUND_FAILS)
 EMAILS = (*["a@customers.example"] * 7, BAD_ADDRESS)
-PRICES = (1000, 1250, 20, 6000)
+PRICES = (1000, 1250, 20, 6000, 0)
 LEVELS = (1000, 20, 8, 3)
 
 JUMPS = (SECOND, 10 * SECOND, MINUTE, 6 * MINUTE, HOUR, 25 * HOUR, 3 * DAY)
@@ -218,6 +221,27 @@ class People:
 
         shop.invoke("the expiry job", act)
         return True
+
+    def check_refunds(self) -> bool:
+        """Run the job that looks at pending refunds, or at all payments that a lagging index may show."""
+        shop = self._shop
+        lags = self._choices.below(2)
+        shop.say(f"the refund job runs{', with an index that lags' if lags else ''}")
+        payments = shop.deployed["payment"].table.entities.values()
+        # Without an event in its outbox no payment was ever captured, and in the index.
+        found = [each for each in payments if each.outbox and (lags or KIND in each.attributes)]
+        pending = sorted(PendingRefund(0, each.key) for each in found)
+        job = RefundJob(shop.payments(), Random(0))  # noqa: S311 - not for secrecy
+
+        def act() -> None:
+            job.run(pending, deadline=shop.clock.now + TIMEOUT)
+
+        shop.invoke("the refund job", act)
+        return True
+
+    def waits_for_refunds(self) -> bool:
+        """Return whether a refund is pending."""
+        return any(KIND in each.attributes for each in self._shop.deployed["payment"].table.entities.values())
 
     def set_stock(self) -> bool:
         sku = SKUS[self._choices.below(len(SKUS))]

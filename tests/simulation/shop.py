@@ -281,6 +281,10 @@ class Shop:
         )
         return HandlerExecutor(service, table, port, self.clock, self.calls.pause, self._token, self.choices.below)
 
+    def payments(self) -> HandlerExecutor[Any]:
+        """Return the executor of payment's handlers, with the gateway."""
+        return self.handlers(payment, self._port(payment))
+
     def delete_expired(self) -> None:
         """Delete the items that have expired."""
         for deployed in self.deployed.values():

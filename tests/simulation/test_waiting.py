@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.address import Address
@@ -16,7 +17,7 @@ from contracts.values.goods import OrderLine
 from contracts.values.money import Money
 from functions.notification.mail import SesMailer
 from functions.notification.service import service as notification
-from functions.payment.gateway import Cancelled, Confirmed, Declined, Opened
+from functions.payment.gateway import AuthorizationOutcome, Cancelled, CaptureOutcome, Declined, Opened
 from functions.payment.service import service as payment
 from tests.simulation.clock import HOUR, MINUTE, SECOND
 from tests.simulation.ports.gateway import MemoryGateway
@@ -51,6 +52,9 @@ PLACED = OrderPlaced(
     email=EMAIL,
     address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE"),
     payment_method="pm_card_visa",
+)
+CONFIRMED = OrderConfirmed(
+    customer=PLACED.customer, lines=PLACED.lines, total=PLACED.total, email=EMAIL, address=PLACED.address
 )
 CANCELLED = OrderCancelled(reason="customer")
 
@@ -158,9 +162,13 @@ class FailingGateway:
         self.before("open", key)
         return self.gateway.open(key, amount, method)
 
-    def confirm(self, payment_id: str) -> Confirmed:
-        self.before("confirm", payment_id)
-        return self.gateway.confirm(payment_id)
+    def authorize(self, payment_id: str) -> AuthorizationOutcome:
+        self.before("authorize", payment_id)
+        return self.gateway.authorize(payment_id)
+
+    def capture(self, payment_id: str) -> CaptureOutcome:
+        self.before("capture", payment_id)
+        return self.gateway.capture(payment_id)
 
     def cancel(self, payment_id: str) -> Cancelled:
         self.before("cancel", payment_id)
@@ -201,7 +209,7 @@ def test_a_cancellation_behind_an_order_that_failed_four_times_is_refunded_altho
 ) -> None:
     gateway = FailingGateway(raising({"open": [NO_ANSWER] * 4, "cancel": [NO_ANSWER]}))
     deployed = Deployed(payment, gateway, RetryPolicy(receives=5, age=age, wait=6 * 3600, backoff=30))
-    deployed.send(order(1), PLACED, CANCELLED)
+    deployed.send(order(1), PLACED, CONFIRMED, CANCELLED)
     deployed.run()
     assert deployed.status(order(1)) == "refunded"
     assert gateway.moved() == [(1, 1)]
@@ -248,7 +256,7 @@ def test_messages_that_are_returned_for_lack_of_time_keep_their_tries() -> None:
     gateway = FailingGateway(slow)
     deployed = Deployed(payment, gateway, RetryPolicy(receives=5, age=0, wait=6 * 3600, backoff=1))
     for n in range(60):
-        deployed.send(order(n), PLACED)
+        deployed.send(order(n), PLACED, CONFIRMED)
     deployed.run()
     assert max(deployed.deliveries.values()) > 10
     assert deployed.dead_letters() == []
@@ -278,7 +286,7 @@ def test_a_gateway_that_asks_to_slow_down_for_an_hour_under_300_orders_costs_no_
     deployed = Deployed(payment, gateway)
     gateway.before = raise_during(deployed.clock, HOUR, TOO_MANY_REQUESTS)
     for n in range(ORDERS):
-        deployed.send(order(n), PLACED)
+        deployed.send(order(n), PLACED, CONFIRMED)
     deployed.run()
     assert deployed.dead_letters() == []
     assert gateway.moved() == [(1, 0)] * ORDERS
@@ -312,7 +320,7 @@ def test_a_table_that_is_throttled_for_an_hour_costs_no_order(error: ClientError
     deployed.table.commit_faults.always(refuse)
     deployed.table.read_faults.always(refuse)
     for n in range(ORDERS):
-        deployed.send(order(n), PLACED)
+        deployed.send(order(n), PLACED, CONFIRMED)
     deployed.run()
     assert deployed.dead_letters() == []
     assert gateway.moved() == [(1, 0)] * ORDERS
@@ -348,7 +356,7 @@ def test_a_backlog_that_is_older_than_the_longest_wait_waits_as_long_as_new_mess
     gateway = FailingGateway(lambda *_: None)
     deployed = Deployed(payment, gateway)
     for n in range(ORDERS):
-        deployed.send(order(n), PLACED)
+        deployed.send(order(n), PLACED, CONFIRMED)
     deployed.clock.now += hours * HOUR
     gateway.before = raise_during(deployed.clock, 20 * MINUTE, TOO_MANY_REQUESTS)
     deployed.run()
@@ -357,20 +365,20 @@ def test_a_backlog_that_is_older_than_the_longest_wait_waits_as_long_as_new_mess
 
 
 class UnansweredGateway(FailingGateway):
-    """A gateway whose first confirmation is not answered, which then is throttled, and later again for one `cancel`."""
+    """A gateway whose first capture is not answered, which then is throttled, and later again for one `cancel`."""
 
     def __init__(self, time: int) -> None:
         super().__init__(self._fail)
         self.deployed = Deployed(payment, self)
-        self.deployed.send(order(1), PLACED, CANCELLED)
+        self.deployed.send(order(1), PLACED, CONFIRMED, CANCELLED)
         self._time = time
         self._throttled: Callable[..., None] | None = None
         self._cancels = [TOO_MANY_REQUESTS]
 
     def _fail(self, name: str, subject: str) -> None:
-        if name == "confirm" and not self._throttled:
+        if name == "capture" and not self._throttled:
             self._throttled = raise_during(self.deployed.clock, self._time, TOO_MANY_REQUESTS)
-            self.gateway.confirm(subject)
+            self.gateway.capture(subject)
             raise NO_ANSWER
         if self._throttled:
             self._throttled()
@@ -378,7 +386,7 @@ class UnansweredGateway(FailingGateway):
             raise self._cancels.pop()
 
 
-def test_a_cancellation_behind_an_order_that_waited_for_six_hours_is_refunded_although_it_is_throttled_once() -> None:
+def test_a_cancellation_behind_a_capture_that_waited_for_six_hours_is_refunded_although_it_is_throttled_once() -> None:
     gateway = UnansweredGateway(6 * HOUR - SECOND)
     begun = gateway.deployed.clock.now
     gateway.deployed.run()
@@ -388,7 +396,7 @@ def test_a_cancellation_behind_an_order_that_waited_for_six_hours_is_refunded_al
     assert gateway.moved() == [(1, 1)]
 
 
-def test_a_cancellation_outlasts_the_order_before_it_that_waited_too_long() -> None:
+def test_a_cancellation_outlasts_the_capture_before_it_that_waited_too_long() -> None:
     gateway = UnansweredGateway(6 * HOUR + 10 * MINUTE)
     gateway.deployed.run()
     assert gateway.deployed.dead_letters() == ["waited-too-long"]
@@ -400,11 +408,11 @@ def test_a_cancellation_outlasts_the_order_before_it_that_waited_too_long() -> N
     assert gateway.moved() == [(1, 1)]
 
 
-def test_an_order_and_its_cancellation_that_both_waited_too_long_are_refunded_after_a_redrive() -> None:
+def test_a_capture_and_its_cancellation_that_both_waited_too_long_are_refunded_after_a_redrive() -> None:
     gateway = UnansweredGateway(6 * HOUR + 30 * MINUTE)
     gateway.deployed.run()
     assert gateway.deployed.dead_letters() == ["waited-too-long"] * 2
-    assert ["OrderPlaced" in each.body for each in gateway.deployed.dlq.messages()] == [True, False]
+    assert ["OrderConfirmed" in each.body for each in gateway.deployed.dlq.messages()] == [True, False]
     gateway.deployed.clock.now += HOUR
     gateway.deployed.redrive()
     gateway.deployed.run()

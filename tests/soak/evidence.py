@@ -169,7 +169,10 @@ class EvidenceReader:
         for item in self._scan(settings["Variables"]["GATEWAY_TABLE"]):
             amount, captured, refunded = (int(item[name]["N"]) for name in ("amount", "captured", "refunded"))
             if item["order"]["S"] in orders:
-                payments.setdefault(item["order"]["S"], []).append(Payment(amount, captured, refunded))
+                reserved = item["status"]["S"] == "authorized"
+                payments.setdefault(item["order"]["S"], []).append(
+                    Payment(amount, captured, refunded, reserved, item["status"]["S"] == "refund_failed")
+                )
         return payments
 
     # The API

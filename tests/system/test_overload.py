@@ -49,9 +49,9 @@ def test_while_payment_is_stopped_orders_are_placed_reserved_and_cancelled_and_l
         assert shop.queue_depth("payment") == 6
 
     assert {customer.outcome(order)["status"] for order in others} == {"CONFIRMED"}
-    customer.timeline(cancelled, "PaymentRefunded")
+    customer.timeline(cancelled, "PaymentVoided")
     shop.wait_until_idle()
     assert customer.outcome(cancelled)["status"] == "CANCELLED"
-    assert types_of(customer.timeline(cancelled)).count("PaymentCaptured") == 1
+    assert "PaymentCaptured" not in types_of(customer.timeline(cancelled))
     assert operator.stock(sku)["reserved"] == 4
     assert shop.queue_depth("payment") == 0

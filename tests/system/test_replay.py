@@ -20,8 +20,8 @@ import pytest
 from contracts.orders.order_cancelled import CancellationReason, OrderCancelled
 from ops.outputs import outputs_of
 from ops.stage import ROOT
-from tests.integration.batches import DAY, confirmed
-from tests.integration.facts import fact, placed
+from tests.integration.batches import DAY
+from tests.integration.facts import confirmed, fact, placed
 from tests.system.deployed import SECONDS, DeployedShop, User, clean_environment, order_id, run, tidings
 from tidings.recovery import wait_until
 

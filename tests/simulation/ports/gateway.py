@@ -4,13 +4,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.values.money import Money
-from functions.payment.gateway import Cancelled, Captured, Confirmed, Declined, Opened, Refunded, Voided
+from functions.payment.gateway import (
+    AUTHORIZATION_EXPIRED,
+    AuthorizationOutcome,
+    Authorized,
+    Cancelled,
+    Captured,
+    CaptureOutcome,
+    Declined,
+    NotRefunded,
+    Opened,
+    Refunded,
+    RefundPending,
+    Voided,
+)
 from tests.simulation.clock import DAY
 from tidings.core.clock import Clock
 from tidings.core.errors import RetryableError
 
 DECLINED = "pm_card_declined"
 ERROR_ONCE = "pm_card_error_once"
+EXPIRES = "pm_card_authorization_expires"
+REFUND_PENDING = "pm_card_refund_pending"
+REFUND_FAILS = "pm_card_refund_fails"
 
 MIN_AMOUNT = 50
 """Minor units below which nothing can be paid. Such a payment is declined at once."""
@@ -24,8 +40,18 @@ class Payment:
     amount: Money
     method: str
     opened: int
-    status: Literal["open", "captured", "declined", "voided", "refunded"] = "open"
-    confirmations: int = 0
+    status: Literal[
+        "open",
+        "authorized",
+        "captured",
+        "declined",
+        "expired",
+        "voided",
+        "refund_pending",
+        "refund_failed",
+        "refunded",
+    ] = "open"
+    authorizations: int = 0
     captured: int = 0
     refunded: int = 0
 
@@ -47,29 +73,58 @@ class MemoryGateway:
             self.payments[known] = Payment(order, amount, method, self._clock())
         return Opened(known)
 
-    def confirm(self, payment: str) -> Confirmed:
+    def authorize(self, payment: str) -> AuthorizationOutcome:
         found = self.payments[payment]
-        found.confirmations += 1
-        if found.method == ERROR_ONCE and found.confirmations == 1:
-            raise RetryableError("the gateway failed; nothing was moved")
-        match found.status:
-            case "voided":
-                return Voided()
-            case "refunded":
-                return Refunded()
-            case "open" if found.method != DECLINED:
-                found.status = "captured"
-                found.captured += 1
-            case "open":
-                found.status = "declined"
-        return Captured() if found.status == "captured" else Declined("card_declined")
+        found.authorizations += 1
+        if found.method == ERROR_ONCE and found.authorizations == 1:
+            raise RetryableError("the gateway failed; nothing was reserved")
+        if found.status == "open":
+            found.status = "declined" if found.method == DECLINED else "authorized"
+        return Authorized() if found.status == "authorized" else _ended(found)
+
+    def capture(self, payment: str) -> CaptureOutcome:
+        found = self.payments[payment]
+        if found.status == "authorized" and found.method == EXPIRES:
+            found.status = "expired"
+        elif found.status == "authorized":
+            found.status = "captured"
+            found.captured += 1
+        return _ended(found)
 
     def cancel(self, payment: str) -> Cancelled:
         found = self.payments[payment]
         match found.status:
-            case "captured":
+            case "captured" if found.method == REFUND_PENDING:
+                found.status = "refund_pending"
+            case "captured" if found.method == REFUND_FAILS:
+                found.status = "refund_failed"
+            case "captured" | "refund_pending":
                 found.status = "refunded"
                 found.refunded += 1
-            case "open" | "declined":
+            case "open" | "authorized" | "declined" | "expired":
                 found.status = "voided"
-        return Refunded() if found.status == "refunded" else Voided()
+        match found.status:
+            case "refunded":
+                return Refunded(found.amount)
+            case "refund_pending":
+                return RefundPending()
+            case "refund_failed":
+                return NotRefunded("expired_or_canceled_card")
+            case _:
+                return Voided()
+
+
+def _ended(payment: Payment) -> CaptureOutcome:
+    match payment.status:
+        case "captured" | "refund_pending" | "refund_failed":
+            return Captured()
+        case "refunded":
+            return Refunded(payment.amount)
+        case "voided":
+            return Voided()
+        case "expired":
+            return Declined(AUTHORIZATION_EXPIRED)
+        case "declined":
+            return Declined("card_declined")
+        case status:
+            raise ValueError(f"the payment is {status}")

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.orders.order_placed import OrderPlaced
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.address import Address
 from contracts.values.money import Money
 from functions.fraud.handlers import KEPT_DAYS, Check, paid_key
@@ -50,13 +51,13 @@ def placed(
     return fact(data, order=order_id(n), time=MORNING + at)
 
 
-def captured(n: int, at: int = DAY) -> Event[PaymentCaptured]:
-    return fact(PaymentCaptured(payment=f"pay_{n}", amount=TOTAL), order=order_id(n), time=MORNING + at)
+def authorized(n: int, at: int = DAY) -> Event[PaymentAuthorized]:
+    return fact(PaymentAuthorized(payment=f"pay_{n}", amount=TOTAL), order=order_id(n), time=MORNING + at)
 
 
 def paid(n: int, customer: str = "ann", at: int = 0, address: Address = HOME) -> tuple[Event[Any], ...]:
     """The events of an order that is paid."""
-    return placed(n, customer, at, address), captured(n)
+    return placed(n, customer, at, address), authorized(n)
 
 
 def lane(n: int) -> Address:
@@ -91,6 +92,12 @@ def test_a_paid_order_is_counted_once_both_events_are_known() -> None:
         assert scenario.table.items == {}
         scenario.when(second).then(state=COUNTED, announced=[])
         assert {"orders:0": 1, "addresses": 1}.items() <= day_of(scenario).items()
+
+
+def test_an_order_that_costs_nothing_counts_as_paid() -> None:
+    not_needed = fact(PaymentNotNeeded(amount=Money(0, "EUR")), order=order_id(1), time=MORNING + DAY)
+    for events in ((placed(1, total=0), not_needed), (not_needed, placed(1, total=0))):
+        shop().when(*events).then(state=COUNTED, announced=[])
 
 
 def test_a_paid_order_above_the_rules_number_is_flagged_and_takes_nothing() -> None:
@@ -168,7 +175,7 @@ def test_a_limit_for_an_unknown_currency_is_refused() -> None:
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_an_order_that_is_flagged_for_its_total_is_not_counted_when_it_is_paid(order: int) -> None:
-    events = (placed(1, total=9000), captured(1))
+    events = (placed(1, total=9000), authorized(1))
     scenario = shop().given(*(events[n] for n in (order, 1 - order)))
     assert flagged(scenario) == {1: ("large-total",)}
     assert scenario.table.items == {}
@@ -202,8 +209,8 @@ def test_two_concurrent_orders_to_a_new_address_count_it_once() -> None:
     rival = shop()
     rival.table = scenario.table
     # The first order's transaction is committed between the second order's decision and its own commit.
-    scenario.table.commit_faults.next(preceded_by(lambda: rival.given(captured(1))))
-    scenario.given(captured(2), captured(3))
+    scenario.table.commit_faults.next(preceded_by(lambda: rival.given(authorized(1))))
+    scenario.given(authorized(2), authorized(3))
     assert flagged(scenario) == {3: VELOCITY}
     assert day_of(scenario)["addresses"] == 1
 
@@ -251,7 +258,7 @@ def test_after_1500_paid_orders_of_a_day_the_next_takes_the_same_calls(same: str
 
 def test_an_order_that_is_one_too_many_takes_one_more_transaction() -> None:
     scenario = shop().given(*paid(1), *paid(2), placed(3))
-    assert calls(scenario, captured(3)) == (1, 2)
+    assert calls(scenario, authorized(3)) == (1, 2)
     assert flagged(scenario) == {3: VELOCITY}
 
 
@@ -259,9 +266,9 @@ def test_an_order_takes_three_transactions_at_most() -> None:
     scenario, rival = shop().given(*paid(1), placed(2), placed(3)), shop()
     rival.table = scenario.table
     # The first transaction fails because the address is known. Before the second the last place is taken.
-    scenario.table.commit_faults.next(lambda call: call(), preceded_by(lambda: rival.given(captured(3))))
+    scenario.table.commit_faults.next(lambda call: call(), preceded_by(lambda: rival.given(authorized(3))))
     reads, attempts = len(scenario.table.reads), scenario.table.attempts
-    scenario.given(captured(2))
+    scenario.given(authorized(2))
     assert flagged(scenario) == {2: VELOCITY}
     rivals = (1, 2)
     assert (len(scenario.table.reads) - reads, scenario.table.attempts - attempts) == (1 + rivals[0], 3 + rivals[1])

@@ -18,13 +18,14 @@ from functions.notification.handlers import (
     Mailbox,
     on_email_bounced,
     on_order_cancelled,
+    on_order_confirmed,
     on_order_placed,
     on_payment_captured,
 )
 from functions.notification.mail import Rejected, Send, Sent
 from functions.notification.service import service
 from functions.notification.templates import RenderedEmail
-from tests.unit.facts import ORDER, TRACE, fact, order_placed
+from tests.unit.facts import ORDER, TRACE, fact, line, order_confirmed, order_placed
 from tidings.core.decisions import Decision, Reserve, Save, Skip
 from tidings.core.entity import Entity
 from tidings.core.errors import RetryableError
@@ -95,6 +96,18 @@ def test_the_address_alone_sends_nothing() -> None:
 
 def test_a_receipt_waits_for_the_address() -> None:
     assert on_payment_captured(Entity(ORDER), PAID) == Save(Mailbox(emails={"receipt": Email()}))
+
+
+def test_an_order_that_costs_nothing_has_its_receipt_when_it_is_confirmed() -> None:
+    free = order_placed(line("tea", 2, amount=0))
+    mailer = MemoryMailer()
+    confirmed = fact(order_confirmed(line("tea", 2, amount=0)), n=2)
+    given(service, fact(free), port=mailer).when(confirmed).then(announced=[RECEIPT_SENT])
+    assert mailer.sent == ["receipt"]
+
+
+def test_an_order_that_costs_something_has_no_receipt_before_its_payment_is_captured() -> None:
+    assert on_order_confirmed(entity(order=ORDERED), fact(order_confirmed(), n=2)) == Skip()
 
 
 def reserved(decision: Decision[Mailbox]) -> Reserve[Mailbox]:

@@ -10,8 +10,9 @@ from contracts.inventory.stock_rejected import StockRejected
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import CancellationReason, OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
+from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.goods import Shortage
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -24,8 +25,9 @@ from functions.orders.handlers import (
     listing,
     on_order_dispatched,
     on_order_flagged,
-    on_payment_captured,
+    on_payment_authorized,
     on_payment_failed,
+    on_payment_not_needed,
     on_stock_rejected,
     on_stock_reserved,
     place,
@@ -39,8 +41,9 @@ from tidings.core.event import Event, encode
 from tidings.testing import Execute, given
 
 ORDERED = order_placed()
-CAPTURED = fact(PaymentCaptured(payment="pay_1", amount=ORDERED.total))
-FAILED = fact(PaymentFailed(code="card_declined"))
+AUTHORIZED = fact(PaymentAuthorized(payment="pay_1", amount=ORDERED.total))
+NOT_NEEDED = fact(PaymentNotNeeded(amount=Money(0, "EUR")))
+FAILED = fact(PaymentFailed(amount=ORDERED.total, code="card_declined"))
 RESERVED = fact(StockReserved(lines=()))
 REJECTED = fact(StockRejected(short=(Shortage("tea", 2, 1), Shortage("cup", 1, 0))))
 FLAGGED = fact(OrderFlagged(rules=("many_orders",)))
@@ -62,7 +65,8 @@ CONFIRMATION = OrderConfirmed(
 
 Handler = Callable[[Entity[Order], Event[Any]], Decision[Order]]
 HANDLED: list[tuple[Handler, Event[Any]]] = [
-    (on_payment_captured, CAPTURED),
+    (on_payment_authorized, AUTHORIZED),
+    (on_payment_not_needed, NOT_NEEDED),
     (on_payment_failed, FAILED),
     (on_stock_reserved, RESERVED),
     (on_stock_rejected, REJECTED),
@@ -96,23 +100,36 @@ def test_an_order_is_placed_once(state: Order) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "event", "after"), [(on_payment_captured, CAPTURED, PAID), (on_stock_reserved, RESERVED, STOCKED)]
+    ("handler", "event", "after"),
+    [
+        (on_payment_authorized, AUTHORIZED, PAID),
+        (on_payment_not_needed, NOT_NEEDED, PAID),
+        (on_stock_reserved, RESERVED, STOCKED),
+    ],
 )
 def test_an_order_waits_for_payment_and_stock(handler: Handler, event: Event[Any], after: Order) -> None:
     assert handler(entity(PENDING), event) == Save(after)
 
 
 @pytest.mark.parametrize(
-    ("handler", "event", "before"), [(on_payment_captured, CAPTURED, STOCKED), (on_stock_reserved, RESERVED, PAID)]
+    ("handler", "event", "before"),
+    [
+        (on_payment_authorized, AUTHORIZED, STOCKED),
+        (on_payment_not_needed, NOT_NEEDED, STOCKED),
+        (on_stock_reserved, RESERVED, PAID),
+    ],
 )
-def test_a_paid_and_reserved_order_is_confirmed_and_the_confirmation_contains_the_order(
+def test_an_authorized_and_reserved_order_is_confirmed_and_the_confirmation_contains_the_order(
     handler: Handler, event: Event[Any], before: Order
 ) -> None:
     assert handler(entity(before), event) == Save(CONFIRMED, (CONFIRMATION,))
 
 
 @pytest.mark.parametrize("state", [CONFIRMED, SENT, CANCELLED])
-@pytest.mark.parametrize(("handler", "event"), [(on_payment_captured, CAPTURED), (on_stock_reserved, RESERVED)])
+@pytest.mark.parametrize(
+    ("handler", "event"),
+    [(on_payment_authorized, AUTHORIZED), (on_payment_not_needed, NOT_NEEDED), (on_stock_reserved, RESERVED)],
+)
 def test_an_order_is_not_confirmed_twice_nor_after_its_end(handler: Handler, event: Event[Any], state: Order) -> None:
     assert handler(entity(state), event) == Skip()
 
@@ -202,7 +219,7 @@ def test_every_subscribed_event_is_tested_here() -> None:
     assert {type(event.data) for _, event in HANDLED} == set(service.contracts)
 
 
-@pytest.mark.parametrize("events", list(permutations([CAPTURED, RESERVED, FLAGGED, DISPATCHED])))
+@pytest.mark.parametrize("events", list(permutations([AUTHORIZED, RESERVED, FLAGGED, DISPATCHED])))
 def test_in_any_sequence_of_events_an_order_has_one_end(events: tuple[Event[Any], ...]) -> None:
     placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
     scenario = given(service, placing, *events, *events)
@@ -215,7 +232,7 @@ def test_in_any_sequence_of_events_an_order_has_one_end(events: tuple[Event[Any]
 @pytest.mark.parametrize("time", ["9999-12-31T23:59:59.998Z", "2026-01-31T12:05:00.001Z"])
 def test_an_event_from_the_future_changes_nothing_and_the_order_can_be_cancelled(time: str) -> None:
     scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True))
-    outcome = scenario.when_batch(encode(fact(CAPTURED.data, time=time)))
+    outcome = scenario.when_batch(encode(fact(AUTHORIZED.data, time=time)))
     assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["from-the-future"], 0)
     scenario.when(Execute(ORDER, lambda entity: cancel_on_demand(entity, "customer"))).then(
         announced=[OrderCancelled(reason="customer")]
@@ -225,7 +242,7 @@ def test_an_event_from_the_future_changes_nothing_and_the_order_can_be_cancelled
 @pytest.mark.parametrize("source", ["loyalty", "orders"])
 def test_a_payment_that_another_service_announces_confirms_no_order(source: str) -> None:
     scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True), RESERVED)
-    outcome = scenario.when_batch(encode(fact(CAPTURED.data, source=source)))
+    outcome = scenario.when_batch(encode(fact(AUTHORIZED.data, source=source)))
     assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["wrong-source"], 0)
 
 

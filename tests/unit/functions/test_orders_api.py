@@ -8,7 +8,7 @@ import pytest
 from msgspec import Raw
 
 from contracts.inventory.stock_reserved import StockReserved
-from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -29,7 +29,7 @@ from tidings.testing import duplicate_request, given, make_request, preceded_by
 TERMS = PaymentTerms(("pm_*",), {"EUR": TotalRange(50, 1_000_000), "JPY": TotalRange(50, 1_000_000)})
 ADDRESS = AddressRequest("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 CACHE_SECONDS = 60
-CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2999, "EUR"))
+AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(2999, "EUR"))
 
 
 def body(**changes: Any) -> OrderRequest:
@@ -179,7 +179,7 @@ def test_two_concurrent_requests_place_one_order(shop: OrdersApi) -> None:
 
 def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_changed(shop: OrdersApi) -> None:
     first = shop.place()
-    shop.handle(view(first).id, PaymentFailed(code="card_declined"))
+    shop.handle(view(first).id, PaymentFailed(amount=Money(2999, "EUR"), code="card_declined"))
     shop.price("tea", 9999)
     assert shop.place().body == first.body
     del shop.client.items["#product#cup"]
@@ -287,7 +287,7 @@ def test_the_problem_names_lines_that_cannot_be_sold_and_nothing_is_stored(
 def test_an_order_shows_what_it_is_waiting_for(shop: OrdersApi) -> None:
     order = shop.placed()
     assert shop.show(order).headers["Retry-After"]
-    shop.handle(order, CAPTURED)
+    shop.handle(order, AUTHORIZED)
     assert view(shop.show(order)).waiting_for == ("stock",)
     shop.handle(order, StockReserved(lines=()))
     confirmed = shop.show(order)
@@ -296,7 +296,7 @@ def test_an_order_shows_what_it_is_waiting_for(shop: OrdersApi) -> None:
 
 def test_a_cancelled_order_shows_why(shop: OrdersApi) -> None:
     order = shop.placed()
-    shop.handle(order, PaymentFailed(code="card_declined"))
+    shop.handle(order, PaymentFailed(amount=Money(2999, "EUR"), code="card_declined"))
     assert view(shop.show(order)).reason == "payment_failed"
 
 

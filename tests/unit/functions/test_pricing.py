@@ -87,7 +87,7 @@ def test_an_address_that_events_cannot_contain_is_refused_without_its_text(email
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        (("gift", 1), "An order must cost at least 0.50 EUR; this one costs 0.00 EUR."),
+        (("pin", 1), "An order must cost at least 0.50 EUR; this one costs 0.01 EUR."),
         (("pin", 49), "An order must cost at least 0.50 EUR; this one costs 0.49 EUR."),
     ],
 )
@@ -103,8 +103,8 @@ def test_a_total_above_the_gateways_largest_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("line", [("pin", 50), ("tea", 800), ("kimono", 20)])
-def test_the_smallest_and_the_largest_total_are_accepted(line: tuple[str, int]) -> None:
+@pytest.mark.parametrize("line", [("pin", 50), ("tea", 800), ("kimono", 20), ("gift", 1)])
+def test_nothing_and_the_smallest_and_the_largest_total_are_accepted(line: tuple[str, int]) -> None:
     assert price(line).lines[0].sku == line[0]
 
 

@@ -13,14 +13,19 @@ import stripe
 
 from contracts.values.money import DECIMALS, Money
 from functions.payment.gateway import (
+    AUTHORIZATION_EXPIRED,
     UNKNOWN_METHOD,
+    Authorize,
+    Authorized,
     Cancel,
+    Capture,
     Captured,
-    Confirm,
     Declined,
+    NotRefunded,
     Open,
     Opened,
     Refunded,
+    RefundPending,
     Voided,
 )
 from functions.payment.service import service
@@ -29,6 +34,7 @@ from functions.payment.stripe_gateway import (
     CODE_LENGTH,
     GENERIC_DECLINE,
     StripeGateway,
+    from_stripes_units,
     in_stripes_units,
 )
 from tests.gateway.keys import StubSecrets
@@ -55,12 +61,24 @@ def intent(status: str, **more: Any) -> Answer:
         "status": status,
         "metadata": {},
         "latest_charge": None,
+        "cancellation_reason": None,
+        "currency": "eur",
     }
     return Answer(200, body | more)
 
 
-def charged(*, refunded: bool) -> Answer:
-    return intent("succeeded", latest_charge={"object": "charge", "id": "ch_1", "refunded": refunded})
+def refund(status: str, amount: int = 2000, *, ours: bool = True, **more: Any) -> dict[str, Any]:
+    metadata = {"cancellation": ORDER} if ours else {}
+    body = {"object": "refund", "id": "re_1", "status": status, "amount": amount, "currency": "eur"}
+    return body | {"metadata": metadata} | more
+
+
+def charged(*refunds: dict[str, Any]) -> Answer:
+    """An intent that succeeded, with these refunds. Stripe counts pending ones, too, as refunded."""
+    returned = sum(each["amount"] for each in refunds if each["status"] in ("succeeded", "pending"))
+    charge = {"object": "charge", "id": "ch_1", "amount": 2000, "amount_refunded": returned}
+    charge["refunds"] = {"object": "list", "data": list(refunds), "has_more": False}
+    return intent("succeeded", latest_charge=charge)
 
 
 def refused(status: int, kind: str, **more: str) -> Answer:
@@ -71,7 +89,8 @@ def wrong(code: str, **more: str) -> Answer:
     return refused(400, "invalid_request_error", code=code, **more)
 
 
-DONE = Answer(200, {"object": "refund", "id": "re_1"})
+AUTHORIZED = intent("requires_capture", latest_charge="ch_1")
+DONE = Answer(200, refund("succeeded"))
 FAILED = refused(500, "api_error")
 REPLAYED_FAILURE = Answer(FAILED.status, FAILED.body, {"idempotent-replayed": "true"})
 
@@ -148,7 +167,7 @@ def test_a_payment_is_opened_with_an_idempotency_key_made_of_the_orders_id() -> 
     assert stripe_api.gateway.open(ORDER, TOTAL, "pm_1") == Opened("pi_1")
     (request,) = stripe_api.http.requests
     assert (request.path, request.idempotency_key) == ("/v1/payment_intents", f"{ORDER}/open")
-    assert request.form["confirm"] == "false"
+    assert (request.form["confirm"], request.form["capture_method"]) == ("false", "manual")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +219,7 @@ def test_a_new_failure_is_retried_later_with_the_same_idempotency_key() -> None:
 )
 def test_amounts_are_converted_to_stripes_units(money: Money, amount: int) -> None:
     assert in_stripes_units(money) == amount
+    assert from_stripes_units(amount, money.currency.lower()) == money
 
 
 # Stripe Docs, "Supported currencies": zero-decimal and three-decimal currencies, and special cases.
@@ -224,12 +244,12 @@ def test_an_amount_that_stripe_cannot_represent_is_declined_without_a_request() 
     assert stripe_api.http.requests == []
 
 
-# Confirming
+# Authorizing
 
 
-def test_a_successful_confirmation_is_one_call() -> None:
-    stripe_api = answering(intent("succeeded", latest_charge="ch_1"))
-    assert stripe_api.gateway.confirm("pi_1") == Captured()
+def test_a_successful_authorization_is_one_call() -> None:
+    stripe_api = answering(AUTHORIZED)
+    assert stripe_api.gateway.authorize("pi_1") == Authorized()
     assert stripe_api.http.paths == [f"{INTENT}/confirm"]
 
 
@@ -245,21 +265,27 @@ def test_a_successful_confirmation_is_one_call() -> None:
     ],
 )
 def test_a_card_error_is_a_decline_with_the_most_specific_code(error: dict[str, str], code: str) -> None:
-    assert answering(refused(402, "card_error", **error)).gateway.confirm("pi_1") == Declined(code)
+    assert answering(refused(402, "card_error", **error)).gateway.authorize("pi_1") == Declined(code)
 
 
 @pytest.mark.parametrize("code", ["fraudulent", "lost_card", "merchant_blacklist", "stolen_card"])
 def test_a_decline_does_not_reveal_that_the_card_is_suspected(code: str) -> None:
     error = refused(402, "card_error", code="card_declined", decline_code=code)
-    assert answering(error).gateway.confirm("pi_1") == Declined(GENERIC_DECLINE)
+    assert answering(error).gateway.authorize("pi_1") == Declined(GENERIC_DECLINE)
 
 
 @pytest.mark.parametrize(
     ("found", "outcome"),
     [
-        (charged(refunded=False), Captured()),
-        (charged(refunded=True), Refunded()),
+        (AUTHORIZED, Authorized()),
+        (charged(), Captured()),
+        (charged(refund("succeeded")), Refunded(TOTAL)),
+        (charged(refund("pending")), Captured()),
+        (charged(refund("succeeded", 500, ours=False)), Captured()),
         (intent("canceled"), Voided()),
+        (intent("canceled", cancellation_reason="requested_by_customer"), Voided()),
+        (intent("canceled", cancellation_reason="automatic"), Declined(AUTHORIZATION_EXPIRED)),
+        (intent("canceled", cancellation_reason="expired"), Declined(AUTHORIZATION_EXPIRED)),
         (intent("canceled", metadata={"declined": AUTHENTICATION_REQUIRED}), Declined(AUTHENTICATION_REQUIRED)),
         (
             intent(
@@ -271,66 +297,170 @@ def test_a_decline_does_not_reveal_that_the_card_is_suspected(code: str) -> None
         (intent("requires_payment_method", last_payment_error=None), Declined(UNKNOWN_METHOD)),
     ],
 )
-def test_the_confirmation_of_an_ended_payment_returns_its_outcome(found: Answer, outcome: object) -> None:
+def test_the_authorization_of_a_payment_that_is_not_open_returns_its_outcome(found: Answer, outcome: object) -> None:
     stripe_api = answering(wrong(UNEXPECTED_STATE), found)
-    assert stripe_api.gateway.confirm("pi_1") == outcome
+    assert stripe_api.gateway.authorize("pi_1") == outcome
     assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT]
 
 
 def test_a_payment_that_needs_its_customer_is_cancelled_after_its_reason_was_stored() -> None:
     waiting = intent("requires_action")
-    stripe_api = answering(waiting, waiting, waiting, intent("canceled"))
-    assert stripe_api.gateway.confirm("pi_1") == Declined(AUTHENTICATION_REQUIRED)
-    assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT, INTENT, f"{INTENT}/cancel"]
+    stripe_api = answering(waiting, waiting, intent("canceled"))
+    assert stripe_api.gateway.authorize("pi_1") == Declined(AUTHENTICATION_REQUIRED)
+    assert stripe_api.http.paths == [f"{INTENT}/confirm", INTENT, f"{INTENT}/cancel"]
     assert stripe_api.http.requests[1].form == {"metadata[declined]": AUTHENTICATION_REQUIRED}
 
 
 def test_a_method_that_was_used_up_after_the_opening_is_a_decline() -> None:
     opened = intent("requires_confirmation")
-    stripe_api = answering(wrong("", param="payment_method"), opened, opened, opened, intent("canceled"))
-    assert stripe_api.gateway.confirm("pi_1") == Declined(UNKNOWN_METHOD)
+    stripe_api = answering(wrong("", param="payment_method"), opened, opened, intent("canceled"))
+    assert stripe_api.gateway.authorize("pi_1") == Declined(UNKNOWN_METHOD)
 
 
-def test_a_confirmation_that_stripe_refuses_for_another_reason_is_an_error() -> None:
+def test_an_authorization_that_stripe_refuses_for_another_reason_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        answering(wrong("account_invalid"), intent("requires_confirmation")).gateway.confirm("pi_1")
+        answering(wrong("account_invalid"), intent("requires_confirmation")).gateway.authorize("pi_1")
 
 
 def test_a_payment_that_stripe_is_still_processing_is_retried_later() -> None:
     with pytest.raises(RetryableError, match="the payment intent pi_1 is processing"):
-        answering(intent("processing")).gateway.confirm("pi_1")
+        answering(intent("processing")).gateway.authorize("pi_1")
+
+
+# Capturing
+
+
+def test_a_successful_capture_is_one_call() -> None:
+    stripe_api = answering(intent("succeeded", latest_charge="ch_1"))
+    assert stripe_api.gateway.capture("pi_1") == Captured()
+    assert stripe_api.http.paths == [f"{INTENT}/capture"]
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (charged(), Captured()),
+        (charged(refund("succeeded")), Refunded(TOTAL)),
+        (charged(refund("pending")), Captured()),
+        (charged(refund("succeeded", 500, ours=False)), Captured()),
+        (intent("canceled"), Voided()),
+        (intent("canceled", cancellation_reason="automatic"), Declined(AUTHORIZATION_EXPIRED)),
+        (intent("canceled", metadata={"declined": AUTHORIZATION_EXPIRED}), Declined(AUTHORIZATION_EXPIRED)),
+    ],
+)
+def test_the_capture_of_a_payment_that_has_ended_returns_its_outcome(found: Answer, outcome: object) -> None:
+    stripe_api = answering(wrong(UNEXPECTED_STATE), found)
+    assert stripe_api.gateway.capture("pi_1") == outcome
+    assert stripe_api.http.paths == [f"{INTENT}/capture", INTENT]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (wrong("charge_expired_for_capture"), AUTHORIZATION_EXPIRED),
+        (refused(402, "card_error", code="capture_charge_authorization_expired"), AUTHORIZATION_EXPIRED),
+        (refused(402, "card_error", code="card_declined", decline_code="insufficient_funds"), "insufficient_funds"),
+    ],
+)
+def test_a_payment_that_cannot_be_captured_any_more_is_cancelled_and_declined(refusal: Answer, code: str) -> None:
+    stripe_api = answering(refusal, AUTHORIZED, AUTHORIZED, intent("canceled"))
+    assert stripe_api.gateway.capture("pi_1") == Declined(code)
+    assert stripe_api.http.paths == [f"{INTENT}/capture", INTENT, INTENT, f"{INTENT}/cancel"]
+    assert stripe_api.http.requests[2].form == {"metadata[declined]": code}
+
+
+def test_a_capture_that_the_bank_declined_for_good_is_a_decline() -> None:
+    error = {"code": "card_declined", "decline_code": "do_not_honor"}
+    found = intent("requires_payment_method", last_payment_error=error)
+    assert answering(refused(402, "card_error", **error), found).gateway.capture("pi_1") == Declined("do_not_honor")
+
+
+@pytest.mark.parametrize("status", ["requires_capture", "requires_confirmation"])
+def test_a_capture_that_stripe_refuses_for_another_reason_is_an_error(status: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        answering(wrong("account_invalid"), intent(status)).gateway.capture("pi_1")
 
 
 # Cancelling
 
 
+def test_a_payment_that_was_captured_meanwhile_is_not_declined() -> None:
+    refusal = wrong("charge_expired_for_capture")
+    stripe_api = answering(refusal, AUTHORIZED, AUTHORIZED, wrong(UNEXPECTED_STATE), charged())
+    assert stripe_api.gateway.capture("pi_1") == Captured()
+
+
+def test_an_intent_that_stripe_does_not_cancel_is_an_error() -> None:
+    refusal = wrong("charge_expired_for_capture")
+    with pytest.raises(stripe.InvalidRequestError):
+        answering(refusal, AUTHORIZED, AUTHORIZED, wrong("account_invalid"), AUTHORIZED).gateway.capture("pi_1")
+
+
 def test_a_payment_is_refunded_completely_with_an_idempotency_key_made_of_its_id() -> None:
-    stripe_api = answering(charged(refunded=False), DONE)
-    assert stripe_api.gateway.cancel("pi_1") == Refunded()
-    refund = stripe_api.http.requests[1]
-    assert (refund.path, refund.form) == ("/v1/refunds", {"payment_intent": "pi_1"})
-    assert refund.idempotency_key == "pi_1/refund"
+    stripe_api = answering(charged(), DONE)
+    assert stripe_api.gateway.cancel("pi_1") == Refunded(TOTAL)
+    request = stripe_api.http.requests[1]
+    assert (request.path, request.idempotency_key) == ("/v1/refunds", "pi_1/refund")
+    assert request.form["amount"] == "2000"
 
 
-def test_a_refunded_payment_is_not_changed() -> None:
-    stripe_api = answering(charged(refunded=True))
-    assert stripe_api.gateway.cancel("pi_1") == Refunded()
+def test_a_payment_of_which_a_part_was_refunded_at_the_dashboard_is_refunded_for_the_rest() -> None:
+    stripe_api = answering(charged(refund("succeeded", 500, ours=False)), Answer(200, refund("succeeded", 1500)))
+    assert stripe_api.gateway.cancel("pi_1") == Refunded(Money(1500, "EUR"))
+    assert stripe_api.http.requests[1].form["amount"] == "1500"
+
+
+def test_a_payment_that_was_refunded_at_the_dashboard_returns_no_more() -> None:
+    stripe_api = answering(charged(refund("succeeded", ours=False)))
+    assert stripe_api.gateway.cancel("pi_1") == Refunded(Money(0, "EUR"))
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (refund("succeeded"), Refunded(TOTAL)),
+        (refund("succeeded", 1500), Refunded(Money(1500, "EUR"))),
+        (refund("pending"), RefundPending()),
+        (refund("requires_action"), RefundPending()),
+        (refund("failed", failure_reason="expired_or_canceled_card"), NotRefunded("expired_or_canceled_card")),
+        (refund("failed"), NotRefunded("failed")),
+        (refund("canceled"), NotRefunded("canceled")),
+    ],
+)
+def test_the_status_of_a_refund_is_its_outcome_when_it_is_made_and_later(
+    found: dict[str, Any], outcome: object
+) -> None:
+    assert answering(charged(), Answer(200, found)).gateway.cancel("pi_1") == outcome
+    stripe_api = answering(charged(found))
+    assert stripe_api.gateway.cancel("pi_1") == outcome
     assert stripe_api.http.paths == [INTENT]
 
 
-def test_a_concurrent_refund_is_a_refund() -> None:
-    assert answering(charged(refunded=False), wrong("charge_already_refunded")).gateway.cancel("pi_1") == Refunded()
+def test_a_payment_that_was_refunded_meanwhile_is_looked_at_again_later() -> None:
+    with pytest.raises(RetryableError, match="refunded meanwhile"):
+        answering(charged(), wrong("charge_already_refunded")).gateway.cancel("pi_1")
 
 
-def test_a_refund_that_stripe_refuses_is_an_error() -> None:
+@pytest.mark.parametrize("code", ["charge_disputed", "insufficient_funds"])
+def test_a_refund_that_stripe_does_not_make_is_not_refunded(code: str) -> None:
+    assert answering(charged(), wrong(code)).gateway.cancel("pi_1") == NotRefunded(code)
+
+
+def test_a_refund_that_stripe_refuses_for_another_reason_is_an_error() -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        answering(charged(refunded=False), wrong("charge_disputed")).gateway.cancel("pi_1")
+        answering(charged(), wrong("parameter_unknown")).gateway.cancel("pi_1")
 
 
 def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
     waiting = intent("processing")
     with pytest.raises(stripe.InvalidRequestError):
         answering(waiting, wrong(UNEXPECTED_STATE), waiting).gateway.cancel("pi_1")
+
+
+def test_an_authorized_payment_is_cancelled_without_a_refund() -> None:
+    stripe_api = answering(AUTHORIZED, intent("canceled"))
+    assert stripe_api.gateway.cancel("pi_1") == Voided()
+    assert stripe_api.http.paths == [INTENT, f"{INTENT}/cancel"]
 
 
 # Failures
@@ -348,7 +478,7 @@ def test_a_cancellation_that_stripe_refuses_is_an_error() -> None:
     ],
 )
 def test_a_transient_failure_is_retried_later(failure: Answer | Exception) -> None:
-    for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
+    for effect in (Open(ORDER, TOTAL, "pm_1"), Authorize("pi_1"), Capture("pi_1"), Cancel("pi_1")):
         stripe_api = answering(failure)
         with pytest.raises(RetryableError, match="Stripe did not answer"):
             effect.perform(stripe_api.gateway)
@@ -357,7 +487,7 @@ def test_a_transient_failure_is_retried_later(failure: Answer | Exception) -> No
 
 @pytest.mark.parametrize("code", ["rate_limit", "lock_timeout"])
 def test_too_many_requests_and_a_locked_object_ask_to_slow_down(code: str) -> None:
-    for effect in (Open(ORDER, TOTAL, "pm_1"), Confirm("pi_1"), Cancel("pi_1")):
+    for effect in (Open(ORDER, TOTAL, "pm_1"), Authorize("pi_1"), Capture("pi_1"), Cancel("pi_1")):
         stripe_api = answering(refused(429, "invalid_request_error", code=code))
         with pytest.raises(ThrottledError, match="Stripe asks to slow down"):
             effect.perform(stripe_api.gateway)
@@ -373,7 +503,7 @@ def test_too_many_requests_and_a_locked_object_ask_to_slow_down(code: str) -> No
 )
 def test_a_failure_that_an_operator_must_fix_is_not_converted(failure: Answer, error: type[stripe.StripeError]) -> None:
     with pytest.raises(error):
-        answering(failure).gateway.confirm("pi_1")
+        answering(failure).gateway.capture("pi_1")
 
 
 # The key
@@ -385,7 +515,7 @@ REFUSED_KEY = refused(401, "invalid_request_error")
 def test_a_refused_key_is_read_again_and_the_call_is_repeated_with_the_new_one() -> None:
     stripe_api = answering(REFUSED_KEY, intent("succeeded"))
     stripe_api.secrets.later = ["sk_test_2"]
-    assert stripe_api.gateway.confirm("pi_1") == Captured()
+    assert stripe_api.gateway.capture("pi_1") == Captured()
     assert [request.key for request in stripe_api.http.requests] == ["sk_test_1", "sk_test_2"]
 
 
@@ -393,14 +523,14 @@ def test_a_new_key_that_is_refused_too_is_an_error() -> None:
     stripe_api = answering(REFUSED_KEY, REFUSED_KEY)
     stripe_api.secrets.later = ["sk_test_2", "sk_test_3"]
     with pytest.raises(stripe.AuthenticationError):
-        stripe_api.gateway.confirm("pi_1")
+        stripe_api.gateway.capture("pi_1")
     assert stripe_api.secrets.reads == 2
 
 
 def test_a_refused_key_that_is_still_the_same_is_not_tried_again() -> None:
     stripe_api = answering(REFUSED_KEY)
     with pytest.raises(stripe.AuthenticationError):
-        stripe_api.gateway.confirm("pi_1")
+        stripe_api.gateway.capture("pi_1")
     assert (len(stripe_api.http.requests), stripe_api.secrets.reads) == (1, 2)
 
 
@@ -408,7 +538,7 @@ def test_the_key_is_read_once_for_many_calls() -> None:
     stripe_api = answering(*[intent("succeeded")] * 3)
     gateway = stripe_api.gateway
     for _ in range(3):
-        gateway.confirm("pi_1")
+        gateway.capture("pi_1")
     assert stripe_api.secrets.reads == 1
 
 
@@ -420,12 +550,13 @@ def test_the_key_is_read_once_for_many_calls() -> None:
     [
         (Open(ORDER, TOTAL, "pm_1"), [REPLAYED_FAILURE, intent("requires_confirmation")]),
         (Open(ORDER, TOTAL, "pm_1"), [wrong("gone", param="payment_method"), intent("requires_payment_method")]),
-        (Confirm("pi_1"), [wrong(UNEXPECTED_STATE), intent("succeeded")]),
-        (Cancel("pi_1"), [charged(refunded=False), DONE]),
-        (Confirm("pi_1"), [refused(401, "invalid_request_error"), intent("succeeded")]),
+        (Authorize("pi_1"), [wrong(UNEXPECTED_STATE), AUTHORIZED]),
+        (Capture("pi_1"), [wrong(UNEXPECTED_STATE), intent("succeeded")]),
+        (Cancel("pi_1"), [charged(), DONE]),
+        (Capture("pi_1"), [refused(401, "invalid_request_error"), intent("succeeded")]),
     ],
 )
-def test_every_call_waits_for_its_turn(effect: Open | Confirm | Cancel, answers: list[Answer]) -> None:
+def test_every_call_waits_for_its_turn(effect: Open | Authorize | Capture | Cancel, answers: list[Answer]) -> None:
     http, turns = StubHttp(*answers), list[int]()
     secrets = StubSecrets("sk_test_1", ["sk_test_2"])
     effect.perform(StripeGateway(secrets.secret(), http=http, pace=lambda: turns.append(len(http.requests))))
@@ -437,7 +568,7 @@ def test_without_a_turn_no_call_is_made() -> None:
     pace = Pace(1, lambda: 0.0)
     pace.begin(0)
     with pytest.raises(ThrottledError):
-        StripeGateway(StubSecrets("sk_test_1").secret(), http=http, pace=pace.wait).confirm("pi_1")
+        StripeGateway(StubSecrets("sk_test_1").secret(), http=http, pace=pace.wait).capture("pi_1")
     assert http.requests == []
 
 
@@ -471,7 +602,7 @@ def test_in_any_second_all_functions_together_make_no_more_calls_than_the_stage_
         function = rng.choice(running)
         if rng.random() < 0.02:
             function.now += rng.random() * 5
-        function.gateway.confirm("pi_1")
+        function.gateway.capture("pi_1")
     calls.sort()
     busiest = max(bisect_left(calls, begin + 1 - 1e-6) - n for n, begin in enumerate(calls))
     assert functions < busiest <= rate

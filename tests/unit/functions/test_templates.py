@@ -27,6 +27,12 @@ def priced_in(currency: str, amount: int) -> OrderPlaced:
     )
 
 
+def test_the_receipt_of_an_order_that_costs_nothing_names_no_payment() -> None:
+    text = render("receipt", ORDER, priced_in("EUR", 0), "").text
+    assert "There is nothing to pay." in text
+    assert "your payment" not in text
+
+
 @pytest.mark.parametrize("kind", get_args(EmailKind))
 def test_every_email_names_the_order_the_customer_and_the_total(kind: EmailKind) -> None:
     email = render(kind, ORDER, PLACED, "")

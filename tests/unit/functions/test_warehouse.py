@@ -1,7 +1,13 @@
+from itertools import permutations
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.goods import Units
+from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.warehouse import handlers
@@ -9,21 +15,45 @@ from functions.warehouse.handlers import Shipment
 from functions.warehouse.service import service
 from tests.unit.facts import HOME, ORDER, fact, line, order_confirmed
 from tidings.core.entity import Entity
+from tidings.core.event import Event
 from tidings.testing import Execute, given
 
 CONFIRMED = fact(order_confirmed(line("tea", 2), line("cup", 1)), n=2)
+CAPTURED = fact(PaymentCaptured(payment="pay_1", amount=Money(3000, "EUR")))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=3)
 CANCELLED_AGAIN = fact(OrderCancelled(reason="customer"), n=4)
 LINES = (Units("tea", 2), Units("cup", 1))
-TO_PICK = Shipment("to_pick", LINES, HOME, CONFIRMED.time)
+WAITING = Shipment("waiting", lines=LINES, address=HOME, confirmed_at=CONFIRMED.time)
+TO_PICK = replace(WAITING, status="to_pick", paid=True)
 
 
 def dispatch(tracking: str = "T1") -> Execute[Shipment]:
     return Execute(ORDER, lambda entity: handlers.dispatch(entity, tracking))
 
 
-def test_a_confirmed_order_is_to_be_picked() -> None:
-    given(service).when(CONFIRMED).then(state=TO_PICK)
+def test_a_confirmed_order_is_picked_once_its_payment_is_captured() -> None:
+    scenario = given(service).when(CONFIRMED).then(state=WAITING)
+    scenario.when(dispatch()).then_rejected("unpaid")
+    scenario.when(CAPTURED).then(state=TO_PICK)
+
+
+def test_a_paid_order_is_picked_once_its_confirmation_is_known() -> None:
+    scenario = given(service).when(CAPTURED).then(state=Shipment("waiting", paid=True))
+    assert handlers.to_pick(scenario.entity(ORDER)) == {}
+    scenario.when(dispatch()).then_rejected("unknown")
+    scenario.when(CONFIRMED).then(state=TO_PICK)
+
+
+def test_an_order_that_costs_nothing_is_picked_when_it_is_confirmed() -> None:
+    free = fact(order_confirmed(line("tea", 2, amount=0)), n=2)
+    given(service).when(free).then(state=Shipment("to_pick", True, (Units("tea", 2),), HOME, free.time))
+
+
+@pytest.mark.parametrize("events", list(permutations([CONFIRMED, CAPTURED, CANCELLED])))
+def test_in_any_sequence_of_events_a_cancelled_order_is_not_picked(events: tuple[Event[Any], ...]) -> None:
+    scenario = given(service, *events)
+    assert handlers.to_pick(scenario.entity(ORDER)) == {}
+    scenario.when(dispatch()).then_rejected("cancelled")
 
 
 def test_an_order_that_was_cancelled_before_it_was_confirmed_is_not_picked() -> None:
@@ -33,7 +63,7 @@ def test_an_order_that_was_cancelled_before_it_was_confirmed_is_not_picked() -> 
 
 
 def test_a_dispatch_is_announced_once_with_its_tracking() -> None:
-    scenario = given(service, CONFIRMED).when(dispatch("T1")).then(announced=[OrderDispatched(tracking="T1")])
+    scenario = given(service, CONFIRMED, CAPTURED).when(dispatch("T1")).then(announced=[OrderDispatched(tracking="T1")])
     scenario.when(dispatch("T2")).then(writes=0)
 
 
@@ -42,17 +72,19 @@ def test_an_unknown_shipment_cannot_be_dispatched() -> None:
 
 
 def test_goods_that_have_left_must_come_back_if_the_order_is_cancelled() -> None:
-    scenario = given(service, CONFIRMED, dispatch()).when(CANCELLED).then(announced=[ReturnRequested(lines=LINES)])
+    scenario = (
+        given(service, CONFIRMED, CAPTURED, dispatch()).when(CANCELLED).then(announced=[ReturnRequested(lines=LINES)])
+    )
     scenario.when(CANCELLED_AGAIN).then(writes=0)
     scenario.when(dispatch()).then_rejected("cancelled")
 
 
 def test_goods_that_have_not_left_stay_if_the_order_is_cancelled() -> None:
-    outcome = given(service, CONFIRMED).when(CANCELLED)
-    outcome.then(announced=[], state=Shipment("cancelled", LINES, HOME, CONFIRMED.time))
+    given(service, CONFIRMED).when(CANCELLED).then(announced=[], state=replace(WAITING, status="cancelled"))
+    given(service, CONFIRMED, CAPTURED).when(CANCELLED).then(announced=[], state=replace(TO_PICK, status="cancelled"))
 
 
-@pytest.mark.parametrize("status", ["dispatched", "cancelled", "returning"])
+@pytest.mark.parametrize("status", ["waiting", "dispatched", "cancelled", "returning"])
 def test_only_shipments_to_pick_are_listed(status: handlers.Status) -> None:
     assert handlers.to_pick(Entity(ORDER, state=TO_PICK))["owner"] == handlers.TO_PICK
-    assert handlers.to_pick(Entity(ORDER, state=Shipment(status, LINES, HOME, CONFIRMED.time))) == {}
+    assert handlers.to_pick(Entity(ORDER, state=replace(TO_PICK, status=status))) == {}

@@ -2,7 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.orders.expiry import ExpiryResult
+from ops.jobs import ExpiryResult
 
 
 @pytest.fixture
