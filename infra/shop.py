@@ -121,8 +121,11 @@ def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
         settings: The stage's settings.
 
     Returns:
-        A sentence for each address at a reserved domain. It names the setting.
+        A sentence for each address that is none or at a reserved domain, and one if nobody is notified of alarms.
+        It names the setting.
     """
+    if not settings.alarm_addresses:
+        yield f"Nobody is notified of alarms: set alarm_addresses of the stage {stage!r} in infra/shop.py."
     addresses = [("sender", settings.sender), *(("alarm_addresses", each) for each in settings.alarm_addresses)]
     for setting, address in addresses:
         if not ADDRESS.fullmatch(address):

@@ -11,7 +11,7 @@ from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import MAX_AMOUNT, Currency, Money, format_money
-from contracts.values.text import Email
+from contracts.values.text import Email, is_plain
 from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tidings.http.problems import Problem, Rule, raise_all
@@ -22,6 +22,11 @@ UNSUITABLE_ADDRESS = Rule(
     403,
     "Unsuitable address",
     "The shop cannot send e-mails to the caller's address, because it is too long or not in ASCII.",
+)
+NOT_PLAIN = Rule(
+    422,
+    "Not plain text",
+    "A line of the delivery address contains a link or invisible characters that its pattern cannot name.",
 )
 REPEATED_SKU = Rule(422, "A SKU twice", "Two lines have the same SKU.")
 UNKNOWN_SKU = Rule(422, "Unknown SKU", "A line has a SKU that no product has.")
@@ -40,6 +45,7 @@ ANOTHER_TOTAL = Rule(
 PRICING_RULES = (
     NO_VERIFIED_ADDRESS,
     UNSUITABLE_ADDRESS,
+    NOT_PLAIN,
     REPEATED_SKU,
     UNKNOWN_SKU,
     SEVERAL_CURRENCIES,
@@ -115,7 +121,8 @@ def price_order(
     )
     currencies = sorted({line.price.currency for line in lines})
     problems = [
-        *_refuse_address(caller.email),
+        *_refuse_email(caller.email),
+        *_refuse_address(body.address),
         *_refuse_lines(body.lines, products),
         *_refuse_currencies(currencies, terms),
         *_refuse_method(body.payment_method, terms),
@@ -140,7 +147,7 @@ def address_of(address: AddressRequest) -> Address:
     return Address(address.name, address.street, address.city, address.postal_code, address.country)
 
 
-def _refuse_address(email: str) -> Iterator[Problem]:
+def _refuse_email(email: str) -> Iterator[Problem]:
     if not email:
         yield Problem(NO_VERIFIED_ADDRESS, "Verify your e-mail address, and sign in again.")
         return
@@ -149,6 +156,13 @@ def _refuse_address(email: str) -> Iterator[Problem]:
     except msgspec.ValidationError:
         detail = "The shop sends e-mails to addresses of up to 254 characters in ASCII. Sign in with such an address."
         yield Problem(UNSUITABLE_ADDRESS, detail)
+
+
+def _refuse_address(address: AddressRequest) -> Iterator[Problem]:
+    for name, text in (("name", address.name), ("street", address.street), ("city", address.city)):
+        if not is_plain(text):
+            detail = "Write it without links, and without characters that nobody sees."
+            yield Problem(NOT_PLAIN, detail, field=f"address.{name}")
 
 
 def _refuse_lines(lines: Sequence[LineRequest], products: Mapping[str, Product]) -> Iterator[Problem]:

@@ -81,6 +81,8 @@ class People(Construct):
             sign_in_case_sensitive=False,
             self_sign_up_enabled=sign_up,
             auto_verify=cognito.AutoVerifiedAttrs(email=True),
+            # A new address is used once it is verified. A typing error then leaves the user the verified one.
+            keep_original=cognito.KeepOriginalAttrs(email=True),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             password_policy=cognito.PasswordPolicy(
                 min_length=12,

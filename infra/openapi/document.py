@@ -49,7 +49,8 @@ class Error(msgspec.Struct):
 class Problem(msgspec.Struct):
     """A problem (RFC 9457): why a request was refused, and what the caller can do. `field` names the invalid field.
 
-    If a request has several errors, `errors` lists all of them, and the other members are those of the first.
+    If a request has several errors, `errors` lists all of them, or the first fifty of a body. The other members are
+    those of the first one.
     """
 
     type: str

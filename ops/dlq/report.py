@@ -128,7 +128,8 @@ def listing(dead_letters: Sequence[DeadLetterDetails], selection: DeadLetterSele
             receives = f", delivered {details.receives} times" if details.receives else ""
             yield f"    {details.type or 'no event'} of order {details.subject or '-'}: {details.reason}{receives}"
         if details.detail:
-            yield f"    {details.detail}"
+            # Line breaks in it could imitate this command's own lines.
+            yield f"    {' '.join(details.detail.splitlines())}"
         if selection.kind == "relay":
             yield from _relay_remedy(details, selection.service, stage)
     if dead_letters and selection.kind != "relay":

@@ -163,6 +163,12 @@ def test_every_user_pool_sends_through_ses_from_the_verified_domain(stage: str, 
         assert identity == f":identity/{sender.partition('@')[2]}"
 
 
+def test_a_changed_address_is_used_once_it_is_verified(prod: Synthesis) -> None:
+    for pool in prod.resources("AWS::Cognito::UserPool"):
+        settings = pool.properties["UserAttributeUpdateSettings"]
+        assert settings == {"AttributesRequireVerificationBeforeUpdate": ["email"]}
+
+
 def test_the_local_user_pools_send_as_cognito_does_by_itself(local: Synthesis) -> None:
     for pool in local.resources("AWS::Cognito::UserPool"):
         assert "EmailSendingAccount" not in pool.properties.get("EmailConfiguration", {})

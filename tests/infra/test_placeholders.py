@@ -46,6 +46,11 @@ def test_an_address_at_a_reserved_domain_is_a_placeholder(domain: str) -> None:
     assert problem.startswith(f"orders@{domain} is a placeholder")
 
 
+def test_a_stage_whose_alarms_notify_nobody_is_refused() -> None:
+    (problem,) = placeholders("prod", replace(owned(SETTINGS["prod"]), alarm_addresses=()))
+    assert problem == "Nobody is notified of alarms: set alarm_addresses of the stage 'prod' in infra/shop.py."
+
+
 @pytest.mark.parametrize("domain", ["tidings.net", "myexample.com", "example.shop", "contest", "example.com.au"])
 def test_an_address_at_another_domain_is_no_placeholder(domain: str) -> None:
     assert list(placeholders("prod", replace(owned(SETTINGS["prod"]), sender=f"orders@{domain}"))) == []

@@ -407,6 +407,7 @@ def test_an_operator_sees_the_points_of_a_customer(shop: Shop) -> None:
     ("path", "body", "field"),
     [
         ("/operators/products/mug", {"name": "", "price": {"amount": 1, "currency": "EUR"}}, "name"),
+        ("/operators/products/mug", {"name": "evil.example", "price": {"amount": 1, "currency": "EUR"}}, "name"),
         ("/operators/products/mug", {"name": "Mug", "price": {"amount": -1, "currency": "EUR"}}, "price.amount"),
         ("/operators/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "euro"}}, "price.currency"),
         ("/operators/products/mug", {"name": "Mug", "price": {"amount": 1, "currency": "XXX"}}, "price.currency"),

@@ -34,7 +34,7 @@ EXPECTED = {
     },
     "recover": {
         "replay loyalty --from 30d --type OrderConfirmed --dry-run": "would be sent (OrderConfirmed ",
-        "replay notification --order $ID --from 30d": "notification: 2 messages sent",
+        "replay notification --order $ID --from 30d": "notification: 3 messages sent",
         "replay analytics --rebuild": "analytics: ",
         "dlq show payment --order $ID": "OrderPlaced of order $ID: gave-up",
         "dlq redrive payment --reason gave-up --rate 50 --dry-run": "would be sent back (gave-up ",

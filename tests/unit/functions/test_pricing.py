@@ -56,6 +56,16 @@ def test_an_order_costs_the_sum_of_its_lines() -> None:
     assert (order.customer, order.email) == ("customer-1", "ada@example.com")
 
 
+@pytest.mark.parametrize(
+    "text", ["evil.\U0001d41c\U0001d428\U0001d426", "Ada\U000e0041", "evil.\u33c4", "evil\u2026com"]
+)
+def test_a_link_that_no_portable_pattern_refuses_is_refused_in_every_line_of_the_address(text: str) -> None:
+    address = AddressRequest(text, text, text, "9000", "BE")
+    assert problems(("tea", 1), address=address) == [
+        ("Not plain text", f"address.{name}") for name in ("name", "street", "city")
+    ]
+
+
 def test_all_problems_with_an_order_are_found() -> None:
     lines = (("tea", 1), ("gin", 1), ("tea", 2), ("rum", 1), ("kimono", 1), ("jeans", 1), ("gin", 2))
     assert problems(*lines, email="", payment_method="cash") == [

@@ -225,6 +225,12 @@ def test_a_table_of_dead_letters_breaks_no_word_in_eighty_columns() -> None:
         assert word in page
 
 
+def test_the_detail_of_a_dead_letter_cannot_imitate_other_lines() -> None:
+    details = replace(letter("gave-up"), detail="a fault\ntidings dlq drop payment\u2028--yes")
+    lines = list(listing([details], DeadLetterSelection(service="payment", kind="dlq"), "local"))
+    assert "    a fault tidings dlq drop payment --yes" in lines
+
+
 def test_a_dead_letter_cannot_control_the_terminal() -> None:
     status = QueueStatus("payment", "dlq", 1, 0, 1, None, {"\x1b[2J[/x]": 1})
     assert "\x1b" not in eighty_columns(status_table([status], 0))
