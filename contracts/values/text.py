@@ -89,10 +89,14 @@ def is_plain(text: str) -> bool:
     This is stricter than `PlainLine`. A browser reads the domain `evil.\U0001d41c\U0001d428\U0001d426` in mathematical
     letters as `evil.com`, and a portable pattern cannot name characters above U+FFFF.
     """
-    from unicodedata import normalize
+    if not text.isascii():
+        # Imported here, because the names in most functions' first event are in ASCII.
+        from unicodedata import normalize
 
-    shown = normalize("NFKC", text)
-    return bool(shown and re.search(_PLAIN, shown)) and re.search(f"[{_HIDDEN_BEYOND}]", shown) is None
+        text = normalize("NFKC", text)
+        if re.search(f"[{_HIDDEN_BEYOND}]", text):
+            return False
+    return bool(text and re.search(_PLAIN, text))
 
 
 def comparable(text: str) -> str:

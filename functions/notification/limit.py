@@ -1,6 +1,6 @@
 """The limit of e-mails about orders, for each customer and hour."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from functions.notification.mail import Mailer, Rejected, Send, Sent
 from functions.notification.templates import RenderedEmail
@@ -21,8 +21,7 @@ LEFT = "left"
 """The number of e-mails that are left of an hour. It falls by one for each."""
 
 
-@dataclass(frozen=True)
-class LimitedMailer:
+class LimitedMailer(Struct, frozen=True):
     """A mail system that receives a limited number of e-mails about orders for each customer and hour.
 
     The hour is that of the event that causes the e-mail, so a repeated event counts in the same hour. An e-mail is

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
@@ -25,16 +25,14 @@ ABOUT_ADDRESS = re.compile("address|domain", re.IGNORECASE)
 """The words of a refusal because of the address: `Address blacklisted.`, `Missing final '@domain'`."""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """The mail system accepted the e-mail under this id."""
 
     kind: EmailKind
     message: str
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """The e-mail will never be accepted.
 
     Attributes:
@@ -55,8 +53,7 @@ class Mailer(Protocol):
         """Send an e-mail, tagged so that a later bounce identifies it."""
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(Struct, frozen=True):
     """The request to send the customer of an order the e-mail of this kind.
 
     Attributes:

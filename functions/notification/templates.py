@@ -1,8 +1,9 @@
 """The templates of the e-mails, as text and as HTML."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
+
+from msgspec import Struct
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
@@ -38,8 +39,7 @@ IMPERSONAL = "Customer"
 """The name in the greeting of a customer whose name is no plain text."""
 
 
-@dataclass(frozen=True)
-class RenderedEmail:
+class RenderedEmail(Struct, frozen=True):
     """An e-mail's subject, and its body as text and as HTML."""
 
     subject: str
