@@ -100,7 +100,7 @@ def test_the_local_stage_has_an_identity_of_its_sender_in_its_own_stack(local: S
     assert identity.properties["EmailIdentity"] == SETTINGS["local"].sender
 
 
-# Who may send
+# Permission to send
 
 
 def test_only_notifications_consumer_may_send_mail(prod: Synthesis) -> None:
