@@ -306,6 +306,7 @@ MUTATIONS = [
         '"to_pick"',
         CAPTURED_FIRST,
         IMPLIED,
+        PAID,
     ),
     _mutation(
         "a receipt is sent before the money is captured",
