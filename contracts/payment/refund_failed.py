@@ -6,13 +6,20 @@ from contracts.values.text import Code, Id
 
 
 class RefundFailed(OrderEvent, frozen=True, kw_only=True):
-    """The money of a cancelled order did not go back to the customer. An operator must return it in another way.
+    """The money of a refund did not go back to the customer, or the bank returned it later.
 
-    `amount` is the captured amount, and `code` the gateway's reason.
+    An operator must try again, or return the money in another way.
+
+    Attributes:
+        payment: The gateway's id of the payment.
+        refund: The refund's name, unique within the order.
+        amount: The amount that did not go back.
+        code: The gateway's reason.
     """
 
     producer = "payment"
 
     payment: Id
+    refund: Id
     amount: Money
     code: Code

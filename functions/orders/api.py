@@ -13,7 +13,7 @@ from contracts.values.goods import OrderLine, Sku
 from contracts.values.money import Money
 from contracts.values.order import OrderId
 from functions.orders import handlers
-from functions.orders.handlers import Order, Status, Summary
+from functions.orders.handlers import DisputeStatus, Order, Status, Summary
 from functions.orders.pricing import PRICING_RULES, UNACCEPTED_CURRENCY, PaymentTerms, address_of, price_order
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from functions.orders.requests import OrderRequest
@@ -49,7 +49,12 @@ NO_SUCH_PRODUCT = Rule(404, "No such product", "No product has this SKU.")
 
 
 class OrderView(Struct, frozen=True, omit_defaults=True):
-    """An order as its customer sees it. `waiting_for` is empty unless the order is pending."""
+    """An order as its customer sees it.
+
+    `waiting_for` is empty unless the order is pending. It contains `approval` if the customer must approve the payment:
+    `GET /orders/{id}/payment` returns what the customer's browser needs for that. `dispute` is the status of the
+    payment's disputes, if it has any.
+    """
 
     id: str
     status: Status
@@ -58,6 +63,7 @@ class OrderView(Struct, frozen=True, omit_defaults=True):
     created_at: str
     waiting_for: tuple[str, ...]
     reason: CancellationReason | None = None
+    dispute: DisputeStatus | None = None
 
 
 class OrderPage(Struct, frozen=True):
@@ -271,4 +277,5 @@ def _view(entity: Entity[Order]) -> OrderView:
         created_at=event.time,
         waiting_for=handlers.waiting_for(order),
         reason=order.reason,
+        dispute=handlers.dispute_of(order),
     )

@@ -11,7 +11,10 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import CancellationReason, OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.dispute_closed import DisputeClosed
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
@@ -23,6 +26,7 @@ from tidings.core.event import Event
 from tidings.http.pagination import list_entry
 
 Status = Literal["PENDING", "CONFIRMED", "DISPATCHED", "CANCELLED"]
+DisputeStatus = Literal["open", "won", "lost"]
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,12 +37,16 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         paid: Whether its payment is authorized, or it needs none.
         reserved: Whether its goods are reserved.
         reason: Why it was cancelled.
+        approval: Whether its customer was asked to approve the payment.
+        disputes: The disputes of its payment, by the gateway's id.
     """
 
     status: Status = "PENDING"
     paid: bool = False
     reserved: bool = False
     reason: CancellationReason | None = None
+    approval: bool = False
+    disputes: Mapping[str, DisputeStatus] = {}
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -92,6 +100,11 @@ def on_payment_authorized(entity: Entity[Order], _event: Event[PaymentAuthorized
     return _progress(entity, msgspec.structs.replace(existing(entity), paid=True))
 
 
+def on_payment_action_required(entity: Entity[Order], _event: Event[PaymentActionRequired]) -> Decision[Order]:
+    """Record that the customer must approve the payment. The event may come after the authorization."""
+    return Save(msgspec.structs.replace(existing(entity), approval=True))
+
+
 def on_payment_not_needed(entity: Entity[Order], _event: Event[PaymentNotNeeded]) -> Decision[Order]:
     """Record that nothing is to be paid, and confirm the order if its goods are reserved."""
     return _progress(entity, msgspec.structs.replace(existing(entity), paid=True))
@@ -125,6 +138,21 @@ def on_order_dispatched(entity: Entity[Order], _event: Event[OrderDispatched]) -
     return Save(msgspec.structs.replace(order, status="DISPATCHED"))
 
 
+def on_payment_disputed(entity: Entity[Order], event: Event[PaymentDisputed]) -> Decision[Order]:
+    """Record an open dispute, unless its end is known already."""
+    order = existing(entity)
+    return _with_dispute(order, event.data.dispute, order.disputes.get(event.data.dispute, "open"))
+
+
+def on_dispute_closed(entity: Entity[Order], event: Event[DisputeClosed]) -> Decision[Order]:
+    """Record how a dispute has ended."""
+    return _with_dispute(existing(entity), event.data.dispute, event.data.outcome)
+
+
+def _with_dispute(order: Order, dispute: str, status: DisputeStatus) -> Decision[Order]:
+    return Save(msgspec.structs.replace(order, disputes={**order.disputes, dispute: status}))
+
+
 # Readings
 
 
@@ -148,8 +176,14 @@ def waiting_for(order: Order) -> tuple[str, ...]:
     """Return what a pending order still waits for."""
     if order.status != "PENDING":
         return ()
-    parts = (("payment", order.paid), ("stock", order.reserved))
+    parts = (("approval" if order.approval else "payment", order.paid), ("stock", order.reserved))
     return tuple(name for name, done in parts if not done)
+
+
+def dispute_of(order: Order) -> DisputeStatus | None:
+    """Return the status of an order's disputes together: open while one is open, else lost if one is lost."""
+    found = set(order.disputes.values())
+    return next((status for status in ("open", "lost", "won") if status in found), None)
 
 
 def listing(entity: Entity[Order]) -> Mapping[str, str]:

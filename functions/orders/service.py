@@ -6,7 +6,10 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.dispute_closed import DisputeClosed
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -20,9 +23,12 @@ service = Service(
     state=handlers.Order,
     announces=(OrderPlaced, OrderConfirmed, OrderCancelled),
     handlers=(
+        on(PaymentActionRequired, handlers.on_payment_action_required),
         on(PaymentAuthorized, handlers.on_payment_authorized),
         on(PaymentNotNeeded, handlers.on_payment_not_needed),
         on(PaymentFailed, handlers.on_payment_failed),
+        on(PaymentDisputed, handlers.on_payment_disputed),
+        on(DisputeClosed, handlers.on_dispute_closed),
         on(StockReserved, handlers.on_stock_reserved),
         on(StockRejected, handlers.on_stock_rejected),
         on(OrderFlagged, handlers.on_order_flagged),

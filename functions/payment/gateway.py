@@ -1,7 +1,9 @@
 """The payment gateway port: its effects and its outcomes. Every call is safe to repeat."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from contracts.values.money import Money
 
@@ -11,59 +13,126 @@ UNKNOWN_METHOD = "unknown_payment_method"
 AUTHORIZATION_EXPIRED = "authorization_expired"
 """The code of a payment whose amount the bank reserves no longer, because it was not captured in time."""
 
+AUTHENTICATION_FAILED = "payment_intent_authentication_failure"
+"""The code of a payment that its customer did not approve, in Stripe's word (Stripe Docs, "Error codes")."""
 
-@dataclass(frozen=True)
-class Opened:
+TOO_MUCH = "amount_too_large"
+"""The code of a refund that exceeds what is left of its payment at the gateway."""
+
+
+class Origin(Struct, frozen=True):
+    """The request at the beginning: its correlation id and trace. The gateway keeps them with the payment."""
+
+    correlation: str
+    trace: str
+
+
+class Labels(Struct, frozen=True):
+    """What the shop stored with a payment at the gateway: its order, and the request that placed the order."""
+
+    order: str
+    origin: Origin
+
+
+class Approval(Struct, frozen=True):
+    """What the customer's browser needs to have a payment approved. It is secret, except for the publishable key.
+
+    Attributes:
+        publishable_key: The key with which the gateway's own script identifies the shop.
+        client_secret: The secret that lets its holder approve this payment.
+        url: The page on which the customer approves; empty if the gateway's script shows it.
+    """
+
+    publishable_key: str
+    client_secret: str
+    url: str = ""
+
+
+class Opened(Struct, frozen=True):
     """The payment is open under this id. Nothing is reserved."""
 
     payment: str
 
 
-@dataclass(frozen=True)
-class Authorized:
+class ActionRequired(Struct, frozen=True):
+    """The customer must approve the payment before its amount is reserved."""
+
+
+class Processing(Struct, frozen=True):
+    """The bank has not decided yet."""
+
+
+class Authorized(Struct, frozen=True):
     """The bank reserves the amount. No money has moved."""
 
 
-@dataclass(frozen=True)
-class Captured:
-    """The money has moved to the shop."""
+class Captured(Struct, frozen=True):
+    """The money has moved to the shop. A part of it may have gone back."""
 
 
-@dataclass(frozen=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """No money moved, and none will. The code names the reason."""
 
     code: str
 
 
-@dataclass(frozen=True)
-class Voided:
+class Voided(Struct, frozen=True):
     """The payment was undone before any money moved."""
 
 
-@dataclass(frozen=True)
-class Refunded:
-    """The payment was undone after the money had moved, and this amount went back."""
+class Returned(Struct, frozen=True):
+    """The money has moved, and all of it has gone back: this amount."""
 
     amount: Money
 
 
-@dataclass(frozen=True)
-class RefundPending:
-    """The money has moved, and a refund is under way. It is not known yet whether the money goes back."""
+CaptureOutcome = Captured | Declined | Voided | Returned
+AuthorizationOutcome = ActionRequired | Processing | Authorized | CaptureOutcome
+VoidOutcome = Voided | Captured | Processing
 
 
-@dataclass(frozen=True)
-class NotRefunded:
-    """The money has moved, and the refund failed for good. The code names the reason."""
+class Refunded(Struct, frozen=True):
+    """The refund succeeded, and this amount went back."""
+
+    amount: Money
+
+
+class RefundPending(Struct, frozen=True):
+    """The refund is under way. It is not known yet whether the money goes back."""
+
+
+class NotRefunded(Struct, frozen=True):
+    """The refund failed, or the bank returned its money later. The code names the reason."""
 
     code: str
 
 
-CaptureOutcome = Captured | Declined | Voided | Refunded
-AuthorizationOutcome = Authorized | CaptureOutcome
-Cancelled = Voided | Refunded | RefundPending | NotRefunded
-Outcome = Opened | AuthorizationOutcome | Cancelled
+RefundOutcome = Refunded | RefundPending | NotRefunded
+
+
+class FoundDispute(Struct, frozen=True):
+    """A dispute of a payment at the gateway."""
+
+    id: str
+    amount: Money
+    reason: str
+    status: Literal["open", "won", "lost"]
+
+
+class Inspection(Struct, frozen=True):
+    """What the gateway knows about a payment now.
+
+    Attributes:
+        outcome: What became of the payment; None if nobody has asked to authorize it yet.
+        amount: The payment's amount.
+        refunds: The outcomes of the refunds that the shop made, by attempt.
+        disputes: The payment's disputes.
+    """
+
+    outcome: AuthorizationOutcome | None
+    amount: Money
+    refunds: Mapping[str, RefundOutcome] = {}
+    disputes: tuple[FoundDispute, ...] = ()
 
 
 class Gateway(Protocol):
@@ -72,7 +141,7 @@ class Gateway(Protocol):
     A `RetryableError`, or any error of a client, means: it is unknown whether the call took effect.
     """
 
-    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+    def open(self, order: str, amount: Money, method: str, origin: Origin) -> Opened | Declined:
         """Open a payment, or find the one that was opened for the order. Decline an amount that cannot be paid."""
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
@@ -84,57 +153,118 @@ class Gateway(Protocol):
         Release the amount of a payment that cannot be captured any more, and decline it.
         """
 
-    def cancel(self, payment: str) -> Cancelled:
-        """Void a payment, or refund what is left of it.
+    def void(self, payment: str) -> VoidOutcome:
+        """Undo a payment whose money has not moved, so that it can never move.
 
-        Leave a payment that was undone, or whose refund is under way or has failed, as it is, and return its outcome.
+        Leave a payment as it is if its money has moved, also if all of it has gone back (`Captured`), and if the bank
+        has not decided yet and the payment cannot be undone before (`Processing`).
+        """
+
+    def refund(self, payment: str, attempt: str, amount: Money | None) -> RefundOutcome:
+        """Refund a part of a captured payment, or find the refund that was made under the attempt's name.
+
+        Never refund more than is left of the payment: refuse such a refund with `TOO_MUCH`.
+
+        Args:
+            payment: The payment.
+            attempt: The attempt's name, unique among all refunds.
+            amount: The amount; None for all that is left, which may be nothing.
+        """
+
+    def inspect(self, payment: str) -> Inspection:
+        """Return what the gateway knows about a payment.
+
+        A payment that was declined after its customer was asked for an approval is also voided, so that nobody can
+        approve it any more.
+        """
+
+    def approval(self, payment: str) -> Approval | None:
+        """Return what the customer's browser needs to have a payment approved; None if it awaits no approval."""
+
+    def labels(self, payment: str) -> Labels | None:
+        """Return the labels of a payment; None if no order of this stage has opened it."""
+
+    def disputed_since(self, time: int) -> Iterator[str]:
+        """Iterate over the payments with a dispute that began since a time, in milliseconds since 1970.
+
+        They may be those of other stages.
         """
 
 
 # Effects
 
 
-@dataclass(frozen=True)
-class Open:
+class Open(Struct, frozen=True):
     """The request to open a payment without reserving money. A repeat for the same order finds the same payment."""
 
     order: str
     amount: Money
     method: str
+    origin: Origin
 
-    def perform(self, gateway: Gateway) -> Opened | Declined:
+    def perform(self, port: "PaymentPort") -> Opened | Declined:
         """Open the payment."""
-        return gateway.open(self.order, self.amount, self.method)
+        return port.gateway.open(self.order, self.amount, self.method, self.origin)
 
 
-@dataclass(frozen=True)
-class Authorize:
+class Authorize(Struct, frozen=True):
     """The request to reserve the amount of an open payment."""
 
     payment: str
 
-    def perform(self, gateway: Gateway) -> AuthorizationOutcome:
+    def perform(self, port: "PaymentPort") -> AuthorizationOutcome:
         """Authorize the payment."""
-        return gateway.authorize(self.payment)
+        return port.gateway.authorize(self.payment)
 
 
-@dataclass(frozen=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """The request to move the money of an authorized payment."""
 
     payment: str
 
-    def perform(self, gateway: Gateway) -> CaptureOutcome:
+    def perform(self, port: "PaymentPort") -> CaptureOutcome:
         """Capture the payment."""
-        return gateway.capture(self.payment)
+        return port.gateway.capture(self.payment)
 
 
-@dataclass(frozen=True)
-class Cancel:
-    """The request to undo a payment: to void it if no money has moved, else to refund it."""
+class Void(Struct, frozen=True):
+    """The request to undo a payment whose money has not moved."""
 
     payment: str
 
-    def perform(self, gateway: Gateway) -> Cancelled:
-        """Cancel the payment."""
-        return gateway.cancel(self.payment)
+    def perform(self, port: "PaymentPort") -> VoidOutcome:
+        """Void the payment."""
+        return port.gateway.void(self.payment)
+
+
+class MakeRefund(Struct, frozen=True):
+    """The request to refund a part of a captured payment; all that is left of it if the amount is None."""
+
+    payment: str
+    attempt: str
+    amount: Money | None
+
+    def perform(self, port: "PaymentPort") -> RefundOutcome:
+        """Make the refund."""
+        return port.gateway.refund(self.payment, self.attempt, self.amount)
+
+
+class Inspect(Struct, frozen=True):
+    """The request for what the gateway knows about a payment."""
+
+    payment: str
+
+    def perform(self, port: "PaymentPort") -> Inspection:
+        """Inspect the payment."""
+        return port.gateway.inspect(self.payment)
+
+
+# The port
+
+
+class PaymentPort(Protocol):
+    """What payment's effects are performed through."""
+
+    @property
+    def gateway(self) -> Gateway:
+        """The payment gateway."""

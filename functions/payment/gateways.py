@@ -6,6 +6,8 @@ import boto3
 import msgspec
 
 from functions.payment.gateway import Gateway
+from functions.payment.report_queue import SqsReportQueue
+from functions.payment.reports import Ports
 from functions.payment.simulated import SimulatedGateway
 from tidings.aws import clients
 from tidings.aws.secrets import Secret
@@ -33,3 +35,12 @@ def chosen(pace: Pace) -> Gateway:
             return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE), pace=pace.wait)
         case name:
             raise ValueError(f"there is no payment gateway {name!r}")
+
+
+def chosen_ports(pace: Pace) -> Ports:
+    """Return the gateway that `GATEWAY` names, and the queue of its reports, which `QUEUE` names.
+
+    Args:
+        pace: The pace of the calls to a provider.
+    """
+    return Ports(chosen(pace), SqsReportQueue(clients.sqs, os.environ["QUEUE"]))

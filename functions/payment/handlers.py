@@ -4,70 +4,45 @@ The amount is authorized when the order is placed, and captured when the order i
 """
 
 from functools import partial
-from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
+from contracts.payment.payment_processing import PaymentProcessing
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
-from contracts.payment.refund_failed import RefundFailed
-from contracts.values.money import Money
 from functions.payment.gateway import (
+    ActionRequired,
     AuthorizationOutcome,
     Authorize,
     Authorized,
-    Cancel,
-    Cancelled,
     Capture,
     Captured,
     CaptureOutcome,
     Declined,
-    NotRefunded,
     Open,
     Opened,
-    Refunded,
-    RefundPending,
+    Origin,
+    Processing,
+    Returned,
+    Void,
     Voided,
+    VoidOutcome,
 )
+from functions.payment.refunds import begin_refund, continue_refund
+from functions.payment.state import CANCELLATION, Payment, scheduled
+from tidings.core.clock import to_rfc3339
 from tidings.core.decisions import Decision, Perform, Reserve, Save, Skip
 from tidings.core.entity import Entity
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event
-
-Status = Literal[
-    "forbidden",
-    "not_needed",
-    "authorizing",
-    "authorized",
-    "captured",
-    "failed",
-    "voided",
-    "refunding",
-    "refunded",
-    "refund_failed",
-]
-
-
-class Payment(Struct, frozen=True, omit_defaults=True):
-    """The payment of an order.
-
-    `forbidden` is a tombstone: the order was cancelled before a payment was opened. `not_needed` is that of an order
-    that costs nothing. `refunding` means that a refund is under way, `since` when its order was cancelled.
-    """
-
-    status: Status
-    id: str = ""
-    amount: Money | None = None
-    since: str = ""
-
 
 # Authorization
 
@@ -76,38 +51,61 @@ def on_order_placed(entity: Entity[Payment], event: Event[OrderPlaced]) -> Decis
     """Open a payment, store its id, have its amount reserved, and record the outcome."""
     payment, order = entity.state, event.data
     if payment is None and order.total.amount == 0:
-        return Save(Payment("not_needed", amount=order.total), (PaymentNotNeeded(amount=order.total),))
+        free = Payment("not_needed", amount=order.total, customer=order.customer)
+        return Save(free, (PaymentNotNeeded(amount=order.total),))
     if payment is None:
-        return Perform(Open(entity.key, order.total, order.payment_method), partial(_after_open, event))
+        origin = Origin(event.correlationid, event.traceparent)
+        return Perform(Open(entity.key, order.total, order.payment_method, origin), partial(_after_open, event))
     if payment.status != "authorizing":
         return Skip()
-    return Perform(Authorize(payment.id), _after_authorize)
+    return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))
 
 
 def _after_open(event: Event[OrderPlaced], entity: Entity[Payment], outcome: Opened | Declined) -> Decision[Payment]:
-    payment, amount = entity.state, event.data.total
+    payment, amount, customer = entity.state, event.data.total, event.data.customer
     if payment is None and isinstance(outcome, Declined):
-        return Save(Payment("failed", amount=amount), (PaymentFailed(amount=amount, code=outcome.code),))
+        failed = Payment("failed", amount=amount, customer=customer)
+        return Save(failed, (PaymentFailed(amount=amount, code=outcome.code),))
     if payment is None and isinstance(outcome, Opened):
-        intent = Payment("authorizing", outcome.payment, amount)
-        return Reserve(intent, Authorize(outcome.payment), _after_authorize, repeatable=True)
+        intent = Payment("authorizing", outcome.payment, amount, customer)
+        then = partial(_after_authorize, event.millis)
+        return Reserve(intent, Authorize(outcome.payment), then, repeatable=True)
     if payment and payment.status == "forbidden" and isinstance(outcome, Opened):
         # The order was cancelled while the payment was being opened.
-        return Perform(Cancel(outcome.payment), lambda _entity, _outcome: Skip())
+        return Perform(Void(outcome.payment), lambda _entity, _outcome: Skip())
     return on_order_placed(entity, event)
 
 
-def _after_authorize(entity: Entity[Payment], outcome: AuthorizationOutcome) -> Decision[Payment]:
+def _after_authorize(now: int, entity: Entity[Payment], outcome: AuthorizationOutcome) -> Decision[Payment]:
     payment = entity.state
-    if payment is None or payment.status != "authorizing":
-        return Skip()
+    return follow_authorization(payment, outcome, now) if payment and payment.status == "authorizing" else Skip()
+
+
+def follow_authorization(payment: Payment, outcome: AuthorizationOutcome, now: int) -> Decision[Payment]:
+    """Record what became of an authorization that is under way.
+
+    Args:
+        payment: The payment, which is being authorized.
+        outcome: What the gateway says about it.
+        now: The time in milliseconds since 1970.
+    """
     match outcome:
         case Authorized() | Captured():
             # A payment that was captured at the gateway's own dashboard is found captured once the order is confirmed.
-            announcement = PaymentAuthorized(payment=payment.id, amount=_amount(payment))
-            return Save(replace(payment, status="authorized"), (announcement,))
+            announcement = PaymentAuthorized(payment=payment.id, amount=payment.total)
+            return Save(replace(payment, status="authorized", since="", due=""), (announcement,))
+        case ActionRequired():
+            if payment.status == "action_required":
+                return Save(scheduled(payment, now))
+            waiting = replace(payment, status="action_required", since=to_rfc3339(now))
+            return Save(scheduled(waiting, now), (PaymentActionRequired(payment=payment.id, amount=payment.total),))
+        case Processing():
+            if payment.status == "processing":
+                return Save(scheduled(payment, now))
+            waiting = replace(payment, status="processing", since=to_rfc3339(now))
+            return Save(scheduled(waiting, now), (PaymentProcessing(payment=payment.id, amount=payment.total),))
         case _:
-            return _fail(payment, outcome)
+            return fail(payment, outcome)
 
 
 # Capture
@@ -130,21 +128,27 @@ def _after_capture(entity: Entity[Payment], outcome: CaptureOutcome) -> Decision
     if payment is None or payment.status != "authorized":
         return Skip()
     if isinstance(outcome, Captured):
-        announcement = PaymentCaptured(payment=payment.id, amount=_amount(payment))
+        announcement = PaymentCaptured(payment=payment.id, amount=payment.total)
         return Save(replace(payment, status="captured"), (announcement,))
-    return _fail(payment, outcome)
+    return fail(payment, outcome)
 
 
-def _fail(payment: Payment, outcome: Declined | Voided | Refunded) -> Decision[Payment]:
+def fail(payment: Payment, outcome: Declined | Voided | Returned) -> Decision[Payment]:
     """Record that a payment has come to nothing, so that its order is cancelled."""
+    failed = replace(payment, status="failed", since="", due="")
     match outcome:
         case Declined(code):
-            return Save(replace(payment, status="failed"), (_failed(payment, code),))
+            return Save(failed, (_failed(payment, code),))
         case Voided():
-            return Save(replace(payment, status="failed"), (_failed(payment, "voided"),))
-        case Refunded(amount):
-            announce = (PaymentRefunded(payment=payment.id, amount=amount), _failed(payment, "refunded"))
-            return Save(replace(payment, status="refunded"), announce)
+            return Save(failed, (_failed(payment, "voided"),))
+        case Returned(amount):
+            # The shop's staff returned all of it at the gateway's own dashboard.
+            refunded = PaymentRefunded(payment=payment.id, refund=DASHBOARD, amount=amount)
+            return Save(failed, (refunded, _failed(payment, "refunded")))
+
+
+DASHBOARD = "dashboard"
+"""The name of a refund that was made at the gateway's own dashboard before the order was confirmed."""
 
 
 # Cancellation
@@ -155,51 +159,38 @@ def on_order_cancelled(entity: Entity[Payment], event: Event[OrderCancelled]) ->
     payment = entity.state
     if payment is None:
         return Save(Payment("forbidden"))
-    return Perform(Cancel(payment.id), partial(_after_cancel, event.time)) if _is_open(payment) else Skip()
-
-
-def check_refund(entity: Entity[Payment]) -> Decision[Payment]:
-    """Look again at a refund that was under way, and record its outcome."""
-    payment = entity.state
-    if payment is None or payment.status != "refunding":
+    if payment.status in ("authorizing", "action_required", "processing", "authorized"):
+        return Perform(Void(payment.id), partial(after_void, event.millis))
+    if payment.status != "captured":
         return Skip()
-    return Perform(Cancel(payment.id), partial(_after_cancel, payment.since))
+    refund = payment.refund(CANCELLATION)
+    if refund is None:
+        return begin_refund(entity.key, payment, CANCELLATION, "cancelled", None, event.millis)
+    return continue_refund(entity.key, payment, refund, event.millis) if refund.status == "pending" else Skip()
 
 
-def _after_cancel(since: str, entity: Entity[Payment], outcome: Cancelled) -> Decision[Payment]:
+def after_void(now: int, entity: Entity[Payment], outcome: VoidOutcome) -> Decision[Payment]:
+    """Record that the payment of a cancelled order was voided; if its money has moved, refund it.
+
+    Args:
+        now: The time in milliseconds since 1970.
+        entity: The entity.
+        outcome: What became of the payment.
+    """
     payment = entity.state
-    if payment is None or not (_is_open(payment) or payment.status == "refunding"):
+    if payment is None or payment.status not in ("authorizing", "action_required", "processing", "authorized"):
         return Skip()
-    amount = _amount(payment)
     match outcome:
         case Voided():
-            return Save(replace(payment, status="voided"), (PaymentVoided(payment=payment.id, amount=amount),))
-        case Refunded(returned):
-            return Save(replace(payment, status="refunded"), (PaymentRefunded(payment=payment.id, amount=returned),))
-        case NotRefunded(code):
-            announcement = RefundFailed(payment=payment.id, amount=amount, code=code)
-            return Save(replace(payment, status="refund_failed"), (announcement,))
-        case RefundPending():
-            return Skip() if payment.status == "refunding" else Save(replace(payment, status="refunding", since=since))
-
-
-def _is_open(payment: Payment) -> bool:
-    return payment.status in ("authorizing", "authorized", "captured")
-
-
-# Events
+            voided = replace(payment, status="voided", since="", due="", cancelled=False)
+            return Save(voided, (PaymentVoided(payment=payment.id, amount=payment.total),))
+        case Captured():
+            captured = replace(payment, status="captured", since="", cancelled=False)
+            return begin_refund(entity.key, captured, CANCELLATION, "cancelled", None, now)
+        case Processing():
+            since = payment.since or to_rfc3339(now)
+            return Save(scheduled(replace(payment, status="processing", since=since, cancelled=True), now))
 
 
 def _failed(payment: Payment, code: str) -> PaymentFailed:
-    return PaymentFailed(payment=payment.id, amount=_amount(payment), code=code)
-
-
-def _amount(payment: Payment) -> Money:
-    """Return the amount of a payment that was opened.
-
-    Raises:
-        LookupError: If it has none.
-    """
-    if payment.amount is None:
-        raise LookupError(f"a payment that is {payment.status} has no amount")
-    return payment.amount
+    return PaymentFailed(payment=payment.id, amount=payment.total, code=code)

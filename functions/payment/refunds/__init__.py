@@ -1,1 +1,0 @@
-"""Refunds that were under way: they are looked at again on a schedule."""
