@@ -6,20 +6,17 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
-
 from contracts.values.money import Money
 from functions.payment.gateway import (
     AuthorizationOutcome,
     Authorized,
-    Cancelled,
     Captured,
     CaptureOutcome,
     Declined,
     Gateway,
     Opened,
+    Origin,
 )
-from tests.gateway.stripe_edge import LOOPBACK, StripeEdge
 from tests.simulation.ports.gateway import MemoryGateway
 
 if TYPE_CHECKING:
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
 
 TOTAL = Money(1999, "EUR")
 APPROVED = "pm_card_visa"
+ORIGIN = Origin("request-1", f"00-{'a' * 32}-{'b' * 16}-01")
 
 
 class Provider(Protocol):
@@ -48,7 +46,7 @@ class Provider(Protocol):
 
 def opened(provider: Provider, method: str = APPROVED) -> str:
     """Open a payment for a new order, and return its id."""
-    return payment_of(provider.gateway.open(new_order(), TOTAL, method))
+    return payment_of(provider.gateway.open(new_order(), TOTAL, method, ORIGIN))
 
 
 def authorized(provider: Provider, method: str = APPROVED) -> str:
@@ -120,10 +118,6 @@ class MemoryProvider:
         with self.lock:
             return self.memory.capture(payment)
 
-    def cancel(self, payment: str) -> Cancelled:
-        with self.lock:
-            return self.memory.cancel(payment)
-
     def moved(self, payment: str) -> tuple[int, int]:
         found = self.memory.payments[payment]
         return found.captured, found.refunded
@@ -133,47 +127,3 @@ class MemoryProvider:
 
     def opened(self, order: str) -> int:
         return sum(payment.order == order for payment in self.memory.payments.values())
-
-
-@dataclass(frozen=True)
-class StripeProvider:
-    """Stripe's gateway over the edge in front of localstripe. Its books are localstripe's, read without the edge."""
-
-    gateway: Gateway
-    edge: StripeEdge
-    http: httpx.Client
-
-    def moved(self, payment: str) -> tuple[int, int]:
-        charges = [each for each in self.listed("charges") if each["payment_intent"] == payment and each["captured"]]
-        refunds = [each for each in self.listed("refunds") if each["payment_intent"] == payment]
-        amount = self.intent(payment)["amount"]
-        assert all(each["amount"] == amount for each in charges + refunds)
-        return len(charges), len(refunds)
-
-    def reserved(self, payment: str) -> bool:
-        return bool(self.intent(payment)["status"] == "requires_capture")
-
-    def opened(self, order: str) -> int:
-        return [each["metadata"].get("order") for each in self.listed("payment_intents")].count(order)
-
-    def intent(self, payment: str) -> dict[str, Any]:
-        """Return a payment intent as localstripe has it."""
-        return dict(self._call("GET", f"payment_intents/{payment}"))
-
-    def listed(self, kind: str) -> list[dict[str, Any]]:
-        """Return all objects of a kind."""
-        return list(self._call("GET", f"{kind}?limit=10000")["data"])
-
-    def refund(self, payment: str, amount: int) -> None:
-        """Refund a part of a payment, as staff do at the dashboard."""
-        self._call("POST", "refunds", {"payment_intent": payment, "amount": str(amount)})
-
-    def card(self, number: str) -> str:
-        """Create a payment method for one of Stripe's test cards (Stripe Docs, "Test card numbers")."""
-        card = {"number": number, "exp_month": "12", "exp_year": "2040", "cvc": "123"}
-        form = {"type": "card"} | {f"card[{name}]": value for name, value in card.items()}
-        return str(self._call("POST", "payment_methods", form)["id"])
-
-    def _call(self, method: str, path: str, form: dict[str, str] | None = None) -> Any:
-        url = f"http://{LOOPBACK}:{self.edge.upstream}/v1/{path}"
-        return self.http.request(method, url, data=form).raise_for_status().json()
