@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import msgspec
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 
 from contracts.payment.refund_failed import RefundFailed
 from functions.payment.refunds.pending import INDEX
+from functions.payment.simulated.gateway import PAGES
 from infra import assets
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_BAD, MISSING_IS_GOOD, Alarm
 from infra.constructs.function import Function
@@ -17,6 +20,9 @@ from infra.constructs.table import add_table
 from infra.discovery import ROOT
 from infra.shop import ShopSettings
 from infra.stacks.service import ServiceStack
+
+WEBHOOKS = "/webhooks/stripe"
+"""The path that receives the gateway's webhooks."""
 
 STRIPE_LOCK = ROOT / "requirements-stripe.txt"
 
@@ -79,13 +85,50 @@ def _add_refund_check(stack: ServiceStack) -> Function:
     return refunds
 
 
-def _add_simulated_gateway(stack: ServiceStack, settings: ShopSettings, functions: Sequence[Function]) -> None:
-    """Add the table in which the simulated gateway keeps its payments, and configure the totals that it takes."""
+def _add_simulated_gateway(
+    stack: ServiceStack, settings: ShopSettings, functions: Sequence[Function], webhook_secrets: str
+) -> None:
+    """Add the simulated gateway's table and its bank's page.
+
+    Args:
+        stack: Payment's stack.
+        settings: The shop's settings.
+        functions: The functions that call the gateway, besides payment's API.
+        webhook_secrets: The ARN of the secret that signs webhooks.
+    """
     payments = add_table(stack, "gateway")
-    for function in functions:
+    api = stack.functions["api"]
+    bank = stack.add_function("bank", "functions.payment.bank.function.handler", "Serves the simulated bank's page", {})
+    # The local cloud serves an API below the endpoint of all services, whose address its functions know.
+    http_api = stack.api.http_api
+    url = f"/_aws/execute-api/{http_api.api_id}" if stack.stage.emulated else http_api.api_endpoint
+    for function in (*functions, api, bank):
         function.add_environment("GATEWAY_TABLE", payments.table_name)
         function.add_environment("GATEWAY_TOTALS", msgspec.json.encode(settings.totals).decode())
-        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[payments.table_arn])
+        function.add_environment("WEBHOOK_URL", f"{url}{WEBHOOKS}")
+        function.add_environment("WEBHOOK_SECRETS_ARN", webhook_secrets)
+        function.add_environment("BANK_URL", f"{url}{PAGES}")
+        function.allow("dynamodb:GetItem", on=[payments.table_arn])
+    for function in (*functions, bank):
+        function.allow("dynamodb:PutItem", on=[payments.table_arn])
+        function.allow("secretsmanager:GetSecretValue", on=[webhook_secrets])
+    stack.functions["checks"].allow("dynamodb:Scan", on=[payments.table_arn])
+    _add_pages(stack, bank)
+
+
+def _add_pages(stack: ServiceStack, bank: Function) -> None:
+    """Add the routes of the bank's page, which are no part of the API's document."""
+    integration = HttpLambdaIntegration("bank-integration", bank)
+    for method in (apigateway.HttpMethod.GET, apigateway.HttpMethod.POST):
+        path = f"{PAGES}/{{client_secret}}"
+        route = apigateway.HttpRoute(
+            stack,
+            f"{method.value} {path}",
+            http_api=stack.api.http_api,
+            route_key=apigateway.HttpRouteKey.with_(path, method),
+            integration=integration,
+        )
+        acknowledge(route, "APIG4", "The customer's secret in the path is the only permission that the page needs.")
 
 
 def _add_stripe(stack: ServiceStack, functions: Sequence[Function]) -> None:
