@@ -33,8 +33,13 @@ def chosen(pace: Pace) -> Gateway:
             # Stripe's library is slow to import, and only deployed where the stage chose it.
             from functions.payment.stripe_gateway import API_BASE, StripeGateway
 
-            key = _secret("STRIPE_KEY_ARN")
-            return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE), pace=pace.wait)
+            return StripeGateway(
+                _secret("STRIPE_KEY_ARN"),
+                os.environ["STAGE"],
+                os.environ["STRIPE_PUBLISHABLE_KEY"],
+                os.environ.get("STRIPE_API_BASE", API_BASE),
+                pace=pace.wait,
+            )
         case name:
             raise ValueError(f"there is no payment gateway {name!r}")
 
@@ -45,12 +50,18 @@ def simulated(pace: Callable[[], None] = lambda: None) -> SimulatedGateway:
     Args:
         pace: Waits before each call until the rate of calls allows it.
     """
+
+    @cache
+    def webhook_secrets() -> Secret:
+        # Few payments need it, so its client is created when the first webhook is sent.
+        return _secret("WEBHOOK_SECRETS_ARN")
+
     return SimulatedGateway(
         clients.dynamodb(),
         os.environ["GATEWAY_TABLE"],
         msgspec.json.decode(os.environ["GATEWAY_TOTALS"], type=dict[str, tuple[int, int]]),
         os.environ["STAGE"],
-        WebhookSender(_address("WEBHOOK_URL"), lambda: _secret("WEBHOOK_SECRETS_ARN").value()),
+        WebhookSender(_address("WEBHOOK_URL"), lambda: webhook_secrets().value()),
         pace,
         _address("BANK_URL"),
     )
@@ -65,9 +76,8 @@ def chosen_ports(pace: Pace) -> Ports:
     return Ports(chosen(pace), SqsReportQueue(clients.sqs, os.environ["QUEUE"]))
 
 
-@cache
 def _secret(variable: str) -> Secret:
-    """Return the secret whose ARN a variable contains. Its client is created when a gateway first needs one."""
+    """Return the secret whose ARN a variable contains."""
     return Secret(boto3.client("secretsmanager", config=clients.CONFIG), os.environ[variable])
 
 
