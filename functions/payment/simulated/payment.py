@@ -187,7 +187,7 @@ def authorize(payment: SimulatedPayment) -> Change[AuthorizationOutcome | None]:
         after = replace(payment, status="action_required")
     elif payment.method == PROCESSING:
         after = replace(payment, status="processing")
-        return Change(after, Processing(), (_reserved(after),))
+        return Change(after, Processing(), (News("payment_intent.processing", _intent(after, "processing")),))
     else:
         after = replace(payment, status="declined", code=DECLINES.get(payment.method, UNKNOWN_METHOD))
     return Change(after, _outcome(after))
