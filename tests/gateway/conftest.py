@@ -56,7 +56,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def stripe_provider(edge: StripeEdge, secrets: StubSecrets, http: httpx.Client) -> StripeProvider:
-    return StripeProvider(stripe_gateway(secrets, edge.url), edge, http)
+    return StripeProvider(stripe_gateway(secrets, edge.url), stripe_gateway(secrets, edge.url, "other"), edge, http)
 
 
 @pytest.fixture
@@ -64,7 +64,10 @@ def simulated_provider() -> Iterator[SimulatedProvider]:
     with mock_aws(), one_call_at_a_time():
         client = boto3.client("dynamodb")
         create_table(client, "payments")
-        yield SimulatedProvider(SimulatedGateway(client, "payments", CHARGES), client)
+        gateway, elsewhere = (
+            SimulatedGateway(client, "payments", CHARGES, stage, lambda _news: None) for stage in ("dev", "other")
+        )
+        yield SimulatedProvider(gateway, elsewhere, client)
 
 
 @pytest.fixture

@@ -8,12 +8,16 @@ import httpx
 from functions.payment.gateway import Gateway
 from functions.payment.stripe_gateway import StripeGateway
 from tests.gateway.keys import StubSecrets
+from tests.gateway.providers import APPROVED, ORIGIN, TOTAL, new_order, payment_of
 from tests.gateway.stripe_edge import LOOPBACK, StripeEdge
 
+NEEDS_APPROVAL = "4000002500003155"
+"""The test card whose holder must approve each payment."""
 
-def stripe_gateway(secrets: StubSecrets, url: str) -> StripeGateway:
+
+def stripe_gateway(secrets: StubSecrets, url: str, stage: str = "test") -> StripeGateway:
     """Return Stripe's gateway over the API at this address."""
-    return StripeGateway(secrets.secret(), "test", "pk_test_1", url)
+    return StripeGateway(secrets.secret(), stage, "pk_test_1", url)
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,17 @@ class StripeProvider:
     """Stripe's gateway over the edge in front of localstripe. Its books are localstripe's, read without the edge."""
 
     gateway: Gateway
+    elsewhere: Gateway
     edge: StripeEdge
     http: httpx.Client
 
+    @property
+    def authenticated(self) -> str:
+        return self.card(NEEDS_APPROVAL)
+
     def moved(self, payment: str) -> tuple[int, int]:
         charges = [each for each in self.listed("charges") if each["payment_intent"] == payment and each["captured"]]
-        return len(charges), len(self.refunded(payment))
+        return len(charges), sum(self.refunded(payment))
 
     def refunded(self, payment: str) -> list[int]:
         """Return the amounts of a payment's refunds, the smallest first."""
@@ -40,6 +49,15 @@ class StripeProvider:
     def opened(self, order: str) -> int:
         return [each["metadata"].get("order") for each in self.listed("payment_intents")].count(order)
 
+    def opened_elsewhere(self) -> str:
+        return payment_of(self.elsewhere.open(new_order(), TOTAL, APPROVED, ORIGIN))
+
+    def answer(self, payment: str, *, approved: bool) -> None:
+        intent = self.intent(payment)
+        if intent["status"] == "requires_action":
+            form = {"client_secret": intent["client_secret"], "success": str(approved).lower()}
+            self._call("POST", f"payment_intents/{payment}/_authenticate", form)
+
     def intent(self, payment: str) -> dict[str, Any]:
         """Return a payment intent as localstripe has it."""
         return dict(self._call("GET", f"payment_intents/{payment}"))
@@ -51,11 +69,6 @@ class StripeProvider:
     def refund(self, payment: str, amount: int) -> None:
         """Refund a part of a payment, as staff do at the dashboard."""
         self._call("POST", "refunds", {"payment_intent": payment, "amount": str(amount)})
-
-    def answer_bank(self, payment: str, *, approve: bool) -> None:
-        """Approve a payment or refuse it, as its customer does at the bank."""
-        form = {"client_secret": self.intent(payment)["client_secret"], "success": str(approve).lower()}
-        self._call("POST", f"payment_intents/{payment}/_authenticate", form)
 
     def card(self, number: str) -> str:
         """Create a payment method for one of Stripe's test cards (Stripe Docs, "Test card numbers")."""

@@ -33,6 +33,7 @@ from tests.gateway.providers import (
     ORIGIN,
     TOTAL,
     authorized,
+    awaiting_approval,
     captured,
     new_order,
     opened,
@@ -42,7 +43,6 @@ from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge
 from tests.gateway.stripe_provider import StripeProvider, stripe_gateway
 from tidings.core.errors import RetryableError
 
-NEEDS_APPROVAL = "4000002500003155"
 PART = Money(500, "EUR")
 REST = Money(1499, "EUR")
 
@@ -52,13 +52,6 @@ def repeat(call: Callable[[], object]) -> object:
     with pytest.raises(RetryableError, match="APIConnectionError"):
         call()
     return call()
-
-
-def asked_for_approval(provider: StripeProvider) -> str:
-    """Return a payment whose customer is asked for an approval."""
-    payment = opened(provider, provider.card(NEEDS_APPROVAL))
-    assert provider.gateway.authorize(payment) == ActionRequired()
-    return payment
 
 
 # Payments
@@ -153,11 +146,11 @@ def test_a_payment_that_is_voided_twice_at_once_is_void(stripe_provider: StripeP
 
 
 def test_a_payment_that_its_customer_approves_is_authorized(stripe_provider: StripeProvider) -> None:
-    payment, gateway = asked_for_approval(stripe_provider), stripe_provider.gateway
+    payment, gateway = awaiting_approval(stripe_provider), stripe_provider.gateway
     assert gateway.authorize(payment) == gateway.inspect(payment).outcome == ActionRequired()
     secret = stripe_provider.intent(payment)["client_secret"]
     assert gateway.approval(payment) == Approval("pk_test_1", secret)
-    stripe_provider.answer_bank(payment, approve=True)
+    stripe_provider.answer(payment, approved=True)
     assert gateway.inspect(payment) == Inspection(Authorized(), TOTAL)
     assert gateway.approval(payment) is None
     assert gateway.capture(payment) == Captured()
@@ -166,8 +159,8 @@ def test_a_payment_that_its_customer_approves_is_authorized(stripe_provider: Str
 def test_a_payment_that_its_customer_does_not_approve_is_declined_and_cannot_be_approved_any_more(
     stripe_provider: StripeProvider,
 ) -> None:
-    payment, gateway = asked_for_approval(stripe_provider), stripe_provider.gateway
-    stripe_provider.answer_bank(payment, approve=False)
+    payment, gateway = awaiting_approval(stripe_provider), stripe_provider.gateway
+    stripe_provider.answer(payment, approved=False)
     assert [gateway.inspect(payment).outcome for _ in range(2)] == [Declined(AUTHENTICATION_FAILED)] * 2
     assert stripe_provider.intent(payment)["status"] == "canceled"
     assert gateway.void(payment) == Voided()
@@ -178,8 +171,8 @@ def test_a_payment_that_its_customer_does_not_approve_is_declined_and_cannot_be_
 def test_a_payment_that_is_not_approved_is_declined_with_that_code_if_an_answer_is_lost(
     stripe_provider: StripeProvider, lost: str
 ) -> None:
-    payment = asked_for_approval(stripe_provider)
-    stripe_provider.answer_bank(payment, approve=False)
+    payment = awaiting_approval(stripe_provider)
+    stripe_provider.answer(payment, approved=False)
     stripe_provider.edge.lost.add(lost.format(payment))
     assert repeat(lambda: stripe_provider.gateway.inspect(payment).outcome) == Declined(AUTHENTICATION_FAILED)
     assert stripe_provider.intent(payment)["status"] == "canceled"
@@ -188,14 +181,14 @@ def test_a_payment_that_is_not_approved_is_declined_with_that_code_if_an_answer_
 def test_a_payment_that_is_voided_while_it_awaits_an_approval_reserves_no_money(
     stripe_provider: StripeProvider,
 ) -> None:
-    payment = asked_for_approval(stripe_provider)
+    payment = awaiting_approval(stripe_provider)
     assert stripe_provider.gateway.void(payment) == Voided()
     assert stripe_provider.gateway.inspect(payment) == Inspection(Voided(), TOTAL)
 
 
 def test_a_client_secret_is_in_no_log(stripe_provider: StripeProvider, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    payment = asked_for_approval(stripe_provider)
+    payment = awaiting_approval(stripe_provider)
     approval = stripe_provider.gateway.approval(payment)
     assert approval
     assert payment in caplog.text
