@@ -15,6 +15,8 @@ from msgspec import UNSET
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
+from functions.payment.handlers import DASHBOARD
+from functions.payment.reports import SOURCE as REPORTS
 from tests.invariants.evidence import Evidence, OrderEvents
 from tests.invariants.implied import VIEWS, World, implied_state
 from tests.invariants.services import SERVICES, ZONE
@@ -105,7 +107,7 @@ def _causes(evidence: Evidence) -> Violations:
             cause = event.causationid
             if cause is UNSET:
                 continue
-            if times.get(cause, "9") >= event.time:
+            if not cause.startswith(f"{REPORTS}/") and times.get(cause, "9") >= event.time:
                 yield f"{event.id} of {event.time} is not later than {cause} of {times.get(cause)}"
             if cause.split("/")[1] != event.subject:
                 yield f"{event.id} was caused by {cause}"
@@ -167,8 +169,17 @@ def _expired(evidence: Evidence) -> Violations:
             yield f"{order} was confirmed and expired"
 
 
-REPEATED = {"EmailFailed"}
-"""The events that an order may have several of: one of each e-mail."""
+REPEATED = {
+    "EmailFailed",
+    "RefundRequested",
+    "PaymentRefunded",
+    "RefundFailed",
+    "RefundSettled",
+    "PaymentDisputed",
+    "DisputeClosed",
+    "UnexpectedPaymentFound",
+}
+"""The events that an order may have several of: one of each e-mail, refund, dispute or unexpected payment."""
 
 
 @invariant("what happens to an order once is announced once")
@@ -210,11 +221,13 @@ def _lists(evidence: Evidence) -> Violations:
 # Money, stock, e-mails and points
 
 
-@invariant("money moves at most once each way")
+@invariant("a payment is captured once at most, and never refunded beyond that")
 def _money_once(evidence: Evidence) -> Violations:
     for order, payments in evidence.payments.items():
-        if sum(payment.captured for payment in payments) > 1 or sum(payment.refunded for payment in payments) > 1:
-            yield f"{order} has {payments}"
+        for payment in payments:
+            moved = sum(refund.amount for refund in payment.refunds if refund.status != "failed")
+            if payment.captured > 1 or moved > payment.captured * payment.amount:
+                yield f"{order} has {payment}"
         if evidence.one_payment and len(payments) > 1:
             yield f"{order} has {len(payments)} payments"
 
@@ -223,33 +236,114 @@ def _money_once(evidence: Evidence) -> Violations:
 def _paid(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         payments = evidence.payments.get(order, ())
-        status, total = evidence.statuses[order], evidence.placed[order].total.amount
-        net = sum((payment.captured - payment.refunded) * payment.amount for payment in payments)
-        kept = sum(payment.amount for payment in payments if payment.kept)
-        if net != (kept if status == "CANCELLED" else total):
-            yield f"{order} is {status}, and of {total} {net} is paid"
-        if any(payment.amount != total for payment in payments):
-            yield f"{order} costs {total}, and has {payments}"
-        captured = sum(payment.captured for payment in payments)
-        refunded = sum(payment.refunded for payment in payments)
-        # A cancellation that meets a capture under way announces its refund only.
-        captures = {captured, 0} if refunded else {captured}
-        types = events.types
-        if types["PaymentCaptured"] not in captures or types["PaymentRefunded"] != refunded:
+        status, total, types = evidence.statuses[order], evidence.placed[order].total.amount, events.types
+        captured = [payment for payment in payments if payment.captured]
+        announced = events.first("PaymentCaptured")
+        own = announced.data.payment if announced else None
+        if status != "CANCELLED":
+            if types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events):
+                yield f"{order} is {status} and announced {dict(types)}"
+            if [payment.id for payment in captured if payment.id == own] != ([own] if total else []):
+                yield f"{order} is {status}, costs {total}, and has {payments}"
+        if own and own not in {payment.id for payment in captured}:
+            yield f"{order} announced the capture of {own}, and has {payments}"
+        if types["PaymentVoided"] and any(
+            payment.id == events.first("PaymentVoided").data.payment
+            for payment in captured
+            if not _is_unexpected(events, payment.id)
+        ):  # type: ignore[union-attr]
             yield f"{order} has {payments} and announced {dict(types)}"
-        if types["RefundFailed"] != (kept > 0):
-            yield f"{order} has {payments} and announced {dict(types)}"
-        if status != "CANCELLED" and (types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events)):
-            yield f"{order} is {status} and announced {dict(types)}"
-        if types["PaymentVoided"] and captured:
-            yield f"{order} has {payments} and announced {dict(types)}"
+        for payment in captured:
+            if payment.amount != total:
+                yield f"{order} costs {total}, and has {payment}"
+            if status == "CANCELLED" or payment.id != own:
+                failed = _last_refunds(events, payment.id, "RefundFailed", "RefundSettled")
+                if payment.amount - payment.returned > sum(failed.values()):
+                    yield f"{order} is {status}, its own payment is {own}, and it has {payment}"
 
 
-@invariant("a cancelled order has no money reserved")
+@invariant("refunds are announced as the gateway made them")
+def _refunds(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        by_name: Counter[tuple[str, str]] = Counter()
+        for payment in evidence.payments.get(order, ()):
+            for refund in payment.refunds:
+                if refund.status == "succeeded" and refund.attempt:
+                    of, name, _ = refund.attempt.split("/")
+                    by_name[payment.id, name] += refund.amount
+                    if of != order:
+                        yield f"{payment} of {order} has {refund}"
+                elif refund.status == "pending":
+                    yield f"{order} still has {payment}"
+        announced = {
+            (payment, name): amount
+            for payment in {event.data.payment for event in _about_refunds(events)}
+            for name, amount in _last_refunds(events, payment, "PaymentRefunded").items()
+            if amount and name != DASHBOARD
+        }
+        if announced != by_name:
+            yield f"{order} announced {announced}, and the gateway made {dict(by_name)}"
+        payments = {event.data.payment for event in _about_refunds(events)}
+        if open_ := [name for each in payments for name in _last_refunds(events, each, "RefundRequested")]:
+            yield f"{order} has announced no end of {open_}"
+        for (name, kind), n in Counter((event.data.refund, event.type) for event in _about_refunds(events)).items():
+            attempts = sum(event.type == "RefundRequested" and event.data.refund == name for event in events)
+            if n > max(attempts, name == DASHBOARD):
+                yield f"{order} announced {n} {kind} of {name}, with {attempts} attempts"
+
+
+def _about_refunds(events: OrderEvents) -> list[Event[Any]]:
+    kinds = ("RefundRequested", "PaymentRefunded", "RefundFailed", "RefundSettled")
+    return [event for event in events if event.type in kinds]
+
+
+def _last_refunds(events: OrderEvents, payment: str, *kinds: str) -> dict[str, int]:
+    """Return the amounts of a payment's refunds about which an event of these types was announced last, by name."""
+    last = {event.data.refund: event for event in _about_refunds(events) if event.data.payment == payment}
+    return {name: event.data.amount.amount for name, event in last.items() if event.type in kinds}
+
+
+def _is_unexpected(events: OrderEvents, payment: str) -> bool:
+    return any(event.type == "UnexpectedPaymentFound" and event.data.payment == payment for event in events)
+
+
+@invariant("a payment that the order does not account for is announced")
+def _unexpected(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        known = {event.data.payment for event in events if event.type in ("PaymentAuthorized", "PaymentVoided")}
+        for payment in evidence.payments.get(order, ()):
+            if payment.captured and payment.id not in known and not _is_unexpected(events, payment.id):
+                yield f"{order} has {payment}, and announced {dict(events.types)}"
+
+
+@invariant("disputes are announced as the gateway has them, each once")
+def _disputes(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        due = {
+            (payment.id, dispute): status
+            for payment in evidence.payments.get(order, ())
+            for dispute, status in payment.disputes.items()
+        }
+        begun = [(each.data.payment, each.data.dispute) for each in events if each.type == "PaymentDisputed"]
+        ended = [each.data for each in events if each.type == "DisputeClosed"]
+        found = dict.fromkeys(begun, "open") | {(each.payment, each.dispute): each.outcome for each in ended}
+        if found != due or len(begun) != len(due) or len(ended) != sum(status != "open" for status in due.values()):
+            yield f"{order} has the disputes {due}, and announced {begun} and {ended}"
+        shown = {dispute: status for (_, dispute), status in due.items()}
+        if evidence.state("orders", order).disputes != shown:
+            yield f"{order} shows {evidence.state('orders', order).disputes}, and has {shown}"
+
+
+@invariant("no secret of the gateway is stored")
+def _secrets(evidence: Evidence) -> Violations:
+    return (f"{place} holds a secret" for place in evidence.exposed)
+
+
+@invariant("an order at rest has no money reserved that is not captured")
 def _released(evidence: Evidence) -> Violations:
     for order, status in evidence.statuses.items():
         payments = evidence.payments.get(order, ())
-        if status == "CANCELLED" and any(payment.reserved for payment in payments):
+        if any(payment.waits for payment in payments):
             yield f"{order} is {status} and has {payments}"
 
 
@@ -522,7 +616,8 @@ def _handled_once(evidence: Evidence) -> Violations:
         known = {f"{event.source}/{event.number}" for event in events}
         for service, entities in evidence.entities.items():
             inbox = entities[order].inbox if order in entities else ()
-            if len(set(inbox)) != len(inbox) or not known.issuperset(inbox):
+            foreign = [key for key in inbox if key not in known and not key.startswith(f"{REPORTS}/")]
+            if len(set(inbox)) != len(inbox) or foreign:
                 yield f"{service} has handled {inbox} of {order}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
+from functions.payment.state import REFUNDS_WATCHED
 from tests.simulation.clock import DAY, MINUTE, SECOND
 from tests.simulation.faults import FaultProfile
 from tests.simulation.people import JUMPS, People
@@ -64,6 +65,7 @@ class History:
         self.shop.refusals = (0, 0.01, 0.05)[below(3)]
         self.shop.lags = (0, 0.01, 0.1)[below(3)]
         self.shop.repeats = (0, 0.01, 0.1)[below(3)]
+        self.shop.lost = (0, 0.1, 0.5, 1.0)[below(4)]
         self._shuffled = below(4) > 0
         self._min_batch = (1, 3, 6)[below(3)]
         self._eagerness = (0.5, 0.2, 0.05)[below(3)]
@@ -78,7 +80,13 @@ class History:
             self.people.cancel_any: orders // 3,
             self.people.repeat: orders // 6,
             self.people.expire: below(3),
-            self.people.check_refunds: below(4),
+            self.people.check_payments: below(4),
+            self.people.report_disputes: below(2),
+            self.people.approve_any: below(orders // 2 + 1),
+            self.people.decide_any: below(orders // 2 + 1),
+            self.people.refund_any: below(4),
+            self.people.repair_any: below(4),
+            self.people.use_dashboard: below(4),
             self.people.set_stock: below(4),
             self.people.set_price: below(3),
             self.people.poison: below(3),
@@ -131,6 +139,8 @@ class History:
                 queue.wake()
             if queue.receivable and each.down_until <= now and each.running < most:
                 (ready if len(queue.receivable) >= self._min_batch else few).append((shop.consume, each))
+        if shop.gateway.outbox:
+            ready.append((self.people.deliver_webhook,))
         # Consumers wait for their batches to fill while there is something else to do.
         return ready or few
 
@@ -170,6 +180,9 @@ class History:
     def _jump(self) -> None:
         by = JUMPS[self.choices.below(len(JUMPS))]
         if by <= self._time_left:
+            if self.shop.gateway.is_disputed:
+                # The schedule would have done so within the time.
+                self.people.report_disputes()
             self._time_left -= by
             self.shop.clock.now += by
             self.shop.delete_expired()
@@ -183,20 +196,44 @@ class History:
         self.choices.calm = True
         shop.calls.profile = CALM
         shop.outages = shop.refusals = shop.lags = shop.repeats = self._jumpiness = 0
+        # Where no webhook ever arrives, the check job alone must find what has changed.
+        shop.lost = int(shop.lost)
         self._shuffled = False
         self._budget = {}
         self._steps = 0
         for each in self._deployed:
             each.down_until = 0
+        self._recover()
+        for _ in range(2):
+            self._check_after(DAY)
+        if self.people.waits_for_approval():
+            self.people.expire()
+            self._check_after(DAY)
+        if self.people.next_check() is not None:
+            self._check_after(REFUNDS_WATCHED)
+        if self.people.next_check() is not None:
+            raise ViolationError("the shop comes to rest", "a payment is checked again and again")
+
+    def _check_after(self, time: int) -> None:
+        """Let the banks decide, time pass, and the schedule check what is due."""
+        while self.people.decide_any():
+            pass
+        self.people.report_disputes()
+        self.shop.tasks.run()
+        if self.people.next_check() is not None:
+            self.shop.clock.now += time
+            self.people.run_checks()
+        self._recover()
+
+    def _recover(self) -> None:
+        """Work until nothing is left to do, with operators who redrive and republish."""
+        shop = self.shop
         for _ in range(MAX_ROUNDS):
             shop.tasks.run()
             redrivable = [each for each in self._deployed if is_redrivable(each.dlq)]
             refused = [each for each in self._deployed if each.relay_dlq.letters]
-            refunding = self.people.waits_for_refunds()
-            if not (redrivable or refused or refunding):
+            if not (redrivable or refused):
                 return
-            if refunding:
-                self.people.check_refunds()
             for each in redrivable:
                 self.people.redrive(each)
             for each in refused:

@@ -17,6 +17,7 @@ from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
 from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.service import service as orders
+from functions.payment.reports import SOURCE, Ports, Report, with_reports
 from functions.payment.service import service as payment
 from functions.warehouse.api import Api as WarehouseApi
 from functions.warehouse.service import service as warehouse
@@ -31,6 +32,7 @@ from tests.simulation.faults import (
     FaultyProducts,
     FaultyQueue,
     FaultyRelayDeadLetterQueue,
+    FaultyReportQueue,
     FaultySecrets,
     FaultyTable,
     FaultyTopic,
@@ -40,6 +42,7 @@ from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue, StoredMessage
+from tests.simulation.ports.report_queue import MemoryReportQueue
 from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
 from tests.simulation.ports.topic import FifoTopic
@@ -85,6 +88,7 @@ MAX_RECEIVES = 100
 
 PARSERS = {service.name: parser_of(service) for service in SERVICES}
 PARSERS[notification.name] = with_bounces(PARSERS[notification.name])
+PARSERS[payment.name] = with_reports(PARSERS[payment.name])
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,7 @@ class Shop:
         self.refused: dict[str, bool] = {}
         self.lags = 0.0
         self.repeats = 0.0
+        self.lost = 0.0
         self._tokens = 0
         self._invocations = 0
         self.deployed = {service.name: self._deploy(service) for service in SERVICES}
@@ -281,9 +286,10 @@ class Shop:
         )
         return HandlerExecutor(service, table, port, self.clock, self.calls.pause, self._token, self.choices.below)
 
-    def payments(self) -> HandlerExecutor[Any]:
-        """Return the executor of payment's handlers, with the gateway."""
-        return self.handlers(payment, self._port(payment))
+    def payment_ports(self) -> Ports:
+        """Return the gateway and the queue of its reports."""
+        queue = MemoryReportQueue(self.deployed[payment.name].queue)
+        return Ports(FaultyGateway(self.gateway, self.calls), FaultyReportQueue(queue, self.calls))
 
     def delete_expired(self) -> None:
         """Delete the items that have expired."""
@@ -354,7 +360,7 @@ class Shop:
     def _port(self, service: Service[Any]) -> Any:
         """Return the port of a service with adapters, as its `consume.py` makes it."""
         if service is payment:
-            return FaultyGateway(self.gateway, self.calls)
+            return self.payment_ports()
         if service is notification:
             mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
             return LimitedMailer(mailer, FaultyTable(self.deployed[service.name].table, self.calls), MAILS_PER_HOUR)
@@ -561,7 +567,16 @@ def _event_id(body: str) -> str:
     try:
         return msgspec.json.decode(body, type=_Head).id
     except msgspec.MsgspecError:
-        return body
+        report = _report(body)
+        return f"{SOURCE}/{report.group}/{report.id}" if report else body
+
+
+def _report(body: str) -> Report | None:
+    """Return the report of the gateway in a message; None if it holds none."""
+    try:
+        return msgspec.json.decode(body, type=Report)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _followers(service: Service[Any], batch: Sequence[StoredMessage]) -> set[str]:
@@ -582,5 +597,7 @@ def _described(message: StoredMessage) -> str:
         event = msgspec.json.decode(message.body, type=_Head)
         source, key, number = event.id.split("/")
     except (msgspec.MsgspecError, ValueError):
+        if report := _report(message.body):
+            return f"report {report.id} about {report.about} of {report.payment}, {report.group[:8]}"
         return f"{message.id} (poison)"
     return f"{event.type} {source}/{key[:8]}/{number} (delivery {message.received})"
