@@ -185,6 +185,7 @@ class MemoryGateway:
                     found.status = "processing"
                 case _:
                     self._change(payment, "authorized", "authorized")
+        _close(found)
         outcome = _outcome(found)
         if outcome is None:
             raise ValueError(f"the payment is {found.status}")
@@ -235,8 +236,7 @@ class MemoryGateway:
 
     def inspect(self, payment: str) -> Inspection:
         found = self.payments[payment]
-        if found.status == "declined" and found.awaits_customer:
-            found.status = "closed"
+        _close(found)
         currency = found.amount.currency
         refunds = {refund.attempt: _refund_outcome(refund, currency) for refund in found.refunds if refund.attempt}
         return Inspection(_outcome(found), found.amount, refunds, tuple(found.disputes))
@@ -350,6 +350,11 @@ class MemoryGateway:
         self._reports += 1
         labels = None if about == "dispute" else self.labels(payment)
         self.outbox.append(Webhook(f"evt_{self._reports}", payment, about, labels, kept))
+
+
+def _close(payment: MemoryPayment) -> None:
+    if payment.status == "declined" and payment.awaits_customer:
+        payment.status = "closed"
 
 
 def _refusal(payment: MemoryPayment, asked: int, left: int) -> str:
