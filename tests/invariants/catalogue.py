@@ -312,7 +312,7 @@ def _unexpected(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         known = {getattr(event.data, "payment", None) for event in events}
         for payment in evidence.payments.get(order, ()):
-            if payment.captured and payment.id not in known:
+            if payment.captured and payment.id not in known and payment.returned < payment.amount:
                 yield f"{order} has {payment}, and announced {dict(events.types)}"
 
 

@@ -17,6 +17,9 @@ from tests.simulation.violation import ViolationError
 MAX_JUMPS = 5 * DAY
 """Maximum time that a history jumps over, so that no queue's retention ends meanwhile."""
 
+DISPUTES_ASKED = 6 * HOUR
+"""Time after which the gateway is asked for disputes again. It is longer than the schedule's, to save work."""
+
 MAX_PAUSED = 8
 MAX_STEPS = 30_000
 MAX_ROUNDS = 30
@@ -190,11 +193,11 @@ class History:
             self.shop.say(f"{by // SECOND} s pass")
 
     def _asks_for_disputes(self, time: int) -> bool:
-        """Run the job that reports disputes, before a time passes in which its schedule would have run."""
+        """Run the job that reports disputes, before a time passes in which its schedule would have run often."""
         now = self.shop.clock.now
-        if time < HOUR or now - self._asked < MINUTE or not self.shop.gateway.is_disputed:
+        if not self.shop.gateway.is_disputed or now + time - self._asked < DISPUTES_ASKED:
             return False
-        self._asked = now
+        self._asked = now + time
         return self.people.report_disputes()
 
     # Healing
