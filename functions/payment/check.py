@@ -112,8 +112,7 @@ def _follow_reserved(payment: Payment, of: str, found: Inspection, now: int) -> 
     """
     if isinstance(found.outcome, Declined | Voided | Returned):
         return fail(payment, found.outcome, now)
-    followed, announce = _follow_disputes(payment, of, found.disputes)
-    return Save(scheduled(followed, now), announce) if announce else Skip()
+    return _record_disputes(payment, of, found, now)
 
 
 def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
@@ -133,6 +132,11 @@ def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now:
         return Skip()
     followed = scheduled(followed, now)
     return Save(followed, announce) if followed != payment else Skip()
+
+
+def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
+    followed, announce = _follow_disputes(payment, of, found.disputes)
+    return Save(scheduled(followed, now), announce) if announce else Skip()
 
 
 def _follow_disputes(
@@ -166,6 +170,9 @@ def _reverse(entity: Entity[Payment], payment: Payment, of: str, found: Inspecti
         case Captured():
             name = f"unexpected-{of}"[:64]
             return begin_refund(entity.key, payment, name, "unexpected", found.amount, now, of=of, announce=announce)
+        case _ if of == payment.id:
+            # All of it may have been returned at the gateway's own dashboard before its capture was recorded.
+            return _record_disputes(payment, of, found, now)
         case _:
             return Skip()
 

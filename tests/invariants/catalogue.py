@@ -17,7 +17,7 @@ from contracts.values.address import Address
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
 from functions.payment.handlers import DASHBOARD
 from functions.payment.reports import SOURCE as REPORTS
-from tests.invariants.evidence import Evidence, OrderEvents
+from tests.invariants.evidence import Evidence, OrderEvents, Payment
 from tests.invariants.implied import VIEWS, World, implied_state
 from tests.invariants.services import SERVICES, ZONE
 from tidings.core.event import Event
@@ -235,61 +235,63 @@ def _money_once(evidence: Evidence) -> Violations:
 @invariant("a confirmed order is paid once, and a cancelled one not at all")
 def _paid(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
-        payments = evidence.payments.get(order, ())
         status, total, types = evidence.statuses[order], evidence.placed[order].total.amount, events.types
-        captured = [payment for payment in payments if payment.captured]
+        captured = {payment.id: payment for payment in evidence.payments.get(order, ()) if payment.captured}
         announced = events.first("PaymentCaptured")
         own = announced.data.payment if announced else None
-        if status != "CANCELLED":
-            if types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events):
-                yield f"{order} is {status} and announced {dict(types)}"
-            if [payment.id for payment in captured if payment.id == own] != ([own] if total else []):
-                yield f"{order} is {status}, costs {total}, and has {payments}"
-        if own and own not in {payment.id for payment in captured}:
-            yield f"{order} announced the capture of {own}, and has {payments}"
-        if types["PaymentVoided"] and any(
-            payment.id == events.first("PaymentVoided").data.payment
-            for payment in captured
-            if not _is_unexpected(events, payment.id)
-        ):  # type: ignore[union-attr]
-            yield f"{order} has {payments} and announced {dict(types)}"
-        for payment in captured:
-            if payment.amount != total:
-                yield f"{order} costs {total}, and has {payment}"
-            if status == "CANCELLED" or payment.id != own:
-                failed = _last_refunds(events, payment.id, "RefundFailed", "RefundSettled")
-                if payment.amount - payment.returned > sum(failed.values()):
-                    yield f"{order} is {status}, its own payment is {own}, and it has {payment}"
+        if status != "CANCELLED" and (types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events)):
+            yield f"{order} is {status} and announced {dict(types)}"
+        if (own not in captured) if own else (status != "CANCELLED" and total > 0):
+            yield f"{order} is {status}, announced the capture of {own}, and has {captured}"
+        for payment in captured.values():
+            kept = payment.id == own and status != "CANCELLED"
+            if payment.amount != total or not (kept or _is_returned(payment, events)):
+                yield f"{order} costs {total}, is {status}, announced the capture of {own}, and has {payment}"
+
+
+def _is_returned(payment: Payment, events: OrderEvents) -> bool:
+    """Return whether all of a payment went back, but for the refunds that were announced as failed or settled."""
+    failed = _last_refunds(events, payment.id, "RefundFailed", "RefundSettled")
+    return payment.amount - payment.returned <= sum(failed.values())
+
+
+@invariant("a payment that was announced as voided has moved no money")
+def _voided(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        voided = events.first("PaymentVoided")
+        captured = {payment.id for payment in evidence.payments.get(order, ()) if payment.captured}
+        if voided and voided.data.payment in captured:
+            yield f"{order} has {captured} and announced {dict(events.types)}"
 
 
 @invariant("refunds are announced as the gateway made them")
 def _refunds(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
-        by_name: Counter[tuple[str, str]] = Counter()
-        for payment in evidence.payments.get(order, ()):
+        payments = evidence.payments.get(order, ())
+        made: Counter[tuple[str, str]] = Counter()
+        announced: dict[tuple[str, str], int] = {}
+        for payment in payments:
             for refund in payment.refunds:
-                if refund.status == "succeeded" and refund.attempt:
-                    of, name, _ = refund.attempt.split("/")
-                    by_name[payment.id, name] += refund.amount
-                    if of != order:
-                        yield f"{payment} of {order} has {refund}"
-                elif refund.status == "pending":
-                    yield f"{order} still has {payment}"
-        announced = {
-            (payment, name): amount
-            for payment in {event.data.payment for event in _about_refunds(events)}
-            for name, amount in _last_refunds(events, payment, "PaymentRefunded").items()
-            if amount and name != DASHBOARD
-        }
-        if announced != by_name:
-            yield f"{order} announced {announced}, and the gateway made {dict(by_name)}"
-        payments = {event.data.payment for event in _about_refunds(events)}
-        if open_ := [name for each in payments for name in _last_refunds(events, each, "RefundRequested")]:
-            yield f"{order} has announced no end of {open_}"
-        for (name, kind), n in Counter((event.data.refund, event.type) for event in _about_refunds(events)).items():
-            attempts = sum(event.type == "RefundRequested" and event.data.refund == name for event in events)
-            if n > max(attempts, name == DASHBOARD):
-                yield f"{order} announced {n} {kind} of {name}, with {attempts} attempts"
+                prefix, _, attempt = refund.attempt.partition("/")
+                if refund.status == "pending" or prefix not in ("", order):
+                    yield f"{order} has {payment}"
+                elif refund.status == "succeeded" and attempt:
+                    made[payment.id, attempt.rpartition("/")[0]] += refund.amount
+            done = _last_refunds(events, payment.id, "PaymentRefunded")
+            announced |= {(payment.id, name): n for name, n in done.items() if n and name != DASHBOARD}
+            if begun := _last_refunds(events, payment.id, "RefundRequested"):
+                yield f"{order} announced no end of {begun}"
+        if announced != made:
+            yield f"{order} announced {announced}, and the gateway made {dict(made)}"
+
+
+@invariant("each attempt of a refund has one outcome")
+def _attempts(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        found = Counter((event.data.payment, event.data.refund, event.type) for event in _about_refunds(events))
+        for (payment, name, kind), n in found.items():
+            if n > found[payment, name, "RefundRequested"] and name != DASHBOARD:
+                yield f"{order} announced {n} {kind} of {name} of {payment}"
 
 
 def _about_refunds(events: OrderEvents) -> list[Event[Any]]:
@@ -301,10 +303,6 @@ def _last_refunds(events: OrderEvents, payment: str, *kinds: str) -> dict[str, i
     """Return the amounts of a payment's refunds about which an event of these types was announced last, by name."""
     last = {event.data.refund: event for event in _about_refunds(events) if event.data.payment == payment}
     return {name: event.data.amount.amount for name, event in last.items() if event.type in kinds}
-
-
-def _is_unexpected(events: OrderEvents, payment: str) -> bool:
-    return any(event.type == "UnexpectedPaymentFound" and event.data.payment == payment for event in events)
 
 
 @invariant("a payment that the order does not account for is announced")
@@ -332,6 +330,28 @@ def _disputes(evidence: Evidence) -> Violations:
         shown = {dispute: status for (_, dispute), status in due.items()}
         if evidence.state("orders", order).disputes != shown:
             yield f"{order} shows {evidence.state('orders', order).disputes}, and has {shown}"
+
+
+@invariant("payment's refunds and disputes are what it announced")
+def _refunds_stored(evidence: Evidence) -> Violations:
+    endings = {
+        "RefundRequested": "pending",
+        "PaymentRefunded": "succeeded",
+        "RefundFailed": "failed",
+        "RefundSettled": "settled",
+    }
+    for order, events in evidence.events.items():
+        last = {event.data.refund: endings[event.type] for event in _about_refunds(events)}
+        due = {name: status for name, status in last.items() if name != DASHBOARD}
+        ended = {event.data.dispute: event.data.outcome for event in events if event.type == "DisputeClosed"}
+        disputes = {event.data.dispute: "open" for event in events if event.type == "PaymentDisputed"} | ended
+        payment = evidence.state("payment", order)
+        found = {refund.id: refund.status for refund in payment.refunds} if payment else {}
+        known = {dispute.id: dispute.status for dispute in payment.disputes} if payment else {}
+        if (found, known) != (due, disputes):
+            yield f"{order} has {found} and {known}, and announced {due} and {disputes}"
+        if payment and payment.due:
+            yield f"{order} is still to be looked at, at {payment.due}"
 
 
 @invariant("no secret of the gateway is stored")
@@ -422,6 +442,14 @@ def _emails(evidence: Evidence) -> Violations:
             yield f"{order} announced {dict(events.types)}"
     if repeated > evidence.max_repeated_emails:
         yield f"{repeated} e-mails were repeated, and {evidence.max_repeated_emails} may be"
+
+
+@invariant("a receipt is sent for money that was captured, or for an order that costs nothing")
+def _receipts(evidence: Evidence) -> Violations:
+    for order, kind in evidence.emails:
+        captured = any(payment.captured for payment in evidence.payments.get(order, ()))
+        if kind == "receipt" and not captured and evidence.placed[order].total.amount:
+            yield f"a receipt was sent for {order}, which has {evidence.payments.get(order, ())}"
 
 
 @invariant("a customer has as many e-mails of an hour as the limit allows, and then no more")

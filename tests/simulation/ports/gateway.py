@@ -289,7 +289,8 @@ class MemoryGateway:
     def pay_again(self, of: str, *, captured: bool) -> str:
         """Open and authorize another payment of a payment's order, and perhaps capture it."""
         first = self.payments[of]
-        payment = self._open(MemoryPayment(first.order, first.origin, first.amount, first.method, self._clock()))
+        method = VISA if first.method == DISPUTED else first.method
+        payment = self._open(MemoryPayment(first.order, first.origin, first.amount, method, self._clock()))
         self.payments[payment].captured = int(captured)
         self._change(payment, "captured" if captured else "authorized", "captured" if captured else "authorized", True)
         return payment
