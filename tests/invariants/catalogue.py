@@ -15,8 +15,9 @@ from msgspec import UNSET
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
-from functions.payment.handlers import DASHBOARD
+from functions.payment.gateway import TOO_MUCH
 from functions.payment.reports import SOURCE as REPORTS
+from functions.payment.state import DASHBOARD
 from tests.invariants.evidence import Evidence, OrderEvents, Payment
 from tests.invariants.implied import VIEWS, World, implied_state
 from tests.invariants.services import SERVICES, ZONE
@@ -292,6 +293,32 @@ def _attempts(evidence: Evidence) -> Violations:
         for (payment, name, kind), n in found.items():
             if n > found[payment, name, "RefundRequested"] and name != DASHBOARD:
                 yield f"{order} announced {n} {kind} of {name} of {payment}"
+
+
+@invariant("each attempt of a refund is made at the gateway")
+def _made(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        made = {refund.attempt for payment in evidence.payments.get(order, ()) for refund in payment.refunds}
+        for name, begun, ended in _attempts_of(events):
+            refused = ended.type == "RefundFailed" and ended.data.code in REFUSALS
+            # Of a cancelled order that was refunded before, nothing is left.
+            empty = ended.type == "PaymentRefunded" and ended.data.amount.amount == 0
+            if not (refused or empty or ended.type == "RefundSettled" or f"{order}/{name}/{begun}" in made):
+                yield f"{order} announced {ended.type} of {name}, attempt {begun}, and the gateway made {sorted(made)}"
+
+
+def _attempts_of(events: OrderEvents) -> Iterator[tuple[str, int, Event[Any]]]:
+    """Iterate over the refunds' names, the numbers of their attempts, and the events about their outcomes."""
+    attempts: dict[str, int] = {}
+    for event in _about_refunds(events):
+        if event.type == "RefundRequested":
+            attempts[event.data.refund] = event.data.attempt
+        elif event.data.refund in attempts:
+            yield event.data.refund, attempts[event.data.refund], event
+
+
+REFUSALS = {TOO_MUCH, "charge_disputed", "not_captured"}
+"""The codes of a refund of which the gateway keeps nothing."""
 
 
 def _about_refunds(events: OrderEvents) -> list[Event[Any]]:

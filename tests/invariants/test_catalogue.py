@@ -381,6 +381,12 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
             PaymentRefunded(payment="pay_3", refund="cancellation", amount=Money(3000, "EUR")),
         ),
     ),
+    "a refund was made under another attempt": (
+        "each attempt of a refund is made at the gateway",
+        lambda evidence: with_payment(
+            CANCELLED, refunds=(Refund(f"{order(evidence, CANCELLED)}/cancellation/2", 3000),)
+        )(evidence),
+    ),
     "money was taken of which nothing was announced": (
         "a payment that the order does not account for is announced",
         lambda evidence: with_payments(

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from contracts.values.money import Money
 from functions.orders.api import OrderView
 from functions.orders.expiry.job import ExpiryJob
-from functions.orders.expiry.pending import SHARD, PendingOrder
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
 from functions.payment.checks.job import CheckJob
@@ -43,7 +42,7 @@ from tests.simulation.violation import ViolationError
 from tidings.aws.pending import PendingEntity
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.entity import MessageMetadata, OutboxEvent
-from tidings.core.pending import SINCE
+from tidings.core.pending import SHARD, SINCE
 from tidings.http.pagination import OWNER, RANK
 from tidings.http.problems import Problem
 from tidings.http.requests import Caller, Request
@@ -87,9 +86,10 @@ POISON = (
     '{"n":%(n)d,"id":"orders/nobody/1","source":"orders","type":"OrderPlaced","subject":"nobody",%(rest)s}',
     '{"n":%(n)d,"id":"payment/%(order)s/9","source":"payment","type":"OrderPlaced","subject":"%(order)s",%(rest)s}',
     '{"n":%(n)d,"id":"orders/%(order)s/9","source":"orders","type":"OrderPlaced","subject":"%(order)s",%(future)s}',
+    '{"n":%(n)d,"source":"gateway","id":"evt","payment":"pay_1","about":"unheard","order":"%(order)s",%(rest)s}',
 )
 """Messages that can never be handled: no JSON, no event, an unknown type, subjects that are no orders, a source that is
-not the producer, and a time in the future."""
+not the producer, a time in the future, and a report of the gateway about something unknown."""
 
 REST = (
     '"specversion":"1.0","dataschema":"urn:tidings:OrderPlaced:1","time":"2026-01-31T12:00:00.000Z",'
@@ -260,7 +260,11 @@ class People:
 
     def decide_any(self) -> bool:
         """Let a bank decide about a payment, a refund or a dispute."""
-        found = self._shop.gateway.undecided()
+        return self.decide()
+
+    def decide(self, *, disputes: bool = True) -> bool:
+        """Let a bank decide; about an open dispute only if `disputes` says so."""
+        found = self._shop.gateway.undecided(disputes=disputes)
         if not found:
             return False
         chosen = found[self._choices.below(len(found))]
@@ -324,7 +328,7 @@ class People:
         placed = shop.deployed["orders"].table.entities.values()
         found = [order for order in placed if lags or SHARD in order.attributes]
         times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
-        pending = sorted(PendingOrder(from_rfc3339(time), order) for time, order in times)
+        pending = sorted(PendingEntity(from_rfc3339(time), order) for time, order in times)
         job = ExpiryJob(shop.handlers(orders), shop.threads, Random(0))  # noqa: S311 - not for secrecy
 
         def act() -> None:

@@ -19,6 +19,7 @@ from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.service import service as orders
 from functions.payment.reports import SOURCE, Ports, Report, with_reports
 from functions.payment.service import service as payment
+from functions.payment.state import Payment, attempt_of, counts
 from functions.warehouse.api import Api as WarehouseApi
 from functions.warehouse.service import service as warehouse
 from tests.invariants.services import SERVICES
@@ -317,7 +318,8 @@ class Shop:
         types = {contract.__name__ for contract in service.contracts}
         self.topic.subscribe(queue, None if service.subscribes_to_all else types)
         stream = MemoryStream(settings.lanes)
-        table = MemoryTable(stream if service.announces else None, WATCHES.get(service.name))
+        watch = self._require_refunds if service is payment else WATCHES.get(service.name)
+        table = MemoryTable(stream if service.announces else None, watch)
         relay_dlq = MemoryRelayDeadLetterQueue()
         relay = Relay(
             service.name,
@@ -488,6 +490,27 @@ class Shop:
     def _must_wait(self) -> None:
         self._task().must_wait = True
 
+    # Refunds
+
+    def _require_refunds(self, key: str, old: StoredEntity | Numbers | None, new: StoredEntity | Numbers) -> None:
+        """Require that no refund is requested of more than is left, and none done before the gateway says so."""
+        if not isinstance(new, StoredEntity) or '"refunds"' not in new.state:
+            return
+        before = _payment.decode(old.state).refunds if isinstance(old, StoredEntity) else ()
+        state = _payment.decode(new.state)
+        for refund in state.refunds:
+            if refund in before:
+                continue
+            if refund.status == "pending" and not refund.rest and refund.payment == state.id:
+                gone = sum(each.amount.amount for each in state.refunds if each.payment == state.id and counts(each))
+                if gone > state.total.amount:
+                    raise ViolationError(LEFT, f"{key} has {state.refunds} of {state.amount}")
+            made = self.gateway.payments[refund.payment].refunds
+            if refund.status == "succeeded" and any(
+                each.attempt == attempt_of(key, refund) and each.status == "pending" for each in made
+            ):
+                raise ViolationError(DONE, f"{key} has {refund}, and the gateway has {made}")
+
     # E-mails
 
     def _sent(self, order: str, kind: str) -> None:
@@ -508,6 +531,13 @@ class Shop:
             for order, kind in list(unrecorded):
                 if order == entity.key and emails[kind]["status"] == "sent":
                     unrecorded.remove((order, kind))
+
+
+LEFT = "no refund is requested of more than is left of its payment"
+DONE = "a refund is pending until the gateway knows its outcome"
+
+
+_payment = msgspec.json.Decoder(Payment)
 
 
 class _Mailbox(msgspec.Struct):

@@ -125,6 +125,11 @@ class MemoryPayment:
         return any(dispute.status != "won" for dispute in self.disputes)
 
     @property
+    def has_open_dispute(self) -> bool:
+        """Whether a dispute has not ended."""
+        return any(dispute.status == "open" for dispute in self.disputes)
+
+    @property
     def awaits_customer(self) -> bool:
         """Whether its customer may still approve it."""
         return self.status == "action_required" or (
@@ -305,9 +310,10 @@ class MemoryGateway:
 
     # Banks
 
-    def undecided(self) -> list[str]:
-        """Return the payments about which a bank has still to decide."""
-        return [payment for payment, each in self.payments.items() if each.stage == STAGE and _is_undecided(each)]
+    def undecided(self, *, disputes: bool = True) -> list[str]:
+        """Return the payments about which a bank has still to decide; for an open dispute only if `disputes` says."""
+        own = ((payment, each) for payment, each in self.payments.items() if each.stage == STAGE)
+        return [payment for payment, each in own if _is_undecided(each) or (disputes and each.has_open_dispute)]
 
     def decide(self, payment: str, *, well: bool) -> None:
         """Let the bank decide about a payment, its refund or its dispute, for the better or the worse."""
@@ -374,7 +380,6 @@ def _is_undecided(payment: MemoryPayment) -> bool:
     return (
         payment.status == "processing"
         or any(refund.status == "pending" or _comes_back(payment, refund) for refund in payment.refunds)
-        or any(dispute.status == "open" for dispute in payment.disputes)
         or (payment.method == DISPUTED and payment.status == "captured" and not payment.disputes)
     )
 
