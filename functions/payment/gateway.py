@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from contracts.values.money import Money
+from tidings.core.event import CorrelationId, Traceparent
 
 UNKNOWN_METHOD = "unknown_payment_method"
 """The code of a payment that was declined because the gateway does not know its payment method."""
@@ -23,19 +24,19 @@ TOO_MUCH = "amount_too_large"
 class Origin(Struct, frozen=True):
     """The request at the beginning: its correlation id and trace. The gateway keeps them with the payment."""
 
-    correlation: str
-    trace: str
+    correlation: CorrelationId
+    trace: Traceparent
 
 
 class Labels(Struct, frozen=True):
-    """What the shop stored with a payment at the gateway: its order, and the request that placed the order."""
+    """The shop's labels of a payment at the gateway: its order, and the request that placed the order."""
 
     order: str
     origin: Origin
 
 
 class Approval(Struct, frozen=True):
-    """What the customer's browser needs to have a payment approved. It is secret, except for the publishable key.
+    """The values with which the customer's browser has a payment approved. Only the publishable key is no secret.
 
     Attributes:
         publishable_key: The key with which the gateway's own script identifies the shop.
@@ -46,6 +47,10 @@ class Approval(Struct, frozen=True):
     publishable_key: str
     client_secret: str
     url: str = ""
+
+    def __repr__(self) -> str:
+        """Return a text without the secret, which also is a part of the page's address."""
+        return f"Approval(publishable_key={self.publishable_key!r})"
 
 
 class Opened(Struct, frozen=True):
@@ -120,7 +125,7 @@ class FoundDispute(Struct, frozen=True):
 
 
 class Inspection(Struct, frozen=True):
-    """What the gateway knows about a payment now.
+    """The gateway's knowledge of a payment now.
 
     Attributes:
         outcome: What became of the payment; None if nobody has asked to authorize it yet.
@@ -238,14 +243,24 @@ class Void(Struct, frozen=True):
 
 
 class MakeRefund(Struct, frozen=True):
-    """The request to refund a part of a captured payment; all that is left of it if the amount is None."""
+    """The request to refund a part of a captured payment; all that is left of it if the amount is None.
+
+    Attributes:
+        payment: The payment.
+        attempt: The attempt's name.
+        amount: The amount; None for all that is left.
+        earlier: Refunds that are made first, so that what is left is known. Their outcomes are found by a check.
+    """
 
     payment: str
     attempt: str
     amount: Money | None
+    earlier: tuple["MakeRefund", ...] = ()
 
     def perform(self, port: "PaymentPort") -> RefundOutcome:
         """Make the refund."""
+        for refund in self.earlier:
+            refund.perform(port)
         return port.gateway.refund(self.payment, self.attempt, self.amount)
 
 
@@ -263,7 +278,7 @@ class Inspect(Struct, frozen=True):
 
 
 class PaymentPort(Protocol):
-    """What payment's effects are performed through."""
+    """The port through which payment's effects are performed."""
 
     @property
     def gateway(self) -> Gateway:
