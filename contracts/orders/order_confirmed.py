@@ -1,10 +1,10 @@
 """The contract of `OrderConfirmed`."""
 
-from contracts.values.address import Address
 from contracts.values.goods import Lines
 from contracts.values.money import Money
 from contracts.values.order import OrderEvent
-from contracts.values.text import Email, Id
+from contracts.values.recipient import Destination
+from contracts.values.text import Id
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
@@ -14,13 +14,8 @@ class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
     """
 
     producer = "orders"
+    personal = Destination
 
     customer: Id
     lines: Lines
     total: Money
-    email: Email
-    address: Address
-
-    def check(self) -> None:
-        """Refuse an address whose lines are not plain."""
-        self.address.check("address")

@@ -1,24 +1,19 @@
 """The contract of `OrderPlaced`."""
 
-from contracts.values.address import Address
 from contracts.values.goods import Lines
 from contracts.values.money import Money
 from contracts.values.order import OrderEvent
-from contracts.values.text import Code, Email, Id
+from contracts.values.recipient import Recipient
+from contracts.values.text import Code, Id
 
 
 class OrderPlaced(OrderEvent, frozen=True, kw_only=True):
     """A customer placed an order."""
 
     producer = "orders"
+    personal = Recipient
 
     customer: Id
     lines: Lines
     total: Money
-    email: Email
-    address: Address
     payment_method: Code
-
-    def check(self) -> None:
-        """Refuse an address whose lines are not plain."""
-        self.address.check("address")

@@ -19,12 +19,13 @@ from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.address import Address
+from contracts.values.recipient import Recipient
 from functions.fraud.inspector import Inspector
 from functions.fraud.rules import DAY, LARGE_TOTAL, Order, Quota, Rules
 from tidings.core.clock import to_rfc3339
 from tidings.core.decisions import ConditionFailed, Decision, Increment, Numbers, Perform, Save, Skip
 from tidings.core.entity import Entity, reserved_key
-from tidings.core.event import Event
+from tidings.core.event import Event, read_personal
 
 KEPT_DAYS = 29
 """Number of days for which a customer's day is kept after its end. A message can wait 14 days in a queue and 14 more in
@@ -49,7 +50,7 @@ class Pseudonymize(Struct, frozen=True):
     """The request for the rules, and for an order as they count it. A repeat changes nothing."""
 
     customer: str
-    address: Address
+    address: Address | None
     time: int
 
     def perform(self, inspector: Inspector) -> tuple[Rules, Order]:
@@ -67,7 +68,9 @@ class ReadRules(Struct, frozen=True):
 
 def on_order_placed(_entity: Entity[Check], event: Event[OrderPlaced]) -> Decision[Check]:
     """Flag the order if its total is too large. Otherwise count it if it is paid already."""
-    return Perform(Pseudonymize(event.data.customer, event.data.address, event.millis), partial(_place, event))
+    recipient = read_personal(event, Recipient)
+    address = recipient.address if recipient else None
+    return Perform(Pseudonymize(event.data.customer, address, event.millis), partial(_place, event))
 
 
 def _place(event: Event[OrderPlaced], entity: Entity[Check], found: tuple[Rules, Order]) -> Decision[Check]:

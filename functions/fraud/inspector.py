@@ -24,13 +24,13 @@ class Inspector(Struct, frozen=True):
     rules: Rules
     secret: Callable[[], str]
 
-    def pseudonymize(self, customer: str, address: Address, time: int) -> Order:
+    def pseudonymize(self, customer: str, address: Address | None, time: int) -> Order:
         """Return an order as the rules count it. Nobody without the secret can relate it to a person.
 
         An address has the same pseudonym however it is written and whoever receives the goods there, but another for a
-        different customer.
+        different customer. All addresses that were erased have one.
         """
-        parts = (address.street, address.postal_code, address.city, address.country)
+        parts = (address.street, address.postal_code, address.city, address.country) if address else ()
         return Order(self._hash("customer", customer), self._hash("address", customer, *map(comparable, parts)), time)
 
     def _hash(self, *parts: str) -> str:

@@ -1,16 +1,19 @@
 """The public client of history: the event log, as operators' commands read it."""
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from functions.history.buckets import BUCKET, HOURS, POSITION, buckets, hour_of
+from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM
+from tidings.aws.dynamodb import read_all
 from tidings.core.clock import from_rfc3339
 from tidings.core.errors import PermanentError
 from tidings.core.event import decode
+from tidings.core.personal import with_personal
 from tidings.recovery import LoggedEvent, RecoveryError, UnreadableEvent
 
 if TYPE_CHECKING:
@@ -72,7 +75,8 @@ class HistoryClient:
             ExpressionAttributeValues={":order": {"S": subject}},
             ConsistentRead=True,
         )
-        found = [_decode(item) for page in pages for item in page["Items"]]
+        items = [item for page in pages for item in page["Items"] if item["id"]["S"] != PERSONAL_ITEM]
+        found = self._decode(items)
         events = [record for record in found if isinstance(record, LoggedEvent)]
         unreadable = [record for record in found if isinstance(record, UnreadableEvent)]
         return [*sorted(events, key=lambda logged: (logged.event.time, logged.event.id)), *unreadable]
@@ -119,17 +123,27 @@ class HistoryClient:
     ) -> Iterator[LoggedEvent | UnreadableEvent]:
         """Iterate over a shard's events, given its first page."""
         while True:
-            yield from map(_decode, page["Items"])
+            yield from self._decode(page["Items"])
             if not (last := page.get("LastEvaluatedKey")):
                 return
             page = self.client.query(**query | {"ExclusiveStartKey": last})
 
+    def _decode(self, items: "Sequence[Mapping[str, AttributeValueTypeDef]]") -> list[LoggedEvent | UnreadableEvent]:
+        """Decode a page of items, and add the personal data that is still there."""
+        orders = dict.fromkeys(item["pk"]["S"] for item in items if HAS_PERSONAL in item)
+        keys: list[Mapping[str, AttributeValueTypeDef]] = [
+            {"pk": {"S": order}, "id": {"S": PERSONAL_ITEM}} for order in orders
+        ]
+        found = read_all(self.client, self.table, keys) if keys else []
+        personal = {item["pk"]["S"]: item for item in found}
+        return [_decode(item, personal.get(item["pk"]["S"], {}).get(item["id"]["S"], {}).get("S")) for item in items]
 
-def _decode(item: "Mapping[str, AttributeValueTypeDef]") -> LoggedEvent | UnreadableEvent:
+
+def _decode(item: "Mapping[str, AttributeValueTypeDef]", personal: str | None) -> LoggedEvent | UnreadableEvent:
     """Decode an item, whatever it holds. One that was written by hand, or by other rules, must stop no reader."""
     position = item.get(POSITION, {}).get("S", "")
     try:
-        body = item["event"]["S"]
+        body = item["event"]["S"] if personal is None else with_personal(item["event"]["S"], personal)
         logged = LoggedEvent(position, body, decode(body))
         from_rfc3339(position.partition("/")[0])
     except PermanentError as error:

@@ -3,6 +3,7 @@
 from types import NoneType
 
 from functions.history.buckets import BUCKET, POSITION
+from functions.history.log import HAS_PERSONAL
 from tidings.core.service import Index, Service
 from tidings.core.strategy import Log
 
@@ -12,5 +13,5 @@ service = Service(
     strategy=Log(sort_key="id"),
     # It receives every event of every service.
     concurrency=50,
-    indexes=(Index(partition=BUCKET, sort=POSITION, projects=("event",)),),
+    indexes=(Index(partition=BUCKET, sort=POSITION, projects=("event", HAS_PERSONAL)),),
 )

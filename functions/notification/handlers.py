@@ -14,19 +14,23 @@ from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.email import EmailKind
+from contracts.values.recipient import Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.notification.bounces import EmailBounced
 from functions.notification.mail import Rejected, Send, Sent
 from tidings.core.contract import Contract
 from tidings.core.decisions import Decision, Reserve, Save, Skip
 from tidings.core.entity import Entity, inbox_key
-from tidings.core.event import Event
+from tidings.core.event import Event, read_personal
 
-Status = Literal["due", "sending", "sent", "failed"]
+Status = Literal["due", "sending", "sent", "failed", "withheld"]
 
 
 class Email(Struct, frozen=True, omit_defaults=True):
-    """One e-mail: its detail besides the order, its status, and the inbox key of the event that sends it."""
+    """One e-mail: its detail besides the order, its status, and the inbox key of the event that sends it.
+
+    `withheld` means that it was not sent because the customer's personal data was erased.
+    """
 
     detail: str = ""
     status: Status = "due"
@@ -37,13 +41,15 @@ class Mailbox(Struct, frozen=True, omit_defaults=True):
     """The e-mails of an order's customer. `bad` is the code of why the address accepts no mail, once it is known."""
 
     order: OrderPlaced | None = None
+    personal: Recipient | None = None
     emails: Mapping[EmailKind, Email] = {}
     bad: str = ""
 
 
 def on_order_placed(entity: Entity[Mailbox], event: Event[OrderPlaced]) -> Decision[Mailbox]:
     """Store the order with its address, and send the e-mails that are due."""
-    return _send_due(replace(entity.state or Mailbox(), order=event.data), event)
+    mailbox = replace(entity.state or Mailbox(), order=event.data, personal=read_personal(event, Recipient))
+    return _send_due(mailbox, event)
 
 
 def on_order_confirmed(entity: Entity[Mailbox], event: Event[OrderConfirmed]) -> Decision[Mailbox]:
@@ -93,10 +99,19 @@ def _send_due(mailbox: Mailbox, event: Event[Any], announce: tuple[Contract, ...
         if mailbox.bad:
             mailbox, failed = _failed(mailbox, kind, mailbox.bad, address_bad=True)
             announce += failed
-        elif mailbox.order:
+        elif mailbox.order and mailbox.personal is None:
+            mailbox = _with(mailbox, kind, replace(email, status="withheld"))
+        elif mailbox.order and mailbox.personal:
             sending = _with(mailbox, kind, replace(email, status="sending", sender=sender))
             send = Send(
-                kind, event.subject, mailbox.order, email.detail, event.millis, event.correlationid, event.traceparent
+                kind,
+                event.subject,
+                mailbox.order,
+                mailbox.personal,
+                email.detail,
+                event.millis,
+                event.correlationid,
+                event.traceparent,
             )
             return Reserve(sending, send, partial(_after_send, event), announce)
     return Save(mailbox, announce)

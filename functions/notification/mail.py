@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
+from contracts.values.recipient import Recipient
 from functions.notification.templates import RenderedEmail, render
 from tidings.core.errors import as_code
 
@@ -59,7 +60,8 @@ class Send(Struct, frozen=True):
     Attributes:
         kind: The kind of e-mail.
         order: The order's id.
-        placed: What was ordered, with the address.
+        placed: What was ordered.
+        recipient: Who receives the e-mail.
         detail: The reason of a cancellation or the tracking of a dispatch.
         time: The time of the event that causes it, in milliseconds since 1970.
         correlation_id: The correlation id of that event.
@@ -69,6 +71,7 @@ class Send(Struct, frozen=True):
     kind: EmailKind
     order: str
     placed: OrderPlaced
+    recipient: Recipient
     detail: str
     time: int
     correlation_id: str
@@ -76,7 +79,7 @@ class Send(Struct, frozen=True):
 
     def perform(self, mailer: Mailer) -> Sent | Rejected:
         """Render the e-mail, and send it."""
-        return mailer.send(self, render(self.kind, self.order, self.placed, self.detail))
+        return mailer.send(self, render(self.kind, self.order, self.placed, self.recipient, self.detail))
 
 
 class SesMailer:
@@ -112,7 +115,7 @@ class SesMailer:
         try:
             answer = self._client.send_email(
                 Source=self._sender,
-                Destination={"ToAddresses": [request.placed.email]},
+                Destination={"ToAddresses": [request.recipient.email]},
                 Message={
                     "Subject": {"Data": email.subject, "Charset": "UTF-8"},
                     "Body": {

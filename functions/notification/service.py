@@ -6,6 +6,7 @@ from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.recipient import Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.notification import handlers
 from functions.notification.bounces import EmailBounced
@@ -28,4 +29,5 @@ service = Service(
     # The counts of each customer's e-mails.
     expires=True,
     has_side_effects=True,
+    keeps=(Recipient,),
 )

@@ -8,6 +8,7 @@ from msgspec import Struct
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
 from contracts.values.money import Money, format_money
+from contracts.values.recipient import Recipient
 from contracts.values.text import is_plain
 
 SUBJECTS: dict[EmailKind, str] = {
@@ -47,14 +48,14 @@ class RenderedEmail(Struct, frozen=True):
     html: str
 
 
-def render(kind: EmailKind, order: str, placed: OrderPlaced, detail: str) -> RenderedEmail:
+def render(kind: EmailKind, order: str, placed: OrderPlaced, recipient: Recipient, detail: str) -> RenderedEmail:
     """Render an e-mail about an order. `detail` is the reason of a cancellation or the tracking of a dispatch."""
     added = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
     free = kind == "receipt" and placed.total.amount == 0
     opening = (FREE_RECEIPT if free else OPENINGS[kind]).format(total=format_money(placed.total), detail=added)
     rows = [(f"{line.quantity} x {line.sku}", format_money(_times(line.price, line.quantity))) for line in placed.lines]
     rows.append(("Total", format_money(placed.total)))
-    name = greeted(placed.address.name)
+    name = greeted(recipient.address.name)
     return RenderedEmail(
         subject=SUBJECTS[kind].format(order=order),
         text=_text(name, opening, order, rows),

@@ -11,12 +11,14 @@ from contracts.values.address import Address
 from contracts.values.goods import OrderLine, Sku
 from contracts.values.money import Money
 from contracts.values.order import OrderId
+from contracts.values.recipient import Recipient
 from functions.orders import handlers
 from functions.orders.handlers import DisputeStatus, Order, Status, Summary
 from functions.orders.pricing import PRICING_RULES, UNACCEPTED_CURRENCY, PaymentTerms, address_of, price_order
 from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from functions.orders.requests import OrderRequest
 from tidings.core.entity import Entity
+from tidings.core.event import read_personal
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
 from tidings.http.idempotency import IdempotencyKey
 from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
@@ -227,7 +229,8 @@ def _composed(address: Address) -> Address:
 def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
     """Return the first answer again, if the request is for the same order.
 
-    The customer's address is not compared, because it may have changed. Nor is the expected total: it was a condition
+    After an erasure the rest of the order is compared. The customer's e-mail address is not compared, because it may
+    have changed. Nor is the expected total: it was a condition
     of the placing, and the order has been placed (so HTTP treats `If-Match`, RFC 9110, section 13.1.1). A client that
     lost the answer and then saw another price must learn of its order, or it would place a second one under a new key.
 
@@ -235,10 +238,11 @@ def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
         Problem: 422 if the key was used for another order.
     """
     event = handlers.placed(entity)
+    recipient = read_personal(event, Recipient)
     same = (
         [(line.sku, line.quantity) for line in body.lines] == [(line.sku, line.quantity) for line in event.data.lines]
         and body.payment_method == event.data.payment_method
-        and _composed(address_of(body.address)) == _composed(event.data.address)
+        and (recipient is None or _composed(address_of(body.address)) == _composed(recipient.address))
     )
     if not same:
         detail = "Another order was placed under this key. Send a new key with a new order."

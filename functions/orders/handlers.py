@@ -18,11 +18,13 @@ from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
+from contracts.values.recipient import Destination, Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
+from tidings.core.contract import Announcement
 from tidings.core.decisions import Decision, Reject, Save, Skip
 from tidings.core.entity import Entity
 from tidings.core.errors import PermanentError
-from tidings.core.event import Event
+from tidings.core.event import Event, read_personal
 from tidings.http.pagination import list_entry
 
 Status = Literal["PENDING", "CONFIRMED", "DISPATCHED", "CANCELLED"]
@@ -61,7 +63,7 @@ class Summary(msgspec.Struct, frozen=True):
 # Commands
 
 
-def place(entity: Entity[Order], order: OrderPlaced) -> Decision[Order]:
+def place(entity: Entity[Order], order: Announcement) -> Decision[Order]:
     """Place the order, unless it was placed before."""
     if entity.state is not None:
         return Skip()
@@ -205,16 +207,10 @@ def _progress(entity: Entity[Order], order: Order) -> Decision[Order]:
         return Skip()
     if not (order.paid and order.reserved):
         return Save(order)
-    data = placed(entity).data
+    event = placed(entity)
+    data, recipient = event.data, read_personal(event, Recipient)
+    confirmed = OrderConfirmed(customer=data.customer, lines=data.lines, total=data.total)
     return Save(
         msgspec.structs.replace(order, status="CONFIRMED"),
-        announce=(
-            OrderConfirmed(
-                customer=data.customer,
-                lines=data.lines,
-                total=data.total,
-                email=data.email,
-                address=data.address,
-            ),
-        ),
+        announce=(Announcement(confirmed, Destination(recipient.address)) if recipient else confirmed,),
     )

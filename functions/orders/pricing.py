@@ -11,9 +11,11 @@ from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import MAX_AMOUNT, Currency, Money, format_money
+from contracts.values.recipient import Recipient
 from contracts.values.text import Email, is_plain
 from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
+from tidings.core.contract import Announcement
 from tidings.http.problems import Problem, Rule, raise_all
 from tidings.http.requests import Caller
 
@@ -101,7 +103,7 @@ def decode_terms(text: str | bytes) -> PaymentTerms:
 
 def price_order(
     caller: Caller, body: OrderRequest, products: Mapping[str, Product], terms: PaymentTerms
-) -> OrderPlaced:
+) -> Announcement:
     """Price an order.
 
     Args:
@@ -111,7 +113,7 @@ def price_order(
         terms: What the payment gateway takes.
 
     Returns:
-        The order, with the products' prices.
+        The order, with the products' prices and its recipient.
 
     Raises:
         Problem: If the shop does not take the order. It lists all reasons.
@@ -132,13 +134,9 @@ def price_order(
     if len(lines) == len(body.lines) and len(currencies) == 1:
         problems += _refuse_total(total, body, terms)
     raise_all(problems)
-    return OrderPlaced(
-        customer=caller.id,
-        lines=lines,
-        total=total,
-        email=caller.email,
-        address=address_of(body.address),
-        payment_method=body.payment_method,
+    return Announcement(
+        OrderPlaced(customer=caller.id, lines=lines, total=total, payment_method=body.payment_method),
+        Recipient(email=caller.email, address=address_of(body.address)),
     )
 
 

@@ -12,6 +12,7 @@ from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
+from contracts.values.recipient import Destination, Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders import handlers
 from functions.orders.expiry import pending
@@ -35,5 +36,6 @@ service = Service(
         on(OrderDispatched, handlers.on_order_dispatched),
     ),
     concurrency=50,
+    keeps=(Recipient, Destination),
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.listing), pending.INDEX),
 )

@@ -11,11 +11,12 @@ from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.address import Address
 from contracts.values.goods import Units
+from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from tidings.core.decisions import Decision, Reject, Save, Skip
 from tidings.core.entity import Entity
-from tidings.core.event import Event
+from tidings.core.event import Event, read_personal
 from tidings.http.pagination import list_entry
 
 Status = Literal["waiting", "to_pick", "dispatched", "cancelled", "returning"]
@@ -34,17 +35,17 @@ class Shipment(Struct, frozen=True, omit_defaults=True):
     status: Status
     paid: bool = False
     lines: tuple[Units, ...] = ()
-    address: Address | None = None
+    personal: Destination | None = None
     confirmed_at: str = ""
     tracking: str = ""
 
 
 class ToPick(Struct, frozen=True):
-    """A shipment in the list of shipments to pick."""
+    """A shipment in the list of shipments to pick. Its address is null if it was erased."""
 
     id: str
     lines: tuple[Units, ...]
-    address: Address
+    address: Address | None
     confirmed_at: str
 
 
@@ -55,7 +56,8 @@ def on_order_confirmed(entity: Entity[Shipment], event: Event[OrderConfirmed]) -
         return Skip()
     paid = shipment.paid or event.data.total.amount == 0
     lines = tuple(Units(line.sku, line.quantity) for line in event.data.lines)
-    return Save(Shipment("to_pick" if paid else "waiting", paid, lines, event.data.address, event.time))
+    destination = read_personal(event, Destination)
+    return Save(Shipment("to_pick" if paid else "waiting", paid, lines, destination, event.time))
 
 
 def on_payment_captured(entity: Entity[Shipment], _event: Event[PaymentCaptured]) -> Decision[Shipment]:
@@ -100,7 +102,8 @@ def dispatch(entity: Entity[Shipment], tracking: str) -> Decision[Shipment]:
 def to_pick(entity: Entity[Shipment]) -> Mapping[str, str]:
     """Return the attributes by which a shipment is in the list of shipments to pick."""
     shipment = entity.state
-    if shipment is None or shipment.status != "to_pick" or shipment.address is None:
+    if shipment is None or shipment.status != "to_pick":
         return {}
-    entry = ToPick(entity.key, shipment.lines, shipment.address, shipment.confirmed_at)
+    address = shipment.personal.address if shipment.personal else None
+    entry = ToPick(entity.key, shipment.lines, address, shipment.confirmed_at)
     return list_entry(TO_PICK, f"{shipment.confirmed_at}#{entity.key}", entry)

@@ -3,6 +3,7 @@
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.warehouse import handlers
@@ -20,5 +21,6 @@ service = Service(
     ),
     queue="fifo",
     concurrency=20,
+    keeps=(Destination,),
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.to_pick),),
 )

@@ -174,6 +174,8 @@ def to_attributes(entity: StoredEntity) -> "dict[str, AttributeValueTypeDef]":
         attributes["in_progress"] = {"M": records}
     if entity.announces:
         attributes["announces"] = {"BOOL": True}
+    if entity.erased:
+        attributes["erased"] = {"BOOL": True}
     return attributes | {name: {"S": text} for name, text in entity.attributes.items()}
 
 
@@ -189,6 +191,7 @@ def from_attributes(item: Attributes) -> StoredEntity:
         outbox=outbox_of(item),
         in_progress={key: InProgress(token, int(expires)) for key, (expires, _, token) in parts.items()},
         announces="announces" in item,
+        erased="erased" in item,
         attributes={name: value["S"] for name, value in item.items() if "S" in value and name not in RESERVED_NAMES},
     )
 

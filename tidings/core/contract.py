@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidings.core.errors import PermanentError
-from tidings.core.event import SUBJECT_PATTERN, Event, with_data
+from tidings.core.event import SUBJECT_PATTERN, Event, read_personal, with_data
 from tidings.core.explanation import explained
+from tidings.core.personal import Personal
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         producer: The service that announces the event. Events with another `source` are refused.
         major: The contract's major version.
         subject_pattern: A regular expression that an event's whole `subject` must match.
+        personal: The type of the personal data that the event carries beside its data; None if it carries none.
 
     Example:
         ```python
@@ -33,6 +35,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     producer: ClassVar[str]
     major: ClassVar[int] = 1
     subject_pattern: ClassVar[str] = SUBJECT_PATTERN
+    personal: ClassVar[type[Personal] | None] = None
 
     @classmethod
     def schema(cls) -> str:
@@ -50,15 +53,17 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         if not re.fullmatch(cls.subject_pattern, subject):
             raise ValueError(f"subject: {subject!r} does not have the form that the schema describes")
 
-    def check(self) -> None:
-        """Refuse data that breaks a rule of the schema which the fields' types do not check.
 
-        A contract overrides it for a rule that types cannot check, or only at a high price in each cold start. Its
-        schema says the rule by `extra_json_schema`. Data is checked when it is announced, and when it is decoded.
+class Announcement(msgspec.Struct, frozen=True):
+    """An event to announce, with its personal data.
 
-        Raises:
-            ValueError: If the data breaks the rule. The text names the field first.
-        """
+    Attributes:
+        data: The event's data.
+        personal: The personal data, of the type that the contract declares.
+    """
+
+    data: Contract
+    personal: Personal
 
 
 class ContractRegistry:
@@ -86,7 +91,8 @@ class ContractRegistry:
         try:
             contract.check_subject(event.subject)
             data = msgspec.convert(event.data, contract)
-            data.check()
         except ValueError as error:
             raise PermanentError("breaks-contract", f"{event.type}: {explained(error)}", event) from error
+        if contract.personal:
+            read_personal(event, contract.personal)
         return with_data(event, data)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from tidings.core.contract import Contract
+from tidings.core.contract import Announcement, Contract
 from tidings.core.entity import RESERVED, Entity
 
 S = TypeVar("S")
@@ -158,7 +158,7 @@ class Reserve(Generic[S]):
     state: S
     effect: Effect[Any, Any]
     then: Callable[[Entity[S], Any], "Decision[S]"]
-    announce: tuple[Contract, ...] = ()
+    announce: tuple[Contract | Announcement, ...] = ()
     repeatable: bool = False
 
     if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Reserve(Generic[S]):
             state: S,
             effect: Effect[Any, R],
             then: Callable[[Entity[S], R], "Decision[S]"],
-            announce: tuple[Contract, ...] = (),
+            announce: tuple[Contract | Announcement, ...] = (),
             repeatable: bool = False,
         ) -> None: ...
 
@@ -179,13 +179,13 @@ class Save(Generic[S]):
 
     Attributes:
         state: The entity's new state.
-        announce: The data of the events to announce.
+        announce: The data of the events to announce, with their personal data if they carry any.
         increments: Conditional increments of other items in the same transaction.
         otherwise: Decides again if a condition fails. Without it, a failed condition is retried.
     """
 
     state: S
-    announce: tuple[Contract, ...] = ()
+    announce: tuple[Contract | Announcement, ...] = ()
     increments: tuple[Increment, ...] = ()
     otherwise: "Callable[[Entity[S], ConditionFailed], Decision[S]] | None" = None
 

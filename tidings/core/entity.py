@@ -9,10 +9,11 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tidings.core.clock import to_rfc3339
-from tidings.core.contract import Contract
+from tidings.core.contract import Announcement, Contract
 from tidings.core.errors import PermanentError
-from tidings.core.event import MAX_EVENT_BYTES, Event, decode, encode, event_id, with_data
+from tidings.core.event import MAX_EVENT_BYTES, Event, decode, encode, event_id, read_personal, with_data
 from tidings.core.explanation import explained
+from tidings.core.personal import Personal, redacted
 
 RESERVED = "#"
 """The first character of keys that are not entities' keys. No event's subject begins with it."""
@@ -68,9 +69,13 @@ class OutboxEvent:
         contract = type(event.data)
         try:
             contract.check_subject(event.subject)
-            _decoder_of(contract).decode(made.body).data.check()
+            _decoder_of(contract).decode(made.body)
         except ValueError as error:
             raise PermanentError("breaks-contract", f"{event.id}: {explained(error)}") from error
+        if event.personal is not UNSET:
+            if contract.personal is None:
+                raise TypeError(f"{contract.__name__} does not declare that it carries personal data")
+            read_personal(event, contract.personal)
         vars(made)["_typed"] = event
         return made
 
@@ -132,6 +137,7 @@ class Entity(Generic[S]):
         inbox: The inbox keys of the handled events.
         outbox: The events that the service announced about the entity, oldest first. They stay as its log.
         in_progress: The deliveries that perform an effect now, by the inbox key of their event.
+        erased: Whether the personal data of its subject was erased. Then nothing personal is stored here again.
     """
 
     key: str
@@ -140,6 +146,7 @@ class Entity(Generic[S]):
     inbox: tuple[str, ...] = ()
     outbox: tuple[OutboxEvent, ...] = ()
     in_progress: Mapping[str, InProgress] = field(default_factory=dict)
+    erased: bool = False
 
     def first_event(self, contract: type[C]) -> Event[C]:
         """Return the first announced event.
@@ -182,9 +189,16 @@ def inbox_key(event: Event[Any]) -> str:
 
 
 def advance(
-    entity: Entity[S], source: str, state: S, announce: Sequence[Contract], metadata: MessageMetadata, now: int
+    entity: Entity[S],
+    source: str,
+    state: S,
+    announce: Sequence[Contract | Announcement],
+    metadata: MessageMetadata,
+    now: int,
 ) -> Entity[S]:
     """Return the entity's next version with a new state and with announced events in its outbox.
+
+    If the subject's personal data was erased, the events carry none.
 
     Args:
         entity: The entity as found.
@@ -198,6 +212,8 @@ def advance(
     if announce and entity.outbox:
         time = max(time, entity.outbox[-1].millis + 1)
     first = len(entity.outbox) + 1
+    # An event whose personal data is `None` carries none.
+    parts = [(each.data, each.personal) if isinstance(each, Announcement) else (each, None) for each in announce]
     announced = tuple(
         OutboxEvent.of(
             Event(
@@ -210,12 +226,17 @@ def advance(
                 correlationid=metadata.correlation_id,
                 causationid=metadata.causation_id,
                 traceparent=metadata.traceparent,
+                personal=UNSET if personal is None or entity.erased else _encoded(personal),
                 data=data,
             )
         )
-        for n, data in enumerate(announce)
+        for n, (data, personal) in enumerate(parts)
     )
     return replace(entity, version=entity.version + 1, state=state, outbox=entity.outbox + announced)
+
+
+def _encoded(personal: Personal) -> str:
+    return msgspec.json.encode(personal).decode()
 
 
 def mark_handled(entity: Entity[S], metadata: MessageMetadata) -> Entity[S]:
@@ -250,6 +271,7 @@ class StoredEntity(Struct, frozen=True):
         in_progress: The deliveries that perform an effect now, by the inbox key of their event.
         announces: Whether this write added to the outbox. The stream's filter skips all other writes.
         attributes: Further text attributes, such as the keys of indexes.
+        erased: Whether the personal data of its subject was erased.
     """
 
     key: str
@@ -260,13 +282,14 @@ class StoredEntity(Struct, frozen=True):
     in_progress: Mapping[str, InProgress] = msgspec.field(default_factory=dict)
     announces: bool = False
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
+    erased: bool = False
 
 
 class EntityCodec(Generic[S]):
     """The codec of one service's entities."""
 
     def __init__(self, state: type[S]) -> None:
-        self._state = msgspec.json.Decoder(state)
+        self._state = msgspec.json.Decoder(state | None)
 
     def encode(self, entity: Entity[S], *, announces: bool, attributes: Mapping[str, str]) -> StoredEntity:
         """Encode an entity.
@@ -276,15 +299,40 @@ class EntityCodec(Generic[S]):
             announces: Whether this write adds to the outbox.
             attributes: Further text attributes, such as the keys of indexes.
         """
+        state = msgspec.json.encode(entity.state).decode()
         return StoredEntity(
             key=entity.key,
             version=entity.version,
-            state=msgspec.json.encode(entity.state).decode(),
+            # A decision that was begun before the erasure may still know the data.
+            state=redacted(state) if entity.erased and entity.state is not None else state,
             inbox=entity.inbox,
             outbox=tuple(event.body for event in entity.outbox),
             in_progress=entity.in_progress,
             announces=announces,
             attributes=attributes,
+            erased=entity.erased,
+        )
+
+    def erase(self, stored: StoredEntity | None, key: str, inbox_key: str) -> StoredEntity:
+        """Return an entity's next version without personal data, and with a mark that keeps it so.
+
+        The texts are changed, and nothing is decoded. So what a newer release wrote stays.
+
+        Args:
+            stored: The entity; None if it is not stored.
+            key: The entity's key.
+            inbox_key: The inbox key of the event that erases the data.
+        """
+        if stored is None:
+            return StoredEntity(key, 1, "null", (inbox_key,), erased=True)
+        return msgspec.structs.replace(
+            stored,
+            version=stored.version + 1,
+            state=redacted(stored.state) if stored.state != "null" else stored.state,
+            inbox=(*stored.inbox, inbox_key),
+            outbox=tuple(redacted(body) for body in stored.outbox),
+            announces=False,
+            erased=True,
         )
 
     def decode(self, stored: StoredEntity) -> Entity[S]:
@@ -296,4 +344,5 @@ class EntityCodec(Generic[S]):
             inbox=stored.inbox,
             outbox=tuple(OutboxEvent(body) for body in stored.outbox),
             in_progress=stored.in_progress,
+            erased=stored.erased,
         )

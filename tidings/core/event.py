@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tidings.core.clock import TIME_PATTERN, from_rfc3339
 from tidings.core.errors import PermanentError
 from tidings.core.explanation import explained
+from tidings.core.personal import Personal
 from tidings.core.strict_json import StrictJsonError, decode_strict
 
 MAX_EVENT_BYTES = 64 * 1024
@@ -16,6 +17,9 @@ MAX_EVENT_BYTES = 64 * 1024
 MAX_CLOCK_SKEW = 5 * 60 * 1000
 """Milliseconds by which the clocks of a producer and a consumer may differ."""
 
+MAX_PERSONAL = 16 * 1024
+"""Maximum number of characters of an event's personal data."""
+
 # Patterns use only what Python and ECMA-262 read alike; `\Z` becomes `$` in the published schemas.
 SOURCE_PATTERN = r"[a-z][a-z0-9-]{0,23}"
 SUBJECT_PATTERN = r"[!\x22$-~][!-~]{0,63}"
@@ -23,6 +27,7 @@ NUMBER_PATTERN = r"[1-9][0-9]{0,8}"
 
 D_co = TypeVar("D_co", covariant=True)
 D = TypeVar("D")
+P = TypeVar("P", bound=Personal)
 Source = Annotated[str, Meta(pattern=rf"^{SOURCE_PATTERN}\Z")]
 Subject = Annotated[str, Meta(pattern=rf"^{SUBJECT_PATTERN}\Z")]
 """The key of an entity: 1 to 64 characters that a queue accepts as a message group. Keys that begin with `#` are
@@ -44,8 +49,9 @@ class Event(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
 
     The attributes are those of CloudEvents 1.0 and its extension Distributed Tracing, and two of Tidings' own:
     `correlationid` identifies the request at the beginning, and `causationid` the event that was handled (absent
-    after a command). `id` is `<source>/<subject>/<number>`; the number counts the source's events of that subject
-    from 1 without gaps. `time` is later than the cause's time, so sorting by (time, id) puts causes first.
+    after a command). `personal` is the personal data that belongs to the event, as JSON text; it is unset if the event
+    has none, or if it was erased. `id` is `<source>/<subject>/<number>`; the number counts the source's events of that
+    subject from 1 without gaps. `time` is later than the cause's time, so sorting by (time, id) puts causes first.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -59,6 +65,7 @@ class Event(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
     correlationid: CorrelationId
     causationid: CausationId | UnsetType = UNSET
     traceparent: Traceparent
+    personal: Annotated[str, Meta(max_length=MAX_PERSONAL)] | UnsetType = UNSET
     data: D_co
 
     @property
@@ -123,6 +130,31 @@ def refuse_future(event: Event[Any], now: int) -> None:
     if event.millis > now + MAX_CLOCK_SKEW:
         text = f"the event's time {event.time} is more than {MAX_CLOCK_SKEW // 1000} s ahead of the clock"
         raise PermanentError("from-the-future", text, event)
+
+
+def read_personal(event: Event[Any], kind: type[P]) -> P | None:
+    """Return an event's personal data as a type; None if it was erased, or the event never had any.
+
+    Args:
+        event: The event.
+        kind: The type, which the event's contract declares.
+
+    Raises:
+        PermanentError: If the data does not have the type (`breaks-contract`).
+    """
+    if event.personal is UNSET:
+        return None
+    try:
+        personal = msgspec.convert(decode_strict(event.personal), kind)
+        personal.check()
+    except ValueError as error:
+        raise PermanentError("breaks-contract", f"{event.type}: personal: {explained(error)}", event) from error
+    return personal
+
+
+def without_personal(event: Event[D]) -> Event[D]:
+    """Return a copy of the event without its personal data."""
+    return event if event.personal is UNSET else msgspec.structs.replace(event, personal=UNSET)
 
 
 def with_data(event: Event[Any], data: D) -> Event[D]:

@@ -9,6 +9,7 @@ from tidings.core.contract import Contract
 from tidings.core.decisions import Decision
 from tidings.core.entity import Entity, EntityCodec
 from tidings.core.event import Event
+from tidings.core.personal import Personal
 from tidings.core.strategy import Log, OneByOne, Strategy
 
 S = TypeVar("S")
@@ -94,10 +95,13 @@ class Service(Generic[S]):
         rebuildable: Whether its state may be deleted and rebuilt from the event log.
         indexes: The indexes of its table.
         expires: Whether increments of its table's items may say when the table deletes them.
+        keeps: The types of personal data that its state or its announced events contain. The service is subscribed to
+            the events that have such data erased, and the executor handles them.
 
     Raises:
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
-            a contract of another producer, or if two handlers are declared for one event type.
+            a contract of another producer, if two handlers are declared for one event type, or if an announced event
+            carries personal data that the service does not declare to keep.
     """
 
     name: str
@@ -112,6 +116,7 @@ class Service(Generic[S]):
     rebuildable: bool = False
     indexes: tuple[Index, ...] = ()
     expires: bool = False
+    keeps: tuple[type[Personal], ...] = ()
 
     def __post_init__(self) -> None:
         if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
@@ -119,6 +124,9 @@ class Service(Generic[S]):
         for contract in self.announces:
             if contract.producer != self.name:
                 raise ValueError(f"{self.name} announces {contract.__name__}, whose producer is {contract.producer}")
+            if contract.personal and contract.personal not in self.keeps:
+                text = f"{self.name} announces {contract.__name__}, and does not declare that it keeps personal data"
+                raise ValueError(text)
         types = [handler.contract.__name__ for handler in (*self.handlers, *self.external_handlers)]
         if len(types) != len(set(types)):
             raise ValueError(f"{self.name} declares two handlers of one event type")
@@ -133,7 +141,12 @@ class Service(Generic[S]):
     @cached_property
     def contracts(self) -> tuple[type[Contract], ...]:
         """The contracts of the events that it subscribes to."""
-        return tuple(handler.contract for handler in self.handlers)
+        return (*(handler.contract for handler in self.handlers), *self.erased_by)
+
+    @cached_property
+    def erased_by(self) -> tuple[type[Contract], ...]:
+        """The contracts of the events that have personal data of this service erased."""
+        return tuple(dict.fromkeys(kept.erased_by for kept in self.keeps))
 
     @property
     def subscribes_to_all(self) -> bool:
@@ -143,7 +156,7 @@ class Service(Generic[S]):
     @property
     def consumes(self) -> bool:
         """True if it has a queue."""
-        return self.subscribes_to_all or bool(self.handlers)
+        return self.subscribes_to_all or bool(self.contracts)
 
     def handler_of(self, event_type: str) -> EventHandler[S]:
         """Return the handler of an event type.
@@ -152,6 +165,11 @@ class Service(Generic[S]):
             KeyError: If the service has none.
         """
         return self._by_type[event_type]
+
+    def creates(self, event_type: str) -> bool:
+        """Return whether an event's handler most likely finds no entity. An event that erases data creates none."""
+        handler = self._by_type.get(event_type)
+        return handler is not None and handler.creates
 
     def index_attributes(self, entity: Entity[S]) -> dict[str, str]:
         """Return the attributes by which an entity is in the indexes."""

@@ -164,8 +164,8 @@ class BatchExecutor(Generic[S]):
 
     def _read(self, by_key: Mapping[str, Sequence[Event[Any]]]) -> Mapping[str, StoredEntity | None]:
         """Read the entities that their first event does not create."""
-        handler_of = self._executor.service.handler_of
-        keys = [key for key, events in by_key.items() if not handler_of(events[0].type).creates]
+        creates = self._executor.service.creates
+        keys = [key for key, events in by_key.items() if not creates(events[0].type)]
         found = self._executor.table.read(keys) if keys else {}
         return {key: found.get(key) for key in keys}
 

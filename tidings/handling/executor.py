@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from tidings.core.clock import Clock, now
+from tidings.core.contract import Announcement
 from tidings.core.decisions import (
     ConditionFailed,
     Decision,
@@ -33,7 +36,7 @@ from tidings.core.entity import (
     mark_in_progress,
 )
 from tidings.core.errors import ContentionError, PermanentError, RetryableError, UntriedError, described
-from tidings.core.event import Event
+from tidings.core.event import Event, without_personal
 from tidings.core.ports import (
     MAX_ACTIONS,
     ConditionFailedError,
@@ -151,6 +154,7 @@ class UnitOfWork(Generic[S]):
         self._entity: Entity[S] | None = None
         self._condition_failed: ConditionFailed | None = None
         self._own: dict[str, InProgress] = {}
+        self._erasures = {contract.__name__ for contract in executor.service.erased_by}
 
     def read(self) -> Entity[S]:
         """Return the entity as it is; version 0 if it is not stored."""
@@ -170,8 +174,10 @@ class UnitOfWork(Generic[S]):
             RetryableError: If the event must be delivered again. Any error of a port means the same.
             PermanentError: If the event can never be handled.
         """
+        if event.type in self._erasures:
+            return self._erase(event)
         handler = self._service.handler_of(event.type)
-        command = self._with_known_failure(lambda entity: handler.decide(entity, event))
+        command = self._with_known_failure(lambda entity: handler.decide(entity, _admitted(entity, event)))
         execution = self._execute(command, MessageMetadata.of(event), handler.creates, deadline)
         if rejection := execution.rejection:
             raise PermanentError("rejected", f"{rejection.code}: {rejection.detail}", event)
@@ -190,6 +196,31 @@ class UnitOfWork(Generic[S]):
         """
         return self._execute(command, metadata, creates, deadline=0)
 
+    def _erase(self, event: Event[Any]) -> Execution[S]:
+        """Erase the personal data of the entity, by one conditional write.
+
+        Raises:
+            ContentionError: If other writers were first on every attempt.
+        """
+        self._entity = None
+        key = MessageMetadata.of(event).inbox_key or ""
+        stored = self._executor.table.read([self._key]).get(self._key)
+        for _ in range(MAX_ATTEMPTS):
+            if stored and key in stored.inbox:
+                return Execution(self._decode(stored), changed=False)
+            erased = self._service.codec.erase(stored, self._key, key)
+            entity = self._service.codec.decode(erased)
+            if entity.state is not None:
+                erased = msgspec.structs.replace(erased, attributes=self._service.index_attributes(entity))
+            try:
+                self._executor.table.commit([EntityWrite(erased, stored.version if stored else 0)])
+            except VersionConflictError as conflict:
+                stored = conflict.found[self._key]
+                continue
+            self._entity = entity
+            return Execution(entity, changed=True)
+        raise ContentionError(f"{self._key} was not erased in {MAX_ATTEMPTS} attempts")
+
     # Proposals, which a batch executor commits together
 
     def propose(self, events: Sequence[Event[Any]]) -> Proposal[S] | None:
@@ -206,7 +237,9 @@ class UnitOfWork(Generic[S]):
             metadata = MessageMetadata.of(event)
             if metadata.inbox_key in entity.inbox:
                 continue
-            decision = self._service.handler_of(event.type).decide(entity, event)
+            if event.type in self._erasures:
+                break
+            decision = self._service.handler_of(event.type).decide(entity, _admitted(entity, event))
             if not isinstance(decision, Save) or (decision.otherwise and entity is not found):
                 break
             entity = self._saved(entity, decision, metadata)
@@ -222,8 +255,7 @@ class UnitOfWork(Generic[S]):
 
     def _known(self, event: Event[Any]) -> Entity[S] | None:
         """Return the entity if it was read before, or if the event creates it."""
-        creates = self._service.handler_of(event.type).creates
-        return self._entity or (Entity(self._key) if creates else None)
+        return self._entity or (Entity(self._key) if self._service.creates(event.type) else None)
 
     def accept(self, entity: Entity[S]) -> None:
         """Take note that the proposal was written."""
@@ -365,9 +397,10 @@ class UnitOfWork(Generic[S]):
         return mark_handled(self._advanced(entity, decision, metadata), metadata)
 
     def _advanced(self, entity: Entity[S], decision: Save[S] | Reserve[S], metadata: MessageMetadata) -> Entity[S]:
-        for data in decision.announce:
-            if type(data) not in self._service.announces:
-                raise TypeError(f"{self._service.name} does not declare that it announces {type(data).__name__}")
+        for each in decision.announce:
+            contract = type(each.data if isinstance(each, Announcement) else each)
+            if contract not in self._service.announces:
+                raise TypeError(f"{self._service.name} does not declare that it announces {contract.__name__}")
         now = self._executor.clock()
         return advance(entity, self._service.name, decision.state, decision.announce, metadata, now)
 
@@ -391,6 +424,11 @@ class UnitOfWork(Generic[S]):
 
     def _decode(self, stored: StoredEntity | None) -> Entity[S]:
         return self._service.codec.decode(stored) if stored else Entity(self._key)
+
+
+def _admitted(entity: Entity[S], event: Event[Any]) -> Event[Any]:
+    """Return an event as an entity's handler may see it: without personal data, if that was erased."""
+    return without_personal(event) if entity.erased else event
 
 
 def _continued(decision: Perform[S] | Reserve[S], result: Any) -> Command[S]:

@@ -1,0 +1,24 @@
+"""The people of an order, as personal data."""
+
+from contracts.privacy.personal_data_erased import PersonalDataErased
+from contracts.values.address import Address
+from contracts.values.text import Email
+from tidings.core.personal import Personal
+
+
+class Destination(Personal, frozen=True):
+    """Where the goods of an order go."""
+
+    erased_by = PersonalDataErased
+
+    address: Address
+
+    def check(self) -> None:
+        """Refuse an address whose lines are not plain."""
+        self.address.check("address")
+
+
+class Recipient(Destination, frozen=True):
+    """Who receives the goods and the e-mails of an order."""
+
+    email: Email
