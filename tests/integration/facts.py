@@ -9,9 +9,11 @@ from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
+from contracts.values.recipient import Destination, Recipient
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.event import encode
+from tidings.core.personal import Personal
 from tidings.testing import TRACEPARENT, make_event
 
 ADDRESS = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
@@ -24,9 +26,11 @@ def new_order() -> str:
     return str(uuid.uuid4())
 
 
-def fact(order: str, data: Contract, number: int = 1) -> str:
+def fact(order: str, data: Contract, number: int = 1, personal: Personal | None = None) -> str:
     """Return the JSON of the n-th event of an order that the contract's producer announces."""
-    return encode(make_event(data, subject=order, number=number, time=EPOCH + number, correlation_id="test"))
+    return encode(
+        make_event(data, subject=order, number=number, time=EPOCH + number, correlation_id="test", personal=personal)
+    )
 
 
 def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", price: int = 1000) -> str:
@@ -35,23 +39,15 @@ def placed(order: str, *lines: tuple[str, int], method: str = "pm_card_visa", pr
         customer="customer-1",
         lines=_lines(lines, price),
         total=_total(lines, price),
-        email="customer@example.com",
-        address=ADDRESS,
         payment_method=method,
     )
-    return fact(order, data)
+    return fact(order, data, personal=Recipient(email="customer@example.com", address=ADDRESS))
 
 
 def confirmed(order: str, *lines: tuple[str, int], price: int = 1000) -> str:
     """Return OrderConfirmed, as orders announces it."""
-    data = OrderConfirmed(
-        customer="customer-1",
-        lines=_lines(lines, price),
-        total=_total(lines, price),
-        email="customer@example.com",
-        address=ADDRESS,
-    )
-    return fact(order, data, 2)
+    data = OrderConfirmed(customer="customer-1", lines=_lines(lines, price), total=_total(lines, price))
+    return fact(order, data, 2, personal=Destination(ADDRESS))
 
 
 def _lines(lines: Sequence[tuple[str, int]], price: int) -> tuple[OrderLine, ...]:

@@ -7,9 +7,11 @@ from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
+from contracts.values.recipient import Destination, Recipient
 from tidings.core.clock import from_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.event import Event
+from tidings.core.personal import Personal
 from tidings.testing import NOON, SUBJECT, TRACEPARENT, make_event
 
 C = TypeVar("C", bound=Contract)
@@ -18,6 +20,8 @@ ORDER = SUBJECT
 NOON_MILLIS = from_rfc3339(NOON)
 TRACE = TRACEPARENT
 HOME = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
+RECIPIENT = Recipient(email="customer@example.com", address=HOME)
+PEOPLE: dict[type[Personal] | None, Personal] = {Recipient: RECIPIENT, Destination: Destination(HOME)}
 
 
 def order_id(n: int) -> str:
@@ -33,9 +37,14 @@ def fact(
     order: str = ORDER,
     time: int | str = NOON,
     cause: str | None = None,
+    erased: bool = False,
 ) -> Event[C]:
-    """Return a service's n-th event of an order, by default of the service whose contract it is."""
-    return make_event(data, source=source, subject=order, number=n, time=time, cause=cause)
+    """Return a service's n-th event of an order, by default of the service whose contract it is.
+
+    It carries the customer's personal data if its contract does, unless that was erased.
+    """
+    personal = None if erased else PEOPLE.get(type(data).personal)
+    return make_event(data, source=source, subject=order, number=n, time=time, cause=cause, personal=personal)
 
 
 def line(sku: str, quantity: int, amount: int = 1000) -> OrderLine:
@@ -48,8 +57,6 @@ def order_placed(*lines: OrderLine, customer: str = "customer-1", method: str = 
         customer=customer,
         lines=lines,
         total=total_of(lines),
-        email="customer@example.com",
-        address=HOME,
         payment_method=method,
     )
 
@@ -60,8 +67,6 @@ def order_confirmed(*lines: OrderLine, total: Money | None = None) -> OrderConfi
         customer="customer-1",
         lines=lines,
         total=total or total_of(lines),
-        email="customer@example.com",
-        address=HOME,
     )
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.event import Event, event_id
+from tidings.core.personal import Personal
 from tidings.http.requests import Caller, Request
 from tidings.testing.clock import NOON
 
@@ -29,6 +31,7 @@ def make_event(
     time: int | str = NOON,
     cause: str | None = None,
     correlation_id: str = CORRELATION_ID,
+    personal: Personal | None = None,
 ) -> Event[C]:
     """Return an event of a contract.
 
@@ -40,6 +43,7 @@ def make_event(
         time: RFC 3339 text, or milliseconds since 1970.
         cause: The id of the event that caused it; None after a command.
         correlation_id: The request at the beginning.
+        personal: The event's personal data; None if it has none, or if it was erased.
 
     Example:
         ```python
@@ -57,6 +61,7 @@ def make_event(
         correlationid=correlation_id,
         causationid=UNSET if cause is None else cause,
         traceparent=TRACEPARENT,
+        personal=UNSET if personal is None else msgspec.json.encode(personal).decode(),
         data=data,
     )
 
