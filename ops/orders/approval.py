@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import httpx
 
-from ops.console import step
 from ops.errors import CommandError
 from ops.orders.client import TIMEOUT_SECONDS, RefusedError, ShopClient
 from tidings.recovery import wait_until
@@ -30,8 +29,7 @@ def decide_approval(customer: ShopClient, order: str, decision: Decision) -> Non
         CommandError: If the payment awaits no approval, only a browser can approve it, or the bank refuses.
         TimeoutError: If payment has not begun with the order after a minute.
     """
-    with step("Waiting for the bank"):
-        payment = wait_until(lambda: _begun(customer, order), AUTHORIZATION_SECONDS, "the order's payment")
+    payment = wait_until(lambda: _begun(customer, order), AUTHORIZATION_SECONDS, "the order's payment")
     approval = payment["approval"]
     if approval is None:
         status = payment["status"].replace("_", " ")

@@ -11,7 +11,7 @@ import typer
 
 from contracts.values.money import Money, format_money
 from ops.amounts import parse_amount
-from ops.console import print_answer, progress, results
+from ops.console import print_answer, progress, results, step
 from ops.context import USER, CommandContext, Json, OrderId, Yes
 from ops.errors import CommandError
 from ops.ids import parse_key
@@ -124,7 +124,7 @@ def approve(
     The order's customer does so in a terminal. At Stripe only a browser can.
     """
     work: CommandContext = context.obj
-    with _refusing_unknown(order_id, as_customer=True):
+    with _refusing_unknown(order_id, as_customer=True), step("Asking the bank"):
         decide_approval(work.shop(user), order_id, "decline" if decline else "approve")
     typer.echo(f"{order_id}: {'declined' if decline else 'approved'} at the bank")
 

@@ -81,9 +81,7 @@ def _parse_reason(text: str) -> str:
 def refund(
     context: typer.Context,
     order: OrderId,
-    amount: Annotated[
-        Money, typer.Argument(metavar="AMOUNT", parser=parse_amount, help="What goes back, like 12.99EUR.")
-    ],
+    amount: Annotated[Money, typer.Argument(metavar="AMOUNT", parser=parse_amount, help="The amount, like 12.99EUR.")],
     reason: Annotated[str, typer.Option(metavar="REASON", parser=_parse_reason, help=f"Why: {REASONS}.")],
     key: Annotated[
         str | None, typer.Option(metavar="KEY", parser=parse_key, help="The idempotency key; default: a new one.")
