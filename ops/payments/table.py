@@ -49,7 +49,7 @@ def refunds_table(refunds: Iterable[Mapping[str, Any]]) -> Table:
 def _amounts(payment: Mapping[str, Any]) -> str:
     if payment["amount"] is None:
         return ""
-    left = f", {_money(payment['left'])} left" if payment["left"] is not None else ""
+    left = f", {_money(payment['left'])} left" if payment["status"] == "captured" else ""
     return f", {_money(payment['amount'])}{left}"
 
 

@@ -25,7 +25,7 @@ REFUND = {
     "at": "2026-01-31T08:30:00.123Z",
 }
 PAYMENT = {
-    "status": "action_required",
+    "status": "captured",
     "payment": "pi_1",
     "amount": {"amount": 2598, "currency": "EUR"},
     "left": {"amount": 2098, "currency": "EUR"},
@@ -40,7 +40,7 @@ REFUND_PATH = f"{PATH}/refunds"
 def test_a_payment_is_shown_with_what_is_left_its_dispute_and_its_refunds(api: Install) -> None:
     answer = api({f"GET {PATH}/payment": PAYMENT}).run("payments", "show", ORDER)
     assert answer.stdout.splitlines()[:4] == [
-        f"{ORDER}: action required, 25.98 EUR, 20.98 EUR left",
+        f"{ORDER}: captured, 25.98 EUR, 20.98 EUR left",
         "payment pi_1",
         "dispute dp_1: open",
         "checked again at 2026-01-31T08:31:00.000Z",
@@ -51,9 +51,16 @@ def test_a_payment_is_shown_with_what_is_left_its_dispute_and_its_refunds(api: I
     ]
 
 
+def test_a_payment_that_moved_no_money_has_nothing_left(api: Install) -> None:
+    none = {"amount": 0, "currency": "EUR"}
+    waiting = {**PAYMENT, "status": "action_required", "left": none, "due": None, "refunds": [], "disputes": []}
+    answer = api({f"GET {PATH}/payment": waiting}).run("payments", "show", ORDER)
+    assert answer.stdout == f"{ORDER}: action required, 25.98 EUR\npayment pi_1\n"
+
+
 def test_a_payment_that_was_never_opened_is_its_status_alone(api: Install) -> None:
     forbidden = {
-        **{"status": "forbidden", "payment": "", "amount": None, "left": None, "due": ""},
+        **{"status": "forbidden", "payment": None, "amount": None, "left": None, "due": None},
         **{"refunds": [], "disputes": []},
     }
     answer = api({f"GET {PATH}/payment": forbidden}).run("payments", "show", ORDER)
