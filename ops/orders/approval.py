@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 
-import httpx
-
 from ops.errors import CommandError
-from ops.orders.client import TIMEOUT_SECONDS, RefusedError, ShopClient
+from ops.orders.client import RefusedError, ShopClient
 from tidings.recovery import wait_until
 
 Decision = Literal["approve", "decline"]
@@ -38,13 +36,7 @@ def decide_approval(customer: ShopClient, order: str, decision: Decision) -> Non
         raise CommandError(
             "at Stripe only the customer's browser can approve a payment; see docs/guides/take-payments-with-stripe.md"
         )
-    try:
-        answer = httpx.post(approval["url"], data={"decision": decision}, timeout=TIMEOUT_SECONDS)
-    except httpx.TransportError as error:
-        # The address contains the payment's secret.
-        raise CommandError(f"the simulated bank does not answer: {type(error).__name__}") from error
-    if not answer.is_success:
-        raise CommandError(f"the simulated bank refused: {answer.status_code} {answer.reason_phrase}")
+    customer.decide(approval["url"], decision)
 
 
 def _begun(customer: ShopClient, order: str) -> Mapping[str, Any] | None:

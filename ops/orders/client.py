@@ -155,6 +155,21 @@ class ShopClient:
         found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()
         return found
 
+    def decide(self, url: str, decision: str) -> None:
+        """Send the customer's decision to the simulated bank's page.
+
+        Args:
+            url: The page's address, which contains the payment's secret. It may be relative to the API's.
+            decision: `approve` or `decline`.
+        """
+        try:
+            # No token: the page is the bank's.
+            answer = httpx.post(self._http.base_url.join(url), data={"decision": decision}, timeout=TIMEOUT_SECONDS)
+        except httpx.TransportError as error:
+            raise CommandError(f"the simulated bank does not answer: {type(error).__name__}") from error
+        if not answer.is_success:
+            raise CommandError(f"the simulated bank refused: {answer.status_code} {answer.reason_phrase}")
+
     def _find(self, path: str) -> dict[str, Any] | None:
         """Return what a path shows; None if it does not exist."""
         try:

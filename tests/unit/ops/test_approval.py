@@ -20,9 +20,9 @@ def bank(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The decisions that the bank's page received: its address, and the decision."""
     decisions: list[tuple[str, str]] = []
 
-    def post(url: str, *, data: dict[str, str], timeout: float) -> httpx.Response:
+    def post(url: httpx.URL, *, data: dict[str, str], timeout: float) -> httpx.Response:
         assert timeout
-        decisions.append((url, data["decision"]))
+        decisions.append((str(url), data["decision"]))
         return httpx.Response(200)
 
     monkeypatch.setattr(httpx, "post", post)
@@ -38,6 +38,12 @@ def test_a_payment_is_approved_or_declined_on_the_banks_page(
     answer = api({PAYMENT: WAITING}).run("orders", "approve", ORDER, *options)
     assert answer.stdout == f"{ORDER}: {said} at the bank\n"
     assert bank == [(APPROVAL["url"], decision)]
+
+
+def test_the_banks_page_may_be_at_an_address_relative_to_the_api(api: Install, bank: list[tuple[str, str]]) -> None:
+    relative = {**WAITING, "approval": {**APPROVAL, "url": f"/_aws/execute-api/a1{PAGE}"}}
+    assert api({PAYMENT: relative}).run("orders", "approve", ORDER).exit_code == 0
+    assert bank == [(f"http://api/_aws/execute-api/a1{PAGE}", "approve")]
 
 
 @pytest.mark.parametrize(
