@@ -141,11 +141,26 @@ def test_an_approved_payment_is_captured(shop: DeployedShop, customer: User, sku
     assert len(shop.emails(order)) == 1
 
 
-def test_the_events_that_an_approval_causes_belong_to_the_trace_of_the_orders_request(customer: User, sku: str) -> None:
+def test_the_events_that_an_approval_causes_belong_to_the_trace_of_the_orders_request(
+    shop: DeployedShop, customer: User, sku: str
+) -> None:
     order, page = place_for_approval(customer, sku)
     decide(page, "approve")
-    events = customer.timeline(order, "PaymentCaptured")
+    customer.timeline(order, "PaymentCaptured")
+
+    pages = (
+        shop.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=shop.outputs.table("history"),
+            KeyConditionExpression="pk = :order",
+            ExpressionAttributeValues={":order": {"S": order}},
+        )
+    )
+    events = [json.loads(item["event"]["S"]) for page in pages for item in page["Items"] if "event" in item]
+    assert "PaymentAuthorized" in types_of(events)
     assert len({event["correlationid"] for event in events}) == 1
+    assert len({event["traceparent"].split("-")[1] for event in events}) == 1
 
 
 def test_a_payment_that_its_customer_declines_cancels_the_order(customer: User, operator: User, sku: str) -> None:
