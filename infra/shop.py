@@ -19,6 +19,10 @@ ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-
 """An address in ASCII without a name, as SES and SNS require."""
 
 
+PUBLISHABLE_KEY = re.compile(r"pk_(live|test)_[A-Za-z0-9]+")
+"""A publishable API key of Stripe (Stripe Docs, "API keys")."""
+
+
 class TotalRange(NamedTuple):
     """The smallest and the largest total that a payment gateway takes, in a currency's minor units."""
 
@@ -64,7 +68,9 @@ class ShopSettings:
         gateway: The payment gateway. `simulated` moves no money; `stripe` does.
         payment_methods: The payment methods that the gateway takes. `*` stands for any characters.
         totals: The totals that the gateway takes, by currency. The shop sells in no other currency.
-        gateway_rate: Maximum number of calls a second to the payment gateway, of all consumers together.
+        publishable_key: The key by which Stripe's script in a browser knows the shop's account. It is public. The
+            simulated gateway needs none.
+        gateway_rate: Maximum number of calls a second to the payment gateway, of all functions together.
         mail_rate: Maximum number of e-mails a second, of all consumers together.
         mails_per_hour: Maximum number of e-mails about orders to one customer in an hour.
         product_cache: Number of seconds for which a product's price may be cached.
@@ -77,6 +83,7 @@ class ShopSettings:
     gateway: str = "simulated"
     payment_methods: tuple[str, ...] = SIMULATED_METHODS
     totals: Mapping[str, TotalRange] = field(default_factory=CHARGES.copy)
+    publishable_key: str = ""
     gateway_rate: int = 20
     mail_rate: int = 2
     mails_per_hour: int = 30
@@ -114,15 +121,15 @@ SETTINGS = {
 
 
 def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
-    """Iterate over the addresses in a stage's settings that receive no e-mail, such as those not replaced yet.
+    """Iterate over the settings of a stage that an operator has not replaced by working ones.
 
     Args:
         stage: The stage's name.
         settings: The stage's settings.
 
     Returns:
-        A sentence for each address that is none or at a reserved domain, and one if nobody is notified of alarms.
-        It names the setting.
+        A sentence for each address that is none or at a reserved domain, one if nobody is notified of alarms, and one
+        if Stripe is the gateway and the publishable key is none. It names the setting.
     """
     if not settings.alarm_addresses:
         yield f"Nobody is notified of alarms: set alarm_addresses of the stage {stage!r} in infra/shop.py."
@@ -135,6 +142,12 @@ def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
                 f"{address} is a placeholder, which receives no e-mail: set {setting} of the stage {stage!r} in "
                 "infra/shop.py to an address that you own."
             )
+    if settings.gateway == "stripe" and not PUBLISHABLE_KEY.fullmatch(settings.publishable_key):
+        # The value is not repeated, because it may be a secret key that was mistaken for the publishable one.
+        yield (
+            "Customers cannot approve payments without a publishable key of Stripe: set publishable_key of the stage "
+            f"{stage!r} in infra/shop.py to one, which begins with `pk_`."
+        )
 
 
 def shop_services() -> tuple[ServiceFolder, ...]:

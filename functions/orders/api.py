@@ -1,10 +1,9 @@
 """The routes of orders and products."""
 
-from typing import Annotated
 from unicodedata import normalize
 from uuid import UUID, uuid5
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from contracts.orders.order_cancelled import CancellationReason
@@ -19,6 +18,7 @@ from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
 from functions.orders.requests import OrderRequest
 from tidings.core.entity import Entity
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
+from tidings.http.idempotency import IdempotencyKey
 from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
 from tidings.http.problems import Problem, Rule, raise_all
 from tidings.http.requests import Reply, Request
@@ -29,17 +29,6 @@ NAMESPACE = UUID("6f0a2f0e-7e0b-4c6e-8f43-2b1d3a5c9e77")
 
 RETRY_AFTER = {"Retry-After": "1"}
 RETRY_AFTER_TEXT = {"Retry-After": "Seconds until it is worth asking again, while the order is pending."}
-
-IdempotencyKey = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=255,
-        # Without a comma: the gateway joins a header that was sent twice with one.
-        pattern=r"^[!-+\--~]+\Z",
-        description="1 to 255 visible ASCII characters but no comma, new for each order. A repeat gets the same answer",
-    ),
-]
 
 NO_SUCH_ORDER = Rule(404, "No such order", "The caller has no order with this id.")
 UNKNOWN_ORDER = Rule(404, "Unknown order", "No order has this id.")

@@ -5,9 +5,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from functions.orders.expiry.pending import INDEX
 from functions.orders.pricing import decode_terms
-from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_BAD, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
-from infra.constructs.schedule import invoke_every_minute
+from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
 from infra.shop import ShopSettings
 from infra.stacks.service import ServiceStack
 
@@ -24,7 +24,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     api = stack.functions["api"]
     api.add_environment("PRODUCT_CACHE_SECONDS", str(settings.product_cache))
     api.add_environment("PAYMENT_TERMS", _payment_terms(stack, settings))
-    invoke_every_minute(stack, "expiry", _add_function(stack, settings), "Runs the expiry job of pending orders")
+    invoke_on_schedule(stack, "expiry", _add_function(stack, settings), "Runs the expiry job of pending orders")
     _add_alarms(stack, settings)
     stack.graphs.append(
         cloudwatch.GraphWidget(
@@ -87,15 +87,4 @@ def _add_alarms(stack: ServiceStack, settings: ShopSettings) -> None:
         periods=(3, 3),
         critical=True,
     )
-    Alarm(
-        stack,
-        "expiry-missing",
-        problem="No run of the expiry job has finished for five minutes.",
-        # Every run that finishes reports the oldest order. Lambda's own count of invocations includes failed runs.
-        metric=stack.metric("OldestPending", "SampleCount", MINUTE),
-        threshold=1,
-        missing=MISSING_IS_BAD,
-        periods=(5, 5),
-        below=True,
-        critical=True,
-    )
+    alarm_on_missing_runs(stack, "expiry", "OldestPending", "No run of the expiry job has finished for five minutes.")

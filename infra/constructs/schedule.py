@@ -1,32 +1,71 @@
-"""A schedule that invokes a function."""
+"""Schedules that invoke functions, and the alarm on a scheduled job that does not finish."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
+from infra.constructs.alarm import MINUTE, MISSING_IS_BAD, Alarm
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.constructs.function import Function
+    from infra.stacks.base import ApplicationStack
 
 
-def invoke_every_minute(stack: Stack, name: str, function: Function, description: str) -> None:
-    """Invoke a function every minute. A run that could not start is not repeated: the next run does its work.
+def invoke_on_schedule(
+    stack: Stack,
+    name: str,
+    function: Function,
+    description: str,
+    every: Duration = MINUTE,
+    event: Mapping[str, Any] | None = None,
+) -> None:
+    """Invoke a function on a schedule. A run that could not start is not repeated: the next run does its work.
 
     Args:
         stack: The stack.
         name: The last part of the schedule's name.
-        function: The function.
+        function: The function. It may have several schedules.
         description: The schedule's description.
+        every: The time between two runs: one or more whole minutes.
+        event: The function's event; an empty object if omitted.
     """
-    # The schedule invokes the function asynchronously. Lambda would keep a failed run for hours and repeat it.
+    scheduler.CfnSchedule(
+        stack,
+        f"{name}-schedule",
+        name=f"{stack.stack_name}-{name}",
+        description=description,
+        schedule_expression=scheduler.ScheduleExpression.rate(every).expression_string,
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=scheduler.CfnSchedule.TargetProperty(
+            arn=function.function_arn,
+            role_arn=_schedules_role(stack, function).role_arn,
+            input=msgspec.json.encode(event or {}).decode(),
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_retry_attempts=0, maximum_event_age_in_seconds=60
+            ),
+        ),
+    )
+
+
+def _schedules_role(stack: Stack, function: Function) -> iam.Role:
+    """Return the role that all schedules of a function share, and which may invoke nothing else."""
+    name = f"{function.node.id}-schedules-role"
+    existing = stack.node.try_find_child(name)
+    if isinstance(existing, iam.Role):
+        return existing
+    # The schedules invoke the function asynchronously. Lambda would keep a failed run for hours and repeat it.
     function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
     group = stack.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
     role = iam.Role(
         stack,
-        "schedule-role",
+        name,
         assumed_by=iam.ServicePrincipal(
             "scheduler.amazonaws.com",
             # Without the condition, another account's schedule could use the role (the "confused deputy" problem).
@@ -34,19 +73,32 @@ def invoke_every_minute(stack: Stack, name: str, function: Function, description
         ),
     )
     role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]))
-    scheduler.CfnSchedule(
+    return role
+
+
+def invoke_every_minute(stack: Stack, name: str, function: Function, description: str) -> None:
+    """Invoke a function every minute; see `invoke_on_schedule`."""
+    invoke_on_schedule(stack, name, function, description)
+
+
+def alarm_on_missing_runs(stack: ApplicationStack, job: str, metric_name: str, problem: str) -> None:
+    """Add the alarm `<job>-missing`, which is on when no run of a job that runs every minute has finished for five.
+
+    Args:
+        stack: The stack.
+        job: The job's name.
+        metric_name: A metric that every run reports when it finishes, and only then, such as the age of the oldest
+            pending entity. Lambda's own count of invocations includes failed runs.
+        problem: The problem, in one sentence.
+    """
+    Alarm(
         stack,
-        "schedule",
-        name=f"{stack.stack_name}-{name}",
-        description=description,
-        schedule_expression="rate(1 minute)",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
-            role_arn=role.role_arn,
-            input="{}",
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_retry_attempts=0, maximum_event_age_in_seconds=60
-            ),
-        ),
+        f"{job}-missing",
+        problem=problem,
+        metric=stack.metric(metric_name, "SampleCount", MINUTE),
+        threshold=1,
+        missing=MISSING_IS_BAD,
+        periods=(5, 5),
+        below=True,
+        critical=True,
     )

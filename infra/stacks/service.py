@@ -41,6 +41,7 @@ class ServiceStack(ApplicationStack):
 
     Attributes:
         service: The service's declaration.
+        api: The stack of the API.
         table: Its table.
         functions: Its functions by role: `consumer`, `relay`, `api`, and those that `add_resources` adds.
         queues: The queues that its consumer uses.
@@ -52,6 +53,7 @@ class ServiceStack(ApplicationStack):
     ) -> None:
         super().__init__(scope, folder.name, application, f"the service {folder.name}")
         self.service = folder.service
+        self.api = api
         self.functions: dict[str, Function] = {}
         self.queues: dict[QueueRole, sqs.Queue] = {}
         self.graphs: list[cloudwatch.GraphWidget] = []

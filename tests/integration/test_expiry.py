@@ -13,12 +13,12 @@ from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.values.goods import Units
 from contracts.values.money import Money
 from functions.orders.expiry.job import CHUNK
-from functions.orders.expiry.pending import SHARDS
 from tests.integration.cloud import Cloud
 from tests.integration.facts import fact
 from tests.integration.shop import Shop
 from tidings.aws.dynamodb import DynamoTable
 from tidings.core.decisions import Increment
+from tidings.core.pending import SHARDS
 from tidings.core.ports import EntityWrite
 
 AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(1000, "EUR"))

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from functions.orders.api import OrderView
 from functions.orders.expiry.job import ExpiryJob
-from functions.orders.expiry.pending import SHARD, PendingOrder
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
 from functions.payment.refunds.job import RefundJob
@@ -23,8 +22,10 @@ from tests.simulation.redrive import is_redrivable, redrive
 from tests.simulation.republish import republish
 from tests.simulation.shop import TIMEOUT, DeployedService, Shop
 from tests.simulation.violation import ViolationError
+from tidings.aws.pending import PendingEntity
 from tidings.core.clock import from_rfc3339
 from tidings.core.entity import OutboxEvent
+from tidings.core.pending import SHARD
 from tidings.http.pagination import OWNER, RANK
 from tidings.http.problems import Problem
 from tidings.http.requests import Caller, Request
@@ -213,7 +214,7 @@ class People:
         placed = shop.deployed["orders"].table.entities.values()
         found = [order for order in placed if lags or SHARD in order.attributes]
         times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
-        pending = sorted(PendingOrder(from_rfc3339(time), order) for time, order in times)
+        pending = sorted(PendingEntity(from_rfc3339(time), order) for time, order in times)
         job = ExpiryJob(shop.handlers(orders), shop.threads, Random(0))  # noqa: S311 - not for secrecy
 
         def act() -> None:

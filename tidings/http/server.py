@@ -61,7 +61,7 @@ def serve(
         try:
             answer = operation(event)
         except Problem as problem:
-            answer = _refuse(problem)
+            answer = refuse(problem)
         except Exception as error:  # noqa: BLE001 - every request is answered
             answer = _fail(error, busy=isinstance(error, RetryableError) or is_throttled(error))
         if not operation.route.open:
@@ -155,7 +155,8 @@ def _respond(route: Route, result: Any) -> Answer:
     return _answer(reply.status or route.status, "application/json", reply.body, reply.headers)
 
 
-def _refuse(problem: Problem) -> Answer:
+def refuse(problem: Problem) -> Answer:
+    """Return the answer to a request that is refused, as problem+json."""
     members = {"type": "about:blank", "status": problem.rule.status, **_members(problem)}
     if problem.others:
         members["errors"] = [_members(each) for each in (problem, *problem.others)]
@@ -179,7 +180,7 @@ def _fail(error: Exception, *, busy: bool) -> Answer:
     if busy:
         logger.warning("busy", extra={"error": described(error)})
         detail = "Others are changing the same thing, or there are too many requests; nothing was done. Try again."
-        return _refuse(Problem(BUSY, detail, headers={"Retry-After": "1"}))
+        return refuse(Problem(BUSY, detail, headers={"Retry-After": "1"}))
     logger.exception("the request failed")
     detail = "Something failed on our side. The same request, with the same Idempotency-Key, may safely be sent again."
-    return _refuse(Problem(FAILED, detail))
+    return refuse(Problem(FAILED, detail))

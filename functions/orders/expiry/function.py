@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.orders.expiry.job import ExpiryJob
-from functions.orders.expiry.pending import PendingOrders
 from functions.orders.service import service
 from tidings.aws import clients, lambdas
+from tidings.aws.pending import PendingEntities
 from tidings.core import clock
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_pending = PendingOrders(clients.dynamodb(), os.environ["TABLE"], os.environ["PENDING_INDEX"])
+_pending = PendingEntities(clients.dynamodb(), os.environ["TABLE"], os.environ["PENDING_INDEX"])
 _limit = float(os.environ["PENDING_LIMIT_SECONDS"])
 _metrics = lambdas.metrics()
 _job = ExpiryJob(lambdas.executor(service), ThreadPoolExecutor(clients.WORKERS))

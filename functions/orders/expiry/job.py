@@ -11,8 +11,8 @@ from typing import Literal
 from msgspec import Struct
 
 from functions.orders import handlers
-from functions.orders.expiry.pending import PendingOrder
 from functions.orders.handlers import Order
+from tidings.aws.pending import PendingEntity
 from tidings.core.clock import to_rfc3339
 from tidings.core.entity import MessageMetadata
 from tidings.handling.executor import HandlerExecutor
@@ -57,7 +57,7 @@ class ExpiryJob:
     threads: Executor
     rng: random.Random = field(default_factory=random.Random)
 
-    def run(self, pending: Iterable[PendingOrder], older_than: float, deadline: int) -> ExpiryReport:
+    def run(self, pending: Iterable[PendingEntity], older_than: float, deadline: int) -> ExpiryReport:
         """Cancel the orders that have been pending for too long.
 
         Args:
@@ -84,10 +84,10 @@ class ExpiryJob:
         age = (start - oldest.since) / 1000
         return ExpiryReport(outcomes["cancelled"], outcomes["failed"], finished, age)
 
-    def _expire(self, pending: PendingOrder) -> Outcome:
-        fields = {"order_id": pending.order, "pending_since": to_rfc3339(pending.since)}
+    def _expire(self, pending: PendingEntity) -> Outcome:
+        fields = {"order_id": pending.key, "pending_since": to_rfc3339(pending.since)}
         try:
-            cancelled = self._cancel(pending.order)
+            cancelled = self._cancel(pending.key)
         except Exception:
             logger.exception("an order could not be expired", extra=fields)
             return "failed"
@@ -102,7 +102,7 @@ class ExpiryJob:
         return unit.execute(handlers.expire, metadata).changed
 
 
-def spread(orders: Sequence[PendingOrder], rng: random.Random) -> Iterator[list[PendingOrder]]:
+def spread(orders: Sequence[PendingEntity], rng: random.Random) -> Iterator[list[PendingEntity]]:
     """Split orders into chunks: half of each are the oldest that are left, and the others any of those behind.
 
     If the oldest fail, and slowly, they take only a part of each run. They come last in their chunk for that reason.

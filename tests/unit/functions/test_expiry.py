@@ -1,16 +1,16 @@
 import random
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
 
 import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
 from functions.orders.expiry.job import CHUNK, WINDOW, ExpiryJob, ExpiryReport, spread
-from functions.orders.expiry.pending import INDEX, SHARDS, PendingOrder, PendingOrders, pending_attributes
+from functions.orders.expiry.pending import INDEX
 from functions.orders.handlers import Order, expire
 from functions.orders.service import service
 from tests.unit.facts import NOON_MILLIS, ORDER, TRACE, fact, order_id, order_placed
-from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.aws.pending import PendingEntity
+from tidings.core.clock import from_rfc3339
 from tidings.core.decisions import Save, Skip
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import PermanentError
@@ -31,13 +31,13 @@ def entity(state: Order, order: str = ORDER) -> Entity[Order]:
     return Entity(order, version=1, state=state, outbox=(OutboxEvent.of(fact(order_placed(), order=order)),))
 
 
-def run(scenario: Scenario[Order], pending: Iterable[PendingOrder], rng: random.Random | None = None) -> ExpiryReport:
+def run(scenario: Scenario[Order], pending: Iterable[PendingEntity], rng: random.Random | None = None) -> ExpiryReport:
     return ExpiryJob(scenario.executor, InlineExecutor(), rng or random.Random(1)).run(pending, LIMIT, DEADLINE)  # noqa: S311 - not for secrecy
 
 
-def due(*orders: str) -> list[PendingOrder]:
+def due(*orders: str) -> list[PendingEntity]:
     """Return orders that are too old, a second apart, the first the oldest."""
-    return [PendingOrder(TOO_OLD - (len(orders) - n) * 1000, order) for n, order in enumerate(orders)]
+    return [PendingEntity(TOO_OLD - (len(orders) - n) * 1000, order) for n, order in enumerate(orders)]
 
 
 def status(scenario: Scenario[Order], order: str = ORDER) -> str:
@@ -75,28 +75,13 @@ def test_an_order_that_was_never_placed_does_not_expire() -> None:
 
 @pytest.mark.parametrize("order", NOT_PENDING)
 def test_only_a_pending_order_is_in_the_index(order: Order) -> None:
-    assert pending_attributes(entity(PENDING)).keys() == {INDEX.partition, INDEX.sort}
-    assert pending_attributes(entity(order)) == {}
+    assert INDEX.of(entity(PENDING)).keys() == {INDEX.partition, INDEX.sort}
+    assert INDEX.of(entity(order)) == {}
 
 
 def test_an_orders_position_in_the_index_does_not_change_while_it_is_pending() -> None:
-    attributes = [pending_attributes(entity(order)) for order in (PENDING, Order(paid=True), Order(reserved=True))]
+    attributes = [INDEX.of(entity(order)) for order in (PENDING, Order(paid=True), Order(reserved=True))]
     assert attributes[0] == attributes[1] == attributes[2]
-
-
-def test_orders_are_spread_over_the_indexs_shards() -> None:
-    shards = [pending_attributes(entity(PENDING, order_id(n)))[INDEX.partition] for n in range(400)]
-    assert {*shards} == {str(shard) for shard in range(SHARDS)}
-    assert min(shards.count(shard) for shard in {*shards}) > 50
-
-
-def test_an_entry_of_the_index_is_far_smaller_than_a_write_unit() -> None:
-    entry = {"pk": ORDER, **pending_attributes(entity(PENDING))}
-    # An item's size is that of its names and values; an index adds up to 100 bytes for each of its entries
-    # (Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats").
-    assert sum(len(name) + len(value) for name, value in entry.items()) + 100 < 1024
-    added = sum(len(name) + len(value) for name, value in pending_attributes(entity(PENDING)).items())
-    assert added < 40
 
 
 # The run
@@ -104,7 +89,7 @@ def test_an_entry_of_the_index_is_far_smaller_than_a_write_unit() -> None:
 
 def test_an_order_that_is_too_old_is_cancelled_and_a_younger_one_is_not() -> None:
     scenario = given(service, entity(PENDING, FIRST), entity(PENDING, SECOND))
-    report = run(scenario, [PendingOrder(TOO_OLD, FIRST), PendingOrder(JUST_YOUNG_ENOUGH, SECOND)])
+    report = run(scenario, [PendingEntity(TOO_OLD, FIRST), PendingEntity(JUST_YOUNG_ENOUGH, SECOND)])
     assert report == ExpiryReport(1, 0, finished=True, oldest=LIMIT + 0.001)
     assert (status(scenario, FIRST), status(scenario, SECOND)) == ("CANCELLED", "PENDING")
 
@@ -115,7 +100,7 @@ def test_without_pending_orders_the_run_does_nothing() -> None:
 
 def test_an_order_that_ended_after_the_index_was_written_is_neither_changed_nor_counted() -> None:
     scenario = given(service, entity(CONFIRMED))
-    assert run(scenario, [PendingOrder(TOO_OLD, ORDER)]) == ExpiryReport(0, 0, finished=True, oldest=LIMIT + 0.001)
+    assert run(scenario, [PendingEntity(TOO_OLD, ORDER)]) == ExpiryReport(0, 0, finished=True, oldest=LIMIT + 0.001)
     assert scenario.table.commits == []
 
 
@@ -125,10 +110,10 @@ def test_an_order_that_a_concurrent_run_cancels_first_is_counted_once() -> None:
 
     def run_concurrently() -> None:
         scenario.clock.advance(milliseconds=5)
-        reports.append(run(scenario, [PendingOrder(TOO_OLD, ORDER)]))
+        reports.append(run(scenario, [PendingEntity(TOO_OLD, ORDER)]))
 
     scenario.table.commit_faults.next(preceded_by(run_concurrently))
-    reports.append(run(scenario, [PendingOrder(TOO_OLD, ORDER)]))
+    reports.append(run(scenario, [PendingEntity(TOO_OLD, ORDER)]))
     assert [report.cancelled for report in reports] == [1, 0]
     assert len(scenario.table.commits) == 1
 
@@ -136,7 +121,7 @@ def test_an_order_that_a_concurrent_run_cancels_first_is_counted_once() -> None:
 def test_an_order_that_fails_is_counted_and_stops_no_other() -> None:
     scenario = given(service, entity(PENDING, FIRST), entity(PENDING, SECOND))
     scenario.table.commit_faults.at(FIRST, fails(TimeoutError("no answer")))
-    report = run(scenario, [PendingOrder(TOO_OLD, FIRST), PendingOrder(TOO_OLD, SECOND)])
+    report = run(scenario, [PendingEntity(TOO_OLD, FIRST), PendingEntity(TOO_OLD, SECOND)])
     assert (report.cancelled, report.failed) == (1, 1)
     assert (status(scenario, FIRST), status(scenario, SECOND)) == ("PENDING", "CANCELLED")
 
@@ -149,7 +134,7 @@ def test_every_due_order_is_tried_once_however_the_job_spreads_them(
     for count in (CHUNK // 2 - 1, CHUNK // 2, CHUNK // 2 + 1, CHUNK, CHUNK + 7, 2 * CHUNK, 5 * CHUNK + 3):
         orders = [order_id(n) for n in range(count)]
         scenario = given(service, *(entity(PENDING, order) for order in orders), entity(PENDING))
-        report = run(scenario, [*due(*orders), PendingOrder(JUST_YOUNG_ENOUGH, ORDER)], rng)
+        report = run(scenario, [*due(*orders), PendingEntity(JUST_YOUNG_ENOUGH, ORDER)], rng)
         assert (report.finished, report.cancelled, report.failed) == (True, count, 0)
         assert len(scenario.table.commits) == count
         assert status(scenario) == "PENDING"
@@ -171,13 +156,13 @@ def test_the_job_reads_no_more_orders_than_its_window_before_it_begins_one() -> 
     scenario = given(service, entity(PENDING, FIRST))
     read = 0
 
-    def pending() -> Iterator[PendingOrder]:
+    def pending() -> Iterator[PendingEntity]:
         nonlocal read
         while True:
             read += 1
             if read == WINDOW:
                 scenario.clock.now = DEADLINE
-            yield PendingOrder(TOO_OLD, FIRST)
+            yield PendingEntity(TOO_OLD, FIRST)
 
     assert run(scenario, pending()) == ExpiryReport(0, 0, finished=False, oldest=LIMIT + 0.001)
     assert read == WINDOW
@@ -221,36 +206,13 @@ def test_old_orders_that_fail_and_use_up_a_run_do_not_hold_up_those_behind_them(
     assert cancelled
 
 
-# The index's reader
-
-
-class StubClient:
-    """The part of DynamoDB's client that the reader calls, for one order in each shard."""
-
-    def __init__(self, *times: str) -> None:
-        self.times = times
-
-    def get_paginator(self, _name: str) -> "StubClient":
-        return self
-
-    def paginate(self, **request: Any) -> list[dict[str, Any]]:
-        shard = request["ExpressionAttributeValues"][":shard"]["S"]
-        return [{"Items": [{"pk": {"S": shard}, "since": {"S": self.times[int(shard)]}}]}]
-
-
-def test_a_pending_order_without_a_readable_time_holds_up_no_other() -> None:
-    client = StubClient("!", to_rfc3339(TOO_OLD), to_rfc3339(TOO_OLD - 1), "yesterday")
-    pending = PendingOrders(cast("Any", client), "orders", "pending")
-    assert [order.order for order in pending.oldest_first()] == ["2", "1"]
-
-
 # A cancellation
 
 
 def test_a_cancellation_belongs_to_the_request_that_placed_the_order_and_has_no_cause() -> None:
     scenario = given(service, entity(PENDING))
-    run(scenario, [PendingOrder(TOO_OLD, ORDER)])
+    run(scenario, [PendingEntity(TOO_OLD, ORDER)])
     cancelled = scenario.entity(ORDER).outbox[-1].body
     assert f'"traceparent":"{TRACE}"' in cancelled
     assert '"causationid"' not in cancelled
-    assert from_rfc3339(pending_attributes(entity(PENDING))[INDEX.sort]) > 0
+    assert from_rfc3339(INDEX.of(entity(PENDING))[INDEX.sort]) > 0

@@ -1,0 +1,1 @@
+"""The webhook by which Stripe reports what happened to payments, refunds and disputes."""
