@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from contracts.values.money import Money
+from tidings.core.event import CorrelationId, Traceparent
 
 UNKNOWN_METHOD = "unknown_payment_method"
 """The code of a payment that was declined because the gateway does not know its payment method."""
@@ -23,8 +24,8 @@ TOO_MUCH = "amount_too_large"
 class Origin(Struct, frozen=True):
     """The request at the beginning: its correlation id and trace. The gateway keeps them with the payment."""
 
-    correlation: str
-    trace: str
+    correlation: CorrelationId
+    trace: Traceparent
 
 
 class Labels(Struct, frozen=True):

@@ -31,8 +31,13 @@ def chosen(pace: Pace) -> Gateway:
             # Stripe's library is slow to import, and only deployed where the stage chose it.
             from functions.payment.stripe_gateway import API_BASE, StripeGateway
 
-            key = Secret(boto3.client("secretsmanager", config=clients.CONFIG), os.environ["STRIPE_KEY_ARN"])
-            return StripeGateway(key, os.environ.get("STRIPE_API_BASE", API_BASE), pace=pace.wait)
+            return StripeGateway(
+                Secret(boto3.client("secretsmanager", config=clients.CONFIG), os.environ["STRIPE_KEY_ARN"]),
+                os.environ["STAGE"],
+                os.environ["STRIPE_PUBLISHABLE_KEY"],
+                os.environ.get("STRIPE_API_BASE", API_BASE),
+                pace=pace.wait,
+            )
         case name:
             raise ValueError(f"there is no payment gateway {name!r}")
 

@@ -13,7 +13,7 @@ from functions.fraud.rules import LENIENT, STRICT, Rules
 from functions.orders.pricing import PaymentTerms, decode_terms
 from functions.payment.gateway import Opened
 from functions.payment.simulated import APPROVED, DECLINES, SimulatedGateway
-from functions.payment.stripe_gateway import in_stripes_units
+from functions.payment.stripe_gateway.answers import in_stripes_units
 from infra.build import build
 from infra.shop import SETTINGS, TotalRange, shop
 from infra.stages import STAGES
