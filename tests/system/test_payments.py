@@ -182,7 +182,7 @@ def test_a_payment_that_nobody_approves_expires_and_can_never_be_approved(
     def expired() -> bool:
         done = tidings(shop.cloud.directory, "orders", "expire", "--older-than", "1s", "--yes")
         assert done.returncode == 0, done.stderr
-        return customer.order(order)["status"] == "CANCELLED"
+        return bool(customer.order(order)["status"] == "CANCELLED")
 
     wait_until(expired, SECONDS, "the order's expiry")
     events = customer.timeline(order, "OrderCancelled", "PaymentVoided", "StockReleased")

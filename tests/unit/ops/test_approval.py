@@ -85,7 +85,8 @@ def test_an_order_that_payment_has_not_received_yet_is_waited_for(
     api: Install, bank: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: dict[str, Any] = {f"GET /orders/{ORDER}": {"id": ORDER}}
-    later = iter([{PAYMENT: {**WAITING, "status": "authorizing", "approval": None}}, {PAYMENT: WAITING}])
+    begun: dict[str, Any] = {**WAITING, "status": "authorizing", "approval": None}
+    later = iter([{PAYMENT: begun}, {PAYMENT: WAITING}])
     monkeypatch.setattr("time.sleep", lambda _seconds: answers.update(next(later)))
     answer = api(answers).run("orders", "approve", ORDER)
     assert answer.exit_code == 0, answer.stderr

@@ -59,7 +59,7 @@ def test_a_payment_that_moved_no_money_has_nothing_left(api: Install) -> None:
 
 
 def test_a_payment_that_was_never_opened_is_its_status_alone(api: Install) -> None:
-    forbidden = {
+    forbidden: dict[str, object] = {
         **{"status": "forbidden", "payment": None, "amount": None, "left": None, "due": None},
         **{"refunds": [], "disputes": []},
     }
