@@ -49,9 +49,13 @@ SIMULATED_METHODS = (
     "pm_card_error_once",
     "pm_card_declined",
     "pm_card_insufficient_funds",
+    "pm_card_authentication_required",
+    "pm_card_processing",
     "pm_card_authorization_expires",
     "pm_card_refund_pending",
     "pm_card_refund_fails",
+    "pm_card_refund_returned",
+    "pm_card_disputed",
 )
 """The payment methods that the simulated gateway knows."""
 

@@ -14,6 +14,7 @@ from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment.service import service
+from functions.payment.simulated.gateway import PAGES
 from infra import assets
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
@@ -163,7 +164,7 @@ def _add_webhooks(stack: ServiceStack, library: lambda_.LayerVersion, secrets: s
 def _add_simulated_gateway(
     stack: ServiceStack, settings: ShopSettings, functions: Sequence[Function], webhook_secrets: str
 ) -> None:
-    """Add the table in which the simulated gateway keeps its payments, and configure it.
+    """Add the simulated gateway's table and its bank's page.
 
     Args:
         stack: Payment's stack.
@@ -173,18 +174,37 @@ def _add_simulated_gateway(
     """
     payments = add_table(stack, "gateway")
     api = stack.functions["api"]
+    bank = stack.add_function("bank", "functions.payment.bank.function.handler", "Serves the simulated bank's page", {})
     # The local cloud serves an API below the endpoint of all services, whose address its functions know.
     http_api = stack.api.http_api
     url = f"/_aws/execute-api/{http_api.api_id}" if stack.stage.emulated else http_api.api_endpoint
-    for function in (*functions, api):
+    for function in (*functions, api, bank):
         function.add_environment("GATEWAY_TABLE", payments.table_name)
         function.add_environment("GATEWAY_TOTALS", msgspec.json.encode(settings.totals).decode())
         function.add_environment("WEBHOOK_URL", f"{url}{WEBHOOKS}")
         function.add_environment("WEBHOOK_SECRETS_ARN", webhook_secrets)
+        function.add_environment("BANK_URL", f"{url}{PAGES}")
         function.allow("dynamodb:GetItem", on=[payments.table_arn])
-    for function in functions:
-        function.allow("dynamodb:PutItem", "dynamodb:UpdateItem", on=[payments.table_arn])
+    for function in (*functions, bank):
+        function.allow("dynamodb:PutItem", on=[payments.table_arn])
         function.allow("secretsmanager:GetSecretValue", on=[webhook_secrets])
+    stack.functions["checks"].allow("dynamodb:Scan", on=[payments.table_arn])
+    _add_pages(stack, bank)
+
+
+def _add_pages(stack: ServiceStack, bank: Function) -> None:
+    """Add the routes of the bank's page, which are no part of the API's document."""
+    integration = HttpLambdaIntegration("bank-integration", bank)
+    for method in (apigateway.HttpMethod.GET, apigateway.HttpMethod.POST):
+        path = f"{PAGES}/{{client_secret}}"
+        route = apigateway.HttpRoute(
+            stack,
+            f"{method.value} {path}",
+            http_api=stack.api.http_api,
+            route_key=apigateway.HttpRouteKey.with_(path, method),
+            integration=integration,
+        )
+        acknowledge(route, "APIG4", "The customer's secret in the path is the only permission that the page needs.")
 
 
 def _add_stripe(

@@ -8,12 +8,12 @@ import pytest
 from moto import mock_aws
 
 from functions.payment.simulated import SimulatedGateway
-from functions.payment.stripe_gateway import StripeGateway
 from infra.discovery import ROOT
 from infra.shop import CHARGES
 from tests.gateway.keys import StubSecrets
-from tests.gateway.providers import MemoryProvider, Provider, SimulatedProvider, StripeProvider
+from tests.gateway.providers import MemoryProvider, Provider, SimulatedProvider
 from tests.gateway.stripe_edge import KEY, LOOPBACK, StripeEdge, serving
+from tests.gateway.stripe_provider import StripeProvider, stripe_gateway
 from tests.integration.cloud import create_table, one_call_at_a_time, set_credentials
 from tests.simulation.ports.gateway import MemoryGateway
 from tidings.testing import VirtualClock
@@ -56,7 +56,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def stripe_provider(edge: StripeEdge, secrets: StubSecrets, http: httpx.Client) -> StripeProvider:
-    return StripeProvider(StripeGateway(secrets.secret(), edge.url), edge, http)
+    return StripeProvider(stripe_gateway(secrets, edge.url), edge, http)
 
 
 @pytest.fixture
@@ -64,7 +64,10 @@ def simulated_provider() -> Iterator[SimulatedProvider]:
     with mock_aws(), one_call_at_a_time():
         client = boto3.client("dynamodb")
         create_table(client, "payments")
-        yield SimulatedProvider(SimulatedGateway(client, "payments", CHARGES), client)
+        gateway, elsewhere = (
+            SimulatedGateway(client, "payments", CHARGES, stage, lambda _news: None) for stage in ("dev", "other")
+        )
+        yield SimulatedProvider(gateway, elsewhere, client)
 
 
 @pytest.fixture

@@ -1,25 +1,30 @@
 """Payment providers under test: each is a gateway together with its books, which the gateway does not see."""
 
 import uuid
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from contracts.values.money import Money
 from functions.payment.gateway import (
+    ActionRequired,
+    Approval,
     AuthorizationOutcome,
     Authorized,
-    Cancelled,
     Captured,
     CaptureOutcome,
     Declined,
     Gateway,
+    Inspection,
+    Labels,
     Opened,
+    Origin,
+    RefundOutcome,
+    VoidOutcome,
 )
-from tests.gateway.stripe_edge import LOOPBACK, StripeEdge
+from functions.payment.simulated import SimulatedGateway
 from tests.simulation.ports.gateway import MemoryGateway
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 TOTAL = Money(1999, "EUR")
 APPROVED = "pm_card_visa"
+ORIGIN = Origin("request-1", f"00-{'a' * 32}-{'b' * 16}-01")
 
 
 class Provider(Protocol):
@@ -34,10 +40,14 @@ class Provider(Protocol):
 
     @property
     def gateway(self) -> Gateway:
-        """The gateway."""
+        """The gateway of the shop's stage."""
+
+    @property
+    def authenticated(self) -> str:
+        """A payment method whose customer must approve each payment."""
 
     def moved(self, payment: str) -> tuple[int, int]:
-        """Return how often a payment's money was captured, and how often it was refunded."""
+        """Return how often a payment's money was captured, and the amount that went back."""
 
     def reserved(self, payment: str) -> bool:
         """Return whether a payment's amount is reserved, and has not moved."""
@@ -45,10 +55,36 @@ class Provider(Protocol):
     def opened(self, order: str) -> int:
         """Return the number of an order's payments."""
 
+    def opened_elsewhere(self) -> str:
+        """Open a payment for a shop of another stage, and return its id."""
+
+    def answer(self, payment: str, *, approved: bool) -> None:
+        """Let the customer approve a payment or decline it, if the bank still lets them."""
+
+
+class Bank(Protocol):
+    """The decisions of the banks behind a provider."""
+
+    def decide(self, payment: str) -> None:
+        """Let the bank accept a payment or a refund about which it has not decided."""
+
+    def return_money(self, payment: str) -> None:
+        """Let the bank return the money of a refund, whose method is `pm_card_refund_returned`."""
+
+    def dispute(self, payment: str) -> None:
+        """Let the bank dispute a captured payment, whose method is `pm_card_disputed`."""
+
+    def close_dispute(self, payment: str, status: Literal["won", "lost"]) -> None:
+        """Let the bank decide about a dispute."""
+
+
+class BankedProvider(Provider, Bank, Protocol):
+    """A payment provider whose banks decide as the payment method says."""
+
 
 def opened(provider: Provider, method: str = APPROVED) -> str:
     """Open a payment for a new order, and return its id."""
-    return payment_of(provider.gateway.open(new_order(), TOTAL, method))
+    return payment_of(provider.gateway.open(new_order(), TOTAL, method, ORIGIN))
 
 
 def authorized(provider: Provider, method: str = APPROVED) -> str:
@@ -58,10 +94,24 @@ def authorized(provider: Provider, method: str = APPROVED) -> str:
     return payment
 
 
+def awaiting_approval(provider: Provider) -> str:
+    """Authorize a payment that its customer must approve, and return its id."""
+    payment = opened(provider, provider.authenticated)
+    assert provider.gateway.authorize(payment) == ActionRequired()
+    return payment
+
+
 def captured(provider: Provider, method: str = APPROVED) -> str:
     """Capture a payment for a new order, and return its id."""
     payment = authorized(provider, method)
     assert provider.gateway.capture(payment) == Captured()
+    return payment
+
+
+def disputed(provider: BankedProvider) -> str:
+    """Capture a payment that is then disputed, and return its id."""
+    payment = captured(provider, "pm_card_disputed")
+    provider.dispute(payment)
     return payment
 
 
@@ -76,12 +126,19 @@ def new_order() -> str:
     return str(uuid.uuid4())
 
 
+def new_attempt() -> str:
+    """Return the name of a new attempt of a refund."""
+    return f"{new_order()}/refund/1"
+
+
 @dataclass(frozen=True)
 class SimulatedProvider:
-    """The simulated gateway. Its books are its table."""
+    """The simulated gateway. Its books are its table, and its banks decide when they are looked at."""
 
-    gateway: Gateway
+    gateway: SimulatedGateway
+    elsewhere: SimulatedGateway
     client: "DynamoDBClient"
+    authenticated: str = "pm_card_authentication_required"
 
     def moved(self, payment: str) -> tuple[int, int]:
         item = self._item(payment)
@@ -93,6 +150,24 @@ class SimulatedProvider:
     def opened(self, order: str) -> int:
         return [item["order"]["S"] for item in self.client.scan(TableName="payments")["Items"]].count(order)
 
+    def opened_elsewhere(self) -> str:
+        return payment_of(self.elsewhere.open(new_order(), TOTAL, APPROVED, ORIGIN))
+
+    def answer(self, payment: str, *, approved: bool) -> None:
+        self.gateway.answer(payment, "approved" if approved else "declined")
+
+    def decide(self, payment: str) -> None:
+        """Do nothing, because the next look finds the decision."""
+
+    def return_money(self, payment: str) -> None:
+        self.gateway.inspect(payment)
+
+    def dispute(self, payment: str) -> None:
+        """Do nothing, because the payment was disputed when it was captured."""
+
+    def close_dispute(self, payment: str, status: Literal["won", "lost"]) -> None:
+        self.gateway.close_dispute(payment, status)
+
     def _item(self, payment: str) -> Any:
         return self.client.get_item(TableName="payments", Key={"pk": {"S": payment}})["Item"]
 
@@ -103,14 +178,15 @@ class MemoryProvider:
 
     memory: MemoryGateway
     lock: AbstractContextManager[object] = field(default_factory=Lock)
+    authenticated: str = "pm_card_authentication_required"
 
     @property
     def gateway(self) -> Gateway:
         return self
 
-    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
+    def open(self, order: str, amount: Money, method: str, origin: Origin) -> Opened | Declined:
         with self.lock:
-            return self.memory.open(order, amount, method)
+            return self.memory.open(order, amount, method, origin)
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
         with self.lock:
@@ -120,13 +196,33 @@ class MemoryProvider:
         with self.lock:
             return self.memory.capture(payment)
 
-    def cancel(self, payment: str) -> Cancelled:
+    def void(self, payment: str) -> VoidOutcome:
         with self.lock:
-            return self.memory.cancel(payment)
+            return self.memory.void(payment)
+
+    def refund(self, payment: str, attempt: str, amount: Money | None) -> RefundOutcome:
+        with self.lock:
+            return self.memory.refund(payment, attempt, amount)
+
+    def inspect(self, payment: str) -> Inspection:
+        with self.lock:
+            return self.memory.inspect(payment)
+
+    def approval(self, payment: str) -> Approval | None:
+        with self.lock:
+            return self.memory.approval(payment)
+
+    def labels(self, payment: str) -> Labels | None:
+        with self.lock:
+            return self.memory.labels(payment)
+
+    def disputed_since(self, time: int) -> Iterator[str]:
+        with self.lock:
+            return self.memory.disputed_since(time)
 
     def moved(self, payment: str) -> tuple[int, int]:
         found = self.memory.payments[payment]
-        return found.captured, found.refunded
+        return found.captured, found.returned
 
     def reserved(self, payment: str) -> bool:
         return self.memory.payments[payment].status == "authorized"
@@ -134,46 +230,20 @@ class MemoryProvider:
     def opened(self, order: str) -> int:
         return sum(payment.order == order for payment in self.memory.payments.values())
 
+    def opened_elsewhere(self) -> str:
+        return self.memory.pay_elsewhere(new_order(), TOTAL)
 
-@dataclass(frozen=True)
-class StripeProvider:
-    """Stripe's gateway over the edge in front of localstripe. Its books are localstripe's, read without the edge."""
+    def answer(self, payment: str, *, approved: bool) -> None:
+        (self.memory.approve if approved else self.memory.decline)(payment)
 
-    gateway: Gateway
-    edge: StripeEdge
-    http: httpx.Client
+    def decide(self, payment: str) -> None:
+        self.memory.decide(payment, well=True)
 
-    def moved(self, payment: str) -> tuple[int, int]:
-        charges = [each for each in self.listed("charges") if each["payment_intent"] == payment and each["captured"]]
-        refunds = [each for each in self.listed("refunds") if each["payment_intent"] == payment]
-        amount = self.intent(payment)["amount"]
-        assert all(each["amount"] == amount for each in charges + refunds)
-        return len(charges), len(refunds)
+    def return_money(self, payment: str) -> None:
+        self.memory.decide(payment, well=False)
 
-    def reserved(self, payment: str) -> bool:
-        return bool(self.intent(payment)["status"] == "requires_capture")
+    def dispute(self, payment: str) -> None:
+        self.memory.dispute(payment)
 
-    def opened(self, order: str) -> int:
-        return [each["metadata"].get("order") for each in self.listed("payment_intents")].count(order)
-
-    def intent(self, payment: str) -> dict[str, Any]:
-        """Return a payment intent as localstripe has it."""
-        return dict(self._call("GET", f"payment_intents/{payment}"))
-
-    def listed(self, kind: str) -> list[dict[str, Any]]:
-        """Return all objects of a kind."""
-        return list(self._call("GET", f"{kind}?limit=10000")["data"])
-
-    def refund(self, payment: str, amount: int) -> None:
-        """Refund a part of a payment, as staff do at the dashboard."""
-        self._call("POST", "refunds", {"payment_intent": payment, "amount": str(amount)})
-
-    def card(self, number: str) -> str:
-        """Create a payment method for one of Stripe's test cards (Stripe Docs, "Test card numbers")."""
-        card = {"number": number, "exp_month": "12", "exp_year": "2040", "cvc": "123"}
-        form = {"type": "card"} | {f"card[{name}]": value for name, value in card.items()}
-        return str(self._call("POST", "payment_methods", form)["id"])
-
-    def _call(self, method: str, path: str, form: dict[str, str] | None = None) -> Any:
-        url = f"http://{LOOPBACK}:{self.edge.upstream}/v1/{path}"
-        return self.http.request(method, url, data=form).raise_for_status().json()
+    def close_dispute(self, payment: str, status: Literal["won", "lost"]) -> None:
+        self.memory.decide(payment, well=status == "won")

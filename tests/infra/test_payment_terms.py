@@ -11,9 +11,9 @@ from aws_cdk import App
 from contracts.values.money import Money
 from functions.fraud.rules import LENIENT, STRICT, Rules
 from functions.orders.pricing import PaymentTerms, decode_terms
-from functions.payment.gateway import Opened
-from functions.payment.simulated import APPROVED, DECLINES, SimulatedGateway
-from functions.payment.stripe_gateway import in_stripes_units
+from functions.payment.gateway import Opened, Origin
+from functions.payment.simulated import METHODS, SimulatedGateway
+from functions.payment.stripe_gateway.answers import in_stripes_units
 from infra.build import build
 from infra.shop import SETTINGS, TotalRange, shop
 from infra.stages import STAGES
@@ -80,16 +80,17 @@ def test_the_simulated_gateway_reads_the_same_totals(local: Synthesis, dev: Synt
 @pytest.mark.parametrize("currency", CURRENCIES)
 def test_a_stage_allows_exactly_the_totals_that_its_gateway_takes(stage: str, currency: str) -> None:
     terms, settings = terms_of(stage), SETTINGS[stage]
-    simulated = SimulatedGateway(cast(Any, StubPayments()), "payments", settings.totals)
+    simulated = SimulatedGateway(cast(Any, StubPayments()), "payments", settings.totals, stage, lambda _news: None)
     for money in (Money(amount, currency) for amount in AMOUNTS):
         assert allowed(terms, money) == stripe_charges(money), money
         if settings.gateway == "simulated":
-            assert allowed(terms, money) == isinstance(simulated.open("order", money, "pm_card_visa"), Opened), money
+            opened = simulated.open("order", money, "pm_card_visa", Origin("request", "trace"))
+            assert allowed(terms, money) == isinstance(opened, Opened), money
 
 
 @pytest.mark.parametrize("stage", [name for name, each in SETTINGS.items() if each.gateway == "simulated"])
 def test_a_stage_without_a_real_gateway_takes_the_simulated_ones_payment_methods(stage: str) -> None:
-    assert set(SETTINGS[stage].payment_methods) == APPROVED | DECLINES.keys()
+    assert set(SETTINGS[stage].payment_methods) == METHODS
 
 
 def test_prod_takes_stripes_ids_of_payment_methods() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import App
 
-from functions.payment.stripe_gateway import RETRIES, TIMEOUT
+from functions.payment.stripe_gateway.api import RETRIES, TIMEOUT
 from infra.build import build
 from infra.shop import SETTINGS, shop
 from infra.stages import STAGES
