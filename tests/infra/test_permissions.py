@@ -262,6 +262,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
         ("payment", "consumer"): gateway,
+        ("payment", "relay"): {"LOGGED_EVENTS"},
         ("payment", "api"): gateway | {"QUEUE"},
         ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE", "MAILS_PER_HOUR"},
     }
