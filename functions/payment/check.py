@@ -29,7 +29,7 @@ from functions.payment.refunds import begin_refund, continue_refund, follow_refu
 from functions.payment.reports import About, PaymentReported, Readdress, UnaddressedReport
 from functions.payment.state import Dispute, Payment, attempt_of, due_at, scheduled
 from tidings.core.contract import Contract
-from tidings.core.decisions import Decision, Perform, Save, Skip
+from tidings.core.decisions import Decision, Perform, Reserve, Save, Skip
 from tidings.core.entity import Entity
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event
@@ -64,7 +64,7 @@ def _concerns(payment: Payment, about: About) -> bool:
         case "ended":
             return payment.status in ("action_required", "processing", "authorized")
         case "refund" | "dispute":
-            return payment.status == "captured"
+            return payment.status in ("captured", "failed", "voided")
 
 
 # The check
@@ -83,35 +83,34 @@ def check(entity: Entity[Payment], of: str, now: int) -> Decision[Payment]:
         return Skip()
     if payment.cancelled and of == payment.id:
         return Perform(Void(of), partial(after_void, now))
-    return Perform(Inspect(of), partial(_after_inspect, of, now))
+    return Perform(Inspect(of), partial(_after_inspect, payment, of, now))
 
 
-def _after_inspect(of: str, now: int, entity: Entity[Payment], found: Inspection) -> Decision[Payment]:
+def _after_inspect(before: Payment, of: str, now: int, entity: Entity[Payment], found: Inspection) -> Decision[Payment]:
     payment = entity.state
-    if payment is None:
-        return Skip()
-    own = of == payment.id
-    if own and payment.cancelled:
+    if payment is None or payment != before:
+        # The answer may be older than the payment, such as one that has been voided meanwhile.
         return check(entity, of, now)
+    own = of == payment.id
     match payment.status:
         case "action_required" | "processing" if own and found.outcome is not None:
             return follow_authorization(payment, found.outcome, now)
         case "authorized" if own:
-            return _follow_reserved(payment, found.outcome)
+            return _follow_reserved(payment, found.outcome, now)
         case "captured" if own:
             return _follow_money(entity.key, payment, of, found, now)
         case "authorizing" if own:
             return Skip()
     if any(refund.payment == of for refund in payment.refunds):
         return _follow_money(entity.key, payment, of, found, now)
-    return _reverse(entity.key, payment, of, found, now)
+    return _reverse(entity, payment, of, found, now)
 
 
-def _follow_reserved(payment: Payment, outcome: AuthorizationOutcome | None) -> Decision[Payment]:
+def _follow_reserved(payment: Payment, outcome: AuthorizationOutcome | None, now: int) -> Decision[Payment]:
     """Fail a payment whose reserved amount has expired, or was released or returned at the gateway's own dashboard."""
     match outcome:
         case Declined() | Voided() | Returned():
-            return fail(payment, outcome)
+            return fail(payment, outcome, now)
         case _:
             return Skip()
 
@@ -155,26 +154,27 @@ def _follow_disputes(
 # Unexpected payments
 
 
-def _reverse(order: str, payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
-    """Release or refund a payment that the order does not account for."""
+def _reverse(entity: Entity[Payment], payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
+    """Release or refund a payment that the order does not account for. Announce it once."""
+    unexpected = UnexpectedPaymentFound(payment=of, amount=found.amount)
+    announce = () if _is_announced(entity, unexpected) else (unexpected,)
     match found.outcome:
         case Authorized():
-            return Perform(Void(of), partial(_after_reverse, of, found, now))
+            # It is announced first, because a released payment is not found again.
+            return Reserve(payment, Void(of), partial(_after_reverse, of, now), announce, repeatable=True)
         case Captured():
-            unexpected = UnexpectedPaymentFound(payment=of, amount=found.amount)
-            return begin_refund(
-                order, payment, f"unexpected-{of}"[:64], "unexpected", found.amount, now, of=of, announce=(unexpected,)
-            )
+            name = f"unexpected-{of}"[:64]
+            return begin_refund(entity.key, payment, name, "unexpected", found.amount, now, of=of, announce=announce)
         case _:
             return Skip()
 
 
-def _after_reverse(
-    of: str, found: Inspection, now: int, entity: Entity[Payment], outcome: VoidOutcome
-) -> Decision[Payment]:
-    payment = entity.state
-    if payment is None:
-        return Skip()
-    if isinstance(outcome, Voided):
-        return Save(payment, (UnexpectedPaymentFound(payment=of, amount=found.amount),))
-    return check(entity, of, now)
+def _after_reverse(of: str, now: int, entity: Entity[Payment], outcome: VoidOutcome) -> Decision[Payment]:
+    return Skip() if isinstance(outcome, Voided) else check(entity, of, now)
+
+
+def _is_announced(entity: Entity[Payment], unexpected: UnexpectedPaymentFound) -> bool:
+    return any(
+        event.head.type == UnexpectedPaymentFound.__name__ and event.read(UnexpectedPaymentFound).data == unexpected
+        for event in entity.outbox
+    )

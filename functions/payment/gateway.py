@@ -239,14 +239,24 @@ class Void(Struct, frozen=True):
 
 
 class MakeRefund(Struct, frozen=True):
-    """The request to refund a part of a captured payment; all that is left of it if the amount is None."""
+    """The request to refund a part of a captured payment; all that is left of it if the amount is None.
+
+    Attributes:
+        payment: The payment.
+        attempt: The attempt's name.
+        amount: The amount; None for all that is left.
+        earlier: Refunds that are made first, so that what is left is known. Their outcomes are found by a check.
+    """
 
     payment: str
     attempt: str
     amount: Money | None
+    earlier: tuple["MakeRefund", ...] = ()
 
     def perform(self, port: "PaymentPort") -> RefundOutcome:
         """Make the refund."""
+        for refund in self.earlier:
+            refund.perform(port)
         return port.gateway.refund(self.payment, self.attempt, self.amount)
 
 

@@ -37,12 +37,15 @@ from functions.payment.gateway import (
     VoidOutcome,
 )
 from functions.payment.refunds import begin_refund, continue_refund
-from functions.payment.state import CANCELLATION, Payment, scheduled
+from functions.payment.state import CANCELLATION, DASHBOARD, Payment, scheduled
 from tidings.core.clock import to_rfc3339
 from tidings.core.decisions import Decision, Perform, Reserve, Save, Skip
 from tidings.core.entity import Entity
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event
+
+UNCAPTURED = ("authorizing", "action_required", "processing", "authorized")
+"""The statuses of a payment that was begun, and whose money has not moved."""
 
 # Authorization
 
@@ -93,7 +96,7 @@ def follow_authorization(payment: Payment, outcome: AuthorizationOutcome, now: i
         case Authorized() | Captured():
             # A payment that was captured at the gateway's own dashboard is found captured once the order is confirmed.
             announcement = PaymentAuthorized(payment=payment.id, amount=payment.total)
-            return Save(replace(payment, status="authorized", since="", due=""), (announcement,))
+            return Save(scheduled(replace(payment, status="authorized", since=""), now), (announcement,))
         case ActionRequired():
             if payment.status == "action_required":
                 return Save(scheduled(payment, now))
@@ -103,39 +106,48 @@ def follow_authorization(payment: Payment, outcome: AuthorizationOutcome, now: i
             if payment.status == "processing":
                 return Save(scheduled(payment, now))
             waiting = replace(payment, status="processing", since=to_rfc3339(now))
-            return Save(scheduled(waiting, now), (PaymentProcessing(payment=payment.id, amount=payment.total),))
+            return Save(scheduled(waiting, now), (_processing(payment),))
         case _:
-            return fail(payment, outcome)
+            return fail(payment, outcome, now)
 
 
 # Capture
 
 
-def on_order_confirmed(entity: Entity[Payment], _event: Event[OrderConfirmed]) -> Decision[Payment]:
+def on_order_confirmed(entity: Entity[Payment], event: Event[OrderConfirmed]) -> Decision[Payment]:
     """Capture an authorized payment, and record the outcome.
 
     Raises:
-        PermanentError: If no payment is known, although an order is only confirmed when its payment is authorized.
+        PermanentError: If no authorization is known, although an order is only confirmed when its payment is
+            authorized.
     """
     payment = entity.state
-    if payment is None:
+    if payment and payment.status == "authorized":
+        return Perform(Capture(payment.id), partial(_after_capture, event.millis))
+    if payment is None or (payment.status in UNCAPTURED and not payment.cancelled):
         raise PermanentError("unknown-payment", f"no payment of the order {entity.key} was ever authorized")
-    return Perform(Capture(payment.id), _after_capture) if payment.status == "authorized" else Skip()
+    return Skip()
 
 
-def _after_capture(entity: Entity[Payment], outcome: CaptureOutcome) -> Decision[Payment]:
+def _after_capture(now: int, entity: Entity[Payment], outcome: CaptureOutcome) -> Decision[Payment]:
     payment = entity.state
     if payment is None or payment.status != "authorized":
         return Skip()
     if isinstance(outcome, Captured):
         announcement = PaymentCaptured(payment=payment.id, amount=payment.total)
         return Save(replace(payment, status="captured"), (announcement,))
-    return fail(payment, outcome)
+    return fail(payment, outcome, now)
 
 
-def fail(payment: Payment, outcome: Declined | Voided | Returned) -> Decision[Payment]:
-    """Record that a payment has come to nothing, so that its order is cancelled."""
-    failed = replace(payment, status="failed", since="", due="")
+def fail(payment: Payment, outcome: Declined | Voided | Returned, now: int) -> Decision[Payment]:
+    """Record that a payment has come to nothing, so that its order is cancelled.
+
+    Args:
+        payment: The payment.
+        outcome: What the gateway says about it.
+        now: The time in milliseconds since 1970.
+    """
+    failed = scheduled(replace(payment, status="failed", since=""), now)
     match outcome:
         case Declined(code):
             return Save(failed, (_failed(payment, code),))
@@ -147,26 +159,26 @@ def fail(payment: Payment, outcome: Declined | Voided | Returned) -> Decision[Pa
             return Save(failed, (refunded, _failed(payment, "refunded")))
 
 
-DASHBOARD = "dashboard"
-"""The name of a refund that was made at the gateway's own dashboard before the order was confirmed."""
-
-
 # Cancellation
 
 
 def on_order_cancelled(entity: Entity[Payment], event: Event[OrderCancelled]) -> Decision[Payment]:
     """Void a payment whose money has not moved, refund one whose money has, or leave a tombstone."""
+    return _cancel(event.millis, entity)
+
+
+def _cancel(now: int, entity: Entity[Payment]) -> Decision[Payment]:
     payment = entity.state
     if payment is None:
         return Save(Payment("forbidden"))
-    if payment.status in ("authorizing", "action_required", "processing", "authorized"):
-        return Perform(Void(payment.id), partial(after_void, event.millis))
+    if payment.status in UNCAPTURED:
+        return Perform(Void(payment.id), partial(after_void, now))
     if payment.status != "captured":
         return Skip()
     refund = payment.refund(CANCELLATION)
     if refund is None:
-        return begin_refund(entity.key, payment, CANCELLATION, "cancelled", None, event.millis)
-    return continue_refund(entity.key, payment, refund, event.millis) if refund.status == "pending" else Skip()
+        return begin_refund(entity.key, payment, CANCELLATION, "cancelled", None, now)
+    return continue_refund(entity.key, payment, refund, now) if refund.status == "pending" else Skip()
 
 
 def after_void(now: int, entity: Entity[Payment], outcome: VoidOutcome) -> Decision[Payment]:
@@ -178,18 +190,25 @@ def after_void(now: int, entity: Entity[Payment], outcome: VoidOutcome) -> Decis
         outcome: What became of the payment.
     """
     payment = entity.state
-    if payment is None or payment.status not in ("authorizing", "action_required", "processing", "authorized"):
-        return Skip()
+    if payment is None or payment.status not in UNCAPTURED:
+        # Another delivery was first. It may have captured the payment.
+        return _cancel(now, entity)
     match outcome:
         case Voided():
-            voided = replace(payment, status="voided", since="", due="", cancelled=False)
+            voided = scheduled(replace(payment, status="voided", since="", cancelled=False), now)
             return Save(voided, (PaymentVoided(payment=payment.id, amount=payment.total),))
         case Captured():
             captured = replace(payment, status="captured", since="", cancelled=False)
             return begin_refund(entity.key, captured, CANCELLATION, "cancelled", None, now)
         case Processing():
             since = payment.since or to_rfc3339(now)
-            return Save(scheduled(replace(payment, status="processing", since=since, cancelled=True), now))
+            waiting = scheduled(replace(payment, status="processing", since=since, cancelled=True), now)
+            news = () if payment.status == "processing" else (_processing(payment),)
+            return Save(waiting, news)
+
+
+def _processing(payment: Payment) -> PaymentProcessing:
+    return PaymentProcessing(payment=payment.id, amount=payment.total)
 
 
 def _failed(payment: Payment, code: str) -> PaymentFailed:

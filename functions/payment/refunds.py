@@ -61,13 +61,10 @@ def retry_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payme
         return Reject("unknown", "The order has no refund of this name.")
     if refund.status != "failed":
         return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
-    if refund.payment == payment.id and refund.rest:
-        if payment.left.amount <= 0:
-            return Reject("too_much", "Nothing is left of the payment.")
-        refund = replace(refund, amount=payment.left)
-    elif refund.payment == payment.id and (refusal := _exceeds(payment, refund.amount)):
-        return refusal
-    again = replace(refund, status="pending", attempt=refund.attempt + 1, at=to_rfc3339(now), code="")
+    due = _still_due(payment, refund)
+    if isinstance(due, Reject):
+        return due
+    again = replace(due, status="pending", attempt=due.attempt + 1, at=to_rfc3339(now), code="")
     return Save(_recorded(payment, again, now), (_requested(again),))
 
 
@@ -87,11 +84,21 @@ def settle_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Paym
         return Skip()
     if refund.status != "failed":
         return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
-    if refund.payment == payment.id and (refusal := _exceeds(payment, refund.amount)):
-        return refusal
-    settled = replace(refund, status="settled", at=to_rfc3339(now))
-    announcement = RefundSettled(payment=refund.payment, refund=name, amount=refund.amount)
+    due = _still_due(payment, refund)
+    if isinstance(due, Reject):
+        return due
+    settled = replace(due, status="settled", at=to_rfc3339(now))
+    announcement = RefundSettled(payment=due.payment, refund=name, amount=due.amount)
     return Save(_recorded(payment, settled, now), (announcement,))
+
+
+def _still_due(payment: Payment, refund: Refund) -> Refund | Reject:
+    """Return a failed refund with the amount that must go back now, if so much is left of the payment."""
+    if refund.payment != payment.id:
+        return refund
+    if refund.rest and payment.left.amount:
+        return replace(refund, amount=payment.left)
+    return _exceeds(payment, refund.amount) or refund
 
 
 def _exceeds(payment: Payment, amount: Money) -> Reject | None:
@@ -117,21 +124,20 @@ def begin_refund(
     of: str = "",
     announce: tuple[Contract, ...] = (),
 ) -> Decision[Payment]:
-    """Record a refund, and make it.
+    """Record a refund of all that is left of a payment, and make it.
 
     Args:
         order: The order's id.
         payment: The order's payment.
         name: The refund's name.
         reason: Why the money goes back.
-        amount: The amount; None for all that is left of the order's payment.
+        amount: The amount that is expected to go back; None for what is left of the order's payment.
         now: The time in milliseconds since 1970.
         of: The gateway's id of the payment that is refunded; the order's payment by default.
         announce: Events to announce with the refund.
     """
-    refund = Refund(
-        name, of or payment.id, payment.left if amount is None else amount, reason, to_rfc3339(now), rest=amount is None
-    )
+    expected = payment.left if amount is None else amount
+    refund = Refund(name, of or payment.id, expected, reason, to_rfc3339(now), rest=True)
     return _reserve(order, payment, refund, now, (*announce, _requested(refund)))
 
 
@@ -149,18 +155,27 @@ def continue_refund(
     """
     if announce:
         return _reserve(order, payment, refund, now, announce)
-    return Perform(_effect(order, refund), partial(_after_refund, refund, now))
+    return Perform(_effect(order, payment, refund), partial(_after_refund, refund, now))
 
 
 def _reserve(
     order: str, payment: Payment, refund: Refund, now: int, announce: tuple[Contract, ...]
 ) -> Decision[Payment]:
-    then = partial(_after_refund, refund, now)
-    return Reserve(_recorded(payment, refund, now), _effect(order, refund), then, announce, repeatable=True)
+    effect, then = _effect(order, payment, refund), partial(_after_refund, refund, now)
+    return Reserve(_recorded(payment, refund, now), effect, then, announce, repeatable=True)
 
 
-def _effect(order: str, refund: Refund) -> MakeRefund:
-    return MakeRefund(refund.payment, attempt_of(order, refund), None if refund.rest else refund.amount)
+def _effect(order: str, payment: Payment, refund: Refund) -> MakeRefund:
+    """Return the request for a refund. That of the rest makes all parts first, which would be too much after it."""
+    attempt = attempt_of(order, refund)
+    if not refund.rest:
+        return MakeRefund(refund.payment, attempt, refund.amount)
+    parts = tuple(
+        MakeRefund(each.payment, attempt_of(order, each), each.amount)
+        for each in payment.refunds
+        if each.payment == refund.payment and each.status == "pending" and not each.rest
+    )
+    return MakeRefund(refund.payment, attempt, None, parts)
 
 
 def _after_refund(begun: Refund, now: int, entity: Entity[Payment], outcome: RefundOutcome) -> Decision[Payment]:

@@ -35,6 +35,9 @@ REFUNDS_WATCHED = 30 * DAY
 CANCELLATION = "cancellation"
 """The name of the refund of a cancelled order."""
 
+DASHBOARD = "dashboard"
+"""The name of a refund that was made at the gateway's own dashboard before the order was confirmed."""
+
 MAX_REFUNDS = 50
 """Maximum number of refunds of an order."""
 
@@ -116,7 +119,7 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     def left(self) -> Money:
         """The captured amount without what has gone back, or is to go back."""
         gone = sum(refund.amount.amount for refund in self.refunds if refund.payment == self.id and counts(refund))
-        return Money(self.total.amount - gone, self.total.currency)
+        return Money(max(self.total.amount - gone, 0), self.total.currency)
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from functions.payment.state import DAY, Payment
 from tidings.aws.pending import PendingEntity
 from tidings.core.clock import to_rfc3339
 from tidings.core.entity import MessageMetadata
-from tidings.handling.executor import HandlerExecutor
+from tidings.handling.executor import HandlerExecutor, UnitOfWork
 from tidings.observability.log import logger
 
 Outcome = Literal["ended", "waiting", "failed"]
@@ -108,15 +108,25 @@ class CheckJob:
         return sent
 
     def _check(self, order: str) -> Outcome:
+        unit = self.payments.entity(order)
         try:
-            unit = self.payments.entity(order)
-            entity = unit.read()
-            last = entity.outbox[-1].envelope
-            for payment in entity.state.watched if entity.state else ():
-                now = self.payments.clock()
-                metadata = MessageMetadata(last.correlationid, last.traceparent, now)
-                entity = unit.execute(partial(check, of=payment, now=now), metadata).entity
+            state = unit.read().state
+            # One that cannot be checked holds up no other of the same order.
+            checked = [self._follow(unit, order, payment) for payment in (state.watched if state else ())]
+            state = unit.read().state
         except Exception:
-            logger.exception("a payment could not be checked", extra={"order_id": order})
+            logger.exception("a payment could not be read", extra={"order_id": order})
             return "failed"
-        return "waiting" if entity.state and entity.state.due else "ended"
+        if not all(checked):
+            return "failed"
+        return "waiting" if state and state.due else "ended"
+
+    def _follow(self, unit: UnitOfWork[Payment], order: str, payment: str) -> bool:
+        try:
+            now, last = self.payments.clock(), unit.read().outbox[-1].envelope
+            metadata = MessageMetadata(last.correlationid, last.traceparent, now)
+            unit.execute(partial(check, of=payment, now=now), metadata)
+        except Exception:
+            logger.exception("a payment could not be checked", extra={"order_id": order, "payment": payment})
+            return False
+        return True
