@@ -3,14 +3,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
+from functions.payment.refunds.job import WINDOW, RefundJob, RefundReport
+from functions.payment.refunds.pending import INDEX, PendingRefund, PendingRefunds, pending_attributes
 
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.refund_failed import RefundFailed
 from contracts.values.money import Money
 from functions.payment.gateway import Cancelled, NotRefunded, Refunded, RefundPending
 from functions.payment.handlers import Payment
-from functions.payment.refunds.job import WINDOW, RefundJob, RefundReport
-from functions.payment.refunds.pending import INDEX, PendingRefund, PendingRefunds, pending_attributes
 from functions.payment.service import service
 from tests.unit.facts import NOON_MILLIS, TRACE, fact, order_id
 from tests.unit.functions.test_payment import AUTHORIZED
