@@ -102,7 +102,8 @@ def on_payment_authorized(entity: Entity[Order], _event: Event[PaymentAuthorized
 
 def on_payment_action_required(entity: Entity[Order], _event: Event[PaymentActionRequired]) -> Decision[Order]:
     """Record that the customer must approve the payment. The event may come after the authorization."""
-    return Save(msgspec.structs.replace(existing(entity), approval=True))
+    order = existing(entity)
+    return Save(msgspec.structs.replace(order, approval=True)) if order.status == "PENDING" else Skip()
 
 
 def on_payment_not_needed(entity: Entity[Order], _event: Event[PaymentNotNeeded]) -> Decision[Order]:

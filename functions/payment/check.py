@@ -12,7 +12,6 @@ from contracts.payment.dispute_closed import DisputeClosed
 from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment.gateway import (
-    AuthorizationOutcome,
     Authorized,
     Captured,
     Declined,
@@ -64,7 +63,7 @@ def _concerns(payment: Payment, about: About) -> bool:
         case "ended":
             return payment.status in ("action_required", "processing", "authorized")
         case "refund" | "dispute":
-            return payment.status in ("captured", "failed", "voided")
+            return payment.status in ("authorized", "captured", "failed", "voided")
 
 
 # The check
@@ -96,7 +95,7 @@ def _after_inspect(before: Payment, of: str, now: int, entity: Entity[Payment], 
         case "action_required" | "processing" if own and found.outcome is not None:
             return follow_authorization(payment, found.outcome, now)
         case "authorized" if own:
-            return _follow_reserved(payment, found.outcome, now)
+            return _follow_reserved(payment, of, found, now)
         case "captured" if own:
             return _follow_money(entity.key, payment, of, found, now)
         case "authorizing" if own:
@@ -106,13 +105,14 @@ def _after_inspect(before: Payment, of: str, now: int, entity: Entity[Payment], 
     return _reverse(entity, payment, of, found, now)
 
 
-def _follow_reserved(payment: Payment, outcome: AuthorizationOutcome | None, now: int) -> Decision[Payment]:
-    """Fail a payment whose reserved amount has expired, or was released or returned at the gateway's own dashboard."""
-    match outcome:
-        case Declined() | Voided() | Returned():
-            return fail(payment, outcome, now)
-        case _:
-            return Skip()
+def _follow_reserved(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
+    """Fail a payment whose reserved amount has expired, or was released or returned at the gateway's own dashboard.
+
+    Record the disputes of one whose money has moved, although its capture is not recorded yet.
+    """
+    if isinstance(found.outcome, Declined | Voided | Returned):
+        return fail(payment, found.outcome, now)
+    return _record_disputes(payment, of, found, now)
 
 
 def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
@@ -132,6 +132,11 @@ def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now:
         return Skip()
     followed = scheduled(followed, now)
     return Save(followed, announce) if followed != payment else Skip()
+
+
+def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
+    followed, announce = _follow_disputes(payment, of, found.disputes)
+    return Save(scheduled(followed, now), announce) if announce else Skip()
 
 
 def _follow_disputes(
@@ -165,6 +170,9 @@ def _reverse(entity: Entity[Payment], payment: Payment, of: str, found: Inspecti
         case Captured():
             name = f"unexpected-{of}"[:64]
             return begin_refund(entity.key, payment, name, "unexpected", found.amount, now, of=of, announce=announce)
+        case _ if of == payment.id:
+            # All of it may have been returned at the gateway's own dashboard before its capture was recorded.
+            return _record_disputes(payment, of, found, now)
         case _:
             return Skip()
 

@@ -22,6 +22,9 @@ from tidings.messaging.consumer import Parse
 
 SOURCE: Final = "gateway"
 
+ReportId = Annotated[str, Meta(pattern=r"^[!-.0-~]{1,64}\Z")]
+"""A report's id. It contains no slash, because it becomes the last part of an event's id."""
+
 About = Literal["authorized", "captured", "ended", "refund", "dispute"]
 """What a report is about. `ended` means that no money will move: the payment failed, expired or was cancelled."""
 
@@ -58,7 +61,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """
 
     source: Literal["gateway"] = SOURCE
-    id: Id
+    id: ReportId
     payment: Id
     about: About
     time: Annotated[str, Meta(pattern=TIME_PATTERN)]

@@ -15,7 +15,10 @@ from msgspec import UNSET
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
-from tests.invariants.evidence import Evidence, OrderEvents
+from functions.payment.gateway import TOO_MUCH
+from functions.payment.reports import SOURCE as REPORTS
+from functions.payment.state import DASHBOARD
+from tests.invariants.evidence import Evidence, OrderEvents, Payment
 from tests.invariants.implied import VIEWS, World, implied_state
 from tests.invariants.services import SERVICES, ZONE
 from tidings.core.event import Event
@@ -105,7 +108,7 @@ def _causes(evidence: Evidence) -> Violations:
             cause = event.causationid
             if cause is UNSET:
                 continue
-            if times.get(cause, "9") >= event.time:
+            if not cause.startswith(f"{REPORTS}/") and times.get(cause, "9") >= event.time:
                 yield f"{event.id} of {event.time} is not later than {cause} of {times.get(cause)}"
             if cause.split("/")[1] != event.subject:
                 yield f"{event.id} was caused by {cause}"
@@ -167,8 +170,17 @@ def _expired(evidence: Evidence) -> Violations:
             yield f"{order} was confirmed and expired"
 
 
-REPEATED = {"EmailFailed"}
-"""The events that an order may have several of: one of each e-mail."""
+REPEATED = {
+    "EmailFailed",
+    "RefundRequested",
+    "PaymentRefunded",
+    "RefundFailed",
+    "RefundSettled",
+    "PaymentDisputed",
+    "DisputeClosed",
+    "UnexpectedPaymentFound",
+}
+"""The events that an order may have several of: one of each e-mail, refund, dispute or unexpected payment."""
 
 
 @invariant("what happens to an order once is announced once")
@@ -210,11 +222,13 @@ def _lists(evidence: Evidence) -> Violations:
 # Money, stock, e-mails and points
 
 
-@invariant("money moves at most once each way")
+@invariant("a payment is captured once at most, and never refunded beyond that")
 def _money_once(evidence: Evidence) -> Violations:
     for order, payments in evidence.payments.items():
-        if sum(payment.captured for payment in payments) > 1 or sum(payment.refunded for payment in payments) > 1:
-            yield f"{order} has {payments}"
+        for payment in payments:
+            moved = sum(refund.amount for refund in payment.refunds if refund.status != "failed")
+            if payment.captured > 1 or moved > payment.captured * payment.amount:
+                yield f"{order} has {payment}"
         if evidence.one_payment and len(payments) > 1:
             yield f"{order} has {len(payments)} payments"
 
@@ -222,34 +236,161 @@ def _money_once(evidence: Evidence) -> Violations:
 @invariant("a confirmed order is paid once, and a cancelled one not at all")
 def _paid(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
-        payments = evidence.payments.get(order, ())
-        status, total = evidence.statuses[order], evidence.placed[order].total.amount
-        net = sum((payment.captured - payment.refunded) * payment.amount for payment in payments)
-        kept = sum(payment.amount for payment in payments if payment.kept)
-        if net != (kept if status == "CANCELLED" else total):
-            yield f"{order} is {status}, and of {total} {net} is paid"
-        if any(payment.amount != total for payment in payments):
-            yield f"{order} costs {total}, and has {payments}"
-        captured = sum(payment.captured for payment in payments)
-        refunded = sum(payment.refunded for payment in payments)
-        # A cancellation that meets a capture under way announces its refund only.
-        captures = {captured, 0} if refunded else {captured}
-        types = events.types
-        if types["PaymentCaptured"] not in captures or types["PaymentRefunded"] != refunded:
-            yield f"{order} has {payments} and announced {dict(types)}"
-        if types["RefundFailed"] != (kept > 0):
-            yield f"{order} has {payments} and announced {dict(types)}"
+        status, total, types = evidence.statuses[order], evidence.placed[order].total.amount, events.types
+        captured = {payment.id: payment for payment in evidence.payments.get(order, ()) if payment.captured}
+        announced = events.first("PaymentCaptured")
+        own = announced.data.payment if announced else None
         if status != "CANCELLED" and (types["PaymentFailed"] or types["PaymentVoided"] or not _is_paid(events)):
             yield f"{order} is {status} and announced {dict(types)}"
-        if types["PaymentVoided"] and captured:
-            yield f"{order} has {payments} and announced {dict(types)}"
+        if (own not in captured) if own else (status != "CANCELLED" and total > 0):
+            yield f"{order} is {status}, announced the capture of {own}, and has {captured}"
+        for payment in captured.values():
+            kept = payment.id == own and status != "CANCELLED"
+            if payment.amount != total or not (kept or _is_returned(payment, events)):
+                yield f"{order} costs {total}, is {status}, announced the capture of {own}, and has {payment}"
 
 
-@invariant("a cancelled order has no money reserved")
+def _is_returned(payment: Payment, events: OrderEvents) -> bool:
+    """Return whether all of a payment went back, but for the refunds that were announced as failed or settled."""
+    failed = _last_refunds(events, payment.id, "RefundFailed", "RefundSettled")
+    return payment.amount - payment.returned <= sum(failed.values())
+
+
+@invariant("a payment that was announced as voided has moved no money")
+def _voided(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        voided = events.first("PaymentVoided")
+        captured = {payment.id for payment in evidence.payments.get(order, ()) if payment.captured}
+        if voided and voided.data.payment in captured:
+            yield f"{order} has {captured} and announced {dict(events.types)}"
+
+
+@invariant("refunds are announced as the gateway made them")
+def _refunds(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        payments = evidence.payments.get(order, ())
+        made: Counter[tuple[str, str]] = Counter()
+        announced: dict[tuple[str, str], int] = {}
+        for payment in payments:
+            for refund in payment.refunds:
+                prefix, _, attempt = refund.attempt.partition("/")
+                if refund.status == "pending" or prefix not in ("", order):
+                    yield f"{order} has {payment}"
+                elif refund.status == "succeeded" and attempt:
+                    made[payment.id, attempt.rpartition("/")[0]] += refund.amount
+            done = _last_refunds(events, payment.id, "PaymentRefunded")
+            announced |= {(payment.id, name): n for name, n in done.items() if n and name != DASHBOARD}
+            if begun := _last_refunds(events, payment.id, "RefundRequested"):
+                yield f"{order} announced no end of {begun}"
+        if announced != made:
+            yield f"{order} announced {announced}, and the gateway made {dict(made)}"
+
+
+@invariant("each attempt of a refund has one outcome")
+def _attempts(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        found = Counter((event.data.payment, event.data.refund, event.type) for event in _about_refunds(events))
+        for (payment, name, kind), n in found.items():
+            if n > found[payment, name, "RefundRequested"] and name != DASHBOARD:
+                yield f"{order} announced {n} {kind} of {name} of {payment}"
+
+
+@invariant("each attempt of a refund is made at the gateway")
+def _made(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        made = {refund.attempt for payment in evidence.payments.get(order, ()) for refund in payment.refunds}
+        for name, begun, ended in _attempts_of(events):
+            refused = ended.type == "RefundFailed" and ended.data.code in REFUSALS
+            # Of a cancelled order that was refunded before, nothing is left.
+            empty = ended.type == "PaymentRefunded" and ended.data.amount.amount == 0
+            if not (refused or empty or ended.type == "RefundSettled" or f"{order}/{name}/{begun}" in made):
+                yield f"{order} announced {ended.type} of {name}, attempt {begun}, and the gateway made {sorted(made)}"
+
+
+def _attempts_of(events: OrderEvents) -> Iterator[tuple[str, int, Event[Any]]]:
+    """Iterate over the refunds' names, the numbers of their attempts, and the events about their outcomes."""
+    attempts: dict[str, int] = {}
+    for event in _about_refunds(events):
+        if event.type == "RefundRequested":
+            attempts[event.data.refund] = event.data.attempt
+        elif event.data.refund in attempts:
+            yield event.data.refund, attempts[event.data.refund], event
+
+
+REFUSALS = {TOO_MUCH, "charge_disputed", "not_captured"}
+"""The codes of a refund of which the gateway keeps nothing."""
+
+
+def _about_refunds(events: OrderEvents) -> list[Event[Any]]:
+    kinds = ("RefundRequested", "PaymentRefunded", "RefundFailed", "RefundSettled")
+    return [event for event in events if event.type in kinds]
+
+
+def _last_refunds(events: OrderEvents, payment: str, *kinds: str) -> dict[str, int]:
+    """Return the amounts of a payment's refunds about which an event of these types was announced last, by name."""
+    last = {event.data.refund: event for event in _about_refunds(events) if event.data.payment == payment}
+    return {name: event.data.amount.amount for name, event in last.items() if event.type in kinds}
+
+
+@invariant("a payment that the order does not account for is announced")
+def _unexpected(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        known = {getattr(event.data, "payment", None) for event in events}
+        for payment in evidence.payments.get(order, ()):
+            if payment.captured and payment.id not in known and payment.returned < payment.amount:
+                yield f"{order} has {payment}, and announced {dict(events.types)}"
+
+
+@invariant("disputes are announced as the gateway has them, each once")
+def _disputes(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        due = {
+            (payment.id, dispute): status
+            for payment in evidence.payments.get(order, ())
+            for dispute, status in payment.disputes.items()
+        }
+        begun = [(each.data.payment, each.data.dispute) for each in events if each.type == "PaymentDisputed"]
+        ended = [each.data for each in events if each.type == "DisputeClosed"]
+        found = dict.fromkeys(begun, "open") | {(each.payment, each.dispute): each.outcome for each in ended}
+        if found != due or len(begun) != len(due) or len(ended) != sum(status != "open" for status in due.values()):
+            yield f"{order} has the disputes {due}, and announced {begun} and {ended}"
+        shown = {dispute: status for (_, dispute), status in due.items()}
+        if evidence.state("orders", order).disputes != shown:
+            yield f"{order} shows {evidence.state('orders', order).disputes}, and has {shown}"
+
+
+@invariant("payment's refunds and disputes are what it announced")
+def _refunds_stored(evidence: Evidence) -> Violations:
+    endings = {
+        "RefundRequested": "pending",
+        "PaymentRefunded": "succeeded",
+        "RefundFailed": "failed",
+        "RefundSettled": "settled",
+    }
+    for order, events in evidence.events.items():
+        last = {event.data.refund: endings[event.type] for event in _about_refunds(events)}
+        due = {name: status for name, status in last.items() if name != DASHBOARD}
+        ended = {event.data.dispute: event.data.outcome for event in events if event.type == "DisputeClosed"}
+        disputes = {event.data.dispute: "open" for event in events if event.type == "PaymentDisputed"} | ended
+        payment = evidence.state("payment", order)
+        found = {refund.id: refund.status for refund in payment.refunds} if payment else {}
+        known = {dispute.id: dispute.status for dispute in payment.disputes} if payment else {}
+        if (found, known) != (due, disputes):
+            yield f"{order} has {found} and {known}, and announced {due} and {disputes}"
+        if payment and payment.due:
+            yield f"{order} is still to be looked at, at {payment.due}"
+
+
+@invariant("no secret of the gateway is stored")
+def _secrets(evidence: Evidence) -> Violations:
+    return (f"{place} holds a secret" for place in evidence.exposed)
+
+
+@invariant("an order at rest has no money reserved that is not captured")
 def _released(evidence: Evidence) -> Violations:
     for order, status in evidence.statuses.items():
         payments = evidence.payments.get(order, ())
-        if status == "CANCELLED" and any(payment.reserved for payment in payments):
+        if any(payment.waits for payment in payments):
             yield f"{order} is {status} and has {payments}"
 
 
@@ -328,6 +469,14 @@ def _emails(evidence: Evidence) -> Violations:
             yield f"{order} announced {dict(events.types)}"
     if repeated > evidence.max_repeated_emails:
         yield f"{repeated} e-mails were repeated, and {evidence.max_repeated_emails} may be"
+
+
+@invariant("a receipt is sent for money that was captured, or for an order that costs nothing")
+def _receipts(evidence: Evidence) -> Violations:
+    for order, kind in evidence.emails:
+        captured = any(payment.captured for payment in evidence.payments.get(order, ()))
+        if kind == "receipt" and not captured and evidence.placed[order].total.amount:
+            yield f"a receipt was sent for {order}, which has {evidence.payments.get(order, ())}"
 
 
 @invariant("a customer has as many e-mails of an hour as the limit allows, and then no more")
@@ -522,7 +671,8 @@ def _handled_once(evidence: Evidence) -> Violations:
         known = {f"{event.source}/{event.number}" for event in events}
         for service, entities in evidence.entities.items():
             inbox = entities[order].inbox if order in entities else ()
-            if len(set(inbox)) != len(inbox) or not known.issuperset(inbox):
+            foreign = [key for key in inbox if key not in known and not key.startswith(f"{REPORTS}/")]
+            if len(set(inbox)) != len(inbox) or foreign:
                 yield f"{service} has handled {inbox} of {order}"
 
 

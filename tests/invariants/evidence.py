@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_placed import OrderPlaced
@@ -58,22 +58,44 @@ class Purchase:
 
 
 @dataclass(frozen=True)
+class Refund:
+    """A refund at the gateway.
+
+    Attributes:
+        attempt: The name of the shop's attempt; empty if the shop did not make it.
+        amount: Its amount.
+        status: Whether its money went back.
+    """
+
+    attempt: str
+    amount: int
+    status: Literal["pending", "succeeded", "failed"] = "succeeded"
+
+
+@dataclass(frozen=True)
 class Payment:
     """A payment at the gateway.
 
     Attributes:
+        id: Its id.
         amount: The amount.
         captured: How often its money moved to the shop.
-        refunded: How often its money went back.
-        reserved: Whether the bank reserves the amount, which has not moved.
-        kept: Whether its refund has failed, so that the shop still has the money.
+        waits: Whether the bank reserves the amount, or may still reserve it: nobody has undone the payment.
+        refunds: Its refunds.
+        disputes: The status of each dispute, by its id.
     """
 
+    id: str
     amount: int
     captured: int
-    refunded: int
-    reserved: bool = False
-    kept: bool = False
+    waits: bool = False
+    refunds: tuple[Refund, ...] = ()
+    disputes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def returned(self) -> int:
+        """The amount that went back."""
+        return sum(refund.amount for refund in self.refunds if refund.status == "succeeded")
 
 
 @dataclass(frozen=True)
@@ -121,6 +143,7 @@ class Evidence:
         recorded: The bodies of these orders' events in history's log, by event id.
         published: The ids of the published events; None if it is not known.
         payments: The payments at the gateway, by order.
+        exposed: Where a secret of the gateway is stored, that must be nowhere.
         one_payment: Whether the gateway never forgets that an order has a payment.
         supplied: The units of each product that were ever counted in.
         levels: The stock by SKU.
@@ -148,6 +171,7 @@ class Evidence:
     recorded: Mapping[str, str]
     published: Collection[str] | None
     payments: Mapping[str, Sequence[Payment]]
+    exposed: Collection[str]
     one_payment: bool
     supplied: Mapping[str, int]
     levels: Mapping[str, Level | None]

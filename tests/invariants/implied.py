@@ -11,18 +11,17 @@ from functions.payment.gateway import (
     AUTHORIZATION_EXPIRED,
     Authorize,
     Authorized,
-    Cancel,
     Capture,
     Captured,
     Declined,
-    NotRefunded,
+    MakeRefund,
     Open,
     Opened,
-    Outcome,
     Refunded,
+    Void,
     Voided,
 )
-from functions.payment.handlers import Payment
+from functions.payment.state import CANCELLATION
 from functions.warehouse.handlers import dispatch
 from tests.invariants.evidence import Evidence, OrderEvents
 from tests.invariants.services import SERVICES
@@ -95,27 +94,31 @@ class World:
                 return Rejected(effect.kind, LIMITED, address_bad=False)
             bad = effect.placed.email in self._evidence.bad_addresses
             return Rejected(effect.kind, "MessageRejected", address_bad=True) if bad else Sent(effect.kind, "mail")
-        return self._pay(effect, entity)
+        return self._pay(effect, entity.key)
 
-    def _pay(self, effect: Any, entity: Entity[Payment]) -> Outcome:
-        placed: OrderPlaced = self._evidence.placed[entity.key]
+    def _pay(self, effect: Any, order: str) -> object:
+        placed: OrderPlaced = self._evidence.placed[order]
         match effect:
             case Open():
                 return Opened("payment")
             case Authorize():
                 code = self._evidence.declines(placed)
-                return Declined(code) if code else Authorized()
+                return (
+                    Declined(code or "declined")
+                    if code or not self._events.types["PaymentAuthorized"]
+                    else Authorized()
+                )
             case Capture():
                 return Declined(AUTHORIZATION_EXPIRED) if self._events.types["PaymentFailed"] else Captured()
-            case Cancel():
-                if not (entity.state and entity.state.status == "captured"):
-                    return Voided()
-                return NotRefunded("failed") if self._events.types["RefundFailed"] else Refunded(placed.total)
+            case Void():
+                return Voided()
+            case MakeRefund():
+                return Refunded(placed.total)
         raise TypeError(repr(effect))
 
 
 def _payment(payment: Any) -> object:
-    return payment is not None and payment.status == "captured"
+    return payment is not None and payment.status == "captured" and payment.refund(CANCELLATION) is None
 
 
 def _inventory(holding: Any) -> object:

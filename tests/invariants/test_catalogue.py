@@ -12,13 +12,19 @@ from contracts.fraud.order_flagged import OrderFlagged
 from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.payment.dispute_closed import DisputeClosed
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
+from contracts.payment.payment_refunded import PaymentRefunded
+from contracts.payment.payment_voided import PaymentVoided
+from contracts.payment.refund_failed import RefundFailed
+from contracts.payment.refund_requested import RefundRequested
 from contracts.values.money import Money
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
-from tests.invariants.evidence import Answer, Evidence, Payment, Purchase
+from tests.invariants.evidence import Answer, Evidence, Payment, Purchase, Refund
 from tests.simulation.evidence import evidence_of
 from tests.simulation.history import History
 from tests.simulation.random_source import RecordedSource
@@ -31,6 +37,12 @@ Spoil = Callable[[Evidence], Evidence]
 ALLOWED = "a customer has no more paid orders without a flag than the rules allow"
 LIMITED = "a customer has as many e-mails of an hour as the limit allows, and then no more"
 FLAGS = "an order is flagged by its own total or by its customer's paid orders, and by no other"
+
+ONCE = "a payment is captured once at most, and never refunded beyond that"
+PAID = "a confirmed order is paid once, and a cancelled one not at all"
+MADE = "refunds are announced as the gateway made them"
+DISPUTES = "disputes are announced as the gateway has them, each once"
+STORED = "payment's refunds and disputes are what it announced"
 
 CONFIRMED, DISPATCHED, CANCELLED = range(3)
 """The orders of the evidence, by position. Ann placed the first and the last one, Bob the second."""
@@ -139,10 +151,42 @@ def with_more_events(service: str, position: int, *data: Contract) -> Spoil:
 
 
 def with_payments(position: int, *payments: Payment) -> Spoil:
+    """Return a spoiler that replaces an order's payments at the gateway."""
     return lambda evidence: replace(
         evidence,
         payments={**evidence.payments, order(evidence, position): payments},
     )
+
+
+def with_payment(position: int, **changes: Any) -> Spoil:
+    """Return a spoiler that changes an order's payment at the gateway."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        (payment,) = evidence.payments[order(evidence, position)]
+        return with_payments(position, replace(payment, **changes))(evidence)
+
+    return spoil
+
+
+def with_refund(position: int, name: str, amount: int, **changes: Any) -> Spoil:
+    """Return a spoiler that replaces the refunds of an order's payment at the gateway by one."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        attempt = f"{order(evidence, position)}/{name}/1"
+        return with_payment(position, refunds=(Refund(attempt, amount, **changes),))(evidence)
+
+    return spoil
+
+
+def both(*spoilers: Spoil) -> Spoil:
+    """Return a spoiler that applies several."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        for each in spoilers:
+            evidence = each(evidence)
+        return evidence
+
+    return spoil
 
 
 def with_rules(**changes: Any) -> Spoil:
@@ -208,6 +252,8 @@ def entity_of(service: str, position: int) -> Callable[[Evidence], Entity[Any]]:
 
 
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2500, "EUR"))
+DISPUTED = PaymentDisputed(payment="pay_1", dispute="dp_1", amount=Money(2500, "EUR"), reason="fraudulent")
+CLOSED = DisputeClosed(payment="pay_1", dispute="dp_1", amount=Money(2500, "EUR"), outcome="won")
 
 SPOILED: dict[str, tuple[str, Spoil]] = {
     "a key has two orders": (
@@ -280,34 +326,103 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "a customer's list shows exactly the customer's orders",
         listed("ann", lambda orders: orders | {"stranger": "PENDING"}),
     ),
-    "a capture was made twice": ("money moves at most once each way", with_payments(CONFIRMED, Payment(2500, 2, 0))),
-    "an order has two payments": (
-        "money moves at most once each way",
-        with_payments(CONFIRMED, Payment(2500, 1, 0), Payment(2500, 0, 0)),
+    "a capture was made twice": (ONCE, with_payment(CONFIRMED, captured=2)),
+    "an order has two payments": (ONCE, with_payments(CONFIRMED, Payment("pay_1", 2500, 1), Payment("pay_9", 2500, 0))),
+    "more was refunded than captured": (ONCE, with_refund(CONFIRMED, "part", 2501)),
+    "more is being refunded than was captured": (ONCE, with_refund(CONFIRMED, "part", 2501, status="pending")),
+    "a payment was refunded that was not captured": (ONCE, with_payment(CANCELLED, captured=0)),
+    "a cancelled order was not refunded": (PAID, with_payment(CANCELLED, refunds=())),
+    "a part of a cancelled order was not refunded": (PAID, with_refund(CANCELLED, "cancellation", 2999)),
+    "a confirmed order has no capture": (PAID, with_payments(CONFIRMED)),
+    "a second payment was kept": (
+        PAID,
+        lambda evidence: with_payments(
+            CONFIRMED, *evidence.payments[order(evidence, CONFIRMED)], Payment("pay_9", 2500, 1)
+        )(evidence),
     ),
-    "a cancelled order was not refunded": (
-        "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CANCELLED, Payment(3000, 1, 0)),
-    ),
-    "the wrong amount was captured": (
-        "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CONFIRMED, Payment(2499, 1, 0)),
-    ),
-    "a payment was not announced": (
-        "a confirmed order is paid once, and a cancelled one not at all",
-        with_events("payment", CONFIRMED),
-    ),
+    "the wrong amount was captured": (PAID, with_payment(CONFIRMED, amount=2499)),
+    "a payment was not announced": (PAID, with_events("payment", CONFIRMED)),
     "the payment of a confirmed order failed": (
-        "a confirmed order is paid once, and a cancelled one not at all",
+        PAID,
         with_more_events("payment", CONFIRMED, PaymentFailed(amount=Money(2500, "EUR"), code="voided")),
     ),
-    "a refund that failed was announced as done": (
-        "a confirmed order is paid once, and a cancelled one not at all",
-        with_payments(CANCELLED, Payment(3000, 1, 0, False, True)),
+    "a payment moved money and was announced as voided": (
+        "a payment that was announced as voided has moved no money",
+        with_more_events("payment", CANCELLED, PaymentVoided(payment="pay_3", amount=Money(3000, "EUR"))),
     ),
+    "a refund that failed was announced as done": (
+        MADE,
+        with_refund(CANCELLED, "cancellation", 3000, status="failed"),
+    ),
+    "a refund that was made was announced as failed": (
+        MADE,
+        with_more_events(
+            "payment",
+            CANCELLED,
+            RefundFailed(payment="pay_3", refund="cancellation", amount=Money(3000, "EUR"), code="declined"),
+        ),
+    ),
+    "a refund was not announced": (MADE, with_refund(CONFIRMED, "part", 100)),
+    "another amount went back than was announced": (MADE, with_refund(CANCELLED, "cancellation", 3001)),
+    "a refund is pending at rest": (MADE, with_refund(CONFIRMED, "part", 100, status="pending")),
+    "no end of a refund was announced": (
+        MADE,
+        with_more_events(
+            "payment",
+            CONFIRMED,
+            RefundRequested(payment="pay_1", refund="part", amount=Money(100, "EUR"), reason="goodwill"),
+        ),
+    ),
+    "a refund was announced twice": (
+        "each attempt of a refund has one outcome",
+        with_more_events(
+            "payment",
+            CANCELLED,
+            PaymentRefunded(payment="pay_3", refund="cancellation", amount=Money(3000, "EUR")),
+        ),
+    ),
+    "a refund was made under another attempt": (
+        "each attempt of a refund is made at the gateway",
+        lambda evidence: with_payment(
+            CANCELLED, refunds=(Refund(f"{order(evidence, CANCELLED)}/cancellation/2", 3000),)
+        )(evidence),
+    ),
+    "money was taken of which nothing was announced": (
+        "a payment that the order does not account for is announced",
+        lambda evidence: with_payments(
+            CONFIRMED, *evidence.payments[order(evidence, CONFIRMED)], Payment("pay_9", 2500, 1)
+        )(evidence),
+    ),
+    "a dispute was not announced": (DISPUTES, with_payment(CONFIRMED, disputes={"dp_1": "open"})),
+    "the end of a dispute was not announced": (
+        DISPUTES,
+        both(with_payment(CONFIRMED, disputes={"dp_1": "lost"}), with_more_events("payment", CONFIRMED, DISPUTED)),
+    ),
+    "a dispute was announced twice": (
+        DISPUTES,
+        both(
+            with_payment(CONFIRMED, disputes={"dp_1": "won"}),
+            with_more_events("payment", CONFIRMED, DISPUTED, DISPUTED, CLOSED),
+            with_state("orders", CONFIRMED, disputes={"dp_1": "won"}),
+        ),
+    ),
+    "an order does not show its dispute": (
+        DISPUTES,
+        both(
+            with_payment(CONFIRMED, disputes={"dp_1": "won"}),
+            with_more_events("payment", CONFIRMED, DISPUTED, CLOSED),
+        ),
+    ),
+    "payment forgot a refund": (STORED, with_state("payment", CANCELLED, refunds=())),
+    "payment forgot a dispute": (STORED, with_more_events("payment", CONFIRMED, DISPUTED)),
+    "a payment is to be looked at again at rest": (
+        STORED,
+        with_state("payment", CONFIRMED, due="2026-01-31T13:00:00.000Z"),
+    ),
+    "a secret is stored": ("no secret of the gateway is stored", changed(exposed=["payment/1"])),
     "the amount of a cancelled order is still reserved": (
-        "a cancelled order has no money reserved",
-        with_payments(CANCELLED, Payment(3000, 0, 0, True)),
+        "an order at rest has no money reserved that is not captured",
+        with_payment(CANCELLED, waits=True),
     ),
     "goods left whose payment was not captured": (
         "goods leave only after their total was captured",
@@ -342,6 +457,10 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "an e-mail was sent that was not due": (
         "one e-mail of each kind, and one more at most for each crash between sending and recording",
         with_emails(CONFIRMED, "dispatch", 1, crashes=1),
+    ),
+    "a receipt was sent without a capture": (
+        "a receipt is sent for money that was captured, or for an order that costs nothing",
+        with_payment(CONFIRMED, captured=0),
     ),
     "more e-mails were repeated than crashes allow": (
         "one e-mail of each kind, and one more at most for each crash between sending and recording",
@@ -444,6 +563,16 @@ def test_a_violation_is_found_by_its_invariant(name: str) -> None:
 
 def test_every_invariant_is_known_to_find_something() -> None:
     assert {invariant for invariant, _ in SPOILED.values()} == INVARIANTS.keys()
+
+
+def test_a_second_payment_that_went_back_is_allowed() -> None:
+    refunds = (Refund("", 2500),)
+
+    def spoil(evidence: Evidence) -> Evidence:
+        own = evidence.payments[order(evidence, CONFIRMED)]
+        return with_payments(CONFIRMED, *own, Payment("pay_9", 2500, 1, refunds=refunds))(evidence)
+
+    assert violations(replace(spoil(good()), one_payment=False)) == {}
 
 
 def test_one_more_email_is_allowed_for_a_crash() -> None:

@@ -1,7 +1,7 @@
 """The evidence of a history, read from the simulation's memory."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -13,10 +13,10 @@ from functions.notification.limit import LEFT
 from functions.orders.handlers import Summary, customers_list
 from functions.recommendation.handlers import ONE, RANK, bought_with
 from tests.invariants.catalogue import first_violation
-from tests.invariants.evidence import Evidence, Level, Payment
+from tests.invariants.evidence import Evidence, Level, Payment, Refund
 from tests.simulation.history import History
 from tests.simulation.people import SKUS
-from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT
+from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT, SECRET, STAGE
 from tests.simulation.ports.mailer import BAD_ADDRESS
 from tests.simulation.redrive import PERMANENT
 from tests.simulation.shop import MAILS_PER_HOUR, RULES, Shop
@@ -51,6 +51,7 @@ def evidence_of(history: History) -> Evidence:
         recorded=shop.log.events,
         published=shop.topic.published.keys(),
         payments=_payments(shop),
+        exposed=list(_exposed(shop)),
         one_payment=False,
         supplied=records.supplied,
         levels={sku: _level(shop, sku) for sku in SKUS},
@@ -80,11 +81,24 @@ def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
 
 def _payments(shop: Shop) -> Mapping[str, list[Payment]]:
     found: defaultdict[str, list[Payment]] = defaultdict(list)
-    for payment in shop.gateway.payments.values():
-        reserved = payment.status == "authorized"
-        kept = payment.status == "refund_failed"
-        found[payment.order].append(Payment(payment.amount.amount, payment.captured, payment.refunded, reserved, kept))
+    for name, payment in shop.gateway.payments.items():
+        if payment.stage == STAGE:
+            waits = payment.status in ("action_required", "processing", "authorized") or payment.awaits_customer
+            refunds = tuple(Refund(each.attempt, each.amount, each.status) for each in payment.refunds)
+            disputes = {dispute.id: dispute.status for dispute in payment.disputes}
+            found[payment.order].append(
+                Payment(name, payment.amount.amount, payment.captured, waits, refunds, disputes)
+            )
     return found
+
+
+def _exposed(shop: Shop) -> Iterator[str]:
+    """Find the secrets of the gateway in what the shop has stored."""
+    for name, deployed in shop.deployed.items():
+        for key, stored in deployed.table.entities.items():
+            if any(SECRET in text for text in (stored.state, *stored.outbox, *stored.attributes.values())):
+                yield f"{name}/{key}"
+    yield from (event for event, body in shop.log.events.items() if SECRET in body)
 
 
 def _level(shop: Shop, sku: str) -> Level | None:

@@ -1,6 +1,6 @@
 """Faults of the calls that functions make outside: a call can fail, lose its answer, or be its function's last."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import accumulate
@@ -10,7 +10,20 @@ from contracts.values.money import Money
 from functions.notification.mail import Mailer, Rejected, Send, Sent
 from functions.notification.templates import RenderedEmail
 from functions.orders.products import Product
-from functions.payment.gateway import AuthorizationOutcome, Cancelled, CaptureOutcome, Declined, Gateway, Opened
+from functions.payment.gateway import (
+    Approval,
+    AuthorizationOutcome,
+    CaptureOutcome,
+    Declined,
+    Gateway,
+    Inspection,
+    Labels,
+    Opened,
+    Origin,
+    RefundOutcome,
+    VoidOutcome,
+)
+from functions.payment.reports import Report, ReportQueue
 from tests.simulation.clock import SECOND
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.random_source import RandomSource
@@ -268,8 +281,8 @@ class FaultyGateway:
     gateway: Gateway
     calls: Calls
 
-    def open(self, order: str, amount: Money, method: str) -> Opened | Declined:
-        return self.calls.make("open", lambda: self.gateway.open(order, amount, method))
+    def open(self, order: str, amount: Money, method: str, origin: Origin) -> Opened | Declined:
+        return self.calls.make("open", lambda: self.gateway.open(order, amount, method, origin))
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
         return self.calls.make("authorize", lambda: self.gateway.authorize(payment))
@@ -277,8 +290,34 @@ class FaultyGateway:
     def capture(self, payment: str) -> CaptureOutcome:
         return self.calls.make("capture", lambda: self.gateway.capture(payment))
 
-    def cancel(self, payment: str) -> Cancelled:
-        return self.calls.make("cancel", lambda: self.gateway.cancel(payment))
+    def void(self, payment: str) -> VoidOutcome:
+        return self.calls.make("void", lambda: self.gateway.void(payment))
+
+    def refund(self, payment: str, attempt: str, amount: Money | None) -> RefundOutcome:
+        return self.calls.make("refund", lambda: self.gateway.refund(payment, attempt, amount))
+
+    def inspect(self, payment: str) -> Inspection:
+        return self.calls.make("inspect", lambda: self.gateway.inspect(payment))
+
+    def approval(self, payment: str) -> Approval | None:
+        return self.calls.make("approval", lambda: self.gateway.approval(payment))
+
+    def labels(self, payment: str) -> Labels | None:
+        return self.calls.make("labels", lambda: self.gateway.labels(payment))
+
+    def disputed_since(self, time: int) -> Iterator[str]:
+        return self.calls.make("disputed_since", lambda: self.gateway.disputed_since(time))
+
+
+@dataclass(frozen=True)
+class FaultyReportQueue:
+    """The queue to which the gateway's reports are sent."""
+
+    queue: ReportQueue
+    calls: Calls
+
+    def send(self, report: Report) -> None:
+        self.calls.make("send report", lambda: self.queue.send(report))
 
 
 @dataclass(frozen=True)

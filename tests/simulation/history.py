@@ -5,7 +5,8 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
-from tests.simulation.clock import DAY, MINUTE, SECOND
+from functions.payment.state import REFUNDS_WATCHED
+from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.faults import FaultProfile
 from tests.simulation.people import JUMPS, People
 from tests.simulation.random_source import RandomSource
@@ -15,6 +16,9 @@ from tests.simulation.violation import ViolationError
 
 MAX_JUMPS = 5 * DAY
 """Maximum time that a history jumps over, so that no queue's retention ends meanwhile."""
+
+DISPUTES_ASKED = 6 * HOUR
+"""Time after which the gateway is asked for disputes again. It is longer than the schedule's, to save work."""
 
 MAX_PAUSED = 8
 MAX_STEPS = 30_000
@@ -64,6 +68,7 @@ class History:
         self.shop.refusals = (0, 0.01, 0.05)[below(3)]
         self.shop.lags = (0, 0.01, 0.1)[below(3)]
         self.shop.repeats = (0, 0.01, 0.1)[below(3)]
+        self.shop.lost = (0, 0.1, 0.5, 1.0)[below(4)]
         self._shuffled = below(4) > 0
         self._min_batch = (1, 3, 6)[below(3)]
         self._eagerness = (0.5, 0.2, 0.05)[below(3)]
@@ -71,6 +76,7 @@ class History:
         self.people = People(self.shop, choices)
         self.people.open_shop()
         self._steps = 0
+        self._asked = 0
         self._time_left = MAX_JUMPS
         self._budget: dict[Callable[[], bool], int] = {
             self.people.place: orders,
@@ -78,7 +84,13 @@ class History:
             self.people.cancel_any: orders // 3,
             self.people.repeat: orders // 6,
             self.people.expire: below(3),
-            self.people.check_refunds: below(4),
+            self.people.check_payments: below(4),
+            self.people.report_disputes: below(2),
+            self.people.approve_any: below(orders // 2 + 1),
+            self.people.decide_any: below(orders // 2 + 1),
+            self.people.refund_any: below(4),
+            self.people.repair_any: below(4),
+            self.people.use_dashboard: below(4),
             self.people.set_stock: below(4),
             self.people.set_price: below(3),
             self.people.poison: below(3),
@@ -131,6 +143,8 @@ class History:
                 queue.wake()
             if queue.receivable and each.down_until <= now and each.running < most:
                 (ready if len(queue.receivable) >= self._min_batch else few).append((shop.consume, each))
+        if shop.gateway.outbox:
+            ready.append((self.people.deliver_webhook,))
         # Consumers wait for their batches to fill while there is something else to do.
         return ready or few
 
@@ -164,16 +178,28 @@ class History:
         ]
         if not times:
             return False
+        if self._asks_for_disputes(min(times) - clock.now):
+            return True
         clock.now = max(clock.now + 1, min(times))
         return True
 
     def _jump(self) -> None:
         by = JUMPS[self.choices.below(len(JUMPS))]
         if by <= self._time_left:
+            self._asks_for_disputes(by)
             self._time_left -= by
             self.shop.clock.now += by
             self.shop.delete_expired()
             self.shop.say(f"{by // SECOND} s pass")
+
+    def _asks_for_disputes(self, time: int) -> bool:
+        """Run the job that reports disputes, before a time passes in which its schedule would have run often."""
+        now = self.shop.clock.now
+        since = now - self._asked
+        if not self.shop.gateway.is_disputed or since < MINUTE or since + time < DISPUTES_ASKED:
+            return False
+        self._asked = now
+        return self.people.report_disputes()
 
     # Healing
 
@@ -183,20 +209,47 @@ class History:
         self.choices.calm = True
         shop.calls.profile = CALM
         shop.outages = shop.refusals = shop.lags = shop.repeats = self._jumpiness = 0
+        # Where no webhook ever arrives, the check job alone must find what has changed.
+        shop.lost = int(shop.lost)
         self._shuffled = False
         self._budget = {}
         self._steps = 0
         for each in self._deployed:
             each.down_until = 0
+        self._recover()
+        for _ in range(2):
+            self.people.report_disputes()
+            self._check_after(DAY)
+        if self.people.waits_for_approval():
+            self.people.expire()
+            self._check_after(DAY)
+        # A dispute ends long after it began, so that the job that asks for new ones does not find its end.
+        while self.people.decide():
+            pass
+        if self.people.next_check() is not None:
+            self._check_after(REFUNDS_WATCHED)
+        if self.people.next_check() is not None:
+            raise ViolationError("the shop comes to rest", "a payment is checked again and again")
+
+    def _check_after(self, time: int) -> None:
+        """Let the banks decide, time pass, and the schedule check what is due."""
+        while self.people.decide(disputes=False):
+            pass
+        self.shop.tasks.run()
+        if self.people.next_check() is not None:
+            self.shop.clock.now += time
+            self.people.run_checks()
+        self._recover()
+
+    def _recover(self) -> None:
+        """Work until nothing is left to do, with operators who redrive and republish."""
+        shop = self.shop
         for _ in range(MAX_ROUNDS):
             shop.tasks.run()
             redrivable = [each for each in self._deployed if is_redrivable(each.dlq)]
             refused = [each for each in self._deployed if each.relay_dlq.letters]
-            refunding = self.people.waits_for_refunds()
-            if not (redrivable or refused or refunding):
+            if not (redrivable or refused):
                 return
-            if refunding:
-                self.people.check_refunds()
             for each in redrivable:
                 self.people.redrive(each)
             for each in refused:

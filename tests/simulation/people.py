@@ -3,19 +3,36 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from contracts.values.money import Money
 from functions.orders.api import OrderView
 from functions.orders.expiry.job import ExpiryJob
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
-from functions.payment.refunds.job import RefundJob
-from functions.payment.refunds.pending import KIND, PendingRefund
+from functions.payment.checks.job import CheckJob
+from functions.payment.refunds import request_refund, retry_refund, settle_refund
+from functions.payment.reports import About, Report
+from functions.payment.service import service as payment
+from functions.payment.state import Payment
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
-from tests.simulation.ports.gateway import DECLINED, ERROR_ONCE, EXPIRES, REFUND_FAILS, REFUND_PENDING
+from tests.simulation.ports.gateway import (
+    AUTHENTICATION_REQUIRED,
+    DECLINED,
+    DISPUTED,
+    ERROR_ONCE,
+    EXPIRES,
+    PROCESSING,
+    REFUND_FAILS,
+    REFUND_PENDING,
+    REFUND_RETURNED,
+    STAGE,
+    VISA,
+)
 from tests.simulation.ports.mailer import BAD_ADDRESS
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable, redrive
@@ -23,9 +40,9 @@ from tests.simulation.republish import republish
 from tests.simulation.shop import TIMEOUT, DeployedService, Shop
 from tests.simulation.violation import ViolationError
 from tidings.aws.pending import PendingEntity
-from tidings.core.clock import from_rfc3339
-from tidings.core.entity import OutboxEvent
-from tidings.core.pending import SHARD
+from tidings.core.clock import from_rfc3339, to_rfc3339
+from tidings.core.entity import MessageMetadata, OutboxEvent
+from tidings.core.pending import SHARD, SINCE
 from tidings.http.pagination import OWNER, RANK
 from tidings.http.problems import Problem
 from tidings.http.requests import Caller, Request
@@ -33,12 +50,31 @@ from tidings.http.requests import Caller, Request
 T = TypeVar("T")
 
 SKUS = ("tea", "mug", "pen", "ink", "bag")
-METHODS = (*["pm_card_visa"] * 6, ERROR_ONCE, DECLINED, EXPIRES, REFUND_PENDING, REFUND_FAILS)
+METHODS = (
+    *[VISA] * 9,
+    *[AUTHENTICATION_REQUIRED] * 2,
+    ERROR_ONCE,
+    DECLINED,
+    EXPIRES,
+    PROCESSING,
+    DISPUTED,
+    REFUND_PENDING,
+    REFUND_FAILS,
+    REFUND_RETURNED,
+)
 EMAILS = (*["a@customers.example"] * 7, BAD_ADDRESS)
 PRICES = (1000, 1250, 20, 6000, 0)
 LEVELS = (1000, 20, 8, 3)
 
 JUMPS = (SECOND, 10 * SECOND, MINUTE, 6 * MINUTE, HOUR, 25 * HOUR, 3 * DAY)
+
+REORDERED = 4
+"""Number of the gateway's oldest reports of which any may be delivered next."""
+
+UNADDRESSED = 10
+"""One of so many reports names no order, although its payment has one."""
+
+DASHBOARD_STATUSES = ("authorized", "captured")
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -50,9 +86,10 @@ POISON = (
     '{"n":%(n)d,"id":"orders/nobody/1","source":"orders","type":"OrderPlaced","subject":"nobody",%(rest)s}',
     '{"n":%(n)d,"id":"payment/%(order)s/9","source":"payment","type":"OrderPlaced","subject":"%(order)s",%(rest)s}',
     '{"n":%(n)d,"id":"orders/%(order)s/9","source":"orders","type":"OrderPlaced","subject":"%(order)s",%(future)s}',
+    '{"n":%(n)d,"source":"gateway","id":"evt","payment":"pay_1","about":"unheard","order":"%(order)s",%(rest)s}',
 )
 """Messages that can never be handled: no JSON, no event, an unknown type, subjects that are no orders, a source that is
-not the producer, and a time in the future."""
+not the producer, a time in the future, and a report of the gateway about something unknown."""
 
 REST = (
     '"specversion":"1.0","dataschema":"urn:tidings:OrderPlaced:1","time":"2026-01-31T12:00:00.000Z",'
@@ -108,6 +145,8 @@ class People:
         for sku, price in zip(SKUS, PRICES, strict=True):
             self._shop.products.prices[sku] = price
             self._count(sku, LEVELS[self._choices.below(len(LEVELS))])
+        if self._choices.below(4) == 1:
+            self._shop.gateway.pay_elsewhere("an-order-of-another-stage", Money(1000, "EUR"))
 
     # Customers
 
@@ -179,6 +218,81 @@ class People:
         if not self._send("orders' API", request, order.answers.append):
             self.unanswered.append(lambda: self._post(order))
 
+    def approve_any(self) -> bool:
+        """Let a customer approve a payment at the bank, or decline it. Some never do either."""
+        gateway = self._shop.gateway
+        found = [key for key, each in gateway.payments.items() if each.awaits_customer]
+        if not found:
+            return False
+        chosen = found[self._choices.below(len(found))]
+        decision = (gateway.approve, gateway.approve, gateway.decline)[self._choices.below(3)]
+        self._shop.say(f"the customer: {decision.__name__} {chosen}")
+        decision(chosen)
+        return True
+
+    # The gateway, its banks, and the shop's staff at its dashboard
+
+    def deliver_webhook(self) -> None:
+        """Deliver one of the gateway's reports. It may be lost, repeated, late, out of its sequence, or unaddressed."""
+        outbox, shop, choices = self._shop.gateway.outbox, self._shop, self._choices
+        webhook = outbox[choices.below(min(len(outbox), REORDERED))]
+        if not webhook.kept and (shop.lost >= 1 or (shop.lost and choices.happens(shop.lost))):
+            shop.say(f"the report {webhook.id} about {webhook.about} of {webhook.payment} is lost")
+            outbox.remove(webhook)
+            return
+        again = shop.repeats and choices.happens(shop.repeats)
+        labels = None if choices.below(UNADDRESSED) == 1 else webhook.labels
+        report = self._report(
+            webhook.id,
+            webhook.payment,
+            webhook.about,
+            labels.order if labels else None,
+            labels.origin.correlation if labels else webhook.id,
+            labels.origin.trace if labels else TRACEPARENT,
+        )
+
+        def done(_: None) -> None:
+            if not again and webhook in outbox:
+                outbox.remove(webhook)
+
+        shop.say(f"the gateway reports: {webhook.id}, {webhook.about} of {webhook.payment}")
+        self._send("the webhooks", lambda: shop.payment_ports().reports.send(report), done)
+
+    def decide_any(self) -> bool:
+        """Let a bank decide about a payment, a refund or a dispute."""
+        return self.decide()
+
+    def decide(self, *, disputes: bool = True) -> bool:
+        """Let a bank decide; about an open dispute only if `disputes` says so."""
+        found = self._shop.gateway.undecided(disputes=disputes)
+        if not found:
+            return False
+        chosen = found[self._choices.below(len(found))]
+        self._shop.say(f"the bank decides about {chosen}")
+        self._shop.gateway.decide(chosen, well=self._choices.below(3) < 2)
+        return True
+
+    def use_dashboard(self) -> bool:
+        """Let the shop's staff refund, release, capture or repeat a payment at the gateway's dashboard."""
+        gateway, below = self._shop.gateway, self._choices.below
+        found = [
+            key for key, each in gateway.payments.items() if each.stage == STAGE and each.status in DASHBOARD_STATUSES
+        ]
+        if not found:
+            return False
+        chosen = found[below(len(found))]
+        match below(5):
+            case 0 | 1 if gateway.payments[chosen].status == "authorized":
+                gateway.withdraw(chosen)
+            case 2 if gateway.payments[chosen].status == "authorized":
+                gateway.capture(chosen)
+            case 3 | 4:
+                gateway.pay_again(chosen, captured=below(2) > 0)
+            case _:
+                gateway.return_money(chosen, 1 + below(gateway.payments[chosen].amount.amount))
+        self._shop.say(f"staff use the dashboard on {chosen}, which is {gateway.payments[chosen].status}")
+        return True
+
     # The warehouse
 
     def dispatch_any(self) -> bool:
@@ -223,26 +337,126 @@ class People:
         shop.invoke("the expiry job", act)
         return True
 
-    def check_refunds(self) -> bool:
-        """Run the job that looks at pending refunds, or at all payments that a lagging index may show."""
-        shop = self._shop
-        lags = self._choices.below(2)
-        shop.say(f"the refund job runs{', with an index that lags' if lags else ''}")
-        payments = shop.deployed["payment"].table.entities.values()
-        # Without an event in its outbox no payment was ever captured, and in the index.
-        found = [each for each in payments if each.outbox and (lags or KIND in each.attributes)]
-        pending = sorted(PendingRefund(0, each.key) for each in found)
-        job = RefundJob(shop.payments(), Random(0))  # noqa: S311 - not for secrecy
-
-        def act() -> None:
-            job.run(pending, deadline=shop.clock.now + TIMEOUT)
-
-        shop.invoke("the refund job", act)
+    def check_payments(self) -> bool:
+        """Run the job that checks payments, on all that wait or on all that a lagging index may show."""
+        self.run_checks(early=True, lags=bool(self._choices.below(2)))
         return True
 
-    def waits_for_refunds(self) -> bool:
-        """Return whether a refund is pending."""
-        return any(KIND in each.attributes for each in self._shop.deployed["payment"].table.entities.values())
+    def run_checks(self, *, early: bool = False, lags: bool = False) -> None:
+        """Run the job that checks payments."""
+        shop = self._shop
+        shop.say(f"the check job runs{', with an index that lags' if lags else ''}")
+        found = shop.deployed[payment.name].table.entities.values()
+        times = [(each.attributes.get(SINCE), each.key) for each in found]
+        pending = sorted(PendingEntity(from_rfc3339(time) if time else 0, key) for time, key in times if time or lags)
+
+        def act() -> None:
+            self._check_job().run(pending, shop.clock.now + TIMEOUT, early=early)
+
+        shop.invoke("the check job", act)
+
+    def report_disputes(self) -> bool:
+        """Run the job that reports disputes."""
+        shop = self._shop
+        shop.say("the check job asks for disputes")
+
+        def act() -> None:
+            try:
+                self._check_job().report_disputes(shop.clock.now + TIMEOUT)
+            except Exception as error:  # noqa: BLE001 - the schedule runs it again
+                shop.say(f"    failed: {error}")
+
+        shop.invoke("the check job", act)
+        return True
+
+    def next_check(self) -> int | None:
+        """Return when the next payment is due, in milliseconds since 1970; None if no payment waits."""
+        entities = self._shop.deployed[payment.name].table.entities.values()
+        times = [from_rfc3339(each.attributes[SINCE]) for each in entities if SINCE in each.attributes]
+        return min(times, default=None)
+
+    def waits_for_approval(self) -> bool:
+        """Return whether an order is pending. It must be one whose customer has not approved the payment.
+
+        Raises:
+            ViolationError: If an order is pending for another reason.
+        """
+        deployed = self._shop.deployed["orders"]
+        decoded = [deployed.service.codec.decode(stored) for stored in deployed.table.entities.values()]
+        pending = {each.key for each in decoded if each.state.status == "PENDING"}
+        unapproved = {each.order for each in self._shop.gateway.payments.values() if each.status == "action_required"}
+        if pending - unapproved:
+            raise ViolationError("the shop comes to rest", f"{sorted(pending - unapproved)} stay pending")
+        return bool(pending)
+
+    def _check_job(self) -> CheckJob:
+        ports = self._shop.payment_ports()
+        return CheckJob(self._shop.handlers(payment, ports), ports, Random(0))  # noqa: S311 - not for secrecy
+
+    def refund_any(self) -> bool:
+        """Refund a part of an order, perhaps by two operators at once."""
+        found = self._stored_payments(lambda each: each.status == "captured")
+        if not found:
+            return False
+        key, stored = found[self._choices.below(len(found))]
+        part = Money(1 + self._choices.below(stored.total.amount), stored.total.currency)
+        for _ in range(1 + self._choices.below(2)):
+            self._requests += 1
+            name = f"refund-{self._requests}"
+            self._command(key, name, partial(request_refund, name=name, amount=part, reason="goodwill"))
+        return True
+
+    def repair_any(self) -> bool:
+        """Try a failed refund again, or settle it."""
+        found = [
+            (key, refund.id)
+            for key, stored in self._stored_payments(lambda _: True)
+            for refund in stored.refunds
+            if refund.status == "failed"
+        ]
+        if not found:
+            return False
+        key, name = found[self._choices.below(len(found))]
+        self._command(
+            key, name, partial((retry_refund, retry_refund, settle_refund)[self._choices.below(3)], name=name)
+        )
+        return True
+
+    def _stored_payments(self, chosen: Callable[[Payment], bool]) -> list[tuple[str, Payment]]:
+        deployed = self._shop.deployed[payment.name]
+        decoded = (deployed.service.codec.decode(stored) for stored in deployed.table.entities.values())
+        return [(each.key, each.state) for each in decoded if each.state and chosen(each.state)]
+
+    def _command(self, order: str, name: str, command: partial[Any]) -> None:
+        """Record an operator's command, and have the consumer carry it out, as payment's API does."""
+        shop = self._shop
+        shop.say(f"an operator: {command.func.__name__} {name} of {order[:8]}")
+
+        def request() -> None:
+            self._requests += 1
+            number, now = f"request-{self._requests}", shop.clock.now
+            ports = shop.payment_ports()
+            executor = shop.handlers(payment, ports)
+            metadata = MessageMetadata(number, TRACEPARENT, now)
+            execution = executor.entity(order).execute(partial(command, now=now), metadata)
+            if execution.rejection:
+                shop.say(f"    {execution.rejection.code}")
+            elif execution.changed:
+                of = execution.entity.state.refund(name).payment
+                ports.reports.send(self._report(number, of, "refund", order, number, TRACEPARENT))
+
+        self._send("payment's API", request, lambda _: None)
+
+    def _report(self, name: str, of: str, about: About, order: str | None, correlation: str, trace: str) -> Report:
+        return Report(
+            id=name,
+            payment=of,
+            about=about,
+            time=to_rfc3339(self._shop.clock.now),
+            order=order,
+            correlationid=correlation,
+            traceparent=trace,
+        )
 
     def set_stock(self) -> bool:
         sku = SKUS[self._choices.below(len(SKUS))]

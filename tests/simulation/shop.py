@@ -17,7 +17,9 @@ from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
 from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.service import service as orders
+from functions.payment.reports import SOURCE, Ports, Report, with_reports
 from functions.payment.service import service as payment
+from functions.payment.state import Payment, attempt_of, counts
 from functions.warehouse.api import Api as WarehouseApi
 from functions.warehouse.service import service as warehouse
 from tests.invariants.services import SERVICES
@@ -31,6 +33,7 @@ from tests.simulation.faults import (
     FaultyProducts,
     FaultyQueue,
     FaultyRelayDeadLetterQueue,
+    FaultyReportQueue,
     FaultySecrets,
     FaultyTable,
     FaultyTopic,
@@ -40,6 +43,7 @@ from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue, StoredMessage
+from tests.simulation.ports.report_queue import MemoryReportQueue
 from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
 from tests.simulation.ports.topic import FifoTopic
@@ -85,6 +89,7 @@ MAX_RECEIVES = 100
 
 PARSERS = {service.name: parser_of(service) for service in SERVICES}
 PARSERS[notification.name] = with_bounces(PARSERS[notification.name])
+PARSERS[payment.name] = with_reports(PARSERS[payment.name])
 
 
 @dataclass(frozen=True)
@@ -215,6 +220,7 @@ class Shop:
         self.refused: dict[str, bool] = {}
         self.lags = 0.0
         self.repeats = 0.0
+        self.lost = 0.0
         self._tokens = 0
         self._invocations = 0
         self.deployed = {service.name: self._deploy(service) for service in SERVICES}
@@ -281,9 +287,10 @@ class Shop:
         )
         return HandlerExecutor(service, table, port, self.clock, self.calls.pause, self._token, self.choices.below)
 
-    def payments(self) -> HandlerExecutor[Any]:
-        """Return the executor of payment's handlers, with the gateway."""
-        return self.handlers(payment, self._port(payment))
+    def payment_ports(self) -> Ports:
+        """Return the gateway and the queue of its reports."""
+        queue = MemoryReportQueue(self.deployed[payment.name].queue)
+        return Ports(FaultyGateway(self.gateway, self.calls), FaultyReportQueue(queue, self.calls))
 
     def delete_expired(self) -> None:
         """Delete the items that have expired."""
@@ -311,7 +318,8 @@ class Shop:
         types = {contract.__name__ for contract in service.contracts}
         self.topic.subscribe(queue, None if service.subscribes_to_all else types)
         stream = MemoryStream(settings.lanes)
-        table = MemoryTable(stream if service.announces else None, WATCHES.get(service.name))
+        watch = self._require_refunds if service is payment else WATCHES.get(service.name)
+        table = MemoryTable(stream if service.announces else None, watch)
         relay_dlq = MemoryRelayDeadLetterQueue()
         relay = Relay(
             service.name,
@@ -354,7 +362,7 @@ class Shop:
     def _port(self, service: Service[Any]) -> Any:
         """Return the port of a service with adapters, as its `consume.py` makes it."""
         if service is payment:
-            return FaultyGateway(self.gateway, self.calls)
+            return self.payment_ports()
         if service is notification:
             mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
             return LimitedMailer(mailer, FaultyTable(self.deployed[service.name].table, self.calls), MAILS_PER_HOUR)
@@ -482,6 +490,27 @@ class Shop:
     def _must_wait(self) -> None:
         self._task().must_wait = True
 
+    # Refunds
+
+    def _require_refunds(self, key: str, old: StoredEntity | Numbers | None, new: StoredEntity | Numbers) -> None:
+        """Require that no refund is requested of more than is left, and none done before the gateway says so."""
+        if not isinstance(new, StoredEntity) or '"refunds"' not in new.state:
+            return
+        before = _payment.decode(old.state).refunds if isinstance(old, StoredEntity) else ()
+        state = _payment.decode(new.state)
+        for refund in state.refunds:
+            if refund in before:
+                continue
+            if refund.status == "pending" and not refund.rest and refund.payment == state.id:
+                gone = sum(each.amount.amount for each in state.refunds if each.payment == state.id and counts(each))
+                if gone > state.total.amount:
+                    raise ViolationError(LEFT, f"{key} has {state.refunds} of {state.amount}")
+            made = self.gateway.payments[refund.payment].refunds
+            if refund.status == "succeeded" and any(
+                each.attempt == attempt_of(key, refund) and each.status == "pending" for each in made
+            ):
+                raise ViolationError(DONE, f"{key} has {refund}, and the gateway has {made}")
+
     # E-mails
 
     def _sent(self, order: str, kind: str) -> None:
@@ -502,6 +531,13 @@ class Shop:
             for order, kind in list(unrecorded):
                 if order == entity.key and emails[kind]["status"] == "sent":
                     unrecorded.remove((order, kind))
+
+
+LEFT = "no refund is requested of more than is left of its payment"
+DONE = "a refund is pending until the gateway knows its outcome"
+
+
+_payment = msgspec.json.Decoder(Payment)
 
 
 class _Mailbox(msgspec.Struct):
@@ -561,7 +597,16 @@ def _event_id(body: str) -> str:
     try:
         return msgspec.json.decode(body, type=_Head).id
     except msgspec.MsgspecError:
-        return body
+        report = _report(body)
+        return f"{SOURCE}/{report.group}/{report.id}" if report else body
+
+
+def _report(body: str) -> Report | None:
+    """Return the report of the gateway in a message; None if it holds none."""
+    try:
+        return msgspec.json.decode(body, type=Report)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _followers(service: Service[Any], batch: Sequence[StoredMessage]) -> set[str]:
@@ -582,5 +627,7 @@ def _described(message: StoredMessage) -> str:
         event = msgspec.json.decode(message.body, type=_Head)
         source, key, number = event.id.split("/")
     except (msgspec.MsgspecError, ValueError):
+        if report := _report(message.body):
+            return f"report {report.id} about {report.about} of {report.payment}, {report.group[:8]}"
         return f"{message.id} (poison)"
     return f"{event.type} {source}/{key[:8]}/{number} (delivery {message.received})"

@@ -51,7 +51,12 @@ def status(scenario: Scenario[Order], order: str = ORDER) -> str:
 
 @pytest.mark.parametrize(
     ("order", "detail"),
-    [(PENDING, "payment, stock"), (Order(paid=True), "stock"), (Order(reserved=True), "payment")],
+    [
+        (PENDING, "payment, stock"),
+        (Order(paid=True), "stock"),
+        (Order(reserved=True), "payment"),
+        (Order(approval=True, reserved=True), "approval"),
+    ],
 )
 def test_a_pending_order_expires_and_records_what_it_was_waiting_for(order: Order, detail: str) -> None:
     decision = expire(entity(order))

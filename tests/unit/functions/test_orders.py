@@ -10,27 +10,36 @@ from contracts.inventory.stock_rejected import StockRejected
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import CancellationReason, OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.payment.dispute_closed import DisputeClosed
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.goods import Shortage
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders.handlers import (
+    DisputeStatus,
     Order,
     Status,
     Summary,
     cancel,
     cancel_on_demand,
+    dispute_of,
     listing,
+    on_dispute_closed,
     on_order_dispatched,
     on_order_flagged,
+    on_payment_action_required,
     on_payment_authorized,
+    on_payment_disputed,
     on_payment_failed,
     on_payment_not_needed,
     on_stock_rejected,
     on_stock_reserved,
     place,
+    waiting_for,
 )
 from functions.orders.service import service
 from tests.unit.facts import ORDER, fact, order_placed
@@ -41,6 +50,7 @@ from tidings.core.event import Event, encode
 from tidings.testing import Execute, given
 
 ORDERED = order_placed()
+ACTION_REQUIRED = fact(PaymentActionRequired(payment="pay_1", amount=ORDERED.total), n=2)
 AUTHORIZED = fact(PaymentAuthorized(payment="pay_1", amount=ORDERED.total))
 NOT_NEEDED = fact(PaymentNotNeeded(amount=Money(0, "EUR")))
 FAILED = fact(PaymentFailed(amount=ORDERED.total, code="card_declined"))
@@ -48,6 +58,15 @@ RESERVED = fact(StockReserved(lines=()))
 REJECTED = fact(StockRejected(short=(Shortage("tea", 2, 1), Shortage("cup", 1, 0))))
 FLAGGED = fact(OrderFlagged(rules=("many_orders",)))
 DISPATCHED = fact(OrderDispatched())
+
+
+def disputed(name: str = "dp_1", n: int = 1) -> Event[PaymentDisputed]:
+    return fact(PaymentDisputed(payment="pay_1", dispute=name, amount=ORDERED.total, reason="fraudulent"), n=n)
+
+
+def closed(outcome: Any, name: str = "dp_1", n: int = 2) -> Event[DisputeClosed]:
+    return fact(DisputeClosed(payment="pay_1", dispute=name, amount=ORDERED.total, outcome=outcome), n=n)
+
 
 PENDING = Order()
 PAID = Order(paid=True)
@@ -65,9 +84,12 @@ CONFIRMATION = OrderConfirmed(
 
 Handler = Callable[[Entity[Order], Event[Any]], Decision[Order]]
 HANDLED: list[tuple[Handler, Event[Any]]] = [
+    (on_payment_action_required, ACTION_REQUIRED),
     (on_payment_authorized, AUTHORIZED),
     (on_payment_not_needed, NOT_NEEDED),
     (on_payment_failed, FAILED),
+    (on_payment_disputed, disputed()),
+    (on_dispute_closed, closed("won")),
     (on_stock_reserved, RESERVED),
     (on_stock_rejected, REJECTED),
     (on_order_flagged, FLAGGED),
@@ -132,6 +154,68 @@ def test_an_authorized_and_reserved_order_is_confirmed_and_the_confirmation_cont
 )
 def test_an_order_is_not_confirmed_twice_nor_after_its_end(handler: Handler, event: Event[Any], state: Order) -> None:
     assert handler(entity(state), event) == Skip()
+
+
+# Approval
+
+
+def test_an_order_waits_for_its_customers_approval_until_the_payment_is_authorized() -> None:
+    assert on_payment_action_required(entity(PENDING), ACTION_REQUIRED) == Save(Order(approval=True))
+    assert waiting_for(PENDING) == ("payment", "stock")
+    assert waiting_for(Order(approval=True)) == ("approval", "stock")
+    assert waiting_for(Order(approval=True, reserved=True)) == ("approval",)
+    assert waiting_for(Order(approval=True, paid=True)) == ("stock",)
+
+
+@pytest.mark.parametrize("state", [CONFIRMED, SENT, CANCELLED])
+def test_an_approval_is_asked_for_in_vain_once_the_order_is_pending_no_more(state: Order) -> None:
+    assert on_payment_action_required(entity(state), ACTION_REQUIRED) == Skip()
+    assert waiting_for(state) == ()
+
+
+@pytest.mark.parametrize("events", list(permutations([ACTION_REQUIRED, AUTHORIZED, RESERVED])))
+def test_an_approved_order_is_confirmed_in_any_sequence_of_events(events: tuple[Event[Any], ...]) -> None:
+    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    state = given(service, placing, *events, *events).state(ORDER)
+    assert state
+    assert (state.status, waiting_for(state)) == ("CONFIRMED", ())
+
+
+# Disputes
+
+
+@pytest.mark.parametrize("state", [PENDING, PAID, CONFIRMED, SENT, CANCELLED])
+def test_a_dispute_is_recorded_whatever_the_orders_status(state: Order) -> None:
+    decision = on_payment_disputed(entity(state), disputed())
+    assert decision == Save(msgspec.structs.replace(state, disputes={"dp_1": "open"}))
+    decision = on_dispute_closed(entity(state), closed("lost"))
+    assert decision == Save(msgspec.structs.replace(state, disputes={"dp_1": "lost"}))
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+@pytest.mark.parametrize("closes_first", [True, False])
+def test_in_any_sequence_of_events_a_dispute_that_ended_is_closed(outcome: DisputeStatus, closes_first: bool) -> None:
+    events = (closed(outcome), disputed()) if closes_first else (disputed(), closed(outcome))
+    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    state = given(service, placing, *events, *events).state(ORDER)
+    assert state
+    assert (state.disputes, dispute_of(state)) == ({"dp_1": outcome}, outcome)
+
+
+@pytest.mark.parametrize("events", list(permutations([disputed(), closed("won"), disputed("dp_2", 3)])))
+def test_an_order_shows_an_open_dispute_before_one_that_ended(events: tuple[Event[Any], ...]) -> None:
+    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    scenario = given(service, placing, *events)
+    state = scenario.state(ORDER)
+    assert state
+    assert dispute_of(state) == "open"
+    lost = scenario.given(closed("lost", "dp_2", 4)).state(ORDER)
+    assert lost
+    assert dispute_of(lost) == "lost"
+
+
+def test_an_order_without_a_dispute_shows_none() -> None:
+    assert dispute_of(CONFIRMED) is None
 
 
 # Cancelling
@@ -244,6 +328,16 @@ def test_a_payment_that_another_service_announces_confirms_no_order(source: str)
     scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True), RESERVED)
     outcome = scenario.when_batch(encode(fact(AUTHORIZED.data, source=source)))
     assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["wrong-source"], 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", '{"status":"CONFIRMED","paid":true,"reserved":true}', '{"status":"CANCELLED","reason":"customer"}'],
+)
+def test_a_state_without_approval_and_disputes_is_read(text: str) -> None:
+    state = msgspec.json.decode(text, type=Order)
+    assert (state.approval, state.disputes) == (False, {})
+    assert msgspec.json.encode(state).decode() == text
 
 
 # The list

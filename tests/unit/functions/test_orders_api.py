@@ -1,6 +1,7 @@
 import base64
+import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -8,7 +9,10 @@ import pytest
 from msgspec import Raw
 
 from contracts.inventory.stock_reserved import StockReserved
+from contracts.payment.dispute_closed import DisputeClosed
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -96,8 +100,8 @@ class OrdersApi:
     def placed(self) -> str:
         return view(self.place()).id
 
-    def handle(self, order: str, data: Contract) -> None:
-        self.scenario.given(fact(data, order=order))
+    def handle(self, order: str, data: Contract, n: int = 1) -> None:
+        self.scenario.given(fact(data, order=order, n=n))
 
     def show(self, order: str, *, caller: str = "customer-1") -> Reply:
         return self.api.show(self.request(order, caller=caller))
@@ -292,6 +296,24 @@ def test_an_order_shows_what_it_is_waiting_for(shop: OrdersApi) -> None:
     shop.handle(order, StockReserved(lines=()))
     confirmed = shop.show(order)
     assert (view(confirmed).status, view(confirmed).waiting_for, confirmed.headers) == ("CONFIRMED", (), {})
+
+
+def test_an_order_shows_that_it_waits_for_its_customers_approval(shop: OrdersApi) -> None:
+    order = shop.placed()
+    shop.handle(order, PaymentActionRequired(payment="pay_1", amount=AUTHORIZED.amount))
+    assert view(shop.show(order)).waiting_for == ("approval", "stock")
+    assert shop.show(order).headers["Retry-After"]
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+def test_an_order_shows_its_dispute_and_how_it_ended(shop: OrdersApi, outcome: Literal["won", "lost"]) -> None:
+    order, amount = shop.placed(), AUTHORIZED.amount
+    assert "dispute" not in json.loads(msgspec.json.encode(view(shop.show(order))))
+    shop.handle(order, PaymentDisputed(payment="pay_1", dispute="dp_1", amount=amount, reason="fraudulent"))
+    assert view(shop.show(order)).dispute == "open"
+    shop.handle(order, DisputeClosed(payment="pay_1", dispute="dp_1", amount=amount, outcome=outcome), n=2)
+    assert view(shop.show(order)).dispute == outcome
+    assert view(shop.api.show_any(shop.request(order, caller="operator-1"))).dispute == outcome
 
 
 def test_a_cancelled_order_shows_why(shop: OrdersApi) -> None:
