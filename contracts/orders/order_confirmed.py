@@ -20,3 +20,7 @@ class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
     total: Money
     email: Email
     address: Address
+
+    def check(self) -> None:
+        """Refuse an address whose lines are not plain."""
+        self.address.check("address")

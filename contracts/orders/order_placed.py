@@ -18,3 +18,7 @@ class OrderPlaced(OrderEvent, frozen=True, kw_only=True):
     email: Email
     address: Address
     payment_method: Code
+
+    def check(self) -> None:
+        """Refuse an address whose lines are not plain."""
+        self.address.check("address")

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from contracts.values.money import Currency, Money
-from contracts.values.text import PlainLine
+from functions.orders.requests import CheckedLine
 from tidings.aws.dynamodb import read_all
 from tidings.core.entity import reserved_key
 from tidings.http.pagination import SUMMARY, list_entry
@@ -30,7 +30,7 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
 class ProductTerms(Struct, frozen=True, forbid_unknown_fields=True):
     """The part of a product that an operator sets."""
 
-    name: PlainLine
+    name: CheckedLine
     price: Price
 
 

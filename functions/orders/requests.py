@@ -7,6 +7,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from contracts.values.address import Address
 from contracts.values.goods import MAX_LINES, Quantity, Sku
 from contracts.values.money import Money
+from contracts.values.text import PLAIN_PATTERN, PlainLine
+
+CheckedLine = Annotated[PlainLine, Meta(pattern=PLAIN_PATTERN)]
+"""A plain line that its decoder checks, so that a refusal names each field."""
 
 
 class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,6 +22,10 @@ class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 class AddressRequest(Address, frozen=True, forbid_unknown_fields=True):
     """A delivery address. `country` is an ISO 3166-1 alpha-2 code."""
+
+    name: CheckedLine
+    street: CheckedLine
+    city: CheckedLine
 
 
 class ExpectedTotal(Money, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment.service import service
 from functions.payment.simulated.gateway import PAGES
 from infra import assets
-from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.alarm import MINUTE, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
 from infra.constructs.schedule import alarm_on_missing_runs, invoke_every_minute, invoke_on_schedule
@@ -243,30 +243,16 @@ def _add_stripe(
 
 def _add_alarms(stack: ServiceStack) -> None:
     """Add the alarms. Refused webhooks have none, because anyone can send them; a lost one loses nothing."""
-    Alarm(
-        stack,
-        "refund-failed",
-        problem="The money of a refund did not go back to its customer.",
-        metric=stack.metric(RefundFailed.__name__, "Sum", FIVE_MINUTES),
-        threshold=0,
-        missing=MISSING_IS_GOOD,
-        critical=True,
+    stack.alarm_on_event(
+        "refund-failed", RefundFailed, "The money of a refund did not go back to its customer.", critical=True
     )
-    Alarm(
-        stack,
-        "payment-disputed",
-        problem="A customer disputes a payment. The bank expects an answer within days.",
-        metric=stack.metric(PaymentDisputed.__name__, "Sum", FIVE_MINUTES),
-        threshold=0,
-        missing=MISSING_IS_GOOD,
+    stack.alarm_on_event(
+        "payment-disputed", PaymentDisputed, "A customer disputes a payment. The bank expects an answer within days."
     )
-    Alarm(
-        stack,
+    stack.alarm_on_event(
         "unexpected-payment",
-        problem="The gateway had reserved or taken money for an order that does not account for it.",
-        metric=stack.metric(UnexpectedPaymentFound.__name__, "Sum", FIVE_MINUTES),
-        threshold=0,
-        missing=MISSING_IS_GOOD,
+        UnexpectedPaymentFound,
+        "The gateway had reserved or taken money for an order that does not account for it.",
     )
     Alarm(
         stack,

@@ -12,13 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.orders.order_confirmed import OrderConfirmed
+from contracts.orders.order_placed import OrderPlaced
+from contracts.values.text import PLAIN_PATTERN
 from examples.helpdesk.app import helpdesk
-from infra.published_language.schemas import event_schema
+from infra.published_language.schemas import event_schema, portable
 from infra.shop import shop
 from infra.stages import STAGES
 from tests.contracts.generation import Strategy, changed, valid
+from tests.contracts.patterns import patterns
 from tests.contracts.sample_contracts import contract as sample
 from tests.contracts.validation import Schema
+from tests.integration.facts import confirmed, new_order, placed
 from tidings.core.contract import Contract
 from tidings.core.entity import Entity, MessageMetadata, advance
 from tidings.core.errors import PermanentError
@@ -98,3 +103,31 @@ def test_a_changed_document_is_decoded_if_the_schema_accepts_it(contract: type[C
         event = data.draw(changed(event))
     accepted = schema.accepts(event) and agrees(event) and len(json.dumps(event)) <= MAX_EVENT_BYTES
     assert (refusal(decode, event) == "") == accepted
+
+
+# Patterns that the schema publishes, and that the contract checks instead of its types
+
+
+PLAIN = {OrderPlaced: placed, OrderConfirmed: confirmed}
+"""The contracts with plain lines, each with a function that returns an event."""
+
+
+def test_every_contract_with_plain_lines_is_among_those_tested_here() -> None:
+    pattern = portable({"pattern": PLAIN_PATTERN})["pattern"]
+    assert {each for each in CONTRACTS if pattern in patterns(event_schema(each))} == {*PLAIN}
+
+
+@pytest.mark.parametrize("contract", PLAIN, ids=lambda contract: contract.__name__)
+@pytest.mark.parametrize("field", ["name", "street", "city"])
+@pytest.mark.parametrize("text", ["evil.example", "//evil", " padded", "two\nlines", "a\u202eb", "\u738b.\u4e2d\u56fd"])
+def test_a_line_that_is_not_plain_is_refused_by_the_schema_and_by_the_decoder(
+    contract: type[Contract], field: str, text: str
+) -> None:
+    schema, _, decode = prepared(contract)
+    event = json.loads(PLAIN[contract](new_order(), ("mug", 1)))
+    assert schema.accepts(event)
+    assert refusal(decode, event) == ""
+    event["data"]["address"][field] = text
+    assert not schema.accepts(event)
+    fault = "This text does not have the form that the schema describes"
+    assert refusal(decode, event) == f"breaks-contract: {contract.__name__}: address.{field}: {fault}"

@@ -56,7 +56,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def stripe_provider(edge: StripeEdge, secrets: StubSecrets, http: httpx.Client) -> StripeProvider:
-    return StripeProvider(stripe_gateway(secrets, edge.url), edge, http)
+    return StripeProvider(stripe_gateway(secrets, edge.url), stripe_gateway(secrets, edge.url, "other"), edge, http)
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """A proxy on the loopback with the parts of Stripe's edge that localstripe lacks.
 
 It adds idempotency keys, refuses API keys, and loses answers. So the tests of idempotency keys rely on this proxy and
-not on localstripe, which ignores them. It refuses to capture an intent that is not authorized, which localstripe
-captures even if it is canceled. localstripe implements an older version of the API: the proxy passes
-`allowed_payment_method_types` on under its older name, and adds `cancellation_reason` to intents.
+not on localstripe, which ignores them. It refuses two requests that localstripe carries out: to capture an intent that
+is not authorized, and to refund more than is left of a charge. localstripe implements an older version of the API: the
+proxy passes `allowed_payment_method_types` on under its older name, and adds members that intents and charges lack.
 """
 
 import json
@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
 
 LOOPBACK = "127.0.0.1"
 KEY = "sk_test_the_first"
@@ -72,16 +74,12 @@ class StripeEdge:
             return _error(401, "invalid_request_error", "Invalid API Key provided"), False
         for end in [end for end in self.before if call.path.endswith(end)]:
             self.before.pop(end)()
-        if call.path.endswith(("/capture", "/cancel")):
-            # The look and the change are one step at Stripe.
-            with self._locks["intents"]:
-                return self._change(call), False
         if call.idempotency_key is None:
-            return self._forward(call), False
+            return self._pass_on(call), False
         # The second request of a key waits for the first one's answer. Stripe would refuse it with a conflict.
         with self._locks[call.idempotency_key]:
             if call.idempotency_key not in self._answers:
-                self._answers[call.idempotency_key] = (call.body, self._forward(call))
+                self._answers[call.idempotency_key] = (call.body, self._pass_on(call))
                 return self._answers[call.idempotency_key][1], False
         body, answer = self._answers[call.idempotency_key]
         if body != call.body:
@@ -94,14 +92,32 @@ class StripeEdge:
         self.lost -= ends
         return bool(ends)
 
-    def _change(self, call: Call) -> Answer:
+    def _pass_on(self, call: Call) -> Answer:
+        if call.method != "POST" or not call.path.endswith(("/capture", "/cancel", "/refunds")):
+            return self._forward(call)
+        # The look and the change are one step at Stripe.
+        with self._locks["intents"]:
+            return self._refusal(call) or self._forward(call)
+
+    def _refusal(self, call: Call) -> Answer | None:
         if call.path.endswith("/capture"):
-            path = call.path.removesuffix("/capture")
-            _, intent = self._forward(Call("GET", path, call.headers, b""))
-            if json.loads(intent)["status"] != "requires_capture":
+            intent = self._look(call, call.path.removesuffix("/capture"))
+            if intent["status"] != "requires_capture":
                 code = "payment_intent_unexpected_state"
                 return _error(400, "invalid_request_error", "The intent is not authorized", code=code)
-        return self._forward(call)
+        if call.path.endswith("/refunds"):
+            form = parse_qs(call.body.decode())
+            charge = self._look(call, f"/v1/payment_intents/{form['payment_intent'][0]}?expand[]=latest_charge")
+            left = charge["latest_charge"]["amount"] - charge["latest_charge"]["amount_refunded"]
+            if left <= 0:
+                return _error(400, "invalid_request_error", "It has been refunded", code="charge_already_refunded")
+            if int(form["amount"][0]) > left:
+                return _error(400, "invalid_request_error", "It is greater than what is left", param="amount")
+        return None
+
+    def _look(self, call: Call, path: str) -> dict[str, Any]:
+        _, body = self._forward(Call("GET", path, call.headers, b""))
+        return dict(json.loads(body))
 
     def _forward(self, call: Call) -> Answer:
         connection = HTTPConnection(LOOPBACK, self.upstream, timeout=10)
@@ -110,7 +126,7 @@ class StripeEdge:
         try:
             connection.request(call.method, call.path, body, headers)
             response = connection.getresponse()
-            return response.status, _with_cancellation_reason(response.read())
+            return response.status, _completed(response.read())
         finally:
             connection.close()
 
@@ -164,10 +180,13 @@ def serving(edge: StripeEdge) -> Iterator[StripeEdge]:
         server.server_close()
 
 
-def _with_cancellation_reason(body: bytes) -> bytes:
+def _completed(body: bytes) -> bytes:
+    """Add the members that the version of the API has since localstripe's."""
     answer = json.loads(body)
     if answer.get("object") == "payment_intent":
         answer.setdefault("cancellation_reason", None)
+        if isinstance(answer["latest_charge"], dict):
+            answer["latest_charge"].setdefault("disputed", False)
     return json.dumps(answer).encode()
 
 

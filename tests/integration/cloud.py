@@ -381,7 +381,12 @@ class Cloud:
         if isinstance(value, str):
             return value
         if "Fn::ImportValue" in value:
-            return self._exports[value["Fn::ImportValue"]]
+            name = value["Fn::ImportValue"]
+            # The API is not deployed.
+            return name if "-api:" in name else self._exports[name]
+        if "Fn::Join" in value:
+            separator, parts = value["Fn::Join"]
+            return str(separator.join(self._value(stack, part) for part in parts))
         if value.get("Fn::GetAtt", ("", ""))[1] == "Id":
             return self._physical[stack][value["Fn::GetAtt"][0]]
         if value.get("Ref") in self._physical[stack]:

@@ -50,6 +50,16 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         if not re.fullmatch(cls.subject_pattern, subject):
             raise ValueError(f"subject: {subject!r} does not have the form that the schema describes")
 
+    def check(self) -> None:
+        """Refuse data that breaks a rule of the schema which the fields' types do not check.
+
+        A contract overrides it for a rule that types cannot check, or only at a high price in each cold start. Its
+        schema says the rule by `extra_json_schema`. Data is checked when it is announced, and when it is decoded.
+
+        Raises:
+            ValueError: If the data breaks the rule. The text names the field first.
+        """
+
 
 class ContractRegistry:
     """The contracts that a consumer understands. It decodes the data of their events."""
@@ -76,6 +86,7 @@ class ContractRegistry:
         try:
             contract.check_subject(event.subject)
             data = msgspec.convert(event.data, contract)
+            data.check()
         except ValueError as error:
             raise PermanentError("breaks-contract", f"{event.type}: {explained(error)}", event) from error
         return with_data(event, data)

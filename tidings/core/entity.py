@@ -68,7 +68,7 @@ class OutboxEvent:
         contract = type(event.data)
         try:
             contract.check_subject(event.subject)
-            _decoder_of(contract).decode(made.body)
+            _decoder_of(contract).decode(made.body).data.check()
         except ValueError as error:
             raise PermanentError("breaks-contract", f"{event.id}: {explained(error)}") from error
         vars(made)["_typed"] = event

@@ -30,6 +30,9 @@ _KINDS = {
 }
 """JSON's kinds of values by the names that msgspec has for them, which are those of Python's types."""
 
+NOT_THE_FORM = "This text does not have the form that {} describes"
+"""The fault of a text that does not match its pattern. The braces are the place of what describes the form."""
+
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 
 
@@ -71,7 +74,7 @@ def explained(error: Exception) -> str:
 
 def _in_words(message: str, schema: str) -> str:
     if " matching regex " in message:
-        return f"This text does not have the form that {schema} describes"
+        return NOT_THE_FORM.format(schema)
     if message.startswith("Invalid enum value"):
         return "This is none of the allowed values"
     if found := re.fullmatch(r"Expected `(.+)`, got `(.+)`", message):

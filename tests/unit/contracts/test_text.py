@@ -1,9 +1,22 @@
-from typing import Any
+import re
+from itertools import product
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from contracts.values.text import Email, Id, Line, PlainLine, Text, comparable, is_plain
+from contracts.values.text import (
+    PLAIN_PATTERN,
+    SURELY_PLAIN,
+    Email,
+    Id,
+    PlainLine,
+    Text,
+    comparable,
+    is_plain,
+    is_plain_line,
+)
+from functions.orders.requests import CheckedLine
 
 
 def accepts(kind: Any, text: str) -> bool:
@@ -14,23 +27,11 @@ def accepts(kind: Any, text: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "text", ["1 Mill Lane", "Łódź, Zażółć 1", "漢字", "🫖", "é", "x" * 100, " padded ", "no\u00a0break"]
-)
-def test_a_line_is_any_visible_text(text: str) -> None:
-    assert accepts(Line, text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", " ", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u2060\u00ad", "x" * 101),
-        *("\u3164", "\u115f\u1160", "\uffa0", "\u2800", "\ufe0f", "\u2065", "K\ufffdln"),
-        *("two\nlines", "line\n", "two\u2028lines", "two\x85lines", "tab\there", "\x00", "a\x7f", "a\ufffe", "a\uffff"),
-    ],
-)
-def test_a_text_that_is_blank_or_breaks_the_line_is_no_line(text: str) -> None:
-    assert not accepts(Line, text)
+def accepts_plain(text: str) -> bool:
+    """Return whether a contract accepts a text as a plain line, which a request's decoder decides alike."""
+    accepted = accepts(PlainLine, text) and is_plain_line(text)
+    assert accepts(CheckedLine, text) == accepted
+    return accepted
 
 
 NAMES = [
@@ -133,24 +134,40 @@ UNSEEN = [
     ),
     *("two\nlines", "line\n", "two\u2028lines", "tab\there", "\x00", "a\x7f", "two\x85lines", "a\ufffe", "K\ufffdln"),
     *("", " ", "\u00a0", "\u3000", " padded", "x" * 101),
+    *("\u2060\u00ad", "\u115f\u1160", "\uffa0", "\u2800", "\u2065"),
 ]
 
 
 @pytest.mark.parametrize("text", [*NAMES, *PLACES])
 def test_a_plain_line_is_the_name_or_the_address_of_anybody(text: str) -> None:
-    assert accepts(PlainLine, text)
+    assert accepts_plain(text)
     assert is_plain(text)
 
 
 @pytest.mark.parametrize("text", LINKS)
 def test_a_text_in_which_a_mail_client_finds_a_link_is_no_plain_line(text: str) -> None:
-    assert not accepts(PlainLine, text)
+    assert not accepts_plain(text)
     assert not is_plain(text)
 
 
 @pytest.mark.parametrize("text", UNSEEN)
 def test_a_text_with_control_invisible_or_direction_characters_is_no_plain_line(text: str) -> None:
-    assert not accepts(PlainLine, text)
+    assert not accepts_plain(text)
+
+
+def test_a_surely_plain_text_matches_the_pattern_of_plain_lines() -> None:
+    texts = ["".join(characters) for size in range(7) for characters in product("aZ0 .'-", repeat=size)]
+    sure = [text for text in texts if re.search(SURELY_PLAIN, text)]
+    assert len(sure) > 1000
+    assert all(re.search(PLAIN_PATTERN, text) for text in sure)
+    characters = [chr(n) for n in range(0x10000) if re.search(SURELY_PLAIN, f"a{chr(n)}")]
+    assert "".join(characters) == " #',-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    assert all(re.search(PLAIN_PATTERN, f"a{character}") for character in characters)
+
+
+def test_the_decoder_of_an_event_with_plain_lines_compiles_no_pattern_for_them() -> None:
+    (meta,) = get_args(PlainLine)[1:]
+    assert meta.pattern is None
 
 
 @pytest.mark.parametrize("text", ["evil.\U0001d41c\U0001d428\U0001d426", "a\U000e0041b", "a\U0001bca0b"])

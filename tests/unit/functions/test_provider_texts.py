@@ -19,12 +19,12 @@ from contracts.values.money import Money
 from functions.notification.bounces import with_bounces
 from functions.notification.mail import SesMailer
 from functions.notification.service import service as notification
-from functions.payment.gateway import Declined
+from functions.payment.gateway import Declined, Origin
+from functions.payment.reports import Ports
 from functions.payment.service import service as payment
 from functions.payment.stripe_gateway import StripeGateway
 from tests.gateway.keys import StubSecrets
 from tests.unit.facts import ORDER, fact, order_placed
-from tidings.aws.secrets import Secret
 from tidings.aws.sns import SnsTopic
 from tidings.aws.sqs import SqsQueue
 from tidings.aws.throttling import is_throttled
@@ -196,10 +196,15 @@ class FailingHttp(stripe.HTTPClient):
         pass
 
 
+def stripe_over(error: stripe.StripeError) -> StripeGateway:
+    """Return Stripe's gateway, of which every request raises this error."""
+    return StripeGateway(StubSecrets("sk").secret(), "test", "pk", http=FailingHttp(error))
+
+
 @pytest.mark.parametrize("error", STRIPES, ids=lambda error: type(error).__name__)
 def test_a_failed_payment_is_described_by_stripes_codes(error: stripe.StripeError, log: io.StringIO) -> None:
-    gateway = StripeGateway(Secret(cast(Any, StubSecrets("sk")), "key"), http=FailingHttp(error))
-    outcome = given(payment, port=gateway).when_batch(PLACED, receives=100, age=24 * 60 * 60)
+    ports = Ports(stripe_over(error), cast(Any, None))
+    outcome = given(payment, port=ports).when_batch(PLACED, receives=100, age=24 * 60 * 60)
     (letter,) = outcome.dead_letters
     assert type(error).__name__ in letter.detail
     assert ADDRESS not in attributes(letter)
@@ -275,5 +280,5 @@ def test_a_code_with_the_form_of_a_text_is_not_shown() -> None:
 
 def test_a_decline_carries_stripes_code_and_not_its_text() -> None:
     refused = untyped.InvalidRequestError(TEXT, "amount", code="amount_too_small", http_status=400)
-    gateway = StripeGateway(Secret(cast(Any, StubSecrets("sk")), "key"), http=FailingHttp(refused))
-    assert gateway.open(ORDER, Money(1, "EUR"), "pm") == Declined("amount_too_small")
+    origin = Origin(PLACED.correlationid, PLACED.traceparent)
+    assert stripe_over(refused).open(ORDER, Money(1, "EUR"), "pm", origin) == Declined("amount_too_small")
