@@ -17,10 +17,15 @@ from functions.notification import handlers as notification
 from functions.notification.limit import LimitedMailer
 from functions.orders import api
 from functions.orders import handlers as orders
+from functions.payment import check as checks
 from functions.payment import handlers as payment
+from functions.payment import refunds, reports
+from functions.payment import state as payment_state
+from functions.payment.checks.job import CheckJob
 from functions.warehouse import handlers as warehouse
+from tests.simulation.ports import gateway
 from tests.simulation.redrive import ConsumerDestination
-from tests.simulation.shop import LAST_TRY, Shop
+from tests.simulation.shop import DONE, LAST_TRY, LEFT, Shop
 from tidings.core import decisions, event
 from tidings.core.contract import ContractRegistry
 from tidings.handling import batch, projection
@@ -92,8 +97,17 @@ NEGATIVE = "stock is never negative"
 LEGAL = "the status of an order is legal"
 EMAILS = "one e-mail of each kind, and one more at most for each crash between sending and recording"
 PAID = "a confirmed order is paid once, and a cancelled one not at all"
-ONCE = "money moves at most once each way"
-RELEASED = "a cancelled order has no money reserved"
+ONCE = "a payment is captured once at most, and never refunded beyond that"
+VOIDED = "a payment that was announced as voided has moved no money"
+MADE = "refunds are announced as the gateway made them"
+ATTEMPTS = "each attempt of a refund has one outcome"
+TRIED = "each attempt of a refund is made at the gateway"
+UNEXPECTED = "a payment that the order does not account for is announced"
+DISPUTES = "disputes are announced as the gateway has them, each once"
+STORED = "payment's refunds and disputes are what it announced"
+SECRETS = "no secret of the gateway is stored"
+RELEASED = "an order at rest has no money reserved that is not captured"
+RECEIPTS = "a receipt is sent for money that was captured, or for an order that costs nothing"
 CAPTURED_FIRST = "goods leave only after their total was captured"
 FREE = "an order that costs nothing is confirmed without a payment"
 HELD = "a confirmed order holds its goods, and a cancelled one none"
@@ -225,7 +239,7 @@ MUTATIONS = [
     ),
     _mutation(
         "payment leaves no tombstone",
-        payment.on_order_cancelled,
+        payment._cancel,
         'return Save(Payment("forbidden"))',
         "return Skip()",
         PAID,
@@ -235,62 +249,213 @@ MUTATIONS = [
     _mutation(
         "payment opens another payment in place of the stored one",
         payment.on_order_placed,
-        "return Perform(Authorize(payment.id), _after_authorize)",
-        "return Perform(Open(entity.key, event.data.total, event.data.payment_method),"
-        " lambda _, outcome: Perform(Authorize(outcome.payment), _after_authorize))",
-        PAID,
-        RELEASED,
-        AT_REST,
+        "return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))",
+        "origin = Origin(event.correlationid, event.traceparent); "
+        "return Perform(Open(entity.key, order.total, order.payment_method, origin),"
+        " lambda _, outcome: Perform(Authorize(outcome.payment), partial(_after_authorize, event.millis)))",
     ),
     _mutation(
         "payment does not release an authorization that is under way",
-        payment._is_open,
-        '("authorizing", "authorized", "captured")',
-        '("authorized", "captured")',
-        RELEASED,
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("action_required", "processing", "authorized"):',
+    ),
+    _mutation(
+        "payment does not end a payment that awaits its customer's approval",
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("authorizing", "processing", "authorized"):',
+    ),
+    _mutation(
+        "payment does not end a payment about which the bank has not decided",
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("authorizing", "action_required", "authorized"):',
     ),
     _mutation(
         "payment does not release an authorized amount",
-        payment._is_open,
-        '("authorizing", "authorized", "captured")',
-        '("authorizing", "captured")',
-        RELEASED,
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("authorizing", "action_required", "processing"):',
+    ),
+    _mutation(
+        "payment forgets that an order was cancelled before the bank decided",
+        payment.after_void,
+        "cancelled=True",
+        "cancelled=False",
     ),
     _mutation(
         "payment does not refund a captured amount",
-        payment._is_open,
-        '("authorizing", "authorized", "captured")',
-        '("authorizing", "authorized")',
-        PAID,
+        payment._cancel,
+        'if payment.status != "captured":',
+        "if True:",
+    ),
+    _mutation(
+        "an approval is not looked at again",
+        payment_state.scheduled,
+        'if payment.status in ("action_required", "processing"):',
+        'if payment.status == "processing":',
+    ),
+    _mutation(
+        "a decision of the bank is not looked at again",
+        payment_state.scheduled,
+        'if payment.status in ("action_required", "processing"):',
+        'if payment.status == "action_required":',
+    ),
+    _mutation(
+        "a report decides in place of the gateway",
+        checks.on_payment_reported,
+        "return check(entity, event.data.payment, event.millis)",
+        'return follow_authorization(payment, Authorized(), event.millis) if event.data.about == "authorized"'
+        " else check(entity, event.data.payment, event.millis)",
+    ),
+    _mutation(
+        "a payment that its customer declined can still be approved",
+        gateway._close,
+        'payment.status = "closed"',
+        "pass",
+    ),
+    _mutation(
+        "an order whose customer must approve the payment never expires",
+        orders.expire,
+        'if order.status == "PENDING" else Skip()',
+        'if order.status == "PENDING" and not order.approval else Skip()',
+    ),
+    _mutation(
+        "the withdrawal of an authorization is not announced",
+        payment.fail,
+        'return Save(failed, (_failed(payment, "voided"),))',
+        "return Save(failed, ())",
     ),
     _mutation(
         "a pending refund is announced as done",
-        payment._after_cancel,
-        'Save(replace(payment, status="refunding", since=since))',
-        'Save(replace(payment, status="refunded"), (PaymentRefunded(payment=payment.id, amount=amount),))',
-        PAID,
+        refunds.follow_refund,
+        "case Refunded() | NotRefunded() | RefundPending():",
+        'case RefundPending() if refund.status == "pending":\n'
+        '            ended = replace(refund, status="succeeded", at=to_rfc3339(now))\n'
+        "            done = PaymentRefunded(payment=refund.payment, refund=refund.id, amount=refund.amount)\n"
+        "            return with_refund(payment, ended), (done,)\n"
+        "        case Refunded() | NotRefunded() | RefundPending():",
     ),
     _mutation(
         "a failed refund is announced as done",
-        payment._after_cancel,
-        "announcement = RefundFailed(payment=payment.id, amount=amount, code=code)",
-        "announcement = PaymentRefunded(payment=payment.id, amount=amount)",
-        PAID,
+        refunds.follow_refund,
+        "failed = RefundFailed(payment=refund.payment, refund=refund.id, amount=refund.amount, code=code)",
+        "failed = PaymentRefunded(payment=refund.payment, refund=refund.id, amount=refund.amount)",
+    ),
+    _mutation(
+        "a refund that the bank returned is not announced",
+        refunds.follow_refund,
+        'case NotRefunded(code) if refund.status in ("pending", "succeeded"):',
+        'case NotRefunded(code) if refund.status == "pending":',
     ),
     _mutation(
         "a pending refund is not looked at again",
-        payment.check_refund,
-        'payment.status != "refunding"',
-        "True",
-        AT_REST,
+        payment_state.scheduled,
+        'if refund.status == "pending"]',
+        "if False]",
+    ),
+    _mutation(
+        "a refund that succeeded is not looked at again",
+        payment_state.scheduled,
+        'refund.status == "succeeded" and',
+        "False and",
+    ),
+    _mutation(
+        "a refund that was recorded and not made is not made",
+        checks._follow_money,
+        "missing = missing or refund",
+        "pass",
+    ),
+    _mutation(
+        "an operator's refund ignores what is left",
+        refunds._exceeds,
+        "if amount.amount > left.amount:",
+        "if False:",
+    ),
+    _mutation(
+        "the attempt is not a part of a refund's key",
+        payment_state.attempt_of,
+        "/{refund.attempt}",
+        "/1",
+    ),
+    _mutation(
+        "a refund is tried again under the number of the failed attempt",
+        refunds.retry_refund,
+        "attempt=due.attempt + 1",
+        "attempt=due.attempt",
+    ),
+    _mutation(
+        "an unexpected payment that was captured is left",
+        checks._reverse,
+        "return begin_refund(entity.key, payment, name,",
+        "return Skip() or begin_refund(entity.key, payment, name,",
+    ),
+    _mutation(
+        "an unexpected payment that was authorized is left",
+        checks._reverse,
+        "return Reserve(payment,",
+        "return Skip() or Reserve(payment,",
+    ),
+    _mutation(
+        "a report of another stage's payment is taken",
+        reports.Readdress.perform,
+        "if labels is None:",
+        "if False:",
+    ),
+    _mutation(
+        "a report that names no order is dropped",
+        checks.on_unaddressed_report,
+        "return Perform(",
+        "return Skip() or Perform(",
+    ),
+    _mutation(
+        "the gateway is not asked for disputes",
+        CheckJob.report_disputes,
+        "for payment in self.ports.gateway.disputed_since(now - DISPUTES_WATCHED):",
+        "for payment in ():",
+    ),
+    _mutation(
+        "a dispute is announced twice",
+        checks._follow_disputes,
+        "if before is None:",
+        "if True:",
+    ),
+    _mutation(
+        "the end of a dispute is not announced",
+        checks._follow_disputes,
+        'if each.status != "open" and before in (None, "open"):',
+        "if False:",
+    ),
+    _mutation(
+        "an open dispute is not looked at again",
+        payment_state.scheduled,
+        'any(dispute.status == "open" for dispute in payment.disputes) or any(',
+        "any(",
+    ),
+    _mutation(
+        "a payment whose capture is not recorded yet cannot be disputed",
+        checks._follow_reserved,
+        "return _record_disputes(payment, of, found, now)",
+        "return Skip()",
+    ),
+    _mutation(
+        "an answer of the gateway is recorded that is older than the payment",
+        checks._after_inspect,
+        "if payment is None or payment != before:",
+        "if payment is None:",
+    ),
+    _mutation(
+        "a secret of the gateway is stored",
+        gateway.MemoryGateway._open,
+        'name = f"pay_{len(self.payments) + 1}"',
+        'name = f"pay_{len(self.payments) + 1}{SECRET}"',
     ),
     _mutation(
         "a capture that failed leaves its order confirmed",
-        payment._fail,
-        'return Save(replace(payment, status="failed"), (_failed(payment, code),))',
-        'return Save(replace(payment, status="failed"), ())',
-        PAID,
-        STATUSES,
+        payment.fail,
+        "return Save(failed, (_failed(payment, code),))",
+        "return Save(failed, ())",
     ),
     _mutation(
         "payment opens a payment for an order that costs nothing",

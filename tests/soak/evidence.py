@@ -16,6 +16,7 @@ import httpx
 from contracts.orders.order_placed import OrderPlaced
 from functions.fraud.rules import LENIENT
 from functions.payment.simulated import DECLINES, from_item
+from functions.payment.simulated.gateway import SECRET_FORM
 from infra.shop import SETTINGS
 from tests.invariants.evidence import Evidence, Level, Payment, Purchase, Refund
 from tests.invariants.services import SERVICES, ZONE
@@ -114,6 +115,7 @@ class EvidenceReader:
             recorded=self._recorded(orders),
             published=None,
             payments=self._payments(orders),
+            exposed=list(self._exposed()),
             one_payment=True,
             supplied={product.sku: product.stock for product in plan.products},
             levels={sku: self._level(sku) for sku in prices},
@@ -176,6 +178,13 @@ class EvidenceReader:
                     Payment(found.id, found.amount, found.captured, waits, refunds, disputes)
                 )
         return payments
+
+    def _exposed(self) -> Iterator[str]:
+        """Find the client secrets of the gateway in the shop's own tables."""
+        for name in (*self._services, "history"):
+            for item in self._scan(str(self._shop.outputs.services[name].table)):
+                if SECRET_FORM.search(str(item)):
+                    yield f"{name}/{item['pk']['S']}"
 
     # The API
 
