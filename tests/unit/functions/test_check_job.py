@@ -37,6 +37,7 @@ from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import ThrottledError
+from tidings.core.errors import ThrottledError
 from tidings.testing import CORRELATION_ID, Scenario, given
 
 HOUR = 60 * MINUTE
@@ -230,6 +231,17 @@ def test_an_order_that_cannot_be_looked_at_holds_up_no_other() -> None:
     assert (report.failed, report.waiting, report.finished) == (1, 1, True)
     statuses = sorted(state_of(scenario, order).refunds[0].status for order in (FIRST, SECOND))
     assert statuses == ["pending", "succeeded"]
+
+
+def test_a_run_ends_when_the_rate_of_calls_is_used_up() -> None:
+    gateway = gateway_with(Refunded(TOTAL), FIRST, SECOND)
+
+    def refuse() -> None:
+        raise ThrottledError("the rate of calls is used up")
+
+    gateway.before["inspect"] = [refuse]
+    report = run(holding(gateway, FIRST, SECOND), FIRST, SECOND)
+    assert (report.failed, report.waiting, report.finished, len(gateway.calls)) == (0, 0, False, 1)
 
 
 def test_an_order_that_cannot_be_read_holds_up_no_other() -> None:
