@@ -30,14 +30,11 @@ WEBHOOKS = "/webhooks/stripe"
 
 STRIPE_LOCK = ROOT / "requirements-stripe.txt"
 
-CHECK_RATE = 1
-"""The calls a second to the gateway, of the stage's rate, that the checks may make."""
+SHARE = 10
+"""The checks may make a tenth of the stage's calls to the gateway, and so may the API.
 
-API_RATE = 5
-"""The calls a second to the gateway, of the stage's rate, that are left for the API.
-
-Only a request for an approval makes a call. Each of the API's instances keeps the rate, and answers one request at a
-time. The stage limits the requests to all of them.
+One run of the checks is at work at a time. Of the API only a request for an approval makes a call. Each of its
+instances keeps the rate, and answers one request at a time; the stage limits the requests to all of them.
 """
 
 OVERDUE = 15 * 60
@@ -65,10 +62,11 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
         case gateway:
             raise ValueError(f"the stage {stack.stage.name} has an unknown payment gateway, {gateway!r}")
     queue = stack.queues["queue"]
+    share = max(settings.gateway_rate // SHARE, 1)
     rates = {
-        consumer: stack.rate_of_each_consumer(settings.gateway_rate - CHECK_RATE - API_RATE),
-        checks: CHECK_RATE,
-        api: API_RATE,
+        consumer: stack.rate_of_each_consumer(settings.gateway_rate - 2 * share),
+        checks: share,
+        api: share,
     }
     for function, rate in rates.items():
         function.add_environment("GATEWAY", settings.gateway)

@@ -200,7 +200,7 @@ def test_all_functions_that_call_a_provider_together_keep_the_stages_rate(
 
 def test_a_rate_that_the_consumers_cannot_share_is_refused(tmp_path: Path) -> None:
     settings = replace(SETTINGS["prod"], gateway_rate=10)
-    with pytest.raises(ValueError, match="10 consumers of payment cannot share 4 calls a second"):
+    with pytest.raises(ValueError, match="10 consumers of payment cannot share 8 calls a second"):
         build(App(context=CONTEXT, outdir=str(tmp_path)), shop(STAGES["prod"], settings))
 
 

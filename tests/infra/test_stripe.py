@@ -16,7 +16,6 @@ from tests.infra.synthesis import CONTEXT, PUBLISHABLE_KEY, Resource, Synthesis
 from tests.infra.test_assets import ELF_MACHINE, assert_locked, pinned
 from tests.infra.test_permissions import allowed
 
-
 IMPORTED_ENDPOINT = "tidings-dev-api:ExportsOutputFnGetAttapiC8550315ApiEndpointC0ADF9D0"
 
 
