@@ -106,6 +106,21 @@ def refund_reaches(operator: User, order: str, status: str) -> dict[str, Any]:
     return found
 
 
+def check_until(shop: DeployedShop, subject: str, condition: Callable[[], bool]) -> None:
+    """Check the payments that wait again and again, as a schedule does, until a condition holds.
+
+    A run ends when its time or the rate of calls is used up.
+    """
+
+    def checked() -> bool:
+        done = tidings(shop.cloud.directory, "payments", "check", "--all")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith(" 0 failed\n")
+        return condition()
+
+    wait_until(checked, SECONDS, subject)
+
+
 # Payment methods
 
 
@@ -369,9 +384,7 @@ def test_a_disputed_order_shows_it_and_is_not_refunded_until_the_shop_has_won(
     customer.timeline(order, "RefundFailed")
 
     gateway(shop).close_dispute(payment, "won")
-    checked = tidings(shop.cloud.directory, "payments", "check", "--all")
-    assert checked.returncode == 0, checked.stderr
-    reaches("the dispute's end", lambda: customer.order(order).get("dispute"), lambda dispute: dispute == "won")
+    check_until(shop, "the dispute's end", lambda: customer.order(order).get("dispute") == "won")
     assert types_of(customer.timeline(order, "DisputeClosed")).count("PaymentDisputed") == 1
 
     operator.http.post(f"/operators/orders/{order}/refunds/cancellation/attempts").raise_for_status()
@@ -482,11 +495,7 @@ def test_an_approval_whose_report_is_lost_is_found_by_a_check(
     shop.wait_until_idle()
     assert customer.order(order)["waiting_for"] == ["approval"]
 
-    checked = tidings(shop.cloud.directory, "payments", "check", "--all")
-
-    assert checked.returncode == 0, checked.stderr
-    assert checked.stdout.endswith(" 0 failed\n")
-    assert customer.outcome(order)["status"] == "CONFIRMED"
+    check_until(shop, "the order's confirmation", lambda: customer.order(order)["status"] == "CONFIRMED")
 
 
 def test_a_dispute_whose_report_is_lost_is_found_by_a_search(
