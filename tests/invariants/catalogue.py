@@ -322,8 +322,7 @@ REFUSALS = {TOO_MUCH, "charge_disputed", "not_captured"}
 
 
 def _about_refunds(events: OrderEvents) -> list[Event[Any]]:
-    kinds = ("RefundRequested", "PaymentRefunded", "RefundFailed", "RefundSettled")
-    return [event for event in events if event.type in kinds]
+    return events.of("RefundRequested", "PaymentRefunded", "RefundFailed", "RefundSettled")
 
 
 def _last_refunds(events: OrderEvents, payment: str, *kinds: str) -> dict[str, int]:
@@ -349,8 +348,8 @@ def _disputes(evidence: Evidence) -> Violations:
             for payment in evidence.payments.get(order, ())
             for dispute, status in payment.disputes.items()
         }
-        begun = [(each.data.payment, each.data.dispute) for each in events if each.type == "PaymentDisputed"]
-        ended = [each.data for each in events if each.type == "DisputeClosed"]
+        begun = [(each.data.payment, each.data.dispute) for each in events.of("PaymentDisputed")]
+        ended = [each.data for each in events.of("DisputeClosed")]
         found = dict.fromkeys(begun, "open") | {(each.payment, each.dispute): each.outcome for each in ended}
         if found != due or len(begun) != len(due) or len(ended) != sum(status != "open" for status in due.values()):
             yield f"{order} has the disputes {due}, and announced {begun} and {ended}"
@@ -370,8 +369,8 @@ def _refunds_stored(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         last = {event.data.refund: endings[event.type] for event in _about_refunds(events)}
         due = {name: status for name, status in last.items() if name != DASHBOARD}
-        ended = {event.data.dispute: event.data.outcome for event in events if event.type == "DisputeClosed"}
-        disputes = {event.data.dispute: "open" for event in events if event.type == "PaymentDisputed"} | ended
+        ended = {event.data.dispute: event.data.outcome for event in events.of("DisputeClosed")}
+        disputes = {event.data.dispute: "open" for event in events.of("PaymentDisputed")} | ended
         payment = evidence.state("payment", order)
         found = {refund.id: refund.status for refund in payment.refunds} if payment else {}
         known = {dispute.id: dispute.status for dispute in payment.disputes} if payment else {}

@@ -403,7 +403,7 @@ class People:
         """
         deployed = self._shop.deployed["orders"]
         decoded = [deployed.service.codec.decode(stored) for stored in deployed.table.entities.values()]
-        pending = {each.key for each in decoded if each.state.status == "PENDING"}
+        pending = {each.key for each in decoded if each.state and each.state.status == "PENDING"}
         unapproved = {each.order for each in self._shop.gateway.payments.values() if each.status == "action_required"}
         if pending - unapproved:
             raise ViolationError("the shop comes to rest", f"{sorted(pending - unapproved)} stay pending")
