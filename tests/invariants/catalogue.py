@@ -286,13 +286,16 @@ def _refunds(evidence: Evidence) -> Violations:
             yield f"{order} announced {announced}, and the gateway made {dict(made)}"
 
 
-@invariant("each attempt of a refund has one outcome")
+@invariant("each attempt of a refund has its own number, and one outcome")
 def _attempts(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
+        attempts: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        for event in events.of("RefundRequested"):
+            attempts[event.data.payment, event.data.refund].add(event.data.attempt)
         found = Counter((event.data.payment, event.data.refund, event.type) for event in _about_refunds(events))
         for (payment, name, kind), n in found.items():
-            if n > found[payment, name, "RefundRequested"] and name != DASHBOARD:
-                yield f"{order} announced {n} {kind} of {name} of {payment}"
+            if n > len(attempts[payment, name]) and name != DASHBOARD:
+                yield f"{order} announced {n} {kind} of {name} of {payment}, with {len(attempts[payment, name])} attempts"
 
 
 @invariant("each attempt of a refund is made at the gateway")
