@@ -294,8 +294,9 @@ def _attempts(evidence: Evidence) -> Violations:
             attempts[event.data.payment, event.data.refund].add(event.data.attempt)
         found = Counter((event.data.payment, event.data.refund, event.type) for event in _about_refunds(events))
         for (payment, name, kind), n in found.items():
-            if n > len(attempts[payment, name]) and name != DASHBOARD:
-                yield f"{order} announced {n} {kind} of {name} of {payment}, with {len(attempts[payment, name])} attempts"
+            numbers = attempts[payment, name]
+            if n > len(numbers) and name != DASHBOARD:
+                yield f"{order} announced {n} {kind} of {name} of {payment}, and the attempts {sorted(numbers)}"
 
 
 @invariant("each attempt of a refund is made at the gateway")
