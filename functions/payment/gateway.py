@@ -29,14 +29,14 @@ class Origin(Struct, frozen=True):
 
 
 class Labels(Struct, frozen=True):
-    """What the shop stored with a payment at the gateway: its order, and the request that placed the order."""
+    """The shop's labels of a payment at the gateway: its order, and the request that placed the order."""
 
     order: str
     origin: Origin
 
 
 class Approval(Struct, frozen=True):
-    """What the customer's browser needs to have a payment approved. It is secret, except for the publishable key.
+    """The values with which the customer's browser has a payment approved. Only the publishable key is no secret.
 
     Attributes:
         publishable_key: The key with which the gateway's own script identifies the shop.
@@ -47,6 +47,10 @@ class Approval(Struct, frozen=True):
     publishable_key: str
     client_secret: str
     url: str = ""
+
+    def __repr__(self) -> str:
+        """Return a text without the secret, which also is a part of the page's address."""
+        return f"Approval(publishable_key={self.publishable_key!r})"
 
 
 class Opened(Struct, frozen=True):
@@ -121,7 +125,7 @@ class FoundDispute(Struct, frozen=True):
 
 
 class Inspection(Struct, frozen=True):
-    """What the gateway knows about a payment now.
+    """The gateway's knowledge of a payment now.
 
     Attributes:
         outcome: What became of the payment; None if nobody has asked to authorize it yet.
@@ -274,7 +278,7 @@ class Inspect(Struct, frozen=True):
 
 
 class PaymentPort(Protocol):
-    """What payment's effects are performed through."""
+    """The port through which payment's effects are performed."""
 
     @property
     def gateway(self) -> Gateway:

@@ -1,7 +1,6 @@
 """A burst of orders in virtual time: payment's consumers in prod's numbers, over Stripe's adapter."""
 
 import json
-import logging
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from infra.stages import STAGES
 from tests.gateway.keys import StubSecrets
 from tests.simulation.clock import SECOND
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, StoredMessage
+from tests.simulation.run import quiet
 from tidings.aws.throttling import is_throttled
 from tidings.core.contract import Contract
 from tidings.core.event import encode
@@ -105,7 +105,7 @@ class Http(stripe.HTTPClient):
 
 
 class Function:
-    """One of the functions on payment's queue, with a clock of its own. Its calls follow one another.
+    """One of the functions on payment's queue, with its own clock. Its calls follow one another.
 
     A deployed function makes its calls on several threads. So this one is slower if Stripe is.
     """
@@ -221,11 +221,8 @@ class Burst:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Switch logging off: hundreds of waits would be logged."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(before)
+    with quiet():
+        yield
 
 
 @pytest.mark.parametrize("latency", [0.1, 1.0], ids=["quick", "slow"])

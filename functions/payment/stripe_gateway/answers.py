@@ -1,4 +1,4 @@
-"""What Stripe's answers say, in the words of the gateway's port. Every status and code here is Stripe's."""
+"""Stripe's answers in the words of the gateway's port. Every status and code here is Stripe's."""
 
 from collections.abc import Sequence
 from typing import Literal

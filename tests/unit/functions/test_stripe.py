@@ -358,12 +358,12 @@ def test_the_clients_secret_reaches_no_log_and_no_error(caplog: pytest.LogCaptur
     failed.body["error"]["payment_intent"] = NOT_APPROVED.body
     gateway = answering(failed, intent("requires_action"), intent("requires_confirmation"), failed, AUTHORIZED).gateway
     gateway.authorize("pi_1")
-    gateway.approval("pi_1")
+    approval = gateway.approval("pi_1")
     with pytest.raises(RetryableError) as error:
         gateway.authorize("pi_1")
     with pytest.raises(stripe.CardError) as refusal:
         gateway.void("pi_1")
-    texts = [str(error.value), described(error.value), described(refusal.value), str(refusal.value)]
+    texts = [repr(approval), str(error.value), described(error.value), described(refusal.value), str(refusal.value)]
     assert "secret" not in "".join([*texts, *(str(vars(record)) for record in caplog.records)])
 
 
