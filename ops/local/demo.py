@@ -98,7 +98,7 @@ def run_demo(stage: DeployedStage, outputs: Outputs) -> None:
         timeline = _whole_timeline(customer, first, DISPATCHED)
         _whole_timeline(customer, cancelled, CANCELLED)
     results.print(timeline_table(timeline))
-    results.print(describe_refund(unrefunded, refunded), soft_wrap=True)
+    results.print(f"The second attempt of order {describe_refund(unrefunded, refunded)}", soft_wrap=True)
     with step("Waiting for analytics"):
         figures = _added_up(operator, began, before, list(ends.values()))
     counted = [f"{n} {name}" for name, n in figures.items() if not name.startswith(SOLD)]
