@@ -280,6 +280,7 @@ MUTATIONS = [
         PAID,
         RELEASED,
         IMPLIED,
+        seed=30_001_051,
     ),
     _mutation(
         "payment opens another payment in place of the stored one",
@@ -299,6 +300,7 @@ MUTATIONS = [
         'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
         PAID,
+        seed=30_001_067,
     ),
     _mutation(
         "payment does not end a payment that awaits its customer's approval",
@@ -657,7 +659,7 @@ MUTATIONS = [
         " and not failure.follows",
         "",
         LAST_TRY,
-        seed=9_001_007,
+        seed=9_001_165,
     ),
     _mutation(
         "the in-progress record of another delivery is ignored",
@@ -665,7 +667,7 @@ MUTATIONS = [
         "if remaining > 0:",
         "if False:",
         EMAILS,
-        seed=641_393_524_043,
+        seed=9_001_142,
     ),
     _mutation(
         "stock is reserved that does not exist",
