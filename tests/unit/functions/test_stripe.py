@@ -331,6 +331,13 @@ def test_a_payment_that_its_customer_did_not_approve_is_cancelled_so_that_nobody
     assert stripe_api.http.requests[1].form == {"metadata[declined]": AUTHENTICATION_FAILED}
 
 
+def test_a_payment_that_its_customer_declined_before_its_authorization_is_repeated_is_cancelled_too() -> None:
+    stripe_api = answering(UNEXPECTED_STATE, NOT_APPROVED, NOT_APPROVED, CANCELED)
+    assert stripe_api.gateway.authorize("pi_1") == Declined(AUTHENTICATION_FAILED)
+    assert stripe_api.http.paths[1:] == [INTENT, INTENT, CANCEL]
+    assert stripe_api.http.requests[2].form == {"metadata[declined]": AUTHENTICATION_FAILED}
+
+
 def test_a_payment_that_is_approved_while_it_is_being_declined_is_inspected_again() -> None:
     stripe_api = answering(NOT_APPROVED, NOT_APPROVED, UNEXPECTED_STATE, intent("processing"))
     with pytest.raises(RetryableError, match="was not cancelled"):
