@@ -128,15 +128,20 @@ def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now:
             missing = missing or refund
     if missing:
         return continue_refund(order, followed, missing, now, announce)
-    if not announce and due_at(payment) > now:
-        return Skip()
-    followed = scheduled(followed, now)
-    return Save(followed, announce) if followed != payment else Skip()
+    return _save_followed(payment, followed, announce, now)
 
 
 def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
     followed, announce = _follow_disputes(payment, of, found.disputes)
-    return Save(scheduled(followed, now), announce) if announce else Skip()
+    return _save_followed(payment, followed, announce, now)
+
+
+def _save_followed(payment: Payment, followed: Payment, announce: tuple[Contract, ...], now: int) -> Decision[Payment]:
+    """Save what changed, or the time of the next check if the payment was due."""
+    if not announce and due_at(payment) > now:
+        return Skip()
+    followed = scheduled(followed, now)
+    return Save(followed, announce) if followed != payment else Skip()
 
 
 def _follow_disputes(

@@ -539,19 +539,6 @@ MUTATIONS = [
         DISPUTES,
     ),
     _mutation(
-        "a payment whose capture is not recorded yet cannot be disputed",
-        checks._follow_reserved,
-        "return _record_disputes(payment, of, found, now)",
-        "return Skip()",
-        DISPUTES,
-    ),
-    _mutation(
-        "an answer of the gateway is recorded that is older than the payment",
-        checks._after_inspect,
-        "if payment is None or payment != before:",
-        "if payment is None:",
-    ),
-    _mutation(
         "a secret of the gateway is stored",
         gateway.MemoryGateway._open,
         'name = f"pay_{len(self.payments) + 1}"',
