@@ -75,6 +75,9 @@ REORDERED = 4
 UNADDRESSED = 10
 """One of so many reports names no order, although its payment has one."""
 
+RUNS = 20
+"""Maximum number of runs of a scheduled job, of which one succeeds."""
+
 DASHBOARD_STATUSES = ("authorized", "captured")
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -376,17 +379,21 @@ class People:
         shop.invoke("the check job", act)
 
     def report_disputes(self) -> bool:
-        """Run the job that reports disputes."""
+        """Run the job that reports disputes. Its schedule runs it again and again, so one of the runs succeeds."""
         shop = self._shop
-        shop.say("the check job asks for disputes")
+        done: list[int] = []
 
         def act() -> None:
             try:
-                self._check_job().report_disputes(shop.clock.now + TIMEOUT)
+                done.append(self._check_job().report_disputes(shop.clock.now + TIMEOUT))
             except Exception as error:  # noqa: BLE001 - the schedule runs it again
                 shop.say(f"    failed: {error}")
 
-        shop.invoke("the check job", act)
+        for _ in range(RUNS):
+            shop.say("the check job asks for disputes")
+            shop.invoke("the check job", act)
+            if done:
+                break
         return True
 
     def next_check(self) -> int | None:
@@ -403,7 +410,7 @@ class People:
         """
         deployed = self._shop.deployed["orders"]
         decoded = [deployed.service.codec.decode(stored) for stored in deployed.table.entities.values()]
-        pending = {each.key for each in decoded if each.state.status == "PENDING"}
+        pending = {each.key for each in decoded if each.state and each.state.status == "PENDING"}
         unapproved = {each.order for each in self._shop.gateway.payments.values() if each.status == "action_required"}
         if pending - unapproved:
             raise ViolationError("the shop comes to rest", f"{sorted(pending - unapproved)} stay pending")
