@@ -37,7 +37,6 @@ from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import ThrottledError
-from tidings.core.errors import ThrottledError
 from tidings.testing import CORRELATION_ID, Scenario, given
 
 HOUR = 60 * MINUTE
