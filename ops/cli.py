@@ -19,7 +19,7 @@ from ops.local.cloud import LocalCloud
 from ops.mappings import commands as mappings
 from ops.monitoring import commands as monitoring
 from ops.orders import commands as orders
-from ops.refunds import commands as refunds
+from ops.payments import commands as payments
 from ops.relay import commands as relay
 from ops.replay import commands as replay
 from ops.sales import commands as sales
@@ -83,6 +83,6 @@ app.add_typer(orders.app, name="orders")
 app.add_typer(goods.products, name="products")
 app.add_typer(goods.stock, name="stock")
 app.add_typer(goods.shipments, name="shipments")
-app.add_typer(refunds.app, name="refunds")
+app.add_typer(payments.app, name="payments")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(scaffold.app, name="new")

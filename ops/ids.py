@@ -1,4 +1,4 @@
-"""The ids of orders, SKUs and idempotency keys as users write them."""
+"""The ids of orders, SKUs, refunds and idempotency keys as users write them."""
 
 import re
 
@@ -6,6 +6,7 @@ import msgspec
 
 from contracts.values.goods import Sku
 from contracts.values.order import is_order_id
+from contracts.values.text import Id
 from ops.errors import CommandError
 
 
@@ -33,6 +34,18 @@ def parse_sku(text: str) -> str:
             f"{text!r} is not a SKU, which has 1 to 64 letters, digits, `.`, `_` or `-`, "
             "and begins with a letter or digit"
         ) from error
+
+
+def parse_refund(text: str) -> str:
+    """Return a refund's name.
+
+    Raises:
+        CommandError: If the text does not have the form of one.
+    """
+    try:
+        return msgspec.convert(text, Id)
+    except msgspec.ValidationError as error:
+        raise CommandError(f"{text!r} is not a refund's name, which has 1 to 64 visible ASCII characters") from error
 
 
 def parse_key(text: str) -> str:

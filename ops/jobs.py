@@ -12,6 +12,8 @@ from tidings.aws.recovery import reporting
 
 R = TypeVar("R", bound=Struct)
 
+PAYMENT_CHECKS = "payment-checks"
+
 ONE_LONG_CALL = Config(read_timeout=120, retries={"total_max_attempts": 1})
 """The configuration of a call that may take the function's whole time, and must not be repeated."""
 
@@ -24,13 +26,19 @@ class ExpiryResult(Struct, frozen=True):
     finished: bool
 
 
-class RefundResult(Struct, frozen=True):
-    """The result of one look at the pending refunds; see `functions.payment.refunds.job.RefundReport`."""
+class CheckResult(Struct, frozen=True):
+    """The result of one check of the payments that wait; see `functions.payment.checks.job.CheckReport`."""
 
     ended: int
-    pending: int
+    waiting: int
     failed: int
     finished: bool
+
+
+class DisputesResult(Struct, frozen=True):
+    """The number of payments that were reported because of a dispute."""
+
+    reported: int
 
 
 def expire_orders(stage: DeployedStage, older_than: int | None) -> ExpiryResult:
@@ -47,14 +55,28 @@ def expire_orders(stage: DeployedStage, older_than: int | None) -> ExpiryResult:
     return _run(stage, "orders-expiry", {} if older_than is None else {"older_than": older_than}, ExpiryResult)
 
 
-def check_refunds(stage: DeployedStage) -> RefundResult:
-    """Look at the pending refunds again.
+def check_payments(stage: DeployedStage, *, everything: bool = False) -> CheckResult:
+    """Ask the payment gateway about the payments that wait.
+
+    Args:
+        stage: The stage.
+        everything: Whether to check those that are not due yet, too.
 
     Raises:
         CommandError: If the job is not deployed, or failed.
         RecoveryError: If AWS refuses the call.
     """
-    return _run(stage, "payment-refunds", {}, RefundResult)
+    return _run(stage, PAYMENT_CHECKS, {"all": True} if everything else {}, CheckResult)
+
+
+def report_disputes(stage: DeployedStage) -> DisputesResult:
+    """Have the payments checked whose disputes began in the last days.
+
+    Raises:
+        CommandError: If the job is not deployed, or failed.
+        RecoveryError: If AWS refuses the call.
+    """
+    return _run(stage, PAYMENT_CHECKS, {"disputes": True}, DisputesResult)
 
 
 def _run(stage: DeployedStage, name: str, payload: dict[str, Any], result: type[R]) -> R:

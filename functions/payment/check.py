@@ -128,15 +128,19 @@ def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now:
             missing = missing or refund
     if missing:
         return continue_refund(order, followed, missing, now, announce)
+    return _record(payment, followed, announce, now)
+
+
+def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
+    return _record(payment, *_follow_disputes(payment, of, found.disputes), now)
+
+
+def _record(payment: Payment, followed: Payment, announce: tuple[Contract, ...], now: int) -> Decision[Payment]:
+    """Save what was found, and when to look again. Write nothing before the payment is due, if nothing was found."""
     if not announce and due_at(payment) > now:
         return Skip()
     followed = scheduled(followed, now)
     return Save(followed, announce) if followed != payment else Skip()
-
-
-def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
-    followed, announce = _follow_disputes(payment, of, found.disputes)
-    return Save(scheduled(followed, now), announce) if announce else Skip()
 
 
 def _follow_disputes(

@@ -150,7 +150,11 @@ class Gateway(Protocol):
         """Open a payment, or find the one that was opened for the order. Decline an amount that cannot be paid."""
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
-        """Reserve the amount of an open payment. Leave a payment that is not open as it is, and return its outcome."""
+        """Reserve the amount of an open payment. Leave a payment that is not open as it is, and return its outcome.
+
+        A payment that was declined after its customer was asked for an approval is also voided, so that nobody can
+        approve it any more.
+        """
 
     def capture(self, payment: str) -> CaptureOutcome:
         """Move the money of an authorized payment. Leave a payment that has ended as it is, and return its outcome.
@@ -177,11 +181,7 @@ class Gateway(Protocol):
         """
 
     def inspect(self, payment: str) -> Inspection:
-        """Return what the gateway knows about a payment.
-
-        A payment that was declined after its customer was asked for an approval is also voided, so that nobody can
-        approve it any more.
-        """
+        """Return what the gateway knows about a payment, and void one that was declined as `authorize` does."""
 
     def approval(self, payment: str) -> Approval | None:
         """Return what the customer's browser needs to have a payment approved; None if it awaits no approval."""

@@ -76,8 +76,11 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def deduplication_id(self) -> str:
-        """The id by which a queue knows a repeated message. A report that is sent again has another."""
-        return f"{self.id}/{self.group}"
+        """The id by which a queue knows a repeated message. A report that is sent again has another.
+
+        A queue's id has at most 128 characters.
+        """
+        return f"{self.id}/{self.group}"[:128]
 
 
 class ReportQueue(Protocol):

@@ -16,7 +16,7 @@ from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment.service import service
 from functions.payment.simulated.gateway import PAGES
 from infra import assets
-from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.alarm import MINUTE, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
 from infra.constructs.schedule import alarm_on_missing_runs, invoke_every_minute, invoke_on_schedule
@@ -30,14 +30,11 @@ WEBHOOKS = "/webhooks/stripe"
 
 STRIPE_LOCK = ROOT / "requirements-stripe.txt"
 
-CHECK_RATE = 1
-"""The calls a second to the gateway, of the stage's rate, that the checks may make."""
+SHARE = 10
+"""The checks may make a tenth of the stage's calls to the gateway, and so may the API.
 
-API_RATE = 5
-"""The calls a second to the gateway, of the stage's rate, that are left for the API.
-
-Only a request for an approval makes a call. Each of the API's instances keeps the rate, and answers one request at a
-time. The stage limits the requests to all of them.
+One run of the checks is at work at a time. Of the API only a request for an approval makes a call. Each of its
+instances keeps the rate, and answers one request at a time; the stage limits the requests to all of them.
 """
 
 OVERDUE = 15 * 60
@@ -65,10 +62,11 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
         case gateway:
             raise ValueError(f"the stage {stack.stage.name} has an unknown payment gateway, {gateway!r}")
     queue = stack.queues["queue"]
+    share = max(settings.gateway_rate // SHARE, 1)
     rates = {
-        consumer: stack.rate_of_each_consumer(settings.gateway_rate - CHECK_RATE - API_RATE),
-        checks: CHECK_RATE,
-        api: API_RATE,
+        consumer: stack.rate_of_each_consumer(settings.gateway_rate - 2 * share),
+        checks: share,
+        api: share,
     }
     for function, rate in rates.items():
         function.add_environment("GATEWAY", settings.gateway)
@@ -243,30 +241,16 @@ def _add_stripe(
 
 def _add_alarms(stack: ServiceStack) -> None:
     """Add the alarms. Refused webhooks have none, because anyone can send them; a lost one loses nothing."""
-    Alarm(
-        stack,
-        "refund-failed",
-        problem="The money of a refund did not go back to its customer.",
-        metric=stack.metric(RefundFailed.__name__, "Sum", FIVE_MINUTES),
-        threshold=0,
-        missing=MISSING_IS_GOOD,
-        critical=True,
+    stack.alarm_on_event(
+        "refund-failed", RefundFailed, "The money of a refund did not go back to its customer.", critical=True
     )
-    Alarm(
-        stack,
-        "payment-disputed",
-        problem="A customer disputes a payment. The bank expects an answer within days.",
-        metric=stack.metric(PaymentDisputed.__name__, "Sum", FIVE_MINUTES),
-        threshold=0,
-        missing=MISSING_IS_GOOD,
+    stack.alarm_on_event(
+        "payment-disputed", PaymentDisputed, "A customer disputes a payment. The bank expects an answer within days."
     )
-    Alarm(
-        stack,
+    stack.alarm_on_event(
         "unexpected-payment",
-        problem="The gateway had reserved or taken money for an order that does not account for it.",
-        metric=stack.metric(UnexpectedPaymentFound.__name__, "Sum", FIVE_MINUTES),
-        threshold=0,
-        missing=MISSING_IS_GOOD,
+        UnexpectedPaymentFound,
+        "The gateway had reserved or taken money for an order that does not account for it.",
     )
     Alarm(
         stack,

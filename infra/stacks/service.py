@@ -17,6 +17,7 @@ from constructs import Construct
 
 from infra import assets
 from infra.application import Application
+from infra.constructs.alarm import FIVE_MINUTES, MISSING_IS_GOOD, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
 from infra.constructs.queue import add_queue
@@ -25,6 +26,7 @@ from infra.discovery import ServiceFolder
 from infra.stacks.api import ApiStack
 from infra.stacks.base import ApplicationStack
 from infra.stacks.bus import BusStack
+from tidings.core.contract import Contract
 from tidings.core.strategy import Batched, Log, Projection, Strategy
 from tidings.http.routes import Route
 
@@ -57,6 +59,7 @@ class ServiceStack(ApplicationStack):
         self.functions: dict[str, Function] = {}
         self.queues: dict[QueueRole, sqs.Queue] = {}
         self.graphs: list[cloudwatch.GraphWidget] = []
+        self._logged: list[str] = []
         self._folder = folder
         self._code = lambda_.Code.from_asset(str(assets.service_code(folder)))
         # Each stack has its own version of the layer: a shared one could not be replaced while other stacks import it.
@@ -112,6 +115,27 @@ class ServiceStack(ApplicationStack):
         )
         self.functions[role] = function
         return function
+
+    def alarm_on_event(self, name: str, contract: type[Contract], problem: str, *, critical: bool = False) -> None:
+        """Add an alarm that is on when the service announces an event of a type, and have its relay log those events.
+
+        Args:
+            name: The alarm's name.
+            contract: The contract of the event.
+            problem: The problem, in one sentence.
+            critical: Whether the composite alarm includes it.
+        """
+        self._logged.append(contract.__name__)
+        self.functions["relay"].add_environment("LOGGED_EVENTS", ",".join(self._logged))
+        Alarm(
+            self,
+            name,
+            problem=problem,
+            metric=self.metric(contract.__name__, "Sum", FIVE_MINUTES),
+            threshold=0,
+            missing=MISSING_IS_GOOD,
+            critical=critical,
+        )
 
     @property
     def concurrency(self) -> int:

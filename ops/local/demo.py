@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -15,8 +15,9 @@ from rich.table import Table
 from contracts.values.money import Money, format_money
 from ops.console import results, step
 from ops.errors import CommandError
-from ops.orders import RefusedError, ShopClient, order_request, timeline_table
+from ops.orders import RefusedError, ShopClient, decide_approval, order_request, timeline_table
 from ops.outputs import Outputs
+from ops.payments import describe_refund
 from ops.stage import DeployedStage
 from ops.users import CUSTOMER, OPERATOR, token_for
 from tidings.recovery import wait_until
@@ -32,11 +33,14 @@ STOCK = {"mug-blue": 1000, "tea-assam": 1000, "pot-iron": 0, "pot-gold": 10}
 # The first order starts every function cold.
 END_SECONDS = 120
 
-# The events about an order that is confirmed, paid and dispatched, and about one that its customer cancels instead. The
-# payment of the latter may be voided, or captured and refunded, and its points may be awarded and revoked, or never
-# awarded. This depends on what payment and loyalty receive first.
+# A part of the first order's total.
+DAMAGE = {"amount": 500, "currency": "EUR"}
+
+# The events about an order that is confirmed, paid, dispatched and partly refunded, and about one that its customer
+# cancels instead. The payment of the latter may be voided, or captured and refunded, and its points may be awarded and
+# revoked, or never awarded. This depends on what payment and loyalty receive first.
 CONFIRMED = {"OrderPlaced", "PaymentAuthorized", "StockReserved", "OrderConfirmed", "PaymentCaptured", "ReceiptSent"}
-DISPATCHED = CONFIRMED | {"PointsAwarded", "OrderDispatched"}
+DISPATCHED = CONFIRMED | {"PointsAwarded", "OrderDispatched", "RefundRequested", "PaymentRefunded"}
 CANCELLED = {"OrderPlaced", "OrderConfirmed", "OrderCancelled", "StockReleased"}
 
 SOLD = "sold in "
@@ -53,6 +57,12 @@ class Example:
     place: Place
     status: str
     reason: str | None = None
+    dispute: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """How the order must end."""
+        return _outcome(self.status, self.reason, self.dispute)
 
 
 def run_demo(stage: DeployedStage, outputs: Outputs) -> None:
@@ -73,20 +83,24 @@ def run_demo(stage: DeployedStage, outputs: Outputs) -> None:
     with step("Placing orders"):
         placed = [(example, example.place(customer)["id"]) for example in EXAMPLES]
     with step("Waiting for their outcomes") as shown:
-        ends = []
+        ends = {}
         for example, order_id in placed:
             shown.update(example.title)
-            ends.append((example, _end(customer, example, order_id)))
-    results.print(outcomes_table(ends))
-    with step("Dispatching the first of them"):
-        first, cancelled = ends[0][1]["id"], ends[-1][1]["id"]
+            ends[example] = _end(customer, example, order_id)
+    results.print(outcomes_table(ends.items()))
+    first, cancelled, unrefunded = (str(ends[example]["id"]) for example in (FIRST, CANCELLED_ORDER, UNREFUNDED))
+    with step("Dispatching the first of them, and refunding a part of it because a mug is damaged"):
         _dispatch(operator, first)
+        operator.refund(first, DAMAGE, "damaged", str(uuid.uuid4()))
+    with step("Trying the refund that failed again"):
+        refunded = _retry_refund(operator, unrefunded)
     with step("Waiting for their last events"):
         timeline = _whole_timeline(customer, first, DISPATCHED)
         _whole_timeline(customer, cancelled, CANCELLED)
     results.print(timeline_table(timeline))
+    results.print(f"The second attempt of order {describe_refund(unrefunded, refunded)}", soft_wrap=True)
     with step("Waiting for analytics"):
-        figures = _added_up(operator, began, before, [order for _, order in ends])
+        figures = _added_up(operator, began, before, list(ends.values()))
     counted = [f"{n} {name}" for name, n in figures.items() if not name.startswith(SOLD)]
     sold = [format_money(Money(n, name.removeprefix(SOLD))) for name, n in figures.items() if name.startswith(SOLD)]
     results.print(f"Analytics counted of these orders: {', '.join(counted)}; sold: {', '.join(sold)}", soft_wrap=True)
@@ -116,8 +130,35 @@ def _place_and_cancel(shop: ShopClient) -> Mapping[str, Any]:
     return placed
 
 
+def _place_and_approve(shop: ShopClient) -> Mapping[str, Any]:
+    placed = _place(shop, [("mug-blue", 3)], "pm_card_authentication_required")
+    decide_approval(shop, placed["id"], "approve")
+    return placed
+
+
+def _place_and_cancel_paid(shop: ShopClient) -> Mapping[str, Any]:
+    placed = _place(shop, [("tea-assam", 1)], "pm_card_refund_fails")
+
+    def captured() -> bool:
+        try:
+            return bool(shop.payment(placed["id"])["status"] == "captured")
+        except RefusedError as refusal:
+            # Payment may not have received the order yet.
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+            return False
+
+    wait_until(captured, END_SECONDS, "the capture of an order's payment")
+    shop.cancel(placed["id"])
+    return placed
+
+
+FIRST = Example("paid, and in stock", lambda shop: _place(shop, [("mug-blue", 2)]), "CONFIRMED")
+UNREFUNDED = Example("cancelled, and its refund fails", _place_and_cancel_paid, "CANCELLED", "customer")
+CANCELLED_ORDER = Example("cancelled by its customer", _place_and_cancel, "CANCELLED", "customer")
+
 EXAMPLES = (
-    Example("paid, and in stock", lambda shop: _place(shop, [("mug-blue", 2)]), "CONFIRMED"),
+    FIRST,
     Example("sent twice with one key", _place_twice, "CONFIRMED"),
     Example(
         "the card is declined",
@@ -127,23 +168,28 @@ EXAMPLES = (
     ),
     Example("suspiciously large", lambda shop: _place(shop, [("pot-gold", 3)]), "CANCELLED", "fraud"),
     Example("out of stock", lambda shop: _place(shop, [("pot-iron", 1)]), "CANCELLED", "out_of_stock"),
-    Example("cancelled by its customer", _place_and_cancel, "CANCELLED", "customer"),
+    Example("approved at the bank", _place_and_approve, "CONFIRMED"),
+    Example(
+        "disputed at the bank later",
+        lambda shop: _place(shop, [("mug-blue", 1)], "pm_card_disputed"),
+        "CONFIRMED",
+        dispute="open",
+    ),
+    UNREFUNDED,
+    CANCELLED_ORDER,
 )
 
 
 def _end(shop: ShopClient, example: Example, order_id: str) -> Mapping[str, Any]:
-    wanted = _outcome(example.status, example.reason)
-
     def ended() -> Mapping[str, Any] | None:
         order = shop.order(order_id)
-        return order if _outcome(order["status"], order.get("reason")) == wanted else None
+        return order if _outcome_of(order) == example.outcome else None
 
     try:
         return wait_until(ended, END_SECONDS, "the end of an order")
     except TimeoutError as error:
-        order = shop.order(order_id)
-        found = _outcome(order["status"], order.get("reason"))
-        raise CommandError(f"the order “{example.title}” ({order_id}) is {found}, not {wanted}") from error
+        found = _outcome_of(shop.order(order_id))
+        raise CommandError(f"the order “{example.title}” ({order_id}) is {found}, not {example.outcome}") from error
 
 
 def _dispatch(operator: ShopClient, order_id: str) -> None:
@@ -158,6 +204,20 @@ def _dispatch(operator: ShopClient, order_id: str) -> None:
         return True
 
     wait_until(dispatched, END_SECONDS, "the shipment")
+
+
+def _retry_refund(operator: ShopClient, order_id: str) -> Mapping[str, Any]:
+    """Wait until the refund of a cancelled order has failed, try it again, and return the refund that succeeded."""
+
+    def refund(status: str) -> Mapping[str, Any]:
+        def reached() -> Mapping[str, Any] | None:
+            refunds: Sequence[Mapping[str, Any]] = operator.payment(order_id)["refunds"]
+            return next((refund for refund in refunds if refund["status"] == status), None)
+
+        return wait_until(reached, END_SECONDS, f"a refund that has {status}")
+
+    operator.retry_refund(order_id, str(refund("failed")["id"]))
+    return refund("succeeded")
 
 
 def _whole_timeline(shop: ShopClient, order_id: str, types: Collection[str]) -> Mapping[str, Any]:
@@ -215,7 +275,7 @@ def _added_up(
     return due
 
 
-def outcomes_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
+def outcomes_table(ends: Iterable[tuple[Example, Mapping[str, Any]]]) -> Table:
     """Return a table with a row for each example order and its outcome. It fits into eighty columns."""
     title = "The outcomes of the orders"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
@@ -224,10 +284,13 @@ def outcomes_table(ends: Sequence[tuple[Example, Mapping[str, Any]]]) -> Table:
         table.add_column(name, no_wrap=name != "order", overflow="fold")
     for example, order in ends:
         total = format_money(msgspec.convert(order["total"], Money))
-        outcome = "\n".join(filter(None, (order["status"], order.get("reason"))))
-        table.add_row(example.title, f"{order['id']}\n{total}", outcome)
+        table.add_row(example.title, f"{order['id']}\n{total}", _outcome_of(order).replace(", ", "\n"))
     return table
 
 
-def _outcome(status: str, reason: str | None) -> str:
-    return f"{status}, {reason}" if reason else status
+def _outcome_of(order: Mapping[str, Any]) -> str:
+    return _outcome(order["status"], order.get("reason"), order.get("dispute"))
+
+
+def _outcome(status: str, reason: str | None, dispute: str | None) -> str:
+    return ", ".join(filter(None, (status, reason, dispute and f"dispute {dispute}")))

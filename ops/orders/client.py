@@ -100,6 +100,40 @@ class ShopClient:
         cancelled: dict[str, Any] = self._send("POST", f"{self._orders}/{_segment(order_id)}/cancellation").json()
         return cancelled
 
+    def payment(self, order_id: str) -> dict[str, Any]:
+        """Return an order's payment: as its customer what the customer may know of it, as an operator all of it."""
+        found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/payment").json()
+        return found
+
+    def refund(self, order_id: str, amount: Mapping[str, Any], reason: str, key: str) -> dict[str, Any]:
+        """Refund a part of an order's payment, as an operator. A repeated idempotency key makes no second refund.
+
+        Args:
+            order_id: The order.
+            amount: The amount in minor units, and its currency.
+            reason: The operator's reason.
+            key: The idempotency key.
+
+        Returns:
+            The refund, which is pending.
+        """
+        path = f"/operators/orders/{_segment(order_id)}/refunds"
+        body = {"amount": amount, "reason": reason}
+        made: dict[str, Any] = self._send("POST", path, body=body, headers={"Idempotency-Key": key}).json()
+        return made
+
+    def retry_refund(self, order_id: str, refund: str) -> dict[str, Any]:
+        """Try a failed refund again, as an operator. Return the refund."""
+        path = f"/operators/orders/{_segment(order_id)}/refunds/{_segment(refund)}/attempts"
+        again: dict[str, Any] = self._send("POST", path).json()
+        return again
+
+    def settle_refund(self, order_id: str, refund: str) -> dict[str, Any]:
+        """Record that a failed refund's money was returned in another way, as an operator. Return the refund."""
+        path = f"/operators/orders/{_segment(order_id)}/refunds/{_segment(refund)}/settlement"
+        settled: dict[str, Any] = self._send("POST", path).json()
+        return settled
+
     def shipments(self) -> Iterator[dict[str, Any]]:
         """Iterate over the shipments to pick, oldest first, as an operator."""
         return self._items("/operators/shipments")
@@ -120,6 +154,21 @@ class ShopClient:
         """Return an order's timeline."""
         found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()
         return found
+
+    def decide(self, url: str, decision: str) -> None:
+        """Send the customer's decision to the simulated bank's page.
+
+        Args:
+            url: The page's address, which contains the payment's secret. It may be relative to the API's.
+            decision: `approve` or `decline`.
+        """
+        try:
+            # No token: the page is the bank's.
+            answer = httpx.post(self._http.base_url.join(url), data={"decision": decision}, timeout=TIMEOUT_SECONDS)
+        except httpx.TransportError as error:
+            raise CommandError(f"the simulated bank does not answer: {type(error).__name__}") from error
+        if not answer.is_success:
+            raise CommandError(f"the simulated bank refused: {answer.status_code} {answer.reason_phrase}")
 
     def _find(self, path: str) -> dict[str, Any] | None:
         """Return what a path shows; None if it does not exist."""

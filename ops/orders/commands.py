@@ -11,16 +11,17 @@ import typer
 
 from contracts.values.money import Money, format_money
 from ops.amounts import parse_amount
-from ops.console import print_answer, progress, results
+from ops.console import print_answer, progress, results, step
 from ops.context import USER, CommandContext, Json, OrderId, Yes
 from ops.errors import CommandError
 from ops.ids import parse_key
 from ops.jobs import expire_orders
+from ops.orders.approval import decide_approval
 from ops.orders.client import RefusedError, ShopClient, order_request
 from ops.orders.timeline import timeline_table
 from ops.times import parse_duration
 
-app = typer.Typer(no_args_is_help=True, help="Place, show, cancel and expire orders.")
+app = typer.Typer(no_args_is_help=True, help="Place, approve, show, cancel and expire orders.")
 timeline_app = typer.Typer()
 
 Placer = Annotated[
@@ -112,6 +113,23 @@ def _first_sku(client: ShopClient, work: CommandContext) -> str:
 
 
 @app.command()
+def approve(
+    context: typer.Context,
+    order_id: OrderId,
+    decline: Annotated[bool, typer.Option("--decline", help="Decline the payment instead.")] = False,
+    user: Placer = None,
+) -> None:
+    """Approve a payment at the simulated bank, as the customer.
+
+    The order's customer does so in a terminal. At Stripe only a browser can.
+    """
+    work: CommandContext = context.obj
+    with _refusing_unknown(order_id, as_customer=True), step("Asking the bank"):
+        decide_approval(work.shop(user), order_id, "decline" if decline else "approve")
+    typer.echo(f"{order_id}: {'declined' if decline else 'approved'} at the bank")
+
+
+@app.command()
 def show(
     context: typer.Context,
     order_id: OrderId,
@@ -187,7 +205,6 @@ def _format(order: dict[str, Any]) -> str:
     goods = ", ".join(f"{line['quantity']} x {line['sku']}" for line in order["lines"])
     total = format_money(msgspec.convert(order["total"], Money))
     reason = f" ({order['reason']})" if order.get("reason") else ""
-    waiting = order.get("waiting_for")
-    return f"{order['id']}: {order['status']}{reason}, {goods}, {total}" + (
-        f", waiting for {', '.join(waiting)}" if waiting else ""
-    )
+    waiting = f", waiting for {', '.join(order['waiting_for'])}" if order.get("waiting_for") else ""
+    dispute = f", dispute {order['dispute']}" if order.get("dispute") else ""
+    return f"{order['id']}: {order['status']}{reason}, {goods}, {total}{waiting}{dispute}"

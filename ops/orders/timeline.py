@@ -6,6 +6,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from functions.payment.reports import SOURCE
+
 
 def timeline_table(timeline: Mapping[str, Any]) -> Table:
     """Return a table with a row for each event: time, source, type, delay after its cause, and the cause.
@@ -38,5 +40,8 @@ def _cause(event: Mapping[str, Any], types: Mapping[str, str], order: str) -> st
     cause = event.get("causationid")
     if cause is None:
         return "a command"
+    # The id of a message from elsewhere begins with the place where it came from.
+    if cause.startswith(f"{SOURCE}/"):
+        return "a report"
     # Of an event that is not recorded yet, only the id is known. The order's own id is in the title.
     return types.get(cause, cause.replace(order, "…"))

@@ -218,6 +218,17 @@ def test_a_payment_that_its_customer_declines_is_declined_for_good(provider: Pro
     assert (provider.moved(payment), provider.reserved(payment)) == ((0, 0), False)
 
 
+def test_a_payment_that_its_customer_declined_before_its_authorization_is_repeated_is_declined_for_good(
+    provider: Provider,
+) -> None:
+    payment = awaiting_approval(provider)
+    provider.answer(payment, approved=False)
+    assert provider.gateway.authorize(payment) == Declined(AUTHENTICATION_FAILED)
+    provider.answer(payment, approved=True)
+    assert provider.gateway.authorize(payment) == Declined(AUTHENTICATION_FAILED)
+    assert not provider.reserved(payment)
+
+
 def test_a_payment_that_is_voided_while_it_awaits_approval_cannot_be_approved(provider: Provider) -> None:
     payment = awaiting_approval(provider)
     assert provider.gateway.void(payment) == Voided()

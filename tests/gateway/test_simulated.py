@@ -21,7 +21,7 @@ APPROVAL = "pm_card_authentication_required"
 
 
 class Shop:
-    """What the shop sees of the gateway: its webhooks, and the waits before its calls."""
+    """The gateway as the shop sees it: its webhooks, and the waits before its calls."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self.webhooks: list[News] = []

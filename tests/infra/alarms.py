@@ -55,7 +55,10 @@ RULES = {
     # Lambda's invocations include failed runs, so the runs that report something are counted.
     "expiry-missing": _rule("Tidings OldestPending SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
     "refund-failed": _rule("Tidings RefundFailed Sum", 0, "notBreaching", 300, 1, 1),
-    "refunds-missing": _rule("Tidings OldestRefund SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
+    "payment-disputed": _rule("Tidings PaymentDisputed Sum", 0, "notBreaching", 300, 1, 1),
+    "unexpected-payment": _rule("Tidings UnexpectedPaymentFound Sum", 0, "notBreaching", 300, 1, 1),
+    "checks-overdue": _rule("Tidings OldestCheck Maximum", 900, "ignore", 60, 3, 3),
+    "checks-missing": _rule("Tidings OldestCheck SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
 }
 """The rule of each kind of alarm."""
 

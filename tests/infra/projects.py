@@ -8,19 +8,21 @@ import sys
 from pathlib import Path
 
 from infra.discovery import ROOT
-from tests.infra.synthesis import CONTEXT, OWNED, PLACEHOLDER, Synthesis
+from tests.infra.synthesis import CONTEXT, OWNED, PLACEHOLDER, PUBLISHABLE_KEY, Synthesis
 
 FOLDERS = ("tidings", "contracts", "functions", "infra")
 
 
 def copy_project(target: Path) -> Path:
-    """Copy what a synthesis needs, without anything that was built, and set an operator's own addresses."""
+    """Copy what a synthesis needs, without anything that was built, and set an operator's own addresses and key."""
     for name in FOLDERS:
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("app.py", "cdk.json", *(path.name for path in ROOT.glob("requirements*.txt"))):
         shutil.copy(ROOT / name, target)
     settings = target / "infra" / "shop.py"
-    settings.write_text(settings.read_text().replace(PLACEHOLDER, OWNED))
+    text = settings.read_text().replace(PLACEHOLDER, OWNED)
+    with_key = text.replace('gateway="stripe",', f'gateway="stripe",\n        publishable_key="{PUBLISHABLE_KEY}",')
+    settings.write_text(with_key)
     return target
 
 

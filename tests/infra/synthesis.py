@@ -21,6 +21,9 @@ SHARED = {"alarms", "bus", "api", "monitoring"}
 PLACEHOLDER, OWNED = "tidings.example", "tidings.net"
 """The domain in the repository's settings, and the domain with which these tests replace it as an operator must."""
 
+PUBLISHABLE_KEY = "pk_live_nobodys"
+"""The key that an operator must add where Stripe is the gateway."""
+
 CONTEXT: Json = json.loads((ROOT / "cdk.json").read_text())["context"]
 
 
@@ -97,9 +100,14 @@ def as_list(value: Any) -> list[Any]:
 
 
 def owned(settings: ShopSettings) -> ShopSettings:
-    """Return settings with an operator's own addresses."""
+    """Return settings with an operator's own addresses and, where Stripe is the gateway, publishable key."""
     addresses = tuple(address.replace(PLACEHOLDER, OWNED) for address in settings.alarm_addresses)
-    return replace(settings, sender=settings.sender.replace(PLACEHOLDER, OWNED), alarm_addresses=addresses)
+    return replace(
+        settings,
+        sender=settings.sender.replace(PLACEHOLDER, OWNED),
+        alarm_addresses=addresses,
+        publishable_key=PUBLISHABLE_KEY if settings.gateway == "stripe" else "",
+    )
 
 
 def synthesize(stage: str, folder: Path) -> Synthesis:

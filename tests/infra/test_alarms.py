@@ -26,7 +26,8 @@ CRITICAL = {
     "expiry-overdue",
     "expiry-missing",
     "refund-failed",
-    "refunds-missing",
+    "checks-overdue",
+    "checks-missing",
     "api-5xx",
 }
 """The kinds of alarms that mean that events or work may be lost."""
@@ -114,10 +115,11 @@ def test_the_api_has_alarms_on_failures_latency_and_refused_requests(synthesis: 
 
 
 @EVERY_STAGE
-@pytest.mark.parametrize(("kind", "stack"), [("expiry-missing", "orders"), ("refunds-missing", "payment")])
+@pytest.mark.parametrize(("kind", "stack"), [("expiry-missing", "orders"), ("checks-missing", "payment")])
 def test_the_alarm_on_missing_runs_has_the_period_of_the_schedule(synthesis: Synthesis, kind: str, stack: str) -> None:
     (missing,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == kind]
-    schedule = synthesis.only(stack, "AWS::Scheduler::Schedule")
+    name = f"tidings-{synthesis.stage}-{stack}-{kind.removesuffix('-missing')}"
+    schedule = synthesis.only(stack, "AWS::Scheduler::Schedule", Name=name)
     assert (schedule.properties["ScheduleExpression"], missing["Period"]) == ("rate(1 minute)", 60)
 
 
@@ -299,6 +301,8 @@ def test_the_dashboard_shows_the_services_own_graphs(stage: str, synthesis: Synt
     assert found["AWS/SES", "Send"] == "Sum"
     for metric, statistic in {"OrdersExpired": "Sum", "ExpiryFailed": "Sum", "OldestPending": "Maximum"}.items():
         assert found["Tidings", metric, "Service", "orders", "Stage", stage] == statistic
+    for metric, statistic in {"OldestCheck": "Maximum", "ChecksFailed": "Sum", "WebhooksRefused": "Sum"}.items():
+        assert found["Tidings", metric, "Service", "payment", "Stage", stage] == statistic
 
 
 @EVERY_STAGE

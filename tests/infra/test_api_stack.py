@@ -19,19 +19,36 @@ from tests.infra.synthesis import Json, Resource, Synthesis
 
 Handler = Callable[[Json, None], Json]
 
-OPEN = {"GET /products", "GET /products/{sku}", "GET /recommendations/{sku}", "GET /openapi.json", "$default"}
+WEBHOOK = "POST /webhooks/stripe"
+OPEN = {
+    "GET /products",
+    "GET /products/{sku}",
+    "GET /recommendations/{sku}",
+    "GET /openapi.json",
+    WEBHOOK,
+    "$default",
+}
+BANK = {"GET /simulated-bank/{client_secret}", "POST /simulated-bank/{client_secret}"}
+"""The pages of the simulated bank, in stages with the simulated gateway."""
 
 
 def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
     served = {(route.stack, route.properties["RouteKey"]) for route in dev.resources("AWS::ApiGatewayV2::Route")}
     declared = {(found.name, route.key) for found in services for route in found.routes}
-    assert served == declared | {("api", "GET /openapi.json"), ("api", "$default")}
+    others = {("api", "GET /openapi.json"), ("api", "$default"), ("payment", WEBHOOK)}
+    assert served == declared | others | {("payment", key) for key in BANK}
+
+
+def test_a_stage_with_stripe_has_no_page_of_the_simulated_bank(prod: Synthesis) -> None:
+    keys = {route.properties["RouteKey"] for route in prod.resources("AWS::ApiGatewayV2::Route")}
+    assert keys & BANK == set()
+    assert WEBHOOK in keys
 
 
 def test_every_route_that_a_services_text_names_exists(services: tuple[ServiceFolder, ...]) -> None:
-    declared = {route.key for found in services for route in found.routes} | OPEN
+    declared = {route.key for found in services for route in found.routes} | OPEN | BANK
     sources = "".join(path.read_text() for found in services for path in found.folder.rglob("*.py"))
-    named = {key.rstrip(".") for key in re.findall(r"\b(?:GET|PUT|POST) /[a-z{}/.-]+", sources)}
+    named = {key.rstrip(".") for key in re.findall(r"\b(?:GET|PUT|POST) /[a-z_{}/.-]+", sources)}
     assert named - declared == set()
     assert {"GET /orders", "GET /operators/shipments"} <= named
 

@@ -187,7 +187,8 @@ def test_all_functions_that_call_a_provider_together_keep_the_stages_rate(
     target = synthesis.only(service, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": consumer.id})
     concurrency = target.properties["ScalingConfig"]["MaximumConcurrency"]
     rate = float(consumer.properties["Environment"]["Variables"][variable])
-    # Of a scheduled function one run is at work at a time, because it ends before the next one begins.
+    # Of the scheduled function one run is at work at a time, because it ends before the next one begins. The API asks
+    # the gateway only for approvals, and each of its instances for one at a time.
     others = sum(
         float(each.properties["Environment"]["Variables"].get(variable, 0))
         for each in synthesis.resources("AWS::Lambda::Function")
@@ -199,7 +200,7 @@ def test_all_functions_that_call_a_provider_together_keep_the_stages_rate(
 
 def test_a_rate_that_the_consumers_cannot_share_is_refused(tmp_path: Path) -> None:
     settings = replace(SETTINGS["prod"], gateway_rate=10)
-    with pytest.raises(ValueError, match="10 consumers of payment cannot share 9 calls a second"):
+    with pytest.raises(ValueError, match="10 consumers of payment cannot share 8 calls a second"):
         build(App(context=CONTEXT, outdir=str(tmp_path)), shop(STAGES["prod"], settings))
 
 

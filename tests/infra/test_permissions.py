@@ -44,33 +44,51 @@ def test_every_function_has_a_role_of_its_own(prod: Synthesis) -> None:
     assert len(roles) == len(functions)
 
 
-SCHEDULED = pytest.mark.parametrize(("stack", "role"), [("orders", "expiry"), ("payment", "refunds")])
+SCHEDULED = pytest.mark.parametrize(("stack", "role"), [("orders", "expiry"), ("payment", "checks")])
+
+
+def targets(synthesis: Synthesis, stack: str) -> list[Any]:
+    """Return the targets of a stack's schedules."""
+    found = synthesis.resources("AWS::Scheduler::Schedule")
+    return [schedule.properties["Target"] for schedule in found if schedule.stack == stack]
 
 
 @SCHEDULED
 def test_a_schedule_may_invoke_its_function_only(prod: Synthesis, stack: str, role: str) -> None:
-    target = prod.only(stack, "AWS::Scheduler::Schedule").properties["Target"]
+    (target,) = {json.dumps(each["Arn"]) for each in targets(prod, stack)}
     invoked = [
         (policy.stack, resource) for policy, action, resource in prod.allowed() if action == "lambda:InvokeFunction"
     ]
-    assert [resource for each, resource in invoked if each == stack] == [target["Arn"]]
+    assert [json.dumps(resource) for each, resource in invoked if each == stack] == [target]
     assert {each for each, _ in invoked} == {"orders", "payment"}
     function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
     assert function.properties["Handler"] == f"functions.{stack}.{role}.function.handler"
-    assert target["Arn"] == {"Fn::GetAtt": [function.id, "Arn"]}
+    assert json.loads(target) == {"Fn::GetAtt": [function.id, "Arn"]}
 
 
 @SCHEDULED
 def test_a_scheduled_run_that_could_not_start_is_not_retried(prod: Synthesis, stack: str, role: str) -> None:
-    retries = prod.only(stack, "AWS::Scheduler::Schedule").properties["Target"]["RetryPolicy"]
-    assert (retries["MaximumRetryAttempts"], retries["MaximumEventAgeInSeconds"]) == (0, 60)
+    for target in targets(prod, stack):
+        assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
     invoked = prod.only(stack, "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": function.id}).properties
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
+def test_payment_asks_for_disputes_every_hour(prod: Synthesis) -> None:
+    schedules = {
+        each.properties["Name"]: (each.properties["ScheduleExpression"], each.properties["Target"]["Input"])
+        for each in prod.resources("AWS::Scheduler::Schedule")
+        if each.stack == "payment"
+    }
+    assert schedules == {
+        "tidings-prod-payment-checks": ("rate(1 minute)", "{}"),
+        "tidings-prod-payment-disputes": ("rate(1 hour)", '{"disputes":true}'),
+    }
+
+
 @pytest.mark.parametrize(
-    ("stack", "role", "index"), [("orders", "expiry", "pending"), ("payment", "refunds", "refunds")]
+    ("stack", "role", "index"), [("orders", "expiry", "pending"), ("payment", "checks", "pending")]
 )
 def test_a_scheduled_function_reads_its_index_and_no_other(prod: Synthesis, stack: str, role: str, index: str) -> None:
     actions = allowed(prod, stack, role)
@@ -118,14 +136,38 @@ def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
         assert touched == {f"tidings-prod-{found.name}"}
 
 
-def test_a_consumer_may_send_to_its_dead_letter_queue_only(
+def sends_to(synthesis: Synthesis, stack: str, function: str) -> set[str]:
+    """Return the names of the queues of its stack that a function may send to, without the stack's name."""
+    resources = synthesis.templates[stack]["Resources"]
+    queues = [resource["Fn::GetAtt"][0] for resource in allowed(synthesis, stack, function).get("sqs:SendMessage", [])]
+    names = [resources[queue]["Properties"]["QueueName"].removesuffix(".fifo") for queue in queues]
+    return {name.removeprefix(f"tidings-{synthesis.stage}-{stack}") for name in names}
+
+
+def test_a_consumer_may_send_to_its_dead_letter_queue_and_payments_also_to_its_own_queue(
     prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     for found in services:
-        sends = allowed(prod, found.name, "consumer")["sqs:SendMessage"]
-        (queue,) = [name["Fn::GetAtt"][0] for name in sends]
-        name = prod.templates[found.name]["Resources"][queue]["Properties"]["QueueName"]
-        assert name.removesuffix(".fifo") == f"tidings-prod-{found.name}-dlq"
+        assert sends_to(prod, found.name, "consumer") == ({"-dlq", ""} if found.name == "payment" else {"-dlq"})
+
+
+@pytest.mark.parametrize("role", ["api", "checks", "webhooks"])
+def test_payments_functions_that_report_may_send_to_its_queue_and_to_no_other(prod: Synthesis, role: str) -> None:
+    assert sends_to(prod, "payment", role) == {""}
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_the_webhook_may_read_its_secrets_and_send_reports_and_do_nothing_else(
+    stage: str, request: pytest.FixtureRequest
+) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage)
+    actions = allowed(synthesis, "payment", "webhooks")
+    assert {action for action in actions if not action.startswith(("xray", "logs"))} == {
+        "secretsmanager:GetSecretValue",
+        "sqs:SendMessage",
+    }
+    secrets = synthesis.only("payment", "AWS::SecretsManager::Secret", Name=f"tidings-{stage}-stripe-webhook-secrets")
+    assert actions["secretsmanager:GetSecretValue"] == [{"Fn::GetAtt": [secrets.id, "Id"]}]
 
 
 def test_an_api_function_may_write_if_and_only_if_it_has_a_route_that_writes(
@@ -204,7 +246,8 @@ def test_a_table_deletes_expired_items_if_its_service_declares_it(
 def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
     for function in prod.resources("AWS::Lambda::Function"):
         for name, value in function.properties.get("Environment", {}).get("Variables", {}).items():
-            assert not re.search(r"(?i)secret|password|token|api_?key|credential", name)
+            # The ARN of a secret is none.
+            assert name.endswith("_ARN") or not re.search(r"(?i)secret|password|token|api_?key|credential", name)
             assert "secretsmanager" not in json.dumps(value)
 
 
@@ -212,12 +255,15 @@ def test_functions_environments_contain_the_names_of_their_resources(
     prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    gateway = {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN", "STRIPE_PUBLISHABLE_KEY"}
     own = {
         ("analytics", "api"): {"TIME_ZONE"},
         ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
-        ("payment", "consumer"): {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
+        ("payment", "consumer"): gateway,
+        ("payment", "relay"): {"LOGGED_EVENTS"},
+        ("payment", "api"): gateway | {"QUEUE"},
         ("notification", "consumer"): {"SENDER", "CONFIGURATION_SET", "MAIL_RATE", "MAILS_PER_HOUR"},
     }
     for found in services:
@@ -227,7 +273,8 @@ def test_functions_environments_contain_the_names_of_their_resources(
             "relay": {"TOPIC", "DLQ"},
             "api": {"TABLE"} | {index.variable for index in found.service.indexes},
             "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
-            "refunds": {"TABLE", "REFUNDS_INDEX", "GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN"},
+            "checks": {"TABLE", "PENDING_INDEX", "QUEUE"} | gateway,
+            "webhooks": {"QUEUE", "WEBHOOK_SECRETS_ARN"},
         }
         for function in prod.resources("AWS::Lambda::Function"):
             if function.stack == found.name:

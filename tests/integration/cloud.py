@@ -323,6 +323,14 @@ class Cloud:
         """Return the payments at the simulated gateway."""
         return self.items(self.environment("payment", "consumer")["GATEWAY_TABLE"])
 
+    def moved(self, order: str | None = None) -> list[tuple[int, float]]:
+        """Return how often each payment was captured, and which part of it was refunded; of one order or of all."""
+        return [
+            (int(each["captured"]["N"]), int(each["refunded"]["N"]) / int(each["amount"]["N"]))
+            for each in self.payments()
+            if order in (None, each["order"]["S"])
+        ]
+
     def mails(self) -> list[Any]:
         """Return the e-mails that SES accepted."""
         return sent_mails()
@@ -381,7 +389,12 @@ class Cloud:
         if isinstance(value, str):
             return value
         if "Fn::ImportValue" in value:
-            return self._exports[value["Fn::ImportValue"]]
+            name = value["Fn::ImportValue"]
+            # The API is not deployed.
+            return name if "-api:" in name else self._exports[name]
+        if "Fn::Join" in value:
+            separator, parts = value["Fn::Join"]
+            return str(separator.join(self._value(stack, part) for part in parts))
         if value.get("Fn::GetAtt", ("", ""))[1] == "Id":
             return self._physical[stack][value["Fn::GetAtt"][0]]
         if value.get("Ref") in self._physical[stack]:

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from ops.errors import CommandError
-from ops.jobs import ExpiryResult, RefundResult, check_refunds, expire_orders
+from ops.jobs import CheckResult, DisputesResult, ExpiryResult, check_payments, expire_orders, report_disputes
 from ops.monitoring.alarms import active_alarms
 from ops.monitoring.logs import PROBLEMS, RUNS, LineFilter, log_lines, with_status
 from ops.stage import DeployedStage
@@ -199,15 +199,27 @@ def test_the_expiry_job_runs_with_the_operators_limit_or_the_stages(
         assert expire_orders(stage_of(lambda_client), older_than) == ExpiryResult(2, 1, finished=True)
 
 
-def test_the_look_at_pending_refunds_is_run(lambda_client: Any) -> None:
-    answer = {"ended": 2, "pending": 1, "failed": 0, "finished": True, "oldest": 100.5}
+@pytest.mark.parametrize(("everything", "sent"), [(False, b"{}"), (True, b'{"all":true}')])
+def test_the_check_of_payments_is_run(lambda_client: Any, everything: bool, sent: bytes) -> None:
+    answer = {"ended": 2, "waiting": 1, "failed": 0, "finished": True, "oldest": 100.5}
     with Stubber(lambda_client) as stub:
         stub.add_response(
             "invoke",
             {"Payload": io.BytesIO(json.dumps(answer).encode())},
-            {"FunctionName": "tidings-dev-payment-refunds", "Payload": b"{}"},
+            {"FunctionName": "tidings-dev-payment-checks", "Payload": sent},
         )
-        assert check_refunds(stage_of(lambda_client)) == RefundResult(2, 1, 0, finished=True)
+        result = check_payments(stage_of(lambda_client), everything=everything)
+        assert result == CheckResult(2, 1, 0, finished=True)
+
+
+def test_the_search_for_disputes_is_run(lambda_client: Any) -> None:
+    with Stubber(lambda_client) as stub:
+        stub.add_response(
+            "invoke",
+            {"Payload": io.BytesIO(b'{"reported": 3}')},
+            {"FunctionName": "tidings-dev-payment-checks", "Payload": b'{"disputes":true}'},
+        )
+        assert report_disputes(stage_of(lambda_client)) == DisputesResult(3)
 
 
 def test_the_error_of_the_expiry_job_is_shown(lambda_client: Any) -> None:

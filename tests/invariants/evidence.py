@@ -124,6 +124,10 @@ class OrderEvents:
     def __iter__(self) -> Iterator[Event[Contract]]:
         return iter(self.events)
 
+    def of(self, *types: str) -> list[Event[Any]]:
+        """Return the events of these types in causal order."""
+        return [event for event in self.events if event.type in types] if any(map(self.types.get, types)) else []
+
     def first(self, event_type: str) -> Event[Any] | None:
         """Return the first event of a type."""
         if not self.types[event_type]:

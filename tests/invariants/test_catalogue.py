@@ -374,11 +374,19 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         ),
     ),
     "a refund was announced twice": (
-        "each attempt of a refund has one outcome",
+        "each attempt of a refund has its own number, and one outcome",
         with_more_events(
             "payment",
             CANCELLED,
             PaymentRefunded(payment="pay_3", refund="cancellation", amount=Money(3000, "EUR")),
+        ),
+    ),
+    "a refund was tried again as the same attempt": (
+        "each attempt of a refund has its own number, and one outcome",
+        with_more_events(
+            "payment",
+            CANCELLED,
+            RefundRequested(payment="pay_3", refund="cancellation", amount=Money(3000, "EUR"), reason="cancelled"),
         ),
     ),
     "a refund was made under another attempt": (

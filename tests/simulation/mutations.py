@@ -17,10 +17,15 @@ from functions.notification import handlers as notification
 from functions.notification.limit import LimitedMailer
 from functions.orders import api
 from functions.orders import handlers as orders
+from functions.payment import check as checks
 from functions.payment import handlers as payment
+from functions.payment import refunds, reports
+from functions.payment import state as payment_state
+from functions.payment.checks.job import CheckJob
 from functions.warehouse import handlers as warehouse
+from tests.simulation.ports import gateway
 from tests.simulation.redrive import ConsumerDestination
-from tests.simulation.shop import LAST_TRY, Shop
+from tests.simulation.shop import DONE, LAST_TRY, LEFT, Shop
 from tidings.core import decisions, event
 from tidings.core.contract import ContractRegistry
 from tidings.handling import batch, projection
@@ -92,8 +97,17 @@ NEGATIVE = "stock is never negative"
 LEGAL = "the status of an order is legal"
 EMAILS = "one e-mail of each kind, and one more at most for each crash between sending and recording"
 PAID = "a confirmed order is paid once, and a cancelled one not at all"
-ONCE = "money moves at most once each way"
-RELEASED = "a cancelled order has no money reserved"
+ONCE = "a payment is captured once at most, and never refunded beyond that"
+VOIDED = "a payment that was announced as voided has moved no money"
+MADE = "refunds are announced as the gateway made them"
+ATTEMPTS = "each attempt of a refund has its own number, and one outcome"
+TRIED = "each attempt of a refund is made at the gateway"
+UNEXPECTED = "a payment that the order does not account for is announced"
+DISPUTES = "disputes are announced as the gateway has them, each once"
+STORED = "payment's refunds and disputes are what it announced"
+SECRETS = "no secret of the gateway is stored"
+RELEASED = "an order at rest has no money reserved that is not captured"
+RECEIPTS = "a receipt is sent for money that was captured, or for an order that costs nothing"
 CAPTURED_FIRST = "goods leave only after their total was captured"
 FREE = "an order that costs nothing is confirmed without a payment"
 HELD = "a confirmed order holds its goods, and a cancelled one none"
@@ -122,7 +136,25 @@ AT_REST = "the shop comes to rest"
 EXPIRED = "an expired order was never confirmed"
 POISON = "what can never be handled is in the dead-letter queue, and nothing else is"
 
-LOST = (STATUSES, RECORDED, PAID, RELEASED, HELD, EMAILS, POINTS, SALES, PAIRS, IMPLIED, AGREED, ALLOWED, FLAGS)
+LOST = (
+    STATUSES,
+    RECORDED,
+    PAID,
+    MADE,
+    UNEXPECTED,
+    DISPUTES,
+    STORED,
+    RELEASED,
+    HELD,
+    EMAILS,
+    POINTS,
+    SALES,
+    PAIRS,
+    IMPLIED,
+    AGREED,
+    ALLOWED,
+    FLAGS,
+)
 """The invariants that find a lost message, whichever it was."""
 
 MUTATIONS = [
@@ -135,6 +167,9 @@ MUTATIONS = [
         EMAILS,
         PAID,
         IMPLIED,
+        ANNOUNCED_ONCE,
+        DISPUTES,
+        MADE,
     ),
     _mutation(
         "the condition on the version is left out",
@@ -163,6 +198,20 @@ MUTATIONS = [
         IN_ORDER,
         ALLOWED,
         FLAGS,
+        ANNOUNCED_ONCE,
+        ONCE,
+        VOIDED,
+        MADE,
+        ATTEMPTS,
+        TRIED,
+        UNEXPECTED,
+        DISPUTES,
+        STORED,
+        DONE,
+        LEFT,
+        AGREED,
+        LISTS,
+        EXPIRED,
     ),
     _mutation(
         "the relay skips the later events of a write",
@@ -225,70 +274,282 @@ MUTATIONS = [
     ),
     _mutation(
         "payment leaves no tombstone",
-        payment.on_order_cancelled,
+        payment._cancel,
         'return Save(Payment("forbidden"))',
         "return Skip()",
         PAID,
         RELEASED,
         IMPLIED,
+        seed=30_001_051,
     ),
     _mutation(
         "payment opens another payment in place of the stored one",
         payment.on_order_placed,
-        "return Perform(Authorize(payment.id), _after_authorize)",
-        "return Perform(Open(entity.key, event.data.total, event.data.payment_method),"
-        " lambda _, outcome: Perform(Authorize(outcome.payment), _after_authorize))",
-        PAID,
+        "return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))",
+        "origin = Origin(event.correlationid, event.traceparent); "
+        "return Perform(Open(entity.key, order.total, order.payment_method, origin),"
+        " lambda _, outcome: Perform(Authorize(outcome.payment), partial(_after_authorize, event.millis)))",
         RELEASED,
-        AT_REST,
+        PAID,
+        IMPLIED,
     ),
     _mutation(
         "payment does not release an authorization that is under way",
-        payment._is_open,
-        '("authorizing", "authorized", "captured")',
-        '("authorized", "captured")',
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
+        PAID,
+        seed=30_001_067,
+    ),
+    _mutation(
+        "payment does not end a payment that awaits its customer's approval",
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("authorizing", "processing", "authorized"):',
+        RELEASED,
+        PAID,
+        AT_REST,
+    ),
+    _mutation(
+        "payment does not end a payment about which the bank has not decided",
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("authorizing", "action_required", "authorized"):',
+        RELEASED,
+        PAID,
+        AT_REST,
     ),
     _mutation(
         "payment does not release an authorized amount",
-        payment._is_open,
-        '("authorizing", "authorized", "captured")',
-        '("authorizing", "captured")',
+        payment._cancel,
+        "if payment.status in UNCAPTURED:",
+        'if payment.status in ("authorizing", "action_required", "processing"):',
         RELEASED,
-    ),
-    _mutation(
-        "payment does not refund a captured amount",
-        payment._is_open,
-        '("authorizing", "authorized", "captured")',
-        '("authorizing", "authorized")',
         PAID,
     ),
     _mutation(
+        "payment forgets that an order was cancelled before the bank decided",
+        payment.after_void,
+        "cancelled=True",
+        "cancelled=False",
+        RELEASED,
+        PAID,
+    ),
+    _mutation(
+        "payment does not refund a captured amount",
+        payment._cancel,
+        'if payment.status != "captured":',
+        "if True:",
+        PAID,
+    ),
+    _mutation(
+        "an approval is not looked at again",
+        payment_state.scheduled,
+        'if payment.status in ("action_required", "processing"):',
+        'if payment.status == "processing":',
+        AT_REST,
+        RELEASED,
+    ),
+    _mutation(
+        "a decision of the bank is not looked at again",
+        payment_state.scheduled,
+        'if payment.status in ("action_required", "processing"):',
+        'if payment.status == "action_required":',
+        RELEASED,
+        AT_REST,
+        PAID,
+    ),
+    _mutation(
+        "a report decides in place of the gateway",
+        checks.on_payment_reported,
+        "return check(entity, event.data.payment, event.millis)",
+        'return follow_authorization(payment, Authorized(), event.millis) if event.data.about == "authorized"'
+        " else check(entity, event.data.payment, event.millis)",
+        ANNOUNCED_ONCE,
+        PAID,
+        RELEASED,
+        STATUSES,
+        IMPLIED,
+    ),
+    _mutation(
+        "a payment that its customer declined can still be approved",
+        gateway._close,
+        'payment.status = "closed"',
+        "pass",
+        RELEASED,
+        PAID,
+    ),
+    _mutation(
+        "an order whose customer must approve the payment never expires",
+        orders.expire,
+        'if order.status == "PENDING" else Skip()',
+        'if order.status == "PENDING" and not order.approval else Skip()',
+        AT_REST,
+        STATUSES,
+    ),
+    _mutation(
+        "the withdrawal of an authorization is not announced",
+        payment.fail,
+        'return Save(failed, (_failed(payment, "voided"),))',
+        "return Save(failed, ())",
+        PAID,
+        STATUSES,
+        RELEASED,
+    ),
+    _mutation(
         "a pending refund is announced as done",
-        payment._after_cancel,
-        'Save(replace(payment, status="refunding", since=since))',
-        'Save(replace(payment, status="refunded"), (PaymentRefunded(payment=payment.id, amount=amount),))',
+        refunds.follow_refund,
+        "case Refunded() | NotRefunded() | RefundPending():",
+        'case RefundPending() if refund.status == "pending":\n'
+        '            ended = replace(refund, status="succeeded", at=to_rfc3339(now))\n'
+        "            done = PaymentRefunded(payment=refund.payment, refund=refund.id, amount=refund.amount)\n"
+        "            return with_refund(payment, ended), (done,)\n"
+        "        case Refunded() | NotRefunded() | RefundPending():",
+        DONE,
+        MADE,
         PAID,
     ),
     _mutation(
         "a failed refund is announced as done",
-        payment._after_cancel,
-        "announcement = RefundFailed(payment=payment.id, amount=amount, code=code)",
-        "announcement = PaymentRefunded(payment=payment.id, amount=amount)",
+        refunds.follow_refund,
+        "failed = RefundFailed(payment=refund.payment, refund=refund.id, amount=refund.amount, code=code)",
+        "failed = PaymentRefunded(payment=refund.payment, refund=refund.id, amount=refund.amount)",
         PAID,
+        MADE,
+        ATTEMPTS,
+    ),
+    _mutation(
+        "a refund that the bank returned is not announced",
+        refunds.follow_refund,
+        'case NotRefunded(code) if refund.status in ("pending", "succeeded"):',
+        'case NotRefunded(code) if refund.status == "pending":',
+        PAID,
+        MADE,
     ),
     _mutation(
         "a pending refund is not looked at again",
-        payment.check_refund,
-        'payment.status != "refunding"',
-        "True",
+        payment_state.scheduled,
+        'if refund.status == "pending"]',
+        "if False]",
+        MADE,
+        PAID,
+    ),
+    _mutation(
+        "a refund that succeeded is not looked at again",
+        payment_state.scheduled,
+        'refund.status == "succeeded" and',
+        "False and",
+        MADE,
+        PAID,
+    ),
+    _mutation(
+        "a refund that was recorded and not made is not made",
+        checks._follow_money,
+        "missing = missing or refund",
+        "pass",
+        AT_REST,
+        MADE,
+        PAID,
+    ),
+    _mutation(
+        "an operator's refund ignores what is left",
+        refunds._exceeds,
+        "if amount.amount > left.amount:",
+        "if False:",
+        LEFT,
+    ),
+    _mutation(
+        "the attempt is not a part of a refund's key",
+        payment_state.attempt_of,
+        "/{refund.attempt}",
+        "/1",
+        TRIED,
+        MADE,
+    ),
+    _mutation(
+        "a refund is tried again under the number of the failed attempt",
+        refunds.retry_refund,
+        "attempt=due.attempt + 1",
+        "attempt=due.attempt",
+        TRIED,
+        MADE,
+        ATTEMPTS,
+    ),
+    _mutation(
+        "an unexpected payment that was captured is left",
+        checks._reverse,
+        "return begin_refund(entity.key, payment, name,",
+        "return Skip() or begin_refund(entity.key, payment, name,",
+        PAID,
+        UNEXPECTED,
+    ),
+    _mutation(
+        "an unexpected payment that was authorized is left",
+        checks._reverse,
+        "return Reserve(payment,",
+        "return Skip() or Reserve(payment,",
+        RELEASED,
+        PAID,
+        UNEXPECTED,
+    ),
+    _mutation(
+        "a report of another stage's payment is taken",
+        reports.Readdress.perform,
+        "if labels is None:",
+        "if False:",
         AT_REST,
     ),
     _mutation(
+        "a report that names no order is dropped",
+        checks.on_unaddressed_report,
+        "return Perform(",
+        "return Skip() or Perform(",
+        DISPUTES,
+        PAID,
+        RELEASED,
+        UNEXPECTED,
+    ),
+    _mutation(
+        "the gateway is not asked for disputes",
+        CheckJob.report_disputes,
+        "for payment in self.ports.gateway.disputed_since(now - DISPUTES_WATCHED):",
+        "for payment in ():",
+        DISPUTES,
+    ),
+    _mutation(
+        "a dispute is announced twice",
+        checks._follow_disputes,
+        "if before is None:",
+        "if True:",
+        DISPUTES,
+    ),
+    _mutation(
+        "the end of a dispute is not announced",
+        checks._follow_disputes,
+        'if each.status != "open" and before in (None, "open"):',
+        "if False:",
+        DISPUTES,
+    ),
+    _mutation(
+        "an open dispute is not looked at again",
+        payment_state.scheduled,
+        'any(dispute.status == "open" for dispute in payment.disputes) or any(',
+        "any(",
+        DISPUTES,
+    ),
+    _mutation(
+        "a secret of the gateway is stored",
+        gateway.MemoryGateway._open,
+        'name = f"pay_{len(self.payments) + 1}"',
+        'name = f"pay_{len(self.payments) + 1}{SECRET}"',
+        SECRETS,
+    ),
+    _mutation(
         "a capture that failed leaves its order confirmed",
-        payment._fail,
-        'return Save(replace(payment, status="failed"), (_failed(payment, code),))',
-        'return Save(replace(payment, status="failed"), ())',
+        payment.fail,
+        "return Save(failed, (_failed(payment, code),))",
+        "return Save(failed, ())",
         PAID,
         STATUSES,
     ),
@@ -314,6 +575,7 @@ MUTATIONS = [
         "if event.data.total.amount == 0 else Skip()",
         "",
         EMAILS,
+        RECEIPTS,
     ),
     _mutation(
         "the consumer acknowledges a failed message",
@@ -384,7 +646,7 @@ MUTATIONS = [
         " and not failure.follows",
         "",
         LAST_TRY,
-        seed=9_001_007,
+        seed=9_001_165,
     ),
     _mutation(
         "the in-progress record of another delivery is ignored",
@@ -392,7 +654,7 @@ MUTATIONS = [
         "if remaining > 0:",
         "if False:",
         EMAILS,
-        seed=641_393_524_043,
+        seed=9_001_142,
     ),
     _mutation(
         "stock is reserved that does not exist",
@@ -421,7 +683,7 @@ MUTATIONS = [
         "#{attempt}",
         "",
         *LOST,
-        seed=20_001_764,
+        seed=20_001_527,
     ),
     _mutation(
         "a redrive deletes before it sends",
@@ -429,7 +691,7 @@ MUTATIONS = [
         "refused = send([original for _, _, original in chosen])",
         "self.queue.delete([each for each, _, _ in chosen]); refused = send([original for _, _, original in chosen])",
         *LOST,
-        seed=30_001_059,
+        seed=20_001_503,
     ),
     _mutation(
         "an order is confirmed by one of the two facts that it waits for",

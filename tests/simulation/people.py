@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from contracts.values.money import Money
 from functions.orders.api import OrderView
 from functions.orders.expiry.job import ExpiryJob
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
+from functions.payment.api import RefundAmount, RefundRequest
 from functions.payment.checks.job import CheckJob
-from functions.payment.refunds import request_refund, retry_refund, settle_refund
 from functions.payment.reports import About, Report
 from functions.payment.service import service as payment
 from functions.payment.state import Payment
@@ -30,6 +30,7 @@ from tests.simulation.ports.gateway import (
     REFUND_FAILS,
     REFUND_PENDING,
     REFUND_RETURNED,
+    SECRET,
     STAGE,
     VISA,
 )
@@ -41,7 +42,7 @@ from tests.simulation.shop import TIMEOUT, DeployedService, Shop
 from tests.simulation.violation import ViolationError
 from tidings.aws.pending import PendingEntity
 from tidings.core.clock import from_rfc3339, to_rfc3339
-from tidings.core.entity import MessageMetadata, OutboxEvent
+from tidings.core.entity import OutboxEvent
 from tidings.core.pending import SHARD, SINCE
 from tidings.http.pagination import OWNER, RANK
 from tidings.http.problems import Problem
@@ -73,6 +74,9 @@ REORDERED = 4
 
 UNADDRESSED = 10
 """One of so many reports names no order, although its payment has one."""
+
+RUNS = 20
+"""Maximum number of runs of a scheduled job, of which one succeeds."""
 
 DASHBOARD_STATUSES = ("authorized", "captured")
 
@@ -225,10 +229,29 @@ class People:
         if not found:
             return False
         chosen = found[self._choices.below(len(found))]
+        self._open_bank(chosen)
         decision = (gateway.approve, gateway.approve, gateway.decline)[self._choices.below(3)]
         self._shop.say(f"the customer: {decision.__name__} {chosen}")
         decision(chosen)
         return True
+
+    def _open_bank(self, chosen: str) -> None:
+        """Ask the shop for what the customer's browser needs to have the payment approved."""
+        order = self._shop.gateway.payments[chosen].order
+        customers = [each.customer for each in self.records.purchases if each.order == order]
+        if not customers:
+            return
+
+        def request() -> None:
+            try:
+                approval = self._shop.payment_api().show(self._request(customers[0], {"id": order})).approval
+            except Problem as problem:
+                self._shop.say(f"    {problem}")
+                return
+            if approval and not approval.client_secret.startswith(f"{chosen}{SECRET}"):
+                raise ViolationError("a customer approves the order's own payment", f"{order} is shown {approval}")
+
+        self._send("payment's API", request, lambda _: None)
 
     # The gateway, its banks, and the shop's staff at its dashboard
 
@@ -356,17 +379,21 @@ class People:
         shop.invoke("the check job", act)
 
     def report_disputes(self) -> bool:
-        """Run the job that reports disputes."""
+        """Run the job that reports disputes. Its schedule runs it again and again, so one of the runs succeeds."""
         shop = self._shop
-        shop.say("the check job asks for disputes")
+        done: list[int] = []
 
         def act() -> None:
             try:
-                self._check_job().report_disputes(shop.clock.now + TIMEOUT)
+                done.append(self._check_job().report_disputes(shop.clock.now + TIMEOUT))
             except Exception as error:  # noqa: BLE001 - the schedule runs it again
                 shop.say(f"    failed: {error}")
 
-        shop.invoke("the check job", act)
+        for _ in range(RUNS):
+            shop.say("the check job asks for disputes")
+            shop.invoke("the check job", act)
+            if done:
+                break
         return True
 
     def next_check(self) -> int | None:
@@ -383,7 +410,7 @@ class People:
         """
         deployed = self._shop.deployed["orders"]
         decoded = [deployed.service.codec.decode(stored) for stored in deployed.table.entities.values()]
-        pending = {each.key for each in decoded if each.state.status == "PENDING"}
+        pending = {each.key for each in decoded if each.state and each.state.status == "PENDING"}
         unapproved = {each.order for each in self._shop.gateway.payments.values() if each.status == "action_required"}
         if pending - unapproved:
             raise ViolationError("the shop comes to rest", f"{sorted(pending - unapproved)} stay pending")
@@ -394,16 +421,20 @@ class People:
         return CheckJob(self._shop.handlers(payment, ports), ports, Random(0))  # noqa: S311 - not for secrecy
 
     def refund_any(self) -> bool:
-        """Refund a part of an order, perhaps by two operators at once."""
+        """Refund a part of an order, perhaps twice at once, under one key or two."""
         found = self._stored_payments(lambda each: each.status == "captured")
         if not found:
             return False
-        key, stored = found[self._choices.below(len(found))]
-        part = Money(1 + self._choices.below(stored.total.amount), stored.total.currency)
-        for _ in range(1 + self._choices.below(2)):
-            self._requests += 1
-            name = f"refund-{self._requests}"
-            self._command(key, name, partial(request_refund, name=name, amount=part, reason="goodwill"))
+        order, stored = found[self._choices.below(len(found))]
+        part = RefundAmount(1 + self._choices.below(stored.total.amount), stored.total.currency)
+        keys = (1, 2, 1)[: 1 + self._choices.below(3)]
+        first = self._requests
+        for key in keys:
+            self._shop.say(f"an operator refunds {part.amount} of {order[:8]}")
+            headers = {"Idempotency-Key": f"refund-{first + key}"}
+            asked = self._request("operator", {"id": order}, headers)
+            body = RefundRequest(part, "goodwill")
+            self._ask_for_refund(partial(self._shop.payment_api().refund, asked, body))
         return True
 
     def repair_any(self) -> bool:
@@ -416,36 +447,27 @@ class People:
         ]
         if not found:
             return False
-        key, name = found[self._choices.below(len(found))]
-        self._command(
-            key, name, partial((retry_refund, retry_refund, settle_refund)[self._choices.below(3)], name=name)
-        )
+        order, name = found[self._choices.below(len(found))]
+        asked = self._request("operator", {"id": order, "refund": name})
+        api, settles = self._shop.payment_api(), self._choices.below(3) == 2
+        self._shop.say(f"an operator {'settles' if settles else 'tries'} the refund {name} of {order[:8]}")
+        self._ask_for_refund(partial(api.settle if settles else api.retry, asked))
         return True
+
+    def _ask_for_refund(self, ask: Callable[[], object]) -> None:
+        def request() -> None:
+            try:
+                ask()
+            except Problem as problem:
+                # Another operator may have been first.
+                self._shop.say(f"    {problem}")
+
+        self._send("payment's API", request, lambda _: None)
 
     def _stored_payments(self, chosen: Callable[[Payment], bool]) -> list[tuple[str, Payment]]:
         deployed = self._shop.deployed[payment.name]
         decoded = (deployed.service.codec.decode(stored) for stored in deployed.table.entities.values())
         return [(each.key, each.state) for each in decoded if each.state and chosen(each.state)]
-
-    def _command(self, order: str, name: str, command: partial[Any]) -> None:
-        """Record an operator's command, and have the consumer carry it out, as payment's API does."""
-        shop = self._shop
-        shop.say(f"an operator: {command.func.__name__} {name} of {order[:8]}")
-
-        def request() -> None:
-            self._requests += 1
-            number, now = f"request-{self._requests}", shop.clock.now
-            ports = shop.payment_ports()
-            executor = shop.handlers(payment, ports)
-            metadata = MessageMetadata(number, TRACEPARENT, now)
-            execution = executor.entity(order).execute(partial(command, now=now), metadata)
-            if execution.rejection:
-                shop.say(f"    {execution.rejection.code}")
-            elif execution.changed:
-                of = execution.entity.state.refund(name).payment
-                ports.reports.send(self._report(number, of, "refund", order, number, TRACEPARENT))
-
-        self._send("payment's API", request, lambda _: None)
 
     def _report(self, name: str, of: str, about: About, order: str | None, correlation: str, trace: str) -> Report:
         return Report(

@@ -17,6 +17,7 @@ from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
 from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.service import service as orders
+from functions.payment.api import Api as PaymentApi
 from functions.payment.reports import SOURCE, Ports, Report, with_reports
 from functions.payment.service import service as payment
 from functions.payment.state import Payment, attempt_of, counts
@@ -286,6 +287,11 @@ class Shop:
             self._take_note_of_emails if service is notification else None,
         )
         return HandlerExecutor(service, table, port, self.clock, self.calls.pause, self._token, self.choices.below)
+
+    def payment_api(self) -> PaymentApi:
+        """Start a process of the function behind payment's routes."""
+        ports = self.payment_ports()
+        return PaymentApi(self.handlers(payment, ports), ports, "simulated")
 
     def payment_ports(self) -> Ports:
         """Return the gateway and the queue of its reports."""

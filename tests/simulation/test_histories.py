@@ -1,11 +1,15 @@
 """The shop keeps its promises in a thousand histories with every kind of fault."""
 
+import logging
 import os
 import random
 
 import pytest
 
 from tests.invariants.services import SERVICES
+from tests.simulation.history import History
+from tests.simulation.ports.gateway import SECRET
+from tests.simulation.random_source import SeededSource
 from tests.simulation.run import ORDERS, explained, first_failure, quiet, seeded
 
 HISTORIES = int(os.environ.get("HISTORIES") or 1000)
@@ -29,6 +33,19 @@ def test_the_seed_determines_the_whole_history() -> None:
             seeded(FIRST, ORDERS, trace.append)
     assert traces[0] == traces[1]
     assert len(traces[0]) > ORDERS
+
+
+def test_no_secret_of_the_gateway_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    shown = 0
+    with caplog.at_level(logging.DEBUG):
+        for seed in range(10):
+            history = History(SeededSource(seed), ORDERS)
+            history.run()
+            shown += history.shop.gateway.approvals_shown
+    logged = [record.getMessage() + str(vars(record)) for record in caplog.records]
+    assert logged
+    assert shown
+    assert not [text for text in logged if SECRET in text]
 
 
 def test_the_simulation_contains_every_service() -> None:

@@ -15,9 +15,10 @@ import httpx
 
 from contracts.orders.order_placed import OrderPlaced
 from functions.fraud.rules import LENIENT
-from functions.payment.simulated import DECLINES
+from functions.payment.simulated import DECLINES, from_item
+from functions.payment.simulated.gateway import SECRET_FORM
 from infra.shop import SETTINGS
-from tests.invariants.evidence import Evidence, Level, Payment, Purchase
+from tests.invariants.evidence import Evidence, Level, Payment, Purchase, Refund
 from tests.invariants.services import SERVICES, ZONE
 from tests.soak.load import TIMEOUT, LoadGenerator
 from tests.system.deployed import DeployedShop, User
@@ -114,6 +115,7 @@ class EvidenceReader:
             recorded=self._recorded(orders),
             published=None,
             payments=self._payments(orders),
+            exposed=list(self._exposed()),
             one_payment=True,
             supplied={product.sku: product.stock for product in plan.products},
             levels={sku: self._level(sku) for sku in prices},
@@ -167,13 +169,22 @@ class EvidenceReader:
         settings = self._shop.client("lambda").get_function_configuration(FunctionName=function)["Environment"]
         payments: dict[str, list[Payment]] = {}
         for item in self._scan(settings["Variables"]["GATEWAY_TABLE"]):
-            amount, captured, refunded = (int(item[name]["N"]) for name in ("amount", "captured", "refunded"))
-            if item["order"]["S"] in orders:
-                reserved = item["status"]["S"] == "authorized"
-                payments.setdefault(item["order"]["S"], []).append(
-                    Payment(amount, captured, refunded, reserved, item["status"]["S"] == "refund_failed")
+            found = from_item(item)
+            if found.order in orders:
+                waits = found.status in ("action_required", "processing", "authorized")
+                refunds = tuple(Refund(name, each.amount, each.status) for name, each in found.refunds.items())
+                disputes = {found.dispute.id: found.dispute.status} if found.dispute else {}
+                payments.setdefault(found.order, []).append(
+                    Payment(found.id, found.amount, found.captured, waits, refunds, disputes)
                 )
         return payments
+
+    def _exposed(self) -> Iterator[str]:
+        """Find the client secrets of the gateway in the shop's own tables."""
+        for name in (*self._services, "history"):
+            for item in self._scan(str(self._shop.outputs.services[name].table)):
+                if SECRET_FORM.search(str(item)):
+                    yield f"{name}/{item['pk']['S']}"
 
     # The API
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ops.services import service_names
-from tests.system.deployed import SECONDS, DeployedShop, User, order_id, tidings, types_of
+from tests.system.deployed import SECONDS, DeployedShop, User, order_id, tidings
 from tidings.recovery import wait_until
 
 
@@ -53,22 +53,6 @@ def test_an_order_is_placed_shown_and_cancelled(shop: DeployedShop, operator: Us
     assert tidings(shop.cloud.directory, "orders", "cancel", order).returncode == 0
     operator.timeline(order, "OrderCancelled", "PaymentRefunded", "StockReleased")
     assert f"{order}: CANCELLED (operator)" in tidings(shop.cloud.directory, "orders", "show", order).stdout
-
-
-def test_a_pending_refund_ends_when_it_is_looked_at_again(shop: DeployedShop, customer: User, sku: str) -> None:
-    order = order_id(customer.place({sku: 1}, payment_method="pm_card_refund_pending"))
-    customer.timeline(order, "PaymentCaptured")
-    customer.cancel(order)
-    events = customer.timeline(order, "OrderCancelled", "StockReleased")
-    assert "PaymentRefunded" not in types_of(events)
-
-    def ended() -> bool:
-        checked = tidings(shop.cloud.directory, "refunds", "check")
-        assert checked.returncode == 0, checked.stderr
-        return checked.stdout == "1 ended, 0 pending, 0 failed\n"
-
-    wait_until(ended, SECONDS, "the end of the refund")
-    assert "PaymentRefunded" in types_of(customer.timeline(order, "PaymentRefunded"))
 
 
 def test_a_customer_shows_and_cancels_only_own_orders(shop: DeployedShop, customer: User, sku: str) -> None:

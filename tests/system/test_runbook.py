@@ -65,6 +65,14 @@ EXPECTED = {
     "tidings logs orders-expiry --since 1h --containing OrdersExpired": '"OrdersExpired":1',
     "tidings logs orders-expiry --since 15m --runs": A_RUN,
     "tidings orders expire": " cancelled, 0 failed",
+    "tidings logs payment-relay --since 1h --containing RefundFailed": "payment/$ID/",
+    "tidings payments show $ID": "$REFUND",
+    "tidings payments settle $ID $REFUND": "$ID: refund $REFUND, 0.01 EUR, settled",
+    "tidings payments retry $ID $REFUND": "$ID: refund $REFUND, 0.01 EUR, pending",
+    "tidings payments check": " still wait, 0 failed",
+    "tidings logs payment-checks --since 15m --containing OldestCheck": '"OldestCheck":',
+    "tidings logs payment-checks --since 1h --containing OldestCheck": '"OldestCheck":',
+    "tidings logs payment-checks --since 15m --runs": A_RUN,
     "tidings orders expire --older-than 2h --yes": " cancelled, 0 failed",
 }
 
@@ -98,7 +106,10 @@ def preamble() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def settings(preamble: dict[str, str], shop: DeployedShop, operator: User, customer: User) -> Iterator[dict[str, str]]:
-    """The same for this shop: an order that has ended, another that has expired, and an active alarm."""
+    """The same for this shop: an order that has ended, another that has expired, and an active alarm.
+
+    The payment of the order is disputed, so that each attempt of its refund fails.
+    """
     product = shop.add_product(operator, stock=10)
     with shop.consumer_stopped("payment"):
         customer.place({product: 1}).raise_for_status()
@@ -109,18 +120,23 @@ def settings(preamble: dict[str, str], shop: DeployedShop, operator: User, custo
             SECONDS,
             "the order's expiry",
         )
-    order = order_id(customer.place({product: 1}))
+    order = order_id(customer.place({product: 1}, payment_method="pm_card_disputed"))
     customer.timeline(order, "OrderConfirmed", "ReceiptSent", "PointsAwarded")
     wait_until(
         lambda: operator.http.post(f"/operators/shipments/{order}/dispatch", json={}).is_success,
         SECONDS,
         "the shipment",
     )
-    customer.timeline(order, "OrderDispatched")
+    customer.timeline(order, "OrderDispatched", "PaymentDisputed")
+    request = {"amount": {"amount": 1, "currency": "EUR"}, "reason": "damaged"}
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    refund = operator.http.post(f"/operators/orders/{order}/refunds", json=request, headers=headers).raise_for_status()
+    customer.timeline(order, "RefundFailed")
+    tidings(shop.cloud.directory, "payments", "check")
     alarm = f"tidings-local-{SERVICE}-dlq-depth"
     cloudwatch = shop.client("cloudwatch")
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="this test")
-    mine = {"SERVICE": SERVICE, "FUNCTION": f"{SERVICE}-consumer", "ID": order}
+    mine = {"SERVICE": SERVICE, "FUNCTION": f"{SERVICE}-consumer", "ID": order, "REFUND": refund.json()["id"]}
     assert preamble.keys() >= mine.keys()
     yield preamble | mine | {"TIDINGS_LOCAL": str(shop.cloud.directory)}
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="this test")
@@ -163,7 +179,18 @@ def test_every_expectation_belongs_to_a_command_of_the_runbook() -> None:
     assert EXPECTED.keys() <= set(commands("\n".join(ENTRIES)))
 
 
-@pytest.mark.usefixtures("failures")
+@pytest.fixture
+def ended_refund(operator: User, settings: dict[str, str]) -> None:
+    """A refund that has failed or is settled, whatever the last command did."""
+
+    def is_pending() -> bool:
+        payment = operator.http.get(f"/operators/orders/{settings['ID']}/payment").raise_for_status().json()
+        return any(refund["status"] == "pending" for refund in payment["refunds"])
+
+    wait_until(lambda: not is_pending(), SECONDS, "the refund")
+
+
+@pytest.mark.usefixtures("failures", "ended_refund")
 @pytest.mark.parametrize("command", commands("\n".join(ENTRIES)))
 def test_a_command_of_the_runbook_works(command: str, settings: dict[str, str]) -> None:
     done = shell(command, settings)

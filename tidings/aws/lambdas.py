@@ -100,7 +100,7 @@ def relay() -> Handler:
     """Return the Lambda handler of the stream of a service's table.
 
     It publishes the events of `SERVICE` to the topic that `TOPIC` names, and sends those that can never be published to
-    the dead-letter queue `DLQ`.
+    the dead-letter queue `DLQ`. It logs those whose types `LOGGED_EVENTS` lists, separated by commas.
     """
     # Imported here, because consumers and APIs need none of them.
     from tidings.aws.relay_dlq import SqsRelayDeadLetterQueue
@@ -113,6 +113,7 @@ def relay() -> Handler:
         SqsRelayDeadLetterQueue(clients.sqs, os.environ["DLQ"]),
         ThreadPoolExecutor(clients.WORKERS),
         metrics().emit,
+        logged=os.environ.get("LOGGED_EVENTS", "").split(","),
     )
 
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -102,6 +102,7 @@ class Relay:
         dlq: The relay's dead-letter queue.
         threads: Publishes the batches of a round in parallel, and sends dead letters.
         count: Receives the number of published events of each type, and of refused ones as `EventsRefused`.
+        logged: The types of events that are logged with their ids. A count alone does not say which entity it is about.
     """
 
     service: str
@@ -109,6 +110,7 @@ class Relay:
     dlq: RelayDeadLetterQueue
     threads: Executor
     count: Callable[[Mapping[str, int]], None] = lambda _: None
+    logged: Collection[str] = ()
     _sent: set[tuple[str, RefusedEvent]] = field(default_factory=set, init=False, repr=False)
     """The dead letters sent, by record. The stream delivers what follows a failure again and again."""
 
@@ -126,7 +128,7 @@ class Relay:
         while waiting:
             turn = dict(queue.popleft() for queue in waiting.values())
             unpublished = {each.event: each for each in self._publish(turn)}
-            counts.update(event.head.type for event in turn if event not in unpublished)
+            self._note([event for event in turn if event not in unpublished], counts)
             blocked = set()
             for event, failure in unpublished.items():
                 n = turn[event]
@@ -143,6 +145,13 @@ class Relay:
         if not failed:
             return {"batchItemFailures": []}
         return {"batchItemFailures": [{"itemIdentifier": records[min(failed)].position}]}
+
+    def _note(self, published: Sequence[OutboxEvent], counts: Counter[str]) -> None:
+        """Count published events by type, and log those that are to be logged."""
+        counts.update(event.head.type for event in published)
+        for event in published:
+            if event.head.type in self.logged:
+                logger.info("an event was published", extra={"type": event.head.type, "event_id": event.head.id})
 
     def _sort(self, records: Sequence[StreamRecord]) -> tuple[dict[str, deque[Numbered]], list[Letter]]:
         """Return each entity's events that can be published, and the dead letters of what never can."""

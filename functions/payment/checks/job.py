@@ -17,6 +17,7 @@ from functions.payment.state import DAY, Payment
 from tidings.aws.pending import PendingEntity
 from tidings.core.clock import to_rfc3339
 from tidings.core.entity import MessageMetadata
+from tidings.core.errors import ThrottledError
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
 from tidings.observability.log import logger
 
@@ -78,7 +79,11 @@ class CheckJob:
         for each in due:
             if self.payments.clock() >= deadline:
                 break
-            outcomes[self._check(each.key)] += 1
+            try:
+                outcomes[self._check(each.key)] += 1
+            except ThrottledError:
+                # The rate of calls is used up. The next run takes the rest.
+                break
         finished = outcomes.total() == len(due) < WINDOW
         return CheckReport(outcomes["ended"], outcomes["waiting"], outcomes["failed"], finished, oldest)
 
@@ -114,6 +119,8 @@ class CheckJob:
             # One that cannot be checked holds up no other of the same order.
             checked = [self._follow(unit, order, payment) for payment in (state.watched if state else ())]
             state = unit.read().state
+        except ThrottledError:
+            raise
         except Exception:
             logger.exception("a payment could not be read", extra={"order_id": order})
             return "failed"
@@ -126,6 +133,8 @@ class CheckJob:
             now, last = self.payments.clock(), unit.read().outbox[-1].envelope
             metadata = MessageMetadata(last.correlationid, last.traceparent, now)
             unit.execute(partial(check, of=payment, now=now), metadata)
+        except ThrottledError:
+            raise
         except Exception:
             logger.exception("a payment could not be checked", extra={"order_id": order, "payment": payment})
             return False

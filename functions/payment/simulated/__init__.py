@@ -21,8 +21,8 @@ As with Stripe, an amount that is too small or too large, or in another currency
 opened. A call that Stripe refuses, such as the capture of a payment that is not authorized, raises an error.
 """
 
-from functions.payment.simulated.gateway import SimulatedGateway
-from functions.payment.simulated.payment import METHODS, News, SimulatedPayment
+from functions.payment.simulated.gateway import SimulatedGateway, from_item
+from functions.payment.simulated.payment import DECLINES, METHODS, News, SimulatedPayment
 from functions.payment.simulated.webhooks import WebhookSender
 
-__all__ = ["METHODS", "News", "SimulatedGateway", "SimulatedPayment", "WebhookSender"]
+__all__ = ["DECLINES", "METHODS", "News", "SimulatedGateway", "SimulatedPayment", "WebhookSender", "from_item"]

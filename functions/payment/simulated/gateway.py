@@ -226,8 +226,12 @@ class SimulatedGateway:
 
     def _read(self, payment: str) -> SimulatedPayment | None:
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": payment}}, ConsistentRead=True)
-        item = answer.get("Item")
-        return msgspec.convert({name: _value(each) for name, each in item.items()}, SimulatedPayment) if item else None
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+
+def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> SimulatedPayment:
+    """Return the payment of an item."""
+    return msgspec.convert({name: _value(each) for name, each in item.items()}, SimulatedPayment)
 
 
 def _attribute(value: Any) -> "AttributeValueTypeDef":

@@ -65,7 +65,7 @@ class Attempt(Struct, frozen=True):
         amount: The amount that was asked for.
         status: Its status.
         code: Why it failed.
-        looks: Number of looks at it since it succeeded, if the bank is going to return its money.
+        looks: Number of looks since it succeeded, if the bank is going to return its money.
     """
 
     amount: int
@@ -102,11 +102,11 @@ class SimulatedPayment(Struct, frozen=True, kw_only=True, omit_defaults=True):
         status: Its status.
         code: Why it was declined or has expired.
         authorizations: Number of the authorizations that failed.
-        answer: The customer's answer on the bank's page; empty if there is none.
+        answer: The customer's answer on the bank's page; empty if there was no answer.
         captured: How often its money was captured, so that a test can tell one charge from two.
         refunds: The attempts of refunds, by name.
-        dispute: Its dispute, if there is one.
-        disputed_at: When its dispute began, in milliseconds since 1970; 0 if there is none.
+        dispute: Its dispute.
+        disputed_at: When its dispute began, in milliseconds since 1970; 0 if it has no dispute.
         version: Number of changes.
     """
 
@@ -158,7 +158,7 @@ class News(Struct, frozen=True):
 
 
 class Change(Struct, Generic[T], frozen=True):
-    """What a call makes of a payment.
+    """The result of a call about a payment.
 
     Attributes:
         payment: The payment after the call.

@@ -141,6 +141,9 @@ class StripeGateway:
                     raise
                 # The method was valid when the intent was opened, and is not valid any more.
                 return self._close(intent, UNKNOWN_METHOD)
+            if intent.status == "requires_payment_method" and intent.last_payment_error:
+                # The customer did not approve it before this call was repeated, and could try again with another card.
+                return self._close(intent, decline_code(intent.last_payment_error))
         outcome = outcome_of(intent, refunds)
         if outcome is None:
             raise RetryableError(f"the payment intent {payment} is {intent.status}")

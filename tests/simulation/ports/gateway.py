@@ -52,7 +52,7 @@ MIN_AMOUNT = 50
 """Minor units below which nothing can be paid. Such a payment is declined at once."""
 
 STAGE = "simulated"
-SECRET = "_secret_"  # noqa: S105 - a mark, and no secret
+SECRET = "_client_secret_"  # noqa: S105 - a mark, and no secret
 """The mark of the gateway's secrets, which the shop must not store."""
 
 Status = Literal[
@@ -161,6 +161,7 @@ class MemoryGateway:
     def __init__(self, clock: Clock) -> None:
         self.payments: dict[str, MemoryPayment] = {}
         self.outbox: list[Webhook] = []
+        self.approvals_shown = 0
         self._clock = clock
         self._keys: dict[str, str] = {}
         self._reports = 0
@@ -250,6 +251,7 @@ class MemoryGateway:
         found = self.payments.get(payment)
         if found is None or found.status != "action_required":
             return None
+        self.approvals_shown += 1
         return Approval("pk_simulated", f"{payment}{SECRET}{found.opened}", "https://bank.example/")
 
     def labels(self, payment: str) -> Labels | None:

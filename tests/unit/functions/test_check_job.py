@@ -36,6 +36,7 @@ from tidings.aws.pending import PendingEntity
 from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.entity import Entity, OutboxEvent
+from tidings.core.errors import ThrottledError
 from tidings.testing import CORRELATION_ID, Scenario, given
 
 HOUR = 60 * MINUTE
@@ -231,6 +232,17 @@ def test_an_order_that_cannot_be_looked_at_holds_up_no_other() -> None:
     assert statuses == ["pending", "succeeded"]
 
 
+def test_a_run_ends_when_the_rate_of_calls_is_used_up() -> None:
+    gateway = gateway_with(Refunded(TOTAL), FIRST, SECOND)
+
+    def refuse() -> None:
+        raise ThrottledError("the rate of calls is used up")
+
+    gateway.before["inspect"] = [refuse]
+    report = run(holding(gateway, FIRST, SECOND), FIRST, SECOND)
+    assert (report.failed, report.waiting, report.finished, len(gateway.calls)) == (0, 0, False, 1)
+
+
 def test_an_order_that_cannot_be_read_holds_up_no_other() -> None:
     scenario = holding(gateway_with(Refunded(TOTAL), FIRST, SECOND), FIRST, SECOND)
 
@@ -248,6 +260,18 @@ def test_a_run_begins_no_order_after_its_deadline() -> None:
     gateway.before["inspect"] = [lambda: scenario.clock.advance(seconds=2)]
     report = run(scenario, FIRST, SECOND, THIRD)
     assert (report.waiting, report.finished) == (1, False)
+
+
+def test_a_run_ends_without_a_failure_when_the_rate_of_calls_is_used_up() -> None:
+    gateway = gateway_with(RefundPending(), FIRST, SECOND, THIRD)
+
+    def throttle() -> None:
+        raise ThrottledError("the rate of calls is used up for now")
+
+    gateway.before["inspect"] = [lambda: None, throttle]
+    report = run(holding(gateway, FIRST, SECOND, THIRD), FIRST, SECOND, THIRD)
+    assert (report.waiting, report.failed, report.finished) == (1, 0, False)
+    assert gateway.calls == ["inspect", "inspect"]
 
 
 def test_a_run_reads_a_bounded_number_of_orders() -> None:

@@ -208,15 +208,25 @@ DECLINED: list[tuple[Answer, object]] = [
         Declined("insufficient_funds"),
     ),
     (NOT_APPROVED, Declined(AUTHENTICATION_FAILED)),
-    (intent("requires_payment_method"), Declined(UNKNOWN_METHOD)),
 ]
+WITHOUT_METHOD: list[tuple[Answer, object]] = [(intent("requires_payment_method"), Declined(UNKNOWN_METHOD))]
 
 
-@pytest.mark.parametrize(("found", "outcome"), ENDED + WAITING + DECLINED)
+@pytest.mark.parametrize(("found", "outcome"), ENDED + WAITING + WITHOUT_METHOD)
 def test_the_authorization_of_a_payment_that_is_not_open_returns_its_outcome(found: Answer, outcome: object) -> None:
     stripe_api = answering(UNEXPECTED_STATE, found)
     assert stripe_api.gateway.authorize("pi_1") == outcome
     assert stripe_api.http.paths == [CONFIRM, INTENT]
+
+
+@pytest.mark.parametrize(("found", "outcome"), DECLINED)
+def test_a_payment_that_was_declined_before_its_authorization_is_repeated_is_cancelled_so_that_nobody_can_approve_it(
+    found: Answer, outcome: Declined
+) -> None:
+    stripe_api = answering(UNEXPECTED_STATE, found, found, CANCELED)
+    assert stripe_api.gateway.authorize("pi_1") == outcome
+    assert stripe_api.http.paths == [CONFIRM, INTENT, INTENT, CANCEL]
+    assert stripe_api.http.requests[2].form == {"metadata[declined]": outcome.code}
 
 
 def test_a_method_that_was_used_up_after_the_opening_is_a_decline() -> None:
@@ -238,7 +248,7 @@ def test_an_intent_that_is_open_after_its_confirmation_is_confirmed_again_later(
 # Capturing
 
 
-@pytest.mark.parametrize(("found", "outcome"), ENDED + DECLINED)
+@pytest.mark.parametrize(("found", "outcome"), ENDED + DECLINED + WITHOUT_METHOD)
 def test_the_capture_of_a_payment_that_has_ended_returns_its_outcome(found: Answer, outcome: object) -> None:
     stripe_api = answering(UNEXPECTED_STATE, found)
     assert stripe_api.gateway.capture("pi_1") == outcome

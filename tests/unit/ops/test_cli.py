@@ -158,7 +158,7 @@ def test_a_command_of_a_family_shows_its_help_by_a_short_option(run: CliRunner, 
 
 
 @pytest.mark.parametrize(
-    "family", [[], *([name] for name in ("dlq", "orders", "products", "stock", "shipments", "new"))]
+    "family", [[], *([name] for name in ("dlq", "orders", "payments", "products", "stock", "shipments", "new"))]
 )
 def test_the_list_of_commands_cuts_no_sentence_in_eighty_columns(run: CliRunner, family: list[str]) -> None:
     answer = run.invoke(app, [*family, "-h"], terminal_width=80)

@@ -1,8 +1,10 @@
 """The commands for orders, against an API that answers by a table."""
 
+from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 
 from tests.unit.ops.api import Install
 
@@ -62,3 +64,19 @@ def test_an_expected_total_that_is_no_amount_of_money_is_refused(api: Install) -
 
     assert "'25.9EUR' is not an amount of money" in answer.stderr
     assert shop.sent == []
+
+
+@pytest.mark.parametrize(
+    ("members", "ending"),
+    [
+        ({"status": "PENDING", "waiting_for": ["approval", "stock"]}, ", waiting for approval, stock"),
+        ({"status": "CONFIRMED", "waiting_for": [], "dispute": "open"}, ", dispute open"),
+        ({"status": "DISPATCHED", "waiting_for": [], "dispute": None}, ""),
+    ],
+)
+def test_an_order_is_shown_with_what_it_waits_for_and_its_dispute(
+    api: Install, members: dict[str, Any], ending: str
+) -> None:
+    order = {**PLACED, **members}
+    answer = api({f"GET /operators/orders/{PLACED['id']}": order}).run("orders", "show", str(PLACED["id"]))
+    assert answer.stdout == f"{PLACED['id']}: {members['status']}, 2 x mug, 25.98 EUR{ending}\n"

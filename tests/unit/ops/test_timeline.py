@@ -52,6 +52,11 @@ def test_a_cause_that_is_not_recorded_yet_is_shown_by_its_id() -> None:
     assert rows()[3][-1] == "orders/…/2"
 
 
+def test_an_event_that_a_report_of_the_gateway_caused_is_shown_so() -> None:
+    event = {**TIMELINE["events"][1], "causationid": "gateway/o-1/evt_1"}
+    assert rows({**TIMELINE, "events": [event]})[-1][-2:] == ["a", "report"]
+
+
 def test_a_date_is_shown_once_above_its_first_event() -> None:
     events = TIMELINE["events"]
     late = {**events[-1], "time": "2026-02-01T00:00:00.000Z"}

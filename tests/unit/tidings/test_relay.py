@@ -222,6 +222,26 @@ def counted(stream: Stream, topic: MemoryTopic) -> list[dict[str, int]]:
     return counts
 
 
+def test_a_published_event_is_logged_if_its_type_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    topic, stream, dlq = MemoryTopic(), Stream(), MemoryRelayDeadLetterQueue()
+    caplog.set_level("INFO")
+    stream.write("q1")
+    Relay("answers", topic, dlq, InlineExecutor(), logged=["Asked"]).handle(stream.records)
+    assert caplog.records == []
+    Relay("answers", topic, dlq, InlineExecutor(), logged=["Asked", "Answered"]).handle(stream.records)
+    (record,) = caplog.records
+    assert (record.message, vars(record)["type"]) == ("an event was published", "Answered")
+    assert vars(record)["event_id"] == "answers/q1/1"
+
+
+def test_an_event_that_was_not_published_is_not_logged_as_published(caplog: pytest.LogCaptureFixture) -> None:
+    topic, stream, dlq = MemoryTopic(), Stream(), MemoryRelayDeadLetterQueue()
+    stream.write("q1")
+    topic.publish_faults.next(fails(TimeoutError("no answer")))
+    Relay("answers", topic, dlq, InlineExecutor(), logged=["Answered"]).handle(stream.records)
+    assert "an event was published" not in [record.message for record in caplog.records]
+
+
 def test_published_events_are_counted_by_type_once_a_run(stream: Stream, topic: MemoryTopic) -> None:
     stream.write("a", 2)
     stream.write("b")
