@@ -48,6 +48,18 @@ def parse_refund(text: str) -> str:
         raise CommandError(f"{text!r} is not a refund's name, which has 1 to 64 visible ASCII characters") from error
 
 
+def parse_customer(text: str) -> str:
+    """Return a customer's id.
+
+    Raises:
+        CommandError: If the text does not have the form of one.
+    """
+    try:
+        return msgspec.convert(text, Id)
+    except msgspec.ValidationError as error:
+        raise CommandError("this is no customer's id, which has 1 to 64 visible ASCII characters") from error
+
+
 def parse_key(text: str) -> str:
     """Return an idempotency key.
 

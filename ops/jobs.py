@@ -13,6 +13,7 @@ from tidings.aws.recovery import reporting
 R = TypeVar("R", bound=Struct)
 
 PAYMENT_CHECKS = "payment-checks"
+PRIVACY_JOBS = "privacy-jobs"
 
 ONE_LONG_CALL = Config(read_timeout=120, retries={"total_max_attempts": 1})
 """The configuration of a call that may take the function's whole time, and must not be repeated."""
@@ -28,6 +29,15 @@ class ExpiryResult(Struct, frozen=True):
 
 class CheckResult(Struct, frozen=True):
     """The result of one check of the payments that wait; see `functions.payment.checks.job.CheckReport`."""
+
+    ended: int
+    waiting: int
+    failed: int
+    finished: bool
+
+
+class PrivacyResult(Struct, frozen=True):
+    """The result of one run of the exports and erasures; see `functions.privacy.jobs`."""
 
     ended: int
     waiting: int
@@ -67,6 +77,20 @@ def check_payments(stage: DeployedStage, *, everything: bool = False) -> CheckRe
         RecoveryError: If AWS refuses the call.
     """
     return _run(stage, PAYMENT_CHECKS, {"all": True} if everything else {}, CheckResult)
+
+
+def run_privacy(stage: DeployedStage, *, everything: bool = False) -> PrivacyResult:
+    """Run the exports and erasures of personal data.
+
+    Args:
+        stage: The stage.
+        everything: Whether to run those that are not due yet, too.
+
+    Raises:
+        CommandError: If the job is not deployed, or failed.
+        RecoveryError: If AWS refuses the call.
+    """
+    return _run(stage, PRIVACY_JOBS, {"all": True} if everything else {}, PrivacyResult)
 
 
 def report_disputes(stage: DeployedStage) -> DisputesResult:

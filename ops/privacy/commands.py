@@ -1,0 +1,193 @@
+"""The commands `tidings customer …` and `tidings privacy …`."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ops.console import plain, print_answer, print_note, print_result, progress, step
+from ops.context import CommandContext, Json, Operator, Yes
+from ops.errors import CommandError
+from ops.ids import parse_key
+from ops.jobs import run_privacy
+from ops.orders.client import RefusedError, ShopClient
+from ops.privacy.export import download, require_free
+from ops.privacy.report import describe_job, next_steps
+from ops.users import customer_named
+from tidings.recovery import wait_until
+
+customer = typer.Typer(no_args_is_help=True, help="Export and erase a customer's personal data.")
+privacy = typer.Typer(no_args_is_help=True, help="Run the jobs that export and erase personal data.")
+
+JOB_SECONDS = 10 * 60
+"""How long a command waits for a job. On AWS a schedule runs the jobs every minute."""
+
+CustomerName = Annotated[
+    str, typer.Argument(metavar="ID", help="The customer's id, or the e-mail address of the customer's account.")
+]
+Key = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", parser=parse_key, help="The idempotency key; default: a new one."),
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until the job has run.")]
+
+
+@contextmanager
+def _naming_customer(found: str) -> Iterator[None]:
+    """Replace the API's answer about a customer whom it does not find by a sentence that names the id."""
+    try:
+        yield
+    except RefusedError as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise CommandError(f"there is no customer {found}, or the account was erased") from refusal
+
+
+@customer.command()
+def export(
+    context: typer.Context,
+    name: CustomerName,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Download the export to this file, which must not exist."),
+    ] = None,
+    key: Key = None,
+    no_wait: NoWait = False,
+    user: Operator = None,
+    as_json: Json = False,
+) -> None:
+    """Export a customer's personal data, as an operator.
+
+    The export is recorded. Its file is behind a link that expires after fifteen minutes.
+    """
+    work: CommandContext = context.obj
+    if to is not None:
+        if no_wait:
+            raise CommandError("name one of --to and --no-wait: the file exists once the job has run")
+        require_free(to)
+    found = customer_named(work.stage, work.outputs, name)
+    shop = work.shop(user, operator=True)
+    with _naming_customer(found):
+        job = shop.request_export(found, key or str(uuid.uuid4()))
+    if not no_wait:
+        with step("Exporting"):
+            job = _wait(work, shop, found, job, lambda status: status in ("done", "failed"))
+    if to is not None and job["url"]:
+        download(job["url"], to)
+        # The file is on the disk, and the link would only be a second way to it.
+        job = {**job, "url": None}
+    _print(work, found, job, as_json)
+    if to is not None and job["status"] == "done":
+        print_note(f"{to} contains personal data, and only you can read it. Delete it once it is handed over.")
+
+
+@customer.command()
+def erase(
+    context: typer.Context,
+    name: CustomerName,
+    key: Key = None,
+    no_wait: NoWait = False,
+    yes: Yes = False,
+    user: Operator = None,
+    as_json: Json = False,
+) -> None:
+    """Erase a customer's personal data, and at last the account, as an operator. Ask first.
+
+    The erasure is recorded, and cannot be undone. It runs again after an hour, and then the account goes.
+    """
+    work: CommandContext = context.obj
+    found = customer_named(work.stage, work.outputs, name)
+    if not yes:
+        text = f"The personal data and the account of customer {found} on {work.stage.name} will be erased for good"
+        if not typer.confirm(plain(f"{text}. Continue?"), err=True):
+            progress.print("Nothing was erased.")
+            return
+    shop = work.shop(user, operator=True)
+    with _naming_customer(found):
+        job = shop.request_erasure(found, key or str(uuid.uuid4()))
+    if not no_wait:
+        with step("Erasing"):
+            job = _wait(work, shop, found, job, lambda status: status != "running")
+    _print(work, found, job, as_json)
+
+
+@customer.command()
+def job(
+    context: typer.Context,
+    name: CustomerName,
+    id_: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as export and erase print it.")],
+    user: Operator = None,
+    as_json: Json = False,
+) -> None:
+    """Show an export or an erasure, as an operator."""
+    work: CommandContext = context.obj
+    # The account may be erased by now. Then only the id finds its jobs.
+    found = customer_named(work.stage, work.outputs, name)
+    try:
+        answer = work.shop(user, operator=True).privacy_job(found, id_)
+    except RefusedError as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise CommandError(f"customer {found} has no job {id_}") from refusal
+    _print(work, found, answer, as_json)
+
+
+@privacy.command()
+def run(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Also run the jobs that are not due yet.")] = False,
+) -> None:
+    """Run the exports and erasures that are due, and the retention.
+
+    On AWS a schedule does so every minute. The local cloud invokes no schedule.
+    """
+    work: CommandContext = context.obj
+    result = run_privacy(work.stage, everything=everything)
+    print_result(f"{result.ended} ended, {result.waiting} still wait, {result.failed} failed")
+    if not result.finished:
+        print_note("The job's time ran out. Its next run, within a minute, continues.")
+    if result.failed:
+        raise CommandError(f"some jobs failed; read {work.command('logs privacy-jobs --problems')}")
+
+
+def _wait(
+    work: CommandContext, shop: ShopClient, found: str, job: Mapping[str, Any], ends: Callable[[str], bool]
+) -> Mapping[str, Any]:
+    """Wait until a job's status is one that ends the command, and return the job as it is then or was last."""
+    last = job
+
+    def ended() -> bool:
+        nonlocal last
+        if work.is_local:
+            # The local cloud invokes no schedule.
+            run_privacy(work.stage)
+        last = shop.privacy_job(found, job["id"])
+        return ends(last["status"])
+
+    try:
+        wait_until(ended, JOB_SECONDS, f"the end of job {job['id']}", every=1)
+    except TimeoutError:
+        print_note(f"The job has not ended within {JOB_SECONDS // 60} minutes.")
+    return last
+
+
+def _print(work: CommandContext, found: str, job: Mapping[str, Any], as_json: bool) -> None:
+    """Print a job, and what happens next.
+
+    Raises:
+        CommandError: If the job failed.
+    """
+
+    def print_text() -> None:
+        for line in describe_job(job):
+            print_result(line)
+
+    print_answer(job, as_json, print_text)
+    if note := next_steps(job, work.command(f"customer job {found} {job['id']}")):
+        print_note(note)
+    if job["status"] == "failed":
+        raise CommandError(f"the job {job['id']} failed; read {work.command('logs privacy-jobs --problems')}")
