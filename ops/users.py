@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from ops.console import print_note
 from ops.errors import CommandError
-from ops.ids import parse_customer
 from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage
 from tidings.core.errors import described
@@ -41,22 +40,20 @@ def token_for(stage: DeployedStage, outputs: Outputs, user: str, *, operator: bo
     return _sign_in(stage, pool, address, _create(stage, pool, address))
 
 
-def customer_named(stage: DeployedStage, outputs: Outputs, text: str) -> str:
-    """Return a customer's id, which events and orders name. No error's text repeats an address.
+def customer_of(stage: DeployedStage, outputs: Outputs, address: str) -> str:
+    """Return the id of a customer, which events and orders name. No error's text repeats the address.
 
     Args:
         stage: The stage.
         outputs: Its resources.
-        text: The id, or the e-mail address of the customer's account.
+        address: The e-mail address of the customer's account.
 
     Raises:
-        CommandError: If no account has the address, or the text is neither.
+        CommandError: If no account has the address.
     """
-    if "@" not in text:
-        return parse_customer(text)
     client = stage.client("cognito-idp")
     try:
-        found = client.admin_get_user(UserPoolId=outputs.users.pool, Username=text)
+        found = client.admin_get_user(UserPoolId=outputs.users.pool, Username=address)
     except client.exceptions.UserNotFoundException as error:
         raise CommandError("no customer's account has this e-mail address; it may be erased already") from error
     except ClientError as error:

@@ -12,12 +12,12 @@ import typer
 from ops.console import plain, print_answer, print_note, print_result, progress, step
 from ops.context import CommandContext, Json, Operator, Yes
 from ops.errors import CommandError
-from ops.ids import parse_key
+from ops.ids import parse_customer, parse_key
 from ops.jobs import run_privacy
 from ops.orders.client import RefusedError, ShopClient
 from ops.privacy.export import download, require_free
 from ops.privacy.report import describe_job, next_steps
-from ops.users import customer_named
+from ops.users import customer_of
 from tidings.recovery import wait_until
 
 customer = typer.Typer(no_args_is_help=True, help="Export and erase a customer's personal data.")
@@ -26,8 +26,8 @@ privacy = typer.Typer(no_args_is_help=True, help="Run the jobs that export and e
 JOB_SECONDS = 10 * 60
 """How long a command waits for a job. On AWS a schedule runs the jobs every minute."""
 
-CustomerName = Annotated[
-    str, typer.Argument(metavar="ID", help="The customer's id, or the e-mail address of the customer's account.")
+CustomerId = Annotated[
+    str, typer.Argument(metavar="ID", parser=parse_customer, help="The customer's id, as customer id prints it.")
 ]
 Key = Annotated[
     str | None,
@@ -37,20 +37,30 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until the j
 
 
 @contextmanager
-def _naming_customer(found: str) -> Iterator[None]:
+def _naming_customer(customer_id: str) -> Iterator[None]:
     """Replace the API's answer about a customer whom it does not find by a sentence that names the id."""
     try:
         yield
     except RefusedError as refusal:
         if refusal.status != HTTPStatus.NOT_FOUND:
             raise
-        raise CommandError(f"there is no customer {found}, or the account was erased") from refusal
+        raise CommandError(f"there is no customer {customer_id}, or the account was erased") from refusal
+
+
+@customer.command("id")
+def id_(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The e-mail address of the customer's account.")],
+) -> None:
+    """Print the id of the customer whose account has an e-mail address."""
+    work: CommandContext = context.obj
+    print_result(customer_of(work.stage, work.outputs, address))
 
 
 @customer.command()
 def export(
     context: typer.Context,
-    name: CustomerName,
+    customer_id: CustomerId,
     to: Annotated[
         Path | None,
         typer.Option("--to", metavar="FILE", help="Download the export to this file, which must not exist."),
@@ -69,18 +79,17 @@ def export(
         if no_wait:
             raise CommandError("name one of --to and --no-wait: the file exists once the job has run")
         require_free(to)
-    found = customer_named(work.stage, work.outputs, name)
     shop = work.shop(user, operator=True)
-    with _naming_customer(found):
-        job = shop.request_export(found, key or str(uuid.uuid4()))
+    with _naming_customer(customer_id):
+        job = shop.request_export(customer_id, key or str(uuid.uuid4()))
     if not no_wait:
         with step("Exporting"):
-            job = _wait(work, shop, found, job, lambda status: status in ("done", "failed"))
+            job = _wait(work, shop, customer_id, job, lambda status: status in ("done", "failed"))
     if to is not None and job["url"]:
         download(job["url"], to)
         # The file is on the disk, and the link would only be a second way to it.
         job = {**job, "url": None}
-    _print(work, found, job, as_json)
+    _print(work, customer_id, job, as_json)
     if to is not None and job["status"] == "done":
         print_note(f"{to} contains personal data, and only you can read it. Delete it once it is handed over.")
 
@@ -88,7 +97,7 @@ def export(
 @customer.command()
 def erase(
     context: typer.Context,
-    name: CustomerName,
+    customer_id: CustomerId,
     key: Key = None,
     no_wait: NoWait = False,
     yes: Yes = False,
@@ -100,40 +109,39 @@ def erase(
     The erasure is recorded, and cannot be undone. It runs again after an hour, and then the account goes.
     """
     work: CommandContext = context.obj
-    found = customer_named(work.stage, work.outputs, name)
     if not yes:
-        text = f"The personal data and the account of customer {found} on {work.stage.name} will be erased for good"
+        text = (
+            f"The personal data and the account of customer {customer_id} on {work.stage.name} will be erased for good"
+        )
         if not typer.confirm(plain(f"{text}. Continue?"), err=True):
             progress.print("Nothing was erased.")
             return
     shop = work.shop(user, operator=True)
-    with _naming_customer(found):
-        job = shop.request_erasure(found, key or str(uuid.uuid4()))
+    with _naming_customer(customer_id):
+        job = shop.request_erasure(customer_id, key or str(uuid.uuid4()))
     if not no_wait:
         with step("Erasing"):
-            job = _wait(work, shop, found, job, lambda status: status != "running")
-    _print(work, found, job, as_json)
+            job = _wait(work, shop, customer_id, job, lambda status: status != "running")
+    _print(work, customer_id, job, as_json)
 
 
 @customer.command()
 def job(
     context: typer.Context,
-    name: CustomerName,
-    id_: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as export and erase print it.")],
+    customer_id: CustomerId,
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as export and erase print it.")],
     user: Operator = None,
     as_json: Json = False,
 ) -> None:
     """Show an export or an erasure, as an operator."""
     work: CommandContext = context.obj
-    # The account may be erased by now. Then only the id finds its jobs.
-    found = customer_named(work.stage, work.outputs, name)
     try:
-        answer = work.shop(user, operator=True).privacy_job(found, id_)
+        answer = work.shop(user, operator=True).privacy_job(customer_id, job_id)
     except RefusedError as refusal:
         if refusal.status != HTTPStatus.NOT_FOUND:
             raise
-        raise CommandError(f"customer {found} has no job {id_}") from refusal
-    _print(work, found, answer, as_json)
+        raise CommandError(f"customer {customer_id} has no job {job_id}") from refusal
+    _print(work, customer_id, answer, as_json)
 
 
 @privacy.command()
@@ -155,7 +163,7 @@ def run(
 
 
 def _wait(
-    work: CommandContext, shop: ShopClient, found: str, job: Mapping[str, Any], ends: Callable[[str], bool]
+    work: CommandContext, shop: ShopClient, customer_id: str, job: Mapping[str, Any], ends: Callable[[str], bool]
 ) -> Mapping[str, Any]:
     """Wait until a job's status is one that ends the command, and return the job as it is then or was last."""
     last = job
@@ -165,7 +173,7 @@ def _wait(
         if work.is_local:
             # The local cloud invokes no schedule.
             run_privacy(work.stage)
-        last = shop.privacy_job(found, job["id"])
+        last = shop.privacy_job(customer_id, job["id"])
         return ends(last["status"])
 
     try:
@@ -175,7 +183,7 @@ def _wait(
     return last
 
 
-def _print(work: CommandContext, found: str, job: Mapping[str, Any], as_json: bool) -> None:
+def _print(work: CommandContext, customer_id: str, job: Mapping[str, Any], as_json: bool) -> None:
     """Print a job, and what happens next.
 
     Raises:
@@ -187,7 +195,7 @@ def _print(work: CommandContext, found: str, job: Mapping[str, Any], as_json: bo
             print_result(line)
 
     print_answer(job, as_json, print_text)
-    if note := next_steps(job, work.command(f"customer job {found} {job['id']}")):
+    if note := next_steps(job, work.command(f"customer job {customer_id} {job['id']}")):
         print_note(note)
     if job["status"] == "failed":
         raise CommandError(f"the job {job['id']} failed; read {work.command('logs privacy-jobs --problems')}")

@@ -18,7 +18,7 @@ from ops.jobs import PrivacyResult
 from ops.outputs import Pool
 from ops.privacy import describe_job
 from ops.stage import DeployedStage, local_stage
-from ops.users import customer_named
+from ops.users import customer_of
 from tests.unit.ops.api import OUTPUTS, FakeApi, Install
 from tests.unit.ops.sessions import OneClient
 
@@ -240,7 +240,7 @@ def test_only_the_first_orders_that_are_under_way_are_shown() -> None:
     assert lines[-1] == "under way: 3 more; --json names them all"
 
 
-# The customer's name
+# The customer's id
 
 
 @pytest.fixture
@@ -250,12 +250,11 @@ def users() -> Iterator[tuple[DeployedStage, Stubber]]:
         yield DeployedStage("dev", "eu-west-1", OneClient(client)), stub
 
 
-def test_a_customer_may_be_named_by_the_address_of_the_account(users: tuple[DeployedStage, Stubber]) -> None:
+def test_a_customers_id_is_found_by_the_address_of_the_account(users: tuple[DeployedStage, Stubber]) -> None:
     stage, stub = users
     found = {"Username": "u", "UserAttributes": [{"Name": "email", "Value": "a@b.example"}, SUB]}
     stub.add_response("admin_get_user", found, {"UserPoolId": "pool", "Username": "a@b.example"})
-    assert customer_named(stage, DEPLOYED, "a@b.example") == CUSTOMER
-    assert customer_named(stage, DEPLOYED, CUSTOMER) == CUSTOMER
+    assert customer_of(stage, DEPLOYED, "a@b.example") == CUSTOMER
 
 
 DEPLOYED = replace(OUTPUTS, users=Pool("pool", "client"))
@@ -278,7 +277,7 @@ def test_the_error_about_an_address_does_not_repeat_it(
     stage, stub = users
     stub.add_client_error("admin_get_user", code, "The user ann@b.example cannot be found.")
     with pytest.raises(CommandError, match=text) as caught:
-        customer_named(stage, DEPLOYED, "ann@b.example")
+        customer_of(stage, DEPLOYED, "ann@b.example")
     assert "ann@b.example" not in str(caught.value)
 
 
