@@ -36,13 +36,29 @@ class CheckResult(Struct, frozen=True):
     finished: bool
 
 
-class PrivacyResult(Struct, frozen=True):
-    """The result of one run of the exports and erasures; see `functions.privacy.jobs`."""
+class PrivacyJobsResult(Struct, frozen=True):
+    """The result of the exports and erasures in one run; see `functions.privacy.jobs.runner.RunReport`."""
 
-    ended: int
+    done: int
     waiting: int
     failed: int
     finished: bool
+
+
+class RetentionResult(Struct, frozen=True):
+    """The result of the retention in one run; see `functions.privacy.jobs.retention.RetentionReport`."""
+
+    erased: int
+    postponed: int
+    failed: int
+    finished: bool
+
+
+class PrivacyResult(Struct, frozen=True):
+    """The result of one run of the jobs about personal data."""
+
+    jobs: PrivacyJobsResult
+    retention: RetentionResult
 
 
 class DisputesResult(Struct, frozen=True):
@@ -79,18 +95,22 @@ def check_payments(stage: DeployedStage, *, everything: bool = False) -> CheckRe
     return _run(stage, PAYMENT_CHECKS, {"all": True} if everything else {}, CheckResult)
 
 
-def run_privacy(stage: DeployedStage, *, everything: bool = False) -> PrivacyResult:
-    """Run the exports and erasures of personal data.
+def run_privacy(stage: DeployedStage, *, everything: bool = False, older_than: int | None = None) -> PrivacyResult:
+    """Run the exports and erasures of personal data, and the retention.
 
     Args:
         stage: The stage.
-        everything: Whether to run those that are not due yet, too.
+        everything: Whether to run the exports and erasures that are not due yet, too.
+        older_than: The time in seconds after an order's end at which its data is erased; None for the stage's.
 
     Raises:
         CommandError: If the job is not deployed, or failed.
         RecoveryError: If AWS refuses the call.
     """
-    return _run(stage, PRIVACY_JOBS, {"all": True} if everything else {}, PrivacyResult)
+    payload: dict[str, Any] = {"all": True} if everything else {}
+    if older_than is not None:
+        payload["older_than"] = older_than
+    return _run(stage, PRIVACY_JOBS, payload, PrivacyResult)
 
 
 def report_disputes(stage: DeployedStage) -> DisputesResult:

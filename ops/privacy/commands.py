@@ -1,8 +1,7 @@
 """The commands `tidings customer …` and `tidings privacy …`."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from ops.jobs import run_privacy
 from ops.orders.client import RefusedError, ShopClient
 from ops.privacy.export import download, require_free
 from ops.privacy.report import describe_job, next_steps
+from ops.times import parse_duration
 from ops.users import customer_of
 from tidings.recovery import wait_until
 
@@ -34,17 +34,6 @@ Key = Annotated[
     typer.Option(metavar="KEY", parser=parse_key, help="The idempotency key; default: a new one."),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until the job has run.")]
-
-
-@contextmanager
-def _naming_customer(customer_id: str) -> Iterator[None]:
-    """Replace the API's answer about a customer whom it does not find by a sentence that names the id."""
-    try:
-        yield
-    except RefusedError as refusal:
-        if refusal.status != HTTPStatus.NOT_FOUND:
-            raise
-        raise CommandError(f"there is no customer {customer_id}, or the account was erased") from refusal
 
 
 @customer.command("id")
@@ -80,8 +69,7 @@ def export(
             raise CommandError("name one of --to and --no-wait: the file exists once the job has run")
         require_free(to)
     shop = work.shop(user, operator=True)
-    with _naming_customer(customer_id):
-        job = shop.request_export(customer_id, key or str(uuid.uuid4()))
+    job = shop.request_export(customer_id, key or str(uuid.uuid4()))
     if not no_wait:
         with step("Exporting"):
             job = _wait(work, shop, customer_id, job, lambda status: status in ("done", "failed"))
@@ -117,8 +105,7 @@ def erase(
             progress.print("Nothing was erased.")
             return
     shop = work.shop(user, operator=True)
-    with _naming_customer(customer_id):
-        job = shop.request_erasure(customer_id, key or str(uuid.uuid4()))
+    job = shop.request_erasure(customer_id, key or str(uuid.uuid4()))
     if not no_wait:
         with step("Erasing"):
             job = _wait(work, shop, customer_id, job, lambda status: status != "running")
@@ -144,22 +131,45 @@ def job(
     _print(work, customer_id, answer, as_json)
 
 
+@privacy.callback()
+def family() -> None:
+    """Run the jobs about personal data. One command alone would take its family's name."""
+
+
 @privacy.command()
 def run(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Also run the jobs that are not due yet.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also run the exports and erasures that are not due yet.")
+    ] = False,
+    older_than: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DURATION",
+            parser=parse_duration,
+            help="Erase the data of orders that ended this long ago, like 90d; default: the stage's retention.",
+        ),
+    ] = None,
+    yes: Yes = False,
 ) -> None:
-    """Run the exports and erasures that are due, and the retention.
+    """Run the exports and erasures that are due, and the retention. Ask first if the retention is not the stage's.
 
     On AWS a schedule does so every minute. The local cloud invokes no schedule.
     """
     work: CommandContext = context.obj
-    result = run_privacy(work.stage, everything=everything)
-    print_result(f"{result.ended} ended, {result.waiting} still wait, {result.failed} failed")
-    if not result.finished:
+    if older_than is not None and not yes:
+        text = f"The personal data of every order of {work.stage.name} that ended {older_than} s ago will be erased"
+        typer.confirm(f"{text}. Continue?", abort=True, err=True)
+    result = run_privacy(work.stage, everything=everything, older_than=older_than)
+    jobs, retention = result.jobs, result.retention
+    print_result(f"jobs: {jobs.done} done, {jobs.waiting} wait, {jobs.failed} failed")
+    print_result(
+        f"retention: {retention.erased} orders erased, {retention.postponed} postponed, {retention.failed} failed"
+    )
+    if not (jobs.finished and retention.finished):
         print_note("The job's time ran out. Its next run, within a minute, continues.")
-    if result.failed:
-        raise CommandError(f"some jobs failed; read {work.command('logs privacy-jobs --problems')}")
+    if jobs.failed or retention.failed:
+        raise CommandError(f"some of them failed; read {work.command('logs privacy-jobs --problems')}")
 
 
 def _wait(
@@ -198,4 +208,7 @@ def _print(work: CommandContext, customer_id: str, job: Mapping[str, Any], as_js
     if note := next_steps(job, work.command(f"customer job {customer_id} {job['id']}")):
         print_note(note)
     if job["status"] == "failed":
-        raise CommandError(f"the job {job['id']} failed; read {work.command('logs privacy-jobs --problems')}")
+        raise CommandError(
+            f"the job {job['id']} has failed again and again, and is tried again all the same; "
+            f"read {work.command('logs privacy-jobs --problems')}"
+        )

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.errors import CommandError
-from ops.jobs import PrivacyResult
+from ops.jobs import PrivacyJobsResult, PrivacyResult, RetentionResult
 from ops.outputs import Pool
 from ops.privacy import describe_job
 from ops.stage import DeployedStage, local_stage
@@ -148,7 +148,10 @@ def _fail(request: httpx.Request) -> httpx.Response:
 def test_a_failed_job_is_an_error_that_names_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = run(monkeypatch, Api("export", JOB | {"status": "failed"}), "customer", "export", CUSTOMER)
     assert answer.exit_code == 1
-    assert "the job j-1 failed; read tidings --stage dev logs privacy-jobs --problems" in answer.stderr
+    assert (
+        "the job j-1 has failed again and again, and is tried again all the same; read tidings --stage dev logs"
+        in answer.stderr
+    )
 
 
 def test_a_job_that_is_not_waited_for_is_named_with_the_command_that_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,15 +167,6 @@ def test_a_job_that_does_not_end_in_time_is_shown_as_it_is(monkeypatch: pytest.M
     assert answer.exit_code == 0
     assert "The job has not ended within 10 minutes." in answer.stderr
     assert answer.stdout.startswith("export j-1: running")
-
-
-@pytest.mark.parametrize("command", [["export", CUSTOMER], ["erase", CUSTOMER, "--yes"]])
-def test_an_unknown_customer_is_refused(api: Install, command: list[str]) -> None:
-    answer = api({}).run("--stage", "dev", "customer", *command)
-    assert (answer.exit_code, answer.stderr) == (
-        1,
-        f"Error: there is no customer {CUSTOMER}, or the account was erased\n",
-    )
 
 
 @pytest.mark.parametrize("command", [["export", CUSTOMER], ["erase", CUSTOMER, "--yes"], ["job", CUSTOMER, "j-1"]])
@@ -281,39 +275,56 @@ def test_the_error_about_an_address_does_not_repeat_it(
     assert "ann@b.example" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "Ann Smith", "a" * 65])
+@pytest.mark.parametrize("name", ["", "Ann Smith", "ann@b.example", "a" * 65])
 def test_a_text_that_is_no_customers_id_reaches_no_api(api: Install, name: str) -> None:
     shop = api({})
     answer = shop.run("--stage", "dev", "customer", "export", name)
-    assert answer.stderr == "Error: this is no customer's id, which has 1 to 64 visible ASCII characters\n"
+    assert answer.stderr.startswith("Error: this is no customer's id, ")
+    assert not name or name not in answer.stderr
     assert shop.sent == []
 
 
 # Running the jobs
 
 
-def run_jobs(monkeypatch: pytest.MonkeyPatch, result: PrivacyResult, *options: str) -> tuple[Any, list[bool]]:
-    asked: list[bool] = []
+def result_of(*, failed: int = 0, finished: bool = True) -> PrivacyResult:
+    return PrivacyResult(PrivacyJobsResult(2, 1, failed, finished), RetentionResult(3, 0, 0, finished=True))
 
-    def jobs(_stage: object, *, everything: bool = False) -> PrivacyResult:
-        asked.append(everything)
+
+def run_jobs(
+    monkeypatch: pytest.MonkeyPatch, result: PrivacyResult, *options: str, answer: str = ""
+) -> tuple[Any, list[dict[str, Any]]]:
+    """Run `tidings privacy run`, whose job has this result. Return the command's outcome, and the job's options."""
+    asked: list[dict[str, Any]] = []
+
+    def jobs(_stage: object, **given: Any) -> PrivacyResult:
+        asked.append(given)
         return result
 
     monkeypatch.setattr("ops.context.stage_named", lambda *_: type("Stage", (), {"name": "prod"}))
     monkeypatch.setattr("ops.privacy.commands.run_privacy", jobs)
-    return CliRunner().invoke(app, ["--stage", "prod", "privacy", "run", *options]), asked
+    return CliRunner().invoke(app, ["--stage", "prod", "privacy", "run", *options], input=answer), asked
 
 
 @pytest.mark.parametrize(("options", "everything"), [((), False), (("--all",), True)])
-def test_a_run_says_how_many_jobs_have_ended(
+def test_a_run_says_how_many_jobs_and_retentions_have_ended(
     monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], everything: bool
 ) -> None:
-    answer, asked = run_jobs(monkeypatch, PrivacyResult(2, 1, 0, finished=True), *options)
-    assert (answer.exit_code, answer.output, asked) == (0, "2 ended, 1 still wait, 0 failed\n", [everything])
+    answer, asked = run_jobs(monkeypatch, result_of(), *options)
+    assert (answer.exit_code, asked) == (0, [{"everything": everything, "older_than": None}])
+    assert answer.output == ("jobs: 2 done, 1 wait, 0 failed\nretention: 3 orders erased, 0 postponed, 0 failed\n")
+
+
+@pytest.mark.parametrize(("options", "reply", "runs"), [((), "n\n", 0), ((), "y\n", 1), (("--yes",), "", 1)])
+def test_another_retention_than_the_stages_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], reply: str, runs: int
+) -> None:
+    _, asked = run_jobs(monkeypatch, result_of(), "--older-than", "90d", *options, answer=reply)
+    assert asked == [{"everything": False, "older_than": 90 * 86_400}] * runs
 
 
 def test_jobs_that_failed_are_an_error_that_names_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, _ = run_jobs(monkeypatch, PrivacyResult(0, 0, 1, finished=False))
+    answer, _ = run_jobs(monkeypatch, result_of(failed=1, finished=False))
     assert answer.exit_code == 1
     assert "The job's time ran out. Its next run, within a minute, continues." in answer.stderr
     assert "read tidings --stage prod logs privacy-jobs --problems" in answer.stderr
@@ -321,10 +332,12 @@ def test_jobs_that_failed_are_an_error_that_names_the_log(monkeypatch: pytest.Mo
 
 def test_the_local_cloud_runs_the_jobs_that_a_command_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[str] = []
-    monkeypatch.setattr(
-        "ops.privacy.commands.run_privacy",
-        lambda stage: runs.append(stage.name) or PrivacyResult(0, 0, 0, finished=True),
-    )
+
+    def jobs(stage: DeployedStage) -> PrivacyResult:
+        runs.append(stage.name)
+        return result_of()
+
+    monkeypatch.setattr("ops.privacy.commands.run_privacy", jobs)
     Api("export", JOB, EXPORTED).install(monkeypatch)
     answer = CliRunner().invoke(app, ["customer", "export", CUSTOMER])
     assert (answer.exit_code, runs) == (0, ["local", "local"])
