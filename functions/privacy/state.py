@@ -56,7 +56,7 @@ class Job(Struct, frozen=True, omit_defaults=True):
         under_way: The orders that could not be erased then.
         parts: Number of parts of an export so far.
         account_deleted: When the person's account was deleted.
-        finished: When it came to its end.
+        finished: When it came to its end, except for what is to be tidied up.
         failures: Number of failed steps since the last that made progress.
         failed_passes: Number of passes since the last that could erase every order that it found at its end.
     """

@@ -41,6 +41,9 @@ class Export:
             key: The job's id.
             job: The job.
         """
+        if job.finished:
+            self.files.delete(parts_of(job.person, key))
+            return replace(job, current=None, status="done", due="")
         current = job.current or Pass(to_rfc3339(self.clock()))
         page = self.people.orders(job.person, current.cursor)
         parts = self.people.parts(page.keys)
@@ -50,17 +53,17 @@ class Export:
             self.files.write(part_of(job.person, key, job.parts), msgspec.json.encode(orders)[1:-1])
         current = replace(current, cursor=page.next or "", orders=current.orders + len(orders))
         job = replace(job, current=current, parts=job.parts + bool(orders), failures=0, status="running")
-        return job if page.next else self._finished(key, job, current)
+        return job if page.next else self._joined(key, job, current)
 
-    def _finished(self, key: str, job: Job, current: Pass) -> Job:
+    def _joined(self, key: str, job: Job, current: Pass) -> Job:
+        """Write the file. Its parts are deleted by the next step, because this one may be repeated."""
         time = to_rfc3339(self.clock())
         head = {"customer": job.person, "exported_at": time, "account": self.accounts.read(job.person)}
         texts: list[str | bytes] = [msgspec.json.encode(head)[:-1], b',"orders":[']
         for number in range(job.parts):
             texts += [b",\n" if number else b"", part_of(job.person, key, number)]
         self.files.join(file_of(job.person, key), [*texts, b"]}"])
-        self.files.delete(parts_of(job.person, key))
-        return replace(job, current=None, orders=current.orders, status="done", due="", finished=time)
+        return replace(job, orders=current.orders, finished=time)
 
 
 def _services(parts: Mapping[str, Part]) -> dict[str, Any]:
