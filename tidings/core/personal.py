@@ -1,6 +1,6 @@
 """Personal data: declared by its type, carried beside an event's data, and removed when it is erased.
 
-Data about a person has a type of its own, a subclass of `Personal`. An event carries it as JSON text in the envelope's
+Data about a person has a separate type, a subclass of `Personal`. An event carries it as JSON text in the envelope's
 attribute `personal`, and a stored state in its field `personal`. So it is removed from either without knowing the
 rest, whichever release wrote it.
 """
@@ -32,7 +32,9 @@ class Personal(Struct, frozen=True):
         ```
     """
 
-    erased_by: ClassVar["type[Contract]"]
+    if TYPE_CHECKING:
+        # Declared for type checkers only: msgspec would look the contract up, whose module imports this one.
+        erased_by: ClassVar["type[Contract]"]
 
     def check(self) -> None:
         """Refuse data that breaks a rule of the schema which the fields' types do not check.
