@@ -22,8 +22,10 @@ OVERDUE = 15 * 60
 
 
 TIMEOUT = 60
-"""Seconds that a run may take: a minute, after which the next begins. It waits for the functions of other services, which
-may have to start first."""
+"""Seconds that a run may take: a minute, after which the next begins.
+
+It waits for the functions of other services, which may have to start first.
+"""
 
 
 def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
