@@ -393,3 +393,21 @@ def test_rules_that_bound_nothing_are_refused(wrong: dict[str, int]) -> None:
 
 def test_a_day_is_a_multiple_of_a_window() -> None:
     assert DAY % WINDOW == 0
+
+
+# Personal data
+
+
+def test_an_order_whose_address_was_erased_is_checked_too() -> None:
+    scenario = shop().given(*paid(1, address=None), *paid(2, address=None))
+    assert flagged(scenario) == {}
+    scenario.given(*paid(3, address=None))
+    assert flagged(scenario) == {3: VELOCITY}
+
+
+def test_all_erased_addresses_of_a_customers_day_count_as_one() -> None:
+    scenario = shop(replace(RULES, velocity=10, address_spread=2))
+    scenario.given(*paid(1, address=None), *paid(2, address=None), *paid(3, address=HOME))
+    assert flagged(scenario) == {}
+    scenario.given(*paid(4, address=PARCEL_SHOP))
+    assert flagged(scenario) == {4: SPREAD}
