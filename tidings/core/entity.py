@@ -131,8 +131,8 @@ class Entity(Generic[S]):
     Attributes:
         key: The entity's key, which is the `subject` of its events.
         version: The number of writes; 0 if it is not stored yet.
-        state: The service's state of the entity; None if there is none yet. If the first event was the erasure of
-            personal data, the entity is stored without a state.
+        state: The service's state of the entity; None if no handler has saved one yet. If the first event was the
+            erasure of personal data, the entity is stored without a state.
         inbox: The inbox keys of the handled events.
         outbox: The events that the service announced about the entity, oldest first. They stay as its log.
         in_progress: The deliveries that perform an effect now, by the inbox key of their event.

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import msgspec
 import pytest
 from moto import mock_aws
 

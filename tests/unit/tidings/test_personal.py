@@ -2,6 +2,7 @@
 
 import json
 from itertools import permutations
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -475,6 +476,10 @@ def test_a_service_subscribes_to_the_events_that_erase_what_it_keeps() -> None:
     assert not seats().creates("GuestErased")
 
 
+def declare(state: Any = NoneType, **fields: Any) -> Service[Any]:
+    return Service(name="seats", state=state, **fields)
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
@@ -486,7 +491,7 @@ def test_a_service_subscribes_to_the_events_that_erase_what_it_keeps() -> None:
 )
 def test_a_service_must_declare_the_personal_data_that_it_keeps(changes: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        Service(**({"name": "seats", "state": type(None)} | changes))
+        declare(**changes)
 
 
 # The kit for tests
