@@ -168,6 +168,7 @@ def personal(service: Service[Any]) -> Handler:
     entities = table(service)
     lists = Pages(clients.dynamodb(), os.environ["TABLE"], lists_index(service)) if service.list_of else None
 
+    @without_texts
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
         return answer(service, entities, lists, event)
 
