@@ -41,8 +41,10 @@ from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.refund_requested import RefundRequested
 from contracts.payment.refund_settled import RefundSettled
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import MAX_LINES, OrderLine, Shortage, Units
 from contracts.values.money import Money
+from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.notification.bounces import EmailBounced
@@ -69,10 +71,9 @@ EXAMPLES: dict[type[Contract], Contract] = {
             customer="customer-1",
             lines=(OrderLine("mug", 1, Money(1000, "EUR")), OrderLine("pen", 1, Money(1000, "EUR"))),
             total=TOTAL,
-            email="customer@example.com",
-            address=ADDRESS,
         ),
         CANCELLED,
+        PersonalDataErased(reason="customer"),
         OrderFlagged(rules=("velocity",)),
         OrderDispatched(tracking="T1"),
         ReturnRequested(lines=UNITS),
@@ -111,12 +112,16 @@ WORLDS = {
 
 SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
 ANNOUNCED = {
-    contract: fact(ORDER, EXAMPLES[contract], n)
+    contract: fact(ORDER, EXAMPLES[contract], n, Destination(ADDRESS) if contract is OrderConfirmed else None)
     for folder in shop_services()
     for n, contract in enumerate(folder.service.announces, 1)
     if contract is not OrderPlaced
 }
-BODIES: dict[type[Contract], str] = {**ANNOUNCED, EmailBounced: bounce(ORDER, "receipt")}
+BODIES: dict[type[Contract], str] = {
+    **ANNOUNCED,
+    PersonalDataErased: fact(ORDER, EXAMPLES[PersonalDataErased]),
+    EmailBounced: bounce(ORDER, "receipt"),
+}
 
 
 def body(contract: type[Contract], world: str = "plain") -> str:

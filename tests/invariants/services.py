@@ -13,6 +13,7 @@ from functions.orders.service import service as orders
 from functions.payment.service import service as payment
 from functions.recommendation.service import service as recommendation
 from functions.warehouse.service import service as warehouse
+from tests.simulation.privacy import service as privacy
 from tidings.core.service import Service
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -28,5 +29,6 @@ SERVICES: tuple[Service[Any], ...] = (
     loyalty,
     service_in(ZONE),
     recommendation,
+    privacy,
     history,
 )

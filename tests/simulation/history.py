@@ -97,6 +97,8 @@ class History:
             self.people.stop_consumer: below(4),
             self.people.redrive_any: below(6),
             self.people.republish: below(3),
+            self.people.erase_any: below(orders // 3 + 1),
+            self.people.replay_any: below(4),
         }
 
     def run(self) -> None:

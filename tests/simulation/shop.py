@@ -213,7 +213,7 @@ class Shop:
         self.topic = FifoTopic(self.clock, self._lag, self._require_order, self._refuses)
         self.gateway = MemoryGateway(self.clock)
         self.mailer = MemoryMailer()
-        self.log = MemoryLog()
+        self.log = MemoryLog(self.clock)
         self.products = MemoryProducts()
         self.email_crashes: Counter[tuple[str, str]] = Counter()
         self.outages = 0.0

@@ -5,13 +5,10 @@ attribute `personal`, and a stored state in its field `personal`. So it is remov
 rest, whichever release wrote it.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Raw, Struct
-
-if TYPE_CHECKING:
-    from tidings.core.contract import Contract
 
 PERSONAL = "personal"
 """The member of an event's envelope, and the field of a state, that contains the personal data."""
@@ -32,7 +29,8 @@ class Personal(Struct, frozen=True):
         ```
     """
 
-    erased_by: ClassVar["type[Contract]"]
+    # A contract names the type of its personal data, so this module cannot import `Contract`.
+    erased_by: ClassVar[type[Any]]
 
     def check(self) -> None:
         """Refuse data that breaks a rule of the schema which the fields' types do not check.
