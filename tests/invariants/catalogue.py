@@ -85,6 +85,39 @@ def _repeated_requests(evidence: Evidence) -> Violations:
         yield f"{len(evidence.purchases)} purchases placed {len(orders)} orders"
 
 
+# Personal data
+
+
+@invariant("nothing personal of an erased order is stored")
+def _erased(evidence: Evidence) -> Violations:
+    return (f"{place} holds personal data of {order}, which was erased" for order, place in evidence.remains)
+
+
+@invariant("an erasure that was accepted reaches every service that keeps personal data, and no other order")
+def _erasures(evidence: Evidence) -> Violations:
+    for order in evidence.events:
+        if order in evidence.erasures and not evidence.is_erased(order):
+            yield f"the erasure of {order} was accepted, and was not announced"
+        for service, entities in evidence.entities.items():
+            due = evidence.is_erased(order) and bool(_SERVICES[service].keeps)
+            found = order in entities and entities[order].erased
+            if found != due:
+                yield f"{service} has {'' if found else 'not '}erased {order}"
+
+
+@invariant("personal data is kept as the customer gave it until it is erased")
+def _kept(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        if evidence.is_erased(order):
+            continue
+        recipient = evidence.recipients[order]
+        placed, shipment = events.first("OrderPlaced"), evidence.state("warehouse", order)
+        found = [read_personal(placed, Recipient) if placed else None, evidence.state("notification", order).personal]
+        destination = Destination(recipient.address)
+        if found != [recipient, recipient] or (shipment.lines and shipment.personal != destination):
+            yield f"{order} is of {recipient}, and the shop has {found} and {shipment.personal}"
+
+
 # Events
 
 
@@ -591,39 +624,6 @@ def _counted(evidence: Evidence) -> tuple[Counter[tuple[str, int]], defaultdict[
             known = addresses[placed.customer, time // DAY]
             (known.possible if evidence.is_erased(order) else known.certain).add(_place(evidence.recipients[order]))
     return orders, addresses
-
-
-# Personal data
-
-
-@invariant("nothing personal of an erased order is stored")
-def _erased(evidence: Evidence) -> Violations:
-    return (f"{place} holds personal data of {order}, which was erased" for order, place in evidence.remains)
-
-
-@invariant("an erasure that was accepted reaches every service that keeps personal data, and no other order")
-def _erasures(evidence: Evidence) -> Violations:
-    for order in evidence.events:
-        if order in evidence.erasures and not evidence.is_erased(order):
-            yield f"the erasure of {order} was accepted, and was not announced"
-        for service, entities in evidence.entities.items():
-            due = evidence.is_erased(order) and bool(_SERVICES[service].keeps)
-            found = order in entities and entities[order].erased
-            if found != due:
-                yield f"{service} has {'' if found else 'not '}erased {order}"
-
-
-@invariant("personal data is kept as the customer gave it until it is erased")
-def _kept(evidence: Evidence) -> Violations:
-    for order, events in evidence.events.items():
-        if evidence.is_erased(order):
-            continue
-        recipient = evidence.recipients[order]
-        placed, shipment = events.first("OrderPlaced"), evidence.state("warehouse", order)
-        found = [read_personal(placed, Recipient) if placed else None, evidence.state("notification", order).personal]
-        destination = Destination(recipient.address)
-        if found != [recipient, recipient] or (shipment.lines and shipment.personal != destination):
-            yield f"{order} is of {recipient}, and the shop has {found} and {shipment.personal}"
 
 
 # Figures

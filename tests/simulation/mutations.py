@@ -27,7 +27,7 @@ from functions.warehouse import handlers as warehouse
 from tests.simulation import privacy
 from tests.simulation.ports import gateway
 from tests.simulation.redrive import ConsumerDestination
-from tests.simulation.shop import DONE, LAST_TRY, LEFT, Shop
+from tests.simulation.shop import DONE, LAST_TRY, LEFT, MAILED, Shop
 from tidings.core import decisions, event
 from tidings.core.contract import ContractRegistry
 from tidings.core.entity import EntityCodec, advance
@@ -867,6 +867,7 @@ MUTATIONS = [
         "if entity.erased",
         "if False",
         ERASED,
+        MAILED,
     ),
     _mutation(
         "an erasure leaves the outbox as it is",
@@ -881,6 +882,7 @@ MUTATIONS = [
         'redacted(stored.state) if stored.state != "null" else stored.state',
         "stored.state",
         ERASED,
+        MAILED,
     ),
     _mutation(
         "an erasure leaves the version, so that a decision begun before it writes the data back",
@@ -930,8 +932,8 @@ MUTATIONS = [
     _mutation(
         "history keeps the personal data of an erased order",
         Log._record_erasure,
-        '[{"Put": put}, {"Put": erased}]',
-        '[{"Put": put}]',
+        'self._transact([{"Put": put}, {"Put": erased}])',
+        "self._put(put)",
         ERASED,
     ),
     _mutation(

@@ -91,7 +91,7 @@ class MemoryLog:
     @property
     def events(self) -> dict[str, str]:
         """The recorded events by id, each with the personal data that is still there."""
-        return {logged.event.id: logged.body for logged in self._logged()}
+        return {name: body for name, _, body in self._bodies()}
 
     def texts(self) -> Iterator[str]:
         """Iterate over all texts in the table."""
@@ -109,13 +109,17 @@ class MemoryLog:
         return min((logged.position for logged in self._logged()), default=None)
 
     def _logged(self, subject: str | None = None) -> Iterator[LoggedEvent]:
+        return (LoggedEvent(position, body, decode(body)) for _, position, body in self._bodies(subject))
+
+    def _bodies(self, subject: str | None = None) -> Iterator[tuple[str, str, str]]:
+        """Iterate over the id, the position and the text of each recorded event, or of those of one order."""
         for (order, name), item in self.table.items.items():
             if order == HOURS or name == PERSONAL_ITEM or subject not in (None, order):
                 continue
             body = item["event"]["S"]
             if HAS_PERSONAL in item and (personal := self.table.items[order, PERSONAL_ITEM].get(name)):
                 body = with_personal(body, personal["S"])
-            yield LoggedEvent(item[POSITION]["S"], body, decode(body))
+            yield name, item[POSITION]["S"], body
 
 
 def _key(item: Item) -> tuple[str, str]:
