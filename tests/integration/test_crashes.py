@@ -119,7 +119,6 @@ ANNOUNCED = {
 }
 BODIES: dict[type[Contract], str] = {
     **ANNOUNCED,
-    PersonalDataErased: fact(ORDER, EXAMPLES[PersonalDataErased]),
     EmailBounced: bounce(ORDER, "receipt"),
 }
 

@@ -677,10 +677,21 @@ def _converged(evidence: Evidence) -> Violations:
         for service, view in VIEWS.items():
             found = view(evidence.state(service, order))
             due = view(implied_state(_SERVICES[service], events, world))
-            if service == "notification" and (withheld := evidence.withheld(order)):
-                due |= dict.fromkeys(withheld & due.keys(), "withheld")
+            if evidence.is_erased(order):
+                due = _after_erasure(service, due, evidence.withheld(order))
             if found != due:
                 yield f"{order}: {service} has {found}, and the events imply {due}"
+
+
+def _after_erasure(service: str, implied: Any, withheld: set[str]) -> object:
+    """Return the view of a service's state after an erasure, given the one that the other events imply."""
+    match service:
+        case "notification":
+            return implied | dict.fromkeys(withheld & implied.keys(), "withheld")
+        case "privacy":
+            # No further period of retention begins.
+            return ""
+    return implied
 
 
 @invariant("services agree about an order")

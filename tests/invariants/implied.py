@@ -150,6 +150,10 @@ def _loyalty(earning: Any) -> object:
     return earning.points if earning and earning.status == "awarded" else 0
 
 
+def _privacy(record: Any) -> object:
+    return record.order.since if record and record.order else ""
+
+
 VIEWS: Mapping[str, Callable[[Any], object]] = {
     "payment": _payment,
     "inventory": _inventory,
@@ -158,5 +162,6 @@ VIEWS: Mapping[str, Callable[[Any], object]] = {
     "loyalty": _loyalty,
     "analytics": lambda sale: sale,
     "recommendation": lambda basket: basket,
+    "privacy": _privacy,
 }
 """The part of a service's state that must be the same whatever the sequence and the number of deliveries."""

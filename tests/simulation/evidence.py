@@ -11,6 +11,7 @@ from functions.analytics.handlers import SHARDS
 from functions.loyalty.handlers import POINTS, balance_key
 from functions.notification.limit import LEFT
 from functions.orders.handlers import Summary, customers_list
+from functions.privacy.service import service as privacy
 from functions.recommendation.handlers import ONE, RANK, bought_with
 from tests.invariants.catalogue import first_violation
 from tests.invariants.evidence import Evidence, Level, Payment, Refund
@@ -19,7 +20,6 @@ from tests.simulation.marks import marks_in
 from tests.simulation.people import SKUS
 from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT, SECRET, STAGE
 from tests.simulation.ports.mailer import BAD
-from tests.simulation.privacy import service as privacy
 from tests.simulation.redrive import PERMANENT
 from tests.simulation.shop import MAILS_PER_HOUR, RULES, Shop
 from tests.simulation.violation import ViolationError

@@ -23,8 +23,8 @@ from functions.payment import handlers as payment
 from functions.payment import refunds, reports
 from functions.payment import state as payment_state
 from functions.payment.checks.job import CheckJob
+from functions.privacy import handlers as privacy
 from functions.warehouse import handlers as warehouse
-from tests.simulation import privacy
 from tests.simulation.ports import gateway
 from tests.simulation.redrive import ConsumerDestination
 from tests.simulation.shop import DONE, LAST_TRY, LEFT, MAILED, Shop
@@ -925,9 +925,24 @@ MUTATIONS = [
     _mutation(
         "a repeated erasure is announced again",
         privacy.erase,
-        "Skip() if entity.state else ",
-        "",
+        "if order.erased:",
+        "if False:",
         ANNOUNCED_ONCE,
+    ),
+    _mutation(
+        "an order's period of retention begins again after its erasure",
+        privacy._ended,
+        "order.erased or order.since >= event.time",
+        "order.since >= event.time",
+        ANNOUNCED_ONCE,
+        IMPLIED,
+    ),
+    _mutation(
+        "an order's period of retention counts from the first of its ends that arrives",
+        privacy._ended,
+        "order.erased or order.since >= event.time",
+        "order.erased or order.since",
+        IMPLIED,
     ),
     _mutation(
         "history keeps the personal data of an erased order",

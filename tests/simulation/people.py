@@ -19,6 +19,8 @@ from functions.payment.checks.job import CheckJob
 from functions.payment.reports import About, Report
 from functions.payment.service import service as payment
 from functions.payment.state import Payment
+from functions.privacy import handlers as privacy
+from functions.privacy.service import service as privacy_service
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
@@ -38,8 +40,6 @@ from tests.simulation.ports.gateway import (
     VISA,
 )
 from tests.simulation.ports.mailer import BAD
-from tests.simulation.privacy import erase
-from tests.simulation.privacy import service as privacy
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable, redrive
 from tests.simulation.replay import replay
@@ -269,7 +269,7 @@ class People:
 
         def request() -> str:
             metadata = self._request("operator", {}).metadata(shop.clock.now)
-            shop.handlers(privacy).entity(key).execute(erase, metadata, creates=True)
+            shop.handlers(privacy_service).entity(key).execute(partial(privacy.erase, reason="operator"), metadata)
             return key
 
         shop.say(f"the personal data of {key[:8]} is erased")

@@ -1,14 +1,17 @@
 """Personal data: declared by its type, carried beside an event's data, and removed when it is erased.
 
-Data about a person has a type of its own, a subclass of `Personal`. An event carries it as JSON text in the envelope's
+Data about a person has a separate type, a subclass of `Personal`. An event carries it as JSON text in the envelope's
 attribute `personal`, and a stored state in its field `personal`. So it is removed from either without knowing the
 rest, whichever release wrote it.
 """
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from msgspec import Raw, Struct
+
+if TYPE_CHECKING:
+    from tidings.core.contract import Contract
 
 PERSONAL = "personal"
 """The member of an event's envelope, and the field of a state, that contains the personal data."""
@@ -29,8 +32,9 @@ class Personal(Struct, frozen=True):
         ```
     """
 
-    # A contract names the type of its personal data, so this module cannot import `Contract`.
-    erased_by: ClassVar[type[Any]]
+    if TYPE_CHECKING:
+        # Declared for type checkers only: msgspec would look the contract up, whose module imports this one.
+        erased_by: ClassVar["type[Contract]"]
 
     def check(self) -> None:
         """Refuse data that breaks a rule of the schema which the fields' types do not check.

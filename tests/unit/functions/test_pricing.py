@@ -7,9 +7,11 @@ import pytest
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.money import Money
+from contracts.values.recipient import Recipient
 from functions.orders.pricing import PaymentTerms, TotalRange, decode_terms, price_order
 from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, ExpectedTotal, LineRequest, OrderRequest
+from tidings.core.contract import Announcement
 from tidings.http.problems import Problem
 from tidings.http.requests import Caller
 
@@ -27,7 +29,7 @@ PRODUCTS = {
 LONG = f"{'x' * 64}@{'.'.join(['y' * 63] * 3)}.example"
 
 
-def price(*lines: tuple[str, int], email: str = "ada@example.com", **changes: Any) -> OrderPlaced:
+def price(*lines: tuple[str, int], email: str = "ada@example.com", **changes: Any) -> Announcement:
     fields: dict[str, Any] = {
         "lines": tuple(LineRequest(sku, quantity) for sku, quantity in lines),
         "payment_method": "pm_card_visa",
@@ -50,10 +52,13 @@ def detail(*lines: tuple[str, int], **changes: Any) -> str:
 
 
 def test_an_order_costs_the_sum_of_its_lines() -> None:
-    order = price(("tea", 2), ("pin", 3))
+    announcement = price(("tea", 2), ("pin", 3))
+    order, recipient = announcement.data, announcement.personal
+    assert isinstance(order, OrderPlaced)
+    assert isinstance(recipient, Recipient)
     assert order.total == Money(2503, "EUR")
     assert [(line.sku, line.quantity, line.price.amount) for line in order.lines] == [("tea", 2, 1250), ("pin", 3, 1)]
-    assert (order.customer, order.email) == ("customer-1", "ada@example.com")
+    assert (order.customer, recipient.email) == ("customer-1", "ada@example.com")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.goods import Units
 from contracts.values.money import Money
+from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.warehouse import handlers
@@ -22,8 +23,9 @@ CONFIRMED = fact(order_confirmed(line("tea", 2), line("cup", 1)), n=2)
 CAPTURED = fact(PaymentCaptured(payment="pay_1", amount=Money(3000, "EUR")))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=3)
 CANCELLED_AGAIN = fact(OrderCancelled(reason="customer"), n=4)
+DESTINATION = Destination(HOME)
 LINES = (Units("tea", 2), Units("cup", 1))
-WAITING = Shipment("waiting", lines=LINES, address=HOME, confirmed_at=CONFIRMED.time)
+WAITING = Shipment("waiting", lines=LINES, personal=DESTINATION, confirmed_at=CONFIRMED.time)
 TO_PICK = replace(WAITING, status="to_pick", paid=True)
 
 
@@ -46,7 +48,7 @@ def test_a_paid_order_is_picked_once_its_confirmation_is_known() -> None:
 
 def test_an_order_that_costs_nothing_is_picked_when_it_is_confirmed() -> None:
     free = fact(order_confirmed(line("tea", 2, amount=0)), n=2)
-    given(service).when(free).then(state=Shipment("to_pick", True, (Units("tea", 2),), HOME, free.time))
+    given(service).when(free).then(state=Shipment("to_pick", True, (Units("tea", 2),), DESTINATION, free.time))
 
 
 @pytest.mark.parametrize("events", list(permutations([CONFIRMED, CAPTURED, CANCELLED])))
