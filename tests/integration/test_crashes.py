@@ -56,6 +56,7 @@ from infra.stages import STAGES
 from tests.integration.batches import next_day
 from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot, one_call_at_a_time
 from tests.integration.crash_points import crash, crash_after, final_state, mails, stopped_clock
+from tests.integration.erasure import erase
 from tests.integration.facts import ADDRESS, bounce, confirmed, fact, new_order, placed, report
 from tests.integration.shop import Answer, Shop
 from tidings.core.contract import Contract
@@ -150,6 +151,7 @@ SETUP: defaultdict[str, Callable[[Shop], object]] = defaultdict(
     {
         "orders": lambda shop: on_sale(shop).post(shop.order(("mug", 2)), KEY),
         "inventory": on_sale,
+        "privacy": lambda shop: erase(shop.cloud, ORDER),
     },
 )
 """Prepares the shop before a service receives the order's events."""
@@ -423,6 +425,18 @@ COMMANDS = {
         prepare=lambda shop: shop.cloud.hand("warehouse", body(OrderConfirmed), body(PaymentCaptured)),
         send=lambda shop: shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"}),
     ),
+    **{
+        f"POST {route}": Command(
+            prepare=lambda _shop: None,
+            send=lambda shop, path=path: shop.call("POST", path, headers={"idempotency-key": KEY}),  # type: ignore[misc]  # bound early
+        )
+        for route, path in {
+            "/me/export": "/me/export",
+            "/me/erasure": "/me/erasure",
+            "/operators/customers/{id}/export": "/operators/customers/customer-1/export",
+            "/operators/customers/{id}/erasure": "/operators/customers/customer-1/erasure",
+        }.items()
+    },
 }
 
 
