@@ -13,9 +13,12 @@ from typing import Any
 
 import msgspec
 
+from functions.fraud import handlers as fraud
+from functions.privacy.files import KEPT_DAYS, LINK_SECONDS
 from infra.application import Application
 from infra.discovery import ServiceFolder, summary_of
 from infra.published_language.schemas import DEFINITIONS, Json, schema_path
+from infra.shop import SETTINGS
 from infra.stages import STAGES, Stage
 from tidings.core.contract import Contract
 from tidings.core.event import read_personal
@@ -40,6 +43,9 @@ def privacy_page(application: Application) -> str:
         places="\n".join(_places(application)),
         times="\n".join(_times()),
         backup_days=BACKUP_DAYS,
+        export_days=KEPT_DAYS,
+        link_minutes=LINK_SECONDS // 60,
+        fraud_days=fraud.KEPT_DAYS,
     )
 
 
@@ -147,6 +153,8 @@ def _places(application: Application) -> Iterator[str]:
 def _times() -> Iterator[str]:
     """Return the table of times, with a column for each stage."""
     rows: Sequence[tuple[str, Callable[[Stage], str]]] = (
+        ("personal data of an order, after its end", lambda stage: f"{SETTINGS[stage.name].retention_days} days"),
+        ("files of exports", lambda _: f"{KEPT_DAYS} days"),
         ("messages in queues and dead-letter queues", lambda stage: f"{stage.message_retention_days} days"),
         ("records of a table's stream, until they are relayed", lambda _: f"{STREAM_HOURS} hours"),
         ("backups of tables", lambda stage: f"{BACKUP_DAYS} days" if stage.point_in_time_recovery else "none"),

@@ -60,4 +60,6 @@ def test_a_service_that_only_receives_personal_data_names_its_queues_and_no_tabl
 
 def test_each_stage_says_for_how_long_it_keeps_what(page: str) -> None:
     assert row_of(page, "backups of tables").endswith("| none | none | 35 days |")
+    assert row_of(page, "personal data of an order, after its end").endswith("| 365 days | 365 days | 730 days |")
+    assert row_of(page, "files of exports").endswith("| 7 days | 7 days | 7 days |")
     assert row_of(page, "messages in queues and dead-letter queues").endswith("| 14 days | 14 days | 14 days |")
