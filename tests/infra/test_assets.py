@@ -169,7 +169,9 @@ def test_a_services_modules_import_with_its_code_and_the_layer_alone(
         modules = [
             path.removesuffix(".py").replace("/", ".")
             for path in files_in(folder)
-            if path.startswith("functions/") and Path(path).name in ("service.py", "handlers.py", "api.py")
+            # Below a service's folder are the modules that need more, such as those that use Stripe's library.
+            if Path(path).parent == Path("functions", service.name)
+            and Path(path).name in ("service.py", "handlers.py", "api.py")
         ]
         environment = [str(folder), str(layer(local) / "python")]
         command = [sys.executable, "-I", "-S", "-B", "-c", code, *environment, *modules]

@@ -24,7 +24,7 @@ INTENTS: dict[str, About] = {
     "payment_intent.payment_failed": "ended",
     "payment_intent.canceled": "ended",
 }
-"""What the events of payment intents are about, by their types (Stripe API Reference, "Types of events")."""
+"""The subjects of the events of payment intents, by type (Stripe API Reference, "Types of events")."""
 
 OTHERS: dict[str, About] = {
     "refund.created": "refund",
@@ -37,7 +37,7 @@ OTHERS: dict[str, About] = {
     "charge.dispute.funds_reinstated": "dispute",
     "charge.dispute.funds_withdrawn": "dispute",
 }
-"""The same of refunds and disputes, which name their payment intent."""
+"""The subjects of the events of refunds and disputes, which name their payment intent."""
 
 
 class _Data(Struct, frozen=True):
