@@ -37,7 +37,6 @@ from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import ThrottledError
-from tidings.core.errors import ThrottledError
 from tidings.testing import CORRELATION_ID, Scenario, given
 
 HOUR = 60 * MINUTE
@@ -78,7 +77,7 @@ def state_of(scenario: Scenario[Payment], order: str = FIRST) -> Payment:
     return state
 
 
-# What a check finds
+# A check that finds news
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_a_dispute_is_followed_to_its_end() -> None:
     assert state_of(scenario).disputes == (Dispute("dp_1", "lost"),)
 
 
-# What still waits
+# A payment that still waits
 
 
 def test_a_payment_that_still_waits_is_looked_at_again_later() -> None:
@@ -231,17 +230,6 @@ def test_an_order_that_cannot_be_looked_at_holds_up_no_other() -> None:
     assert (report.failed, report.waiting, report.finished) == (1, 1, True)
     statuses = sorted(state_of(scenario, order).refunds[0].status for order in (FIRST, SECOND))
     assert statuses == ["pending", "succeeded"]
-
-
-def test_a_run_ends_when_the_rate_of_calls_is_used_up() -> None:
-    gateway = gateway_with(Refunded(TOTAL), FIRST, SECOND)
-
-    def refuse() -> None:
-        raise ThrottledError("the rate of calls is used up")
-
-    gateway.before["inspect"] = [refuse]
-    report = run(holding(gateway, FIRST, SECOND), FIRST, SECOND)
-    assert (report.failed, report.waiting, report.finished, len(gateway.calls)) == (0, 0, False, 1)
 
 
 def test_an_order_that_cannot_be_read_holds_up_no_other() -> None:
