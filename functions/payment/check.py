@@ -1,7 +1,7 @@
 """The check of a payment: the gateway is asked what it knows, and its answer is recorded.
 
-A schedule checks what waits, and a report of the gateway has its payment checked at once. What a payment is at the
-gateway decides, and not what a report says.
+A schedule checks what waits, and a report of the gateway has its payment checked at once. The payment's state
+at the gateway decides, and not the report.
 """
 
 from functools import partial
@@ -128,15 +128,19 @@ def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now:
             missing = missing or refund
     if missing:
         return continue_refund(order, followed, missing, now, announce)
+    return _record(payment, followed, announce, now)
+
+
+def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
+    return _record(payment, *_follow_disputes(payment, of, found.disputes), now)
+
+
+def _record(payment: Payment, followed: Payment, announce: tuple[Contract, ...], now: int) -> Decision[Payment]:
+    """Save what was found, and when to look again. Write nothing before the payment is due, if nothing was found."""
     if not announce and due_at(payment) > now:
         return Skip()
     followed = scheduled(followed, now)
     return Save(followed, announce) if followed != payment else Skip()
-
-
-def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
-    followed, announce = _follow_disputes(payment, of, found.disputes)
-    return Save(scheduled(followed, now), announce) if announce else Skip()
 
 
 def _follow_disputes(

@@ -324,7 +324,7 @@ class Cloud:
         return self.items(self.environment("payment", "consumer")["GATEWAY_TABLE"])
 
     def moved(self, order: str | None = None) -> list[tuple[int, float]]:
-        """Return how often each payment was captured, and which part of it was refunded; of one order if it is named."""
+        """Return how often each payment was captured, and which part of it was refunded; of one order or of all."""
         return [
             (int(each["captured"]["N"]), int(each["refunded"]["N"]) / int(each["amount"]["N"]))
             for each in self.payments()
