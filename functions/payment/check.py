@@ -1,7 +1,7 @@
 """The check of a payment: the gateway is asked what it knows, and its answer is recorded.
 
-A schedule checks what waits, and a report of the gateway has its payment checked at once. What a payment is at the
-gateway decides, and not what a report says.
+A schedule checks what waits, and a report of the gateway has its payment checked at once. The payment's state
+at the gateway decides, and not the report.
 """
 
 from functools import partial
@@ -128,16 +128,15 @@ def _follow_money(order: str, payment: Payment, of: str, found: Inspection, now:
             missing = missing or refund
     if missing:
         return continue_refund(order, followed, missing, now, announce)
-    return _save_followed(payment, followed, announce, now)
+    return _record(payment, followed, announce, now)
 
 
 def _record_disputes(payment: Payment, of: str, found: Inspection, now: int) -> Decision[Payment]:
-    followed, announce = _follow_disputes(payment, of, found.disputes)
-    return _save_followed(payment, followed, announce, now)
+    return _record(payment, *_follow_disputes(payment, of, found.disputes), now)
 
 
-def _save_followed(payment: Payment, followed: Payment, announce: tuple[Contract, ...], now: int) -> Decision[Payment]:
-    """Save what changed, or the time of the next check if the payment was due."""
+def _record(payment: Payment, followed: Payment, announce: tuple[Contract, ...], now: int) -> Decision[Payment]:
+    """Save what was found, and when to look again. Write nothing before the payment is due, if nothing was found."""
     if not announce and due_at(payment) > now:
         return Skip()
     followed = scheduled(followed, now)

@@ -48,7 +48,7 @@ def request_refund(
 
 
 def retry_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payment]:
-    """Record that a failed refund is to be tried again, under a new attempt.
+    """Record that a failed refund is to be tried again, under a new attempt. A repeat changes nothing.
 
     Args:
         entity: The payment.
@@ -59,6 +59,8 @@ def retry_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payme
     refund = payment.refund(name) if payment else None
     if payment is None or refund is None:
         return Reject("unknown", "The order has no refund of this name.")
+    if refund.status == "pending":
+        return Skip()
     if refund.status != "failed":
         return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
     due = _still_due(payment, refund)
@@ -110,7 +112,7 @@ def _exceeds(payment: Payment, amount: Money) -> Reject | None:
     return None
 
 
-# What the consumer does
+# Refunds as the consumer makes them
 
 
 def begin_refund(

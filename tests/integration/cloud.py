@@ -323,6 +323,14 @@ class Cloud:
         """Return the payments at the simulated gateway."""
         return self.items(self.environment("payment", "consumer")["GATEWAY_TABLE"])
 
+    def moved(self, order: str | None = None) -> list[tuple[int, float]]:
+        """Return how often each payment was captured, and which part of it was refunded; of one order or of all."""
+        return [
+            (int(each["captured"]["N"]), int(each["refunded"]["N"]) / int(each["amount"]["N"]))
+            for each in self.payments()
+            if order in (None, each["order"]["S"])
+        ]
+
     def mails(self) -> list[Any]:
         """Return the e-mails that SES accepted."""
         return sent_mails()

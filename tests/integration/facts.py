@@ -4,11 +4,14 @@ import json
 import uuid
 from collections.abc import Sequence
 
+import msgspec
+
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
+from functions.payment.reports import About, Report
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.event import encode
@@ -60,6 +63,20 @@ def _lines(lines: Sequence[tuple[str, int]], price: int) -> tuple[OrderLine, ...
 
 def _total(lines: Sequence[tuple[str, int]], price: int) -> Money:
     return Money(sum(quantity for _, quantity in lines) * price, "EUR")
+
+
+def report(order: str | None, about: About = "refund", payment: str = "pay_1") -> str:
+    """Return the message of the gateway's report of an order's payment, or of one that names no order."""
+    message = Report(
+        id="evt_1",
+        payment=payment,
+        about=about,
+        time=to_rfc3339(EPOCH + 1_000),
+        order=order,
+        correlationid="test",
+        traceparent=TRACEPARENT,
+    )
+    return msgspec.json.encode(message).decode()
 
 
 def later(body: str, milliseconds: int) -> str:

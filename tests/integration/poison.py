@@ -9,14 +9,17 @@ from contracts.inventory.stock_rejected import StockRejected
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.dispute_closed import DisputeClosed
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.goods import Shortage
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from infra.shop import shop_services
-from tests.integration.facts import confirmed, fact, new_order, placed
+from tests.integration.facts import confirmed, fact, new_order, placed, report
 from tidings.core.service import Service
 
 SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
@@ -31,7 +34,10 @@ GOOD = {
 """Builders of events that services can handle."""
 
 ABOUT_ORDERS = (
+    PaymentActionRequired(payment="pay_1", amount=TOTAL),
     AUTHORIZED,
+    PaymentDisputed(payment="pay_1", dispute="dp_1", amount=TOTAL, reason="fraudulent"),
+    DisputeClosed(payment="pay_1", dispute="dp_1", amount=TOTAL, outcome="won"),
     PaymentNotNeeded(amount=Money(0, "EUR")),
     PaymentFailed(payment="pay_1", amount=TOTAL, code="card_declined"),
     StockReserved(lines=()),
@@ -85,5 +91,7 @@ def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
         yield from ((fact(new_order(), data), "unknown-order") for data in ABOUT_ORDERS)
     if service.name == "payment":
         yield confirmed(new_order(), ("mug", 2)), "unknown-payment"
+        yield report(new_order()), "unknown-payment"
+        yield report(""), "breaks-contract"
     if service.name == "notification":
         yield json.dumps({"source": "aws.ses", "detail": {"eventType": "Bounce", "mail": {}}}), "breaks-contract"

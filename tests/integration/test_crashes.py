@@ -27,25 +27,34 @@ from contracts.notification.receipt_sent import ReceiptSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.payment.dispute_closed import DisputeClosed
+from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
+from contracts.payment.payment_processing import PaymentProcessing
 from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
 from contracts.payment.refund_failed import RefundFailed
+from contracts.payment.refund_requested import RefundRequested
+from contracts.payment.refund_settled import RefundSettled
+from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from contracts.values.goods import MAX_LINES, OrderLine, Shortage, Units
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.notification.bounces import EmailBounced
 from functions.orders.api import order_id
+from functions.payment.reports import About, PaymentReported, UnaddressedReport
+from functions.payment.simulated.gateway import _NAMESPACE as NAMESPACE
 from infra.shop import shop_services
 from infra.stages import STAGES
 from tests.integration.batches import next_day
 from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot, one_call_at_a_time
 from tests.integration.crash_points import crash, crash_after, final_state, mails, stopped_clock
-from tests.integration.facts import ADDRESS, bounce, confirmed, fact, new_order, placed
+from tests.integration.facts import ADDRESS, bounce, confirmed, fact, new_order, placed, report
 from tests.integration.shop import Answer, Shop
 from tidings.core.contract import Contract
 
@@ -67,13 +76,20 @@ EXAMPLES: dict[type[Contract], Contract] = {
         OrderFlagged(rules=("velocity",)),
         OrderDispatched(tracking="T1"),
         ReturnRequested(lines=UNITS),
+        PaymentActionRequired(payment="pay_1", amount=TOTAL),
+        PaymentProcessing(payment="pay_1", amount=TOTAL),
         PaymentAuthorized(payment="pay_1", amount=TOTAL),
         PaymentNotNeeded(amount=Money(0, "EUR")),
         PaymentCaptured(payment="pay_1", amount=TOTAL),
         PaymentFailed(payment="pay_1", amount=TOTAL, code="card_declined"),
         PaymentVoided(payment="pay_1", amount=TOTAL),
-        PaymentRefunded(payment="pay_1", amount=TOTAL),
-        RefundFailed(payment="pay_1", amount=TOTAL, code="expired_or_canceled_card"),
+        RefundRequested(payment="pay_1", refund="cancellation", amount=TOTAL, reason="cancelled"),
+        PaymentRefunded(payment="pay_1", refund="cancellation", amount=TOTAL),
+        RefundFailed(payment="pay_1", refund="cancellation", amount=TOTAL, code="expired_or_canceled_card"),
+        RefundSettled(payment="pay_1", refund="cancellation", amount=TOTAL),
+        PaymentDisputed(payment="pay_1", dispute="dp_1", amount=TOTAL, reason="fraudulent"),
+        DisputeClosed(payment="pay_1", dispute="dp_1", amount=TOTAL, outcome="won"),
+        UnexpectedPaymentFound(payment="pay_2", amount=TOTAL),
         StockReserved(lines=UNITS),
         StockRejected(short=(Shortage("mug", 2, 1),)),
         StockReleased(lines=UNITS),
@@ -107,12 +123,17 @@ def body(contract: type[Contract], world: str = "plain") -> str:
     return WORLDS[world] if contract is OrderPlaced else BODIES[contract]
 
 
+REPORTS = (PaymentReported, UnaddressedReport)
+"""The gateway's reports, which need a payment at the gateway. See `special_cases`."""
+
+
 def handled_by(service: str) -> list[type[Contract]]:
-    """Return the contracts of all events that reach a service's queue."""
+    """Return the contracts of all events that reach a service's queue, except the gateway's reports."""
     own = SERVICES[service]
     if own.subscribes_to_all:
         return [OrderPlaced, *ANNOUNCED]
-    return [*own.contracts, *(handler.contract for handler in own.external_handlers)]
+    external = [handler.contract for handler in own.external_handlers if handler.contract not in REPORTS]
+    return [*own.contracts, *external]
 
 
 def on_sale(shop: Shop) -> Shop:
@@ -134,6 +155,50 @@ def dispatched(shop: Shop) -> Answer:
     """Dispatch the order."""
     shop.cloud.hand("warehouse", body(OrderConfirmed), body(PaymentCaptured))
     return shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"})
+
+
+PAYMENT = f"pay_{uuid.uuid5(NAMESPACE, ORDER).hex}"
+
+
+def captured(shop: Shop, method: str = "pm_card_visa") -> Shop:
+    """Place and confirm the order, so that its payment is captured."""
+    assert shop.cloud.hand("payment", placed(ORDER, ("mug", 2), method=method), body(OrderConfirmed)) == []
+    return shop
+
+
+def requested(shop: Shop, amount: int) -> Shop:
+    """Request a refund of a part of the captured payment. Its message is lost."""
+    assert refund_request(captured(shop), amount).status == 202
+    shop.cloud.receive(shop.cloud.queue("payment"))
+    return shop
+
+
+def refund_request(shop: Shop, amount: int) -> Answer:
+    refund = {"amount": {"amount": amount, "currency": "EUR"}, "reason": "damaged"}
+    return shop.call("POST", f"/operators/orders/{ORDER}/refunds", refund, headers={"idempotency-key": KEY})
+
+
+def cancelled(shop: Shop) -> Shop:
+    """Have the order's cancellation written, but not its refund."""
+    with crash(shop.cloud, after=lambda name, _: name == "PutItem"), suppress(CrashError):
+        shop.cloud.hand("payment", body(OrderCancelled))
+    return shop
+
+
+def failed_refund(shop: Shop) -> Shop:
+    """Cancel the captured order with a card to which nothing can be refunded."""
+    assert captured(shop, "pm_card_refund_fails").cloud.hand("payment", body(OrderCancelled)) == []
+    return shop
+
+
+def approved(shop: Shop) -> Shop:
+    """Place the order, whose customer approves the payment at the bank. The webhook is lost."""
+    cloud = shop.cloud
+    assert cloud.hand("payment", placed(ORDER, ("mug", 2), method="pm_card_authentication_required")) == []
+    (payment,) = cloud.payments()
+    payment |= {"status": {"S": "authorized"}, "version": {"N": str(int(payment["version"]["N"]) + 1)}}
+    cloud.dynamodb.put_item(TableName=cloud.environment("payment", "consumer")["GATEWAY_TABLE"], Item=payment)
+    return shop
 
 
 @dataclass(frozen=True)
@@ -210,6 +275,22 @@ def special_cases() -> Iterator[Case]:
     baskets = {first: lines[:8], second: lines[8:16]}
     bodies = [confirmed(order, *some) for order, some in baskets.items()]
     yield Case("recommendation-two-orders", "recommendation", bodies)
+    reports: dict[str, tuple[About, Callable[[Shop], object]]] = {
+        "approved": ("authorized", approved),
+        "refund-requested": ("refund", lambda shop: requested(shop, 500)),
+        "disputed": ("dispute", lambda shop: captured(shop, "pm_card_disputed")),
+    }
+    for name, (about, setup) in reports.items():
+        reported = report(ORDER, about, PAYMENT)
+        yield Case(f"payment-PaymentReported-{name}", "payment", [reported], setup=setup)
+        yield Case(f"payment-OrderCancelled-{name}", "payment", [body(OrderCancelled), reported], setup=setup)
+    yield Case(
+        "payment-OrderCancelled-again-with-a-refund-requested",
+        "payment",
+        [body(OrderCancelled)],
+        setup=lambda shop: cancelled(requested(shop, 500)),
+    )
+    yield Case("payment-UnaddressedReport", "payment", [report(None, "dispute", PAYMENT)], setup=captured)
     yield Case("warehouse-OrderCancelled-after-dispatch", "warehouse", [body(OrderCancelled)], setup=dispatched)
 
 
@@ -263,11 +344,6 @@ def names(made: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     return [name for name, _ in made]
 
 
-def moved(cloud: Cloud) -> list[tuple[int, int]]:
-    """Return how often each payment's money was captured and refunded."""
-    return [(int(payment["captured"]["N"]), int(payment["refunded"]["N"])) for payment in cloud.payments()]
-
-
 @pytest.mark.parametrize("case", [*cases(), *special_cases()], ids=lambda case: case.name)
 def test_a_handler_that_crashed_at_any_call_ends_in_the_same_state_when_its_message_is_delivered_again(
     shop: Shop, case: Case
@@ -289,7 +365,7 @@ def test_a_handler_that_crashed_at_any_call_ends_in_the_same_state_when_its_mess
 
     whole = run(None)
     expected, sent = final_state(cloud, service), mails(cloud)
-    assert moved(cloud) in ([], [(0, 0)], [(1, 0)], [(1, 1)])
+    assert all(captured <= 1 and refunded <= captured for captured, refunded in cloud.moved())
     for number in range(len(whole) + 1):
         made = run(number)
         assert made == whole[:number]
@@ -330,6 +406,15 @@ COMMANDS = {
         prepare=lambda shop: on_sale(shop).cloud.hand("inventory", body(OrderPlaced)),
         send=lambda shop: shop.call("PUT", "/operators/stock/mug", {"on_hand": 5}),
     ),
+    "POST /operators/orders/{id}/refunds": Command(prepare=captured, send=lambda shop: refund_request(shop, 500)),
+    "POST /operators/orders/{id}/refunds/{refund}/attempts": Command(
+        prepare=failed_refund,
+        send=lambda shop: shop.call("POST", f"/operators/orders/{ORDER}/refunds/cancellation/attempts"),
+    ),
+    "POST /operators/orders/{id}/refunds/{refund}/settlement": Command(
+        prepare=failed_refund,
+        send=lambda shop: shop.call("POST", f"/operators/orders/{ORDER}/refunds/cancellation/settlement"),
+    ),
     "POST /operators/shipments/{id}/dispatch": Command(
         prepare=lambda shop: shop.cloud.hand("warehouse", body(OrderConfirmed), body(PaymentCaptured)),
         send=lambda shop: shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"}),
@@ -360,6 +445,35 @@ def test_a_command_that_crashed_at_any_call_is_executed_once_and_gets_the_same_a
         again = request.send(shop)
         assert (again.status, again.body) == (answer.status, answer.body)
         assert final_state(cloud, service) == expected
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [approved, lambda shop: requested(shop, 500), lambda shop: cancelled(requested(shop, 500))],
+    ids=["approved", "refund-requested", "cancelled-with-a-refund-requested"],
+)
+def test_a_check_that_crashed_at_any_call_ends_in_the_same_state_when_it_runs_again(
+    shop: Shop, setup: Callable[[Shop], object]
+) -> None:
+    cloud = shop.cloud
+    setup(shop)
+    start = cloud.snapshot()
+
+    def run(number: int | None) -> list[str]:
+        cloud.restore(start)
+        with crash_after(cloud, number) as calls, suppress(CrashError):
+            cloud.invoke("payment", "checks", {"all": True})
+        made = names(calls.made)
+        for _ in range(2):
+            cloud.invoke("payment", "checks", {"all": True})
+        return made
+
+    whole = run(None)
+    expected = final_state(cloud, "payment")
+    for number in range(len(whole) + 1):
+        made = run(number)
+        assert made == whole[:number]
+        assert final_state(cloud, "payment") == expected, f"crashed after {made}"
 
 
 OTHER = str(uuid.uuid5(uuid.NAMESPACE_OID, "other"))
@@ -494,16 +608,16 @@ def test_an_order_cancelled_while_it_is_captured_is_refunded_although_each_deliv
         assert deliveries <= STAGES["local"].max_receives
     shop.cloud.calls.before = lambda _name, _request: False
     assert deliveries == STAGES["local"].max_receives
-    assert moved(shop.cloud) == [(1, 0)]
+    assert shop.cloud.moved() == [(1, 0)]
     assert shop.cloud.item("payment", order)["state"]["status"] == "authorized"
 
     assert shop.cancel(order).status == 202
     shop.cloud.drain()
-    assert moved(shop.cloud) == [(1, 1)]
+    assert shop.cloud.moved() == [(1, 1)]
 
     assert shop.cloud.redrive("payment") == 1
     shop.cloud.drain()
-    assert moved(shop.cloud) == [(1, 1)]
+    assert shop.cloud.moved() == [(1, 1)]
     assert shop.show(order)["status"] == "CANCELLED"
     assert "PaymentRefunded" in [event["type"] for event in shop.timeline(order)]
     assert shop.level("mug")["reserved"] == 0
@@ -511,10 +625,10 @@ def test_an_order_cancelled_while_it_is_captured_is_refunded_although_each_deliv
 
 def test_an_order_cancelled_before_its_payment_is_authorized_is_voided(cloud: Cloud) -> None:
     order = new_order()
-    with crash(cloud, before=lambda name, _: name == "UpdateItem"), pytest.raises(CrashError):
+    with crash(cloud, after=lambda _, made: names(made).count("PutItem") == 2), pytest.raises(CrashError):
         cloud.hand("payment", placed(order, ("mug", 2)))
     assert cloud.item("payment", order)["state"]["status"] == "authorizing"
     cloud.hand("payment", fact(order, CANCELLED, 2))
     cloud.hand("payment", placed(order, ("mug", 2)))
     assert cloud.item("payment", order)["state"]["status"] == "voided"
-    assert moved(cloud) == [(0, 0)]
+    assert cloud.moved() == [(0, 0)]

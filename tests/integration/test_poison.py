@@ -32,7 +32,11 @@ def is_handled(cloud: Cloud, service: Service[Any], body: str) -> bool:
 
 def type_of(body: str, reason: str) -> str:
     """Return the event type that a dead letter has: `-` if it could not be read."""
-    return "-" if reason in ("undecodable", "not-an-event", "oversized") else json.loads(body).get("type", "-")
+    if reason in ("undecodable", "not-an-event", "oversized"):
+        return "-"
+    # A report of the gateway has no type in its message. The parser gives it one.
+    unnamed = "PaymentReported" if reason == "unknown-payment" else "-"
+    return str(json.loads(body).get("type", unnamed))
 
 
 def dead(cloud: Cloud, service: str) -> Mapping[str, dict[str, str]]:

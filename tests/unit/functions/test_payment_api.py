@@ -462,7 +462,7 @@ def test_the_refund_of_an_unexpected_payment_is_reported_under_that_payment(shop
     assert [report.payment for report in shop.reports.sent] == ["pi_2"]
 
 
-@pytest.mark.parametrize("status", ["pending", "succeeded", "settled"])
+@pytest.mark.parametrize("status", ["succeeded", "settled"])
 def test_only_a_failed_refund_is_tried_again(shop: PaymentApi, status: Any) -> None:
     shop.store(replace(CAPTURED, refunds=(replace(FAILED, status=status),)))
     assert refusal(shop.retry) == (409, "Not failed")

@@ -327,6 +327,22 @@ def test_a_repeated_or_late_report_of_a_dispute_changes_nothing(known: Any, stat
     assert after_inspect(before, found(Captured(), found_dispute(status))) == Skip()
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("authorized", Captured()), ("failed", Returned(TOTAL)), ("voided", Returned(TOTAL))]
+)
+def test_a_dispute_is_recorded_although_the_capture_of_its_payment_is_not(
+    status: Status, outcome: AuthorizationOutcome
+) -> None:
+    open_ = payment(status, disputes=(Dispute("dp_1", "open"),), due=TOMORROW)
+    assert after_inspect(status, found(outcome, found_dispute())) == Save(open_, (disputed(),))
+    assert after_inspect(open_, found(outcome, found_dispute())) == Skip()
+    decision = after_inspect(open_, found(outcome, found_dispute()), now=NOW + DAY)
+    assert isinstance(decision, Save)
+    assert (decision.state.due, decision.announce) == (to_rfc3339(NOW + 2 * DAY), ())
+    closed = payment(status, disputes=(Dispute("dp_1", "won"),))
+    assert after_inspect(open_, found(outcome, found_dispute("won"))) == Save(closed, (dispute_closed("won"),))
+
+
 def test_two_disputes_of_one_payment_are_followed_each_by_itself() -> None:
     before = payment("captured", disputes=(Dispute("dp_1", "open"),))
     decision = after_inspect(before, found(Captured(), found_dispute("lost"), found_dispute("open", "dp_2")))
