@@ -19,7 +19,7 @@ from infra import assets
 from infra.constructs.alarm import MINUTE, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
-from infra.constructs.schedule import alarm_on_missing_runs, invoke_every_minute, invoke_on_schedule
+from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
 from infra.constructs.table import add_table
 from infra.discovery import ROOT
 from infra.shop import ShopSettings
@@ -89,7 +89,7 @@ def _add_checks(stack: ServiceStack) -> Function:
     )
     checks.allow("dynamodb:GetItem", "dynamodb:PutItem", on=[stack.table.table_arn])
     checks.allow("dynamodb:Query", on=[f"{stack.table.table_arn}/index/{index.name}"])
-    invoke_every_minute(stack, "checks", checks, "Asks the gateway about the payments that wait")
+    invoke_on_schedule(stack, "checks", checks, "Asks the gateway about the payments that wait")
     invoke_on_schedule(
         stack,
         "disputes",

@@ -63,7 +63,7 @@ EXPECTED: Mapping[str, Mapping[str, str | Sequence[str]]] = {
         "payments show $DISPUTED": ": open",
         "payments check": " still wait, 0 failed",
         "payments check --all": " still wait, 0 failed",
-        "payments check --disputes": " payments with a dispute are checked now",
+        "payments check --disputes": "Payments with a dispute that are checked now: ",
     },
 }
 COMMAND = ".venv/bin/tidings "
