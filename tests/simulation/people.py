@@ -73,7 +73,7 @@ REORDERED = 4
 """Number of the gateway's oldest reports of which any may be delivered next."""
 
 UNADDRESSED = 10
-"""One of so many reports names no order, although its payment has one."""
+"""One report of this number names no order, although its payment has one."""
 
 RUNS = 20
 """Maximum number of runs of a scheduled job, of which one succeeds."""
