@@ -7,7 +7,7 @@ from tidings.core.personal import Personal
 
 
 class Destination(Personal, frozen=True):
-    """Where the goods of an order go."""
+    """The destination of an order's goods."""
 
     erased_by = PersonalDataErased
 
@@ -19,6 +19,6 @@ class Destination(Personal, frozen=True):
 
 
 class Recipient(Destination, frozen=True):
-    """Who receives the goods and the e-mails of an order."""
+    """The recipient of an order's goods and e-mails."""
 
     email: Email

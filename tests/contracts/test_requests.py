@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
+from contracts.values.recipient import Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
 from examples.helpdesk.app import helpdesk
+from functions.orders.pricing import address_of
 from functions.orders.requests import OrderRequest
 from functions.warehouse.api import DispatchRequest
 from infra.openapi.document import openapi_document
@@ -28,12 +30,17 @@ from tests.contracts.generation import TEXT_CHANGES, TEXTS, Strategy, changed, v
 from tests.contracts.patterns import is_portable, patterns
 from tests.contracts.test_agreement import some_documents
 from tests.contracts.validation import Schema
+from tidings.core.contract import Announcement
+from tidings.core.entity import Entity, MessageMetadata, advance
+from tidings.core.event import read_personal
 from tidings.core.strict_json import decode_strict
 from tidings.http.problems import INVALID, NOT_JSON, TOO_LARGE
 from tidings.http.routes import Route
 from tidings.http.server import serve
+from tidings.testing import CORRELATION_ID, SUBJECT, TRACEPARENT
 
 T = TypeVar("T")
+COMMAND = MessageMetadata(CORRELATION_ID, TRACEPARENT, 0)
 
 EXAMPLES = ("mug", "T-0123456789ab", "3f2b8c1e-7a6d-4e0b-9c58-0d1e2f3a4b5c", "5", "2026-01-31")
 """Texts of which at least one is valid for each parameter."""
@@ -296,11 +303,13 @@ def test_an_event_may_contain_what_an_order_request_may_contain(data: st.DataObj
         customer="customer-1",
         lines=tuple(OrderLine(line.sku, line.quantity, price) for line in request.lines),
         total=price,
-        email="customer@example.com",
-        address=request.address,
         payment_method=request.payment_method,
     )
-    assert msgspec.json.decode(msgspec.json.encode(placed), type=OrderPlaced).payment_method == request.payment_method
+    recipient = Recipient(email="customer@example.com", address=address_of(request.address))
+    order = advance(Entity[None](SUBJECT), "orders", None, [Announcement(placed, recipient)], COMMAND, 0)
+    event = order.first_event(OrderPlaced)
+    assert event.data.payment_method == request.payment_method
+    assert read_personal(event, Recipient) == recipient
 
 
 @some_documents

@@ -1,17 +1,20 @@
 """The facts about the adapters of inventory, history and notification, in memory and on an emulator."""
 
 from contracts.orders.order_placed import OrderPlaced
+from contracts.values.recipient import Recipient
 from functions.inventory.handlers import stock_key
 from functions.inventory.stock import Level
 from functions.notification.limit import LimitedMailer
 from functions.notification.mail import Rejected, Send, Sent
-from tests.integration.facts import new_order, placed
+from tests.integration.facts import ADDRESS, new_order, placed
 from tests.ports.implementations import Ports
 from tidings.core.decisions import Increment
 from tidings.core.entity import StoredEntity
 from tidings.core.ports import EntityWrite
 from tidings.messaging.consumer import parse_any, parse_typed
 from tidings.testing import TRACEPARENT
+
+RECIPIENT = Recipient(email="customer@example.com", address=ADDRESS)
 
 
 def test_stock_is_unknown_until_it_is_set(ports: Ports) -> None:
@@ -44,7 +47,7 @@ def test_an_event_that_is_delivered_twice_is_recorded_once(ports: Ports) -> None
 def test_each_sending_is_a_new_email(ports: Ports) -> None:
     mailer, order = ports.mailer(), new_order()
     data = parse_typed([OrderPlaced])(placed(order, ("mug", 1))).data
-    send = Send("receipt", order, data, "", 0, "correlation", TRACEPARENT)
+    send = Send("receipt", order, data, RECIPIENT, "", 0, "correlation", TRACEPARENT)
     answers = [send.perform(mailer) for _ in range(2)]
     assert [type(answer) for answer in answers] == [Sent, Sent]
     assert len({answer.message for answer in answers if isinstance(answer, Sent)}) == 2
@@ -56,6 +59,6 @@ def test_a_table_limits_the_emails_of_a_customers_hour(ports: Ports) -> None:
     mailer, orders = ports.mailer(), [new_order() for _ in range(3)]
     limited = LimitedMailer(mailer, ports.table(), per_hour=2)
     data = parse_typed([OrderPlaced])(placed(orders[0], ("mug", 1))).data
-    sends = [Send("receipt", order, data, "", 0, "correlation", TRACEPARENT) for order in orders]
+    sends = [Send("receipt", order, data, RECIPIENT, "", 0, "correlation", TRACEPARENT) for order in orders]
     assert [type(send.perform(limited)) for send in (*sends, *sends)] == [Sent, Sent, Rejected] * 2
     assert [ports.emails(mailer, order) for order in orders] == [2, 2, 0]

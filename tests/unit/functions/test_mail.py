@@ -6,12 +6,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.notification.mail import Rejected, Send, Sent, SesMailer
-from tests.unit.facts import ORDER, TRACE, order_placed
+from tests.unit.facts import ORDER, RECIPIENT, TRACE, order_placed
 from tidings.aws.throttling import is_throttled
 from tidings.core.errors import ThrottledError
 from tidings.handling.pace import Pace
 
-RECEIPT = Send("receipt", ORDER, order_placed(), "", 0, "request-1", TRACE)
+RECEIPT = Send("receipt", ORDER, order_placed(), RECIPIENT, "", 0, "request-1", TRACE)
 SENDER = "orders@tidings.example"
 
 

@@ -17,7 +17,7 @@ from functions.notification.limit import HOUR, KEPT_DAYS, LimitedMailer, count_k
 from functions.notification.mail import Rejected, Send, Sent
 from functions.notification.service import service
 from functions.notification.templates import RenderedEmail
-from tests.unit.facts import TRACE, fact, order_id, order_placed
+from tests.unit.facts import RECIPIENT, TRACE, fact, order_id, order_placed
 from tidings.core.clock import from_rfc3339
 from tidings.core.errors import RetryableError
 from tidings.core.event import Event
@@ -43,7 +43,7 @@ class Accepting:
 
 def receipt(n: int, time: int = NOON, customer: str = "ann") -> Send:
     placed = replace(order_placed(), customer=customer)
-    return Send("receipt", order_id(n), placed, "", time, "request-1", TRACE)
+    return Send("receipt", order_id(n), placed, RECIPIENT, "", time, "request-1", TRACE)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_an_email_that_is_tried_again_is_counted_once_and_not_limited(mailer: Li
 
 
 def test_the_kinds_of_an_orders_emails_count_each(mailer: LimitedMailer) -> None:
-    dispatch = Send("dispatch", order_id(0), order_placed(customer="ann"), "", NOON, "request-1", TRACE)
+    dispatch = Send("dispatch", order_id(0), order_placed(customer="ann"), RECIPIENT, "", NOON, "request-1", TRACE)
     assert is_sent(mailer, receipt(0))
     assert is_sent(mailer, dispatch)
     assert not is_sent(mailer, receipt(1))

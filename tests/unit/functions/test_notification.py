@@ -9,6 +9,7 @@ from contracts.notification.email_failed import EmailFailed
 from contracts.notification.receipt_sent import ReceiptSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.email import EmailKind
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -25,7 +26,7 @@ from functions.notification.handlers import (
 from functions.notification.mail import Rejected, Send, Sent
 from functions.notification.service import service
 from functions.notification.templates import RenderedEmail
-from tests.unit.facts import ORDER, TRACE, fact, line, order_confirmed, order_placed
+from tests.unit.facts import ORDER, RECIPIENT, TRACE, fact, line, order_confirmed, order_placed
 from tidings.core.decisions import Decision, Reserve, Save, Skip
 from tidings.core.entity import Entity
 from tidings.core.errors import RetryableError
@@ -37,6 +38,7 @@ PLACED = fact(ORDERED)
 PAID = fact(PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR")))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=2)
 DISPATCHED = fact(OrderDispatched(tracking="RR123"))
+ERASED = fact(PersonalDataErased(reason="customer"))
 RECEIPT_SENT = ReceiptSent(message="message-1")
 
 
@@ -49,7 +51,7 @@ def entity(**mailbox: Any) -> Entity[Mailbox]:
 
 
 def send(kind: EmailKind, detail: str = "") -> Send:
-    return Send(kind, ORDER, ORDERED, detail, PAID.millis, CORRELATION_ID, TRACE)
+    return Send(kind, ORDER, ORDERED, RECIPIENT, detail, PAID.millis, CORRELATION_ID, TRACE)
 
 
 def failed(kind: EmailKind, code: str = "MessageRejected", *, address_bad: bool = True) -> EmailFailed:
@@ -91,7 +93,7 @@ def crash() -> None:
 
 
 def test_the_address_alone_sends_nothing() -> None:
-    assert on_order_placed(Entity(ORDER), PLACED) == Save(Mailbox(order=ORDERED))
+    assert on_order_placed(Entity(ORDER), PLACED) == Save(Mailbox(order=ORDERED, personal=RECIPIENT))
 
 
 def test_a_receipt_waits_for_the_address() -> None:
@@ -107,7 +109,7 @@ def test_an_order_that_costs_nothing_has_its_receipt_when_it_is_confirmed() -> N
 
 
 def test_an_order_that_costs_something_has_no_receipt_before_its_payment_is_captured() -> None:
-    assert on_order_confirmed(entity(order=ORDERED), fact(order_confirmed(), n=2)) == Skip()
+    assert on_order_confirmed(entity(order=ORDERED, personal=RECIPIENT), fact(order_confirmed(), n=2)) == Skip()
 
 
 def reserved(decision: Decision[Mailbox]) -> Reserve[Mailbox]:
@@ -116,20 +118,22 @@ def reserved(decision: Decision[Mailbox]) -> Reserve[Mailbox]:
 
 
 def test_the_intent_to_send_is_recorded_before_an_email_is_sent() -> None:
-    decision = reserved(on_payment_captured(entity(order=ORDERED), PAID))
-    assert decision.state == Mailbox(order=ORDERED, emails={"receipt": Email(status="sending", sender="payment/1")})
+    decision = reserved(on_payment_captured(entity(order=ORDERED, personal=RECIPIENT), PAID))
+    assert decision.state == Mailbox(
+        order=ORDERED, personal=RECIPIENT, emails={"receipt": Email(status="sending", sender="payment/1")}
+    )
     assert (decision.effect, decision.announce, decision.repeatable) == (send("receipt"), (), False)
 
 
 def test_a_sent_receipt_is_announced() -> None:
-    decision = reserved(on_payment_captured(entity(order=ORDERED), PAID))
+    decision = reserved(on_payment_captured(entity(order=ORDERED, personal=RECIPIENT), PAID))
     sending = Entity(ORDER, version=2, state=decision.state)
-    sent = Mailbox(order=ORDERED, emails={"receipt": Email(status="sent", sender="payment/1")})
+    sent = Mailbox(order=ORDERED, personal=RECIPIENT, emails={"receipt": Email(status="sent", sender="payment/1")})
     assert decision.then(sending, Sent("receipt", "message-1")) == Save(sent, (RECEIPT_SENT,))
 
 
 def test_other_sent_emails_are_not_announced() -> None:
-    decision = reserved(on_order_cancelled(entity(order=ORDERED), CANCELLED))
+    decision = reserved(on_order_cancelled(entity(order=ORDERED, personal=RECIPIENT), CANCELLED))
     sending = Entity(ORDER, version=2, state=decision.state)
     saved = decision.then(sending, Sent("cancellation", "message-1"))
     assert isinstance(saved, Save)
@@ -137,14 +141,16 @@ def test_other_sent_emails_are_not_announced() -> None:
 
 
 def test_a_cancellation_contains_its_reason_and_a_dispatch_its_tracking() -> None:
-    assert reserved(on_order_cancelled(entity(order=ORDERED), CANCELLED)).effect == send("cancellation", "customer")
+    assert reserved(on_order_cancelled(entity(order=ORDERED, personal=RECIPIENT), CANCELLED)).effect == send(
+        "cancellation", "customer"
+    )
     state = given(service, PLACED, DISPATCHED, port=MemoryMailer()).state(ORDER)
     assert state
     assert state.emails["dispatch"].detail == "RR123"
 
 
 def test_an_email_that_another_event_sends_is_left_to_it() -> None:
-    sending = entity(order=ORDERED, emails={"receipt": Email(status="sending", sender="payment/1")})
+    sending = entity(order=ORDERED, personal=RECIPIENT, emails={"receipt": Email(status="sending", sender="payment/1")})
     decision = on_order_placed(sending, PLACED)
     assert isinstance(decision, Save)
     assert decision.state.emails["receipt"].status == "sending"
@@ -152,11 +158,13 @@ def test_an_email_that_another_event_sends_is_left_to_it() -> None:
 
 def test_a_report_about_an_email_that_was_never_sent_changes_nothing() -> None:
     assert on_email_bounced(Entity(ORDER), report()) == Skip()
-    assert on_email_bounced(entity(order=ORDERED), report()) == Skip()
+    assert on_email_bounced(entity(order=ORDERED, personal=RECIPIENT), report()) == Skip()
 
 
 def test_an_email_that_bounced_after_it_was_sent_has_failed() -> None:
-    decision = on_email_bounced(entity(order=ORDERED, emails={"receipt": Email(status="sent")}), report())
+    decision = on_email_bounced(
+        entity(order=ORDERED, personal=RECIPIENT, emails={"receipt": Email(status="sent")}), report()
+    )
     assert isinstance(decision, Save)
     assert decision.announce == (failed("receipt", "5.1.1"),)
     assert decision.state.emails["receipt"].status == "failed"
@@ -253,7 +261,10 @@ def test_after_a_failure_that_is_not_the_addresss_fault_later_kinds_are_sent(
 
 def test_a_report_that_may_be_an_automatic_reply_changes_nothing() -> None:
     away = fact(EmailBounced(kind="receipt", code="Transient/General", failed=False, address_bad=False), source="ses")
-    assert on_email_bounced(entity(order=ORDERED, emails={"receipt": Email(status="sent")}), away) == Skip()
+    assert (
+        on_email_bounced(entity(order=ORDERED, personal=RECIPIENT, emails={"receipt": Email(status="sent")}), away)
+        == Skip()
+    )
 
 
 def test_two_bounced_emails_of_one_kind_fail_once(scenario: Scenario[Mailbox]) -> None:
@@ -318,3 +329,52 @@ def test_a_resumed_sending_does_not_try_an_address_that_was_rejected_meanwhile()
     scenario.given(CANCELLED, PAID)
     assert mailer.sent == []
     assert statuses(scenario) == {"receipt": "failed", "cancellation": "failed"}
+
+
+# Personal data
+
+
+@pytest.mark.parametrize("events", list(permutations([PLACED, PAID, ERASED])))
+def test_an_email_is_sent_only_before_the_erasure_and_withheld_after_it(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer, events: tuple[Event[Any], ...]
+) -> None:
+    scenario.given(*events, *events)
+    in_time = events[-1] is ERASED
+    assert (mailer.sent, statuses(scenario)) == (["receipt"] * in_time, {"receipt": "sent" if in_time else "withheld"})
+    assert RECIPIENT.email not in str(scenario.table.entities)
+
+
+def test_a_withheld_email_is_neither_announced_nor_sent_later(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED, ERASED)
+    scenario.when(PAID, DISPATCHED, PLACED, CANCELLED).then(announced=[])
+    assert set(statuses(scenario).values()) == {"withheld"}
+    assert mailer.sent == []
+
+
+def test_an_erasure_during_the_sending_brings_no_address_back(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED)
+    mailer.after.append(lambda: scenario.given(ERASED))
+    scenario.when(PAID).then(announced=[RECEIPT_SENT])
+    assert (mailer.sent, statuses(scenario)) == (["receipt"], {"receipt": "sent"})
+    assert RECIPIENT.email not in str(scenario.table.entities)
+
+
+def test_an_email_whose_sending_failed_is_withheld_after_the_erasure(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED)
+    mailer.before += [crash] * 3
+    scenario.when(PAID).then_fails(RetryableError)
+    scenario.given(ERASED)
+    scenario.clock.advance(seconds=FUNCTION_SECONDS)
+    mailer.before.clear()
+    scenario.when(PAID).then(announced=[])
+    assert (mailer.sent, statuses(scenario)) == ([], {"receipt": "withheld"})
+
+
+def test_an_email_that_was_sent_may_bounce_after_the_erasure(scenario: Scenario[Mailbox]) -> None:
+    scenario.given(PLACED, PAID, ERASED).when(report()).then(announced=[failed("receipt", "5.1.1")])

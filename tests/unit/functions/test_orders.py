@@ -16,8 +16,10 @@ from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import Shortage
 from contracts.values.money import Money
+from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders.handlers import (
     DisputeStatus,
@@ -42,7 +44,8 @@ from functions.orders.handlers import (
     waiting_for,
 )
 from functions.orders.service import service
-from tests.unit.facts import ORDER, fact, order_placed
+from tests.unit.facts import HOME, ORDER, RECIPIENT, fact, order_placed
+from tidings.core.contract import Announcement
 from tidings.core.decisions import Decision, Reject, Save, Skip
 from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.errors import PermanentError
@@ -50,6 +53,7 @@ from tidings.core.event import Event, encode
 from tidings.testing import Execute, given
 
 ORDERED = order_placed()
+PLACING = Announcement(ORDERED, RECIPIENT)
 ACTION_REQUIRED = fact(PaymentActionRequired(payment="pay_1", amount=ORDERED.total), n=2)
 AUTHORIZED = fact(PaymentAuthorized(payment="pay_1", amount=ORDERED.total))
 NOT_NEEDED = fact(PaymentNotNeeded(amount=Money(0, "EUR")))
@@ -57,6 +61,7 @@ FAILED = fact(PaymentFailed(amount=ORDERED.total, code="card_declined"))
 RESERVED = fact(StockReserved(lines=()))
 REJECTED = fact(StockRejected(short=(Shortage("tea", 2, 1), Shortage("cup", 1, 0))))
 FLAGGED = fact(OrderFlagged(rules=("many_orders",)))
+ERASED = fact(PersonalDataErased(reason="customer"))
 DISPATCHED = fact(OrderDispatched())
 
 
@@ -78,8 +83,6 @@ CONFIRMATION = OrderConfirmed(
     customer=ORDERED.customer,
     lines=ORDERED.lines,
     total=ORDERED.total,
-    email=ORDERED.email,
-    address=ORDERED.address,
 )
 
 Handler = Callable[[Entity[Order], Event[Any]], Decision[Order]]
@@ -110,12 +113,12 @@ def cancelled(reason: CancellationReason, detail: str, before: Order) -> Save[Or
 
 
 def test_a_placed_order_is_announced() -> None:
-    assert place(Entity(ORDER), ORDERED) == Save(PENDING, (ORDERED,))
+    assert place(Entity(ORDER), PLACING) == Save(PENDING, (PLACING,))
 
 
 @pytest.mark.parametrize("state", [PENDING, CONFIRMED, SENT, CANCELLED])
 def test_an_order_is_placed_once(state: Order) -> None:
-    assert place(entity(state), ORDERED) == Skip()
+    assert place(entity(state), PLACING) == Skip()
 
 
 # Confirming
@@ -144,7 +147,7 @@ def test_an_order_waits_for_payment_and_stock(handler: Handler, event: Event[Any
 def test_an_authorized_and_reserved_order_is_confirmed_and_the_confirmation_contains_the_order(
     handler: Handler, event: Event[Any], before: Order
 ) -> None:
-    assert handler(entity(before), event) == Save(CONFIRMED, (CONFIRMATION,))
+    assert handler(entity(before), event) == Save(CONFIRMED, (Announcement(CONFIRMATION, Destination(HOME)),))
 
 
 @pytest.mark.parametrize("state", [CONFIRMED, SENT, CANCELLED])
@@ -175,7 +178,7 @@ def test_an_approval_is_asked_for_in_vain_once_the_order_is_pending_no_more(stat
 
 @pytest.mark.parametrize("events", list(permutations([ACTION_REQUIRED, AUTHORIZED, RESERVED])))
 def test_an_approved_order_is_confirmed_in_any_sequence_of_events(events: tuple[Event[Any], ...]) -> None:
-    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    placing = Execute(ORDER, lambda order: place(order, PLACING), creates=True)
     state = given(service, placing, *events, *events).state(ORDER)
     assert state
     assert (state.status, waiting_for(state)) == ("CONFIRMED", ())
@@ -196,7 +199,7 @@ def test_a_dispute_is_recorded_whatever_the_orders_status(state: Order) -> None:
 @pytest.mark.parametrize("closes_first", [True, False])
 def test_in_any_sequence_of_events_a_dispute_that_ended_is_closed(outcome: DisputeStatus, closes_first: bool) -> None:
     events = (closed(outcome), disputed()) if closes_first else (disputed(), closed(outcome))
-    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    placing = Execute(ORDER, lambda order: place(order, PLACING), creates=True)
     state = given(service, placing, *events, *events).state(ORDER)
     assert state
     assert (state.disputes, dispute_of(state)) == ({"dp_1": outcome}, outcome)
@@ -204,7 +207,7 @@ def test_in_any_sequence_of_events_a_dispute_that_ended_is_closed(outcome: Dispu
 
 @pytest.mark.parametrize("events", list(permutations([disputed(), closed("won"), disputed("dp_2", 3)])))
 def test_an_order_shows_an_open_dispute_before_one_that_ended(events: tuple[Event[Any], ...]) -> None:
-    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    placing = Execute(ORDER, lambda order: place(order, PLACING), creates=True)
     scenario = given(service, placing, *events)
     state = scenario.state(ORDER)
     assert state
@@ -300,12 +303,12 @@ def test_an_event_about_an_order_that_was_never_placed_is_a_permanent_error(
 
 
 def test_every_subscribed_event_is_tested_here() -> None:
-    assert {type(event.data) for _, event in HANDLED} == set(service.contracts)
+    assert {type(event.data) for _, event in HANDLED} == set(service.contracts) - set(service.erased_by)
 
 
 @pytest.mark.parametrize("events", list(permutations([AUTHORIZED, RESERVED, FLAGGED, DISPATCHED])))
 def test_in_any_sequence_of_events_an_order_has_one_end(events: tuple[Event[Any], ...]) -> None:
-    placing = Execute(ORDER, lambda order: place(order, ORDERED), creates=True)
+    placing = Execute(ORDER, lambda order: place(order, PLACING), creates=True)
     scenario = given(service, placing, *events, *events)
     state, types = scenario.state(ORDER), [type(data) for data in scenario.announced(ORDER)]
     assert state
@@ -315,7 +318,7 @@ def test_in_any_sequence_of_events_an_order_has_one_end(events: tuple[Event[Any]
 
 @pytest.mark.parametrize("time", ["9999-12-31T23:59:59.998Z", "2026-01-31T12:05:00.001Z"])
 def test_an_event_from_the_future_changes_nothing_and_the_order_can_be_cancelled(time: str) -> None:
-    scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True))
+    scenario = given(service, Execute(ORDER, lambda order: place(order, PLACING), creates=True))
     outcome = scenario.when_batch(encode(fact(AUTHORIZED.data, time=time)))
     assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["from-the-future"], 0)
     scenario.when(Execute(ORDER, lambda entity: cancel_on_demand(entity, "customer"))).then(
@@ -325,7 +328,7 @@ def test_an_event_from_the_future_changes_nothing_and_the_order_can_be_cancelled
 
 @pytest.mark.parametrize("source", ["loyalty", "orders"])
 def test_a_payment_that_another_service_announces_confirms_no_order(source: str) -> None:
-    scenario = given(service, Execute(ORDER, lambda order: place(order, ORDERED), creates=True), RESERVED)
+    scenario = given(service, Execute(ORDER, lambda order: place(order, PLACING), creates=True), RESERVED)
     outcome = scenario.when_batch(encode(fact(AUTHORIZED.data, source=source)))
     assert ([letter.reason for letter in outcome.dead_letters], outcome.writes) == (["wrong-source"], 0)
 
@@ -366,3 +369,43 @@ def test_an_orders_position_in_the_list_does_not_change() -> None:
 def test_the_list_shows_an_orders_status() -> None:
     summary = msgspec.json.decode(listed("CANCELLED")["summary"], type=Summary)
     assert summary == Summary(ORDER, "CANCELLED", Money(2000, "EUR"), "2026-01-31T12:00:00.000Z")
+
+
+# Personal data
+
+PLACED = Execute(ORDER, lambda order: place(order, PLACING), creates=True)
+
+
+def test_a_confirmation_carries_the_destination_and_no_email() -> None:
+    confirmed = Announcement(CONFIRMATION, Destination(HOME))
+    outcome = given(service, PLACED, AUTHORIZED).when(RESERVED)
+    outcome.then(announced=[confirmed])
+    assert RECIPIENT.email not in encode(outcome.events[0])
+
+
+@pytest.mark.parametrize("events", list(permutations([AUTHORIZED, RESERVED, ERASED])))
+def test_in_any_sequence_an_erased_order_is_confirmed_and_keeps_no_address(events: tuple[Event[Any], ...]) -> None:
+    scenario = given(service, PLACED, *events, *events)
+    assert scenario.announced(ORDER) == [ORDERED, CONFIRMATION]
+    stored = scenario.table.entities[ORDER]
+    assert stored.erased
+    assert (HOME.street in str(stored), RECIPIENT.email in str(stored)) == (False, False)
+
+
+def test_after_an_erasure_an_order_is_confirmed_without_a_destination() -> None:
+    outcome = given(service, PLACED, AUTHORIZED, ERASED).when(RESERVED)
+    outcome.then(state=CONFIRMED, announced=[CONFIRMATION])
+    assert "personal" not in encode(outcome.events[0])
+
+
+def test_an_erased_order_stays_in_its_customers_list() -> None:
+    scenario = given(service, PLACED)
+    before = scenario.table.entities[ORDER].attributes
+    scenario.given(ERASED)
+    assert scenario.table.entities[ORDER].attributes == before
+
+
+def test_an_erasure_of_an_order_that_was_never_placed_is_in_no_list_and_the_order_does_not_exist() -> None:
+    scenario = given(service, ERASED)
+    assert scenario.table.entities[ORDER].attributes == {}
+    scenario.when(AUTHORIZED).then_fails(PermanentError, "unknown-order")

@@ -7,9 +7,11 @@ import pytest
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.money import Money
+from contracts.values.recipient import Recipient
 from functions.orders.pricing import PaymentTerms, TotalRange, decode_terms, price_order
 from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, ExpectedTotal, LineRequest, OrderRequest
+from tidings.core.contract import Announcement
 from tidings.http.problems import Problem
 from tidings.http.requests import Caller
 
@@ -27,13 +29,20 @@ PRODUCTS = {
 LONG = f"{'x' * 64}@{'.'.join(['y' * 63] * 3)}.example"
 
 
-def price(*lines: tuple[str, int], email: str = "ada@example.com", **changes: Any) -> OrderPlaced:
+def price(*lines: tuple[str, int], email: str = "ada@example.com", **changes: Any) -> Announcement:
     fields: dict[str, Any] = {
         "lines": tuple(LineRequest(sku, quantity) for sku, quantity in lines),
         "payment_method": "pm_card_visa",
         "address": AddressRequest("Ada", "1 Mill Lane", "Ghent", "9000", "BE"),
     }
     return price_order(Caller("customer-1", email), OrderRequest(**(fields | changes)), PRODUCTS, TERMS)
+
+
+def order_of(*lines: tuple[str, int], **changes: Any) -> OrderPlaced:
+    """Return the data of the order's event."""
+    data = price(*lines, **changes).data
+    assert isinstance(data, OrderPlaced)
+    return data
 
 
 def problems(*lines: tuple[str, int], **changes: Any) -> list[tuple[str, str | None]]:
@@ -50,10 +59,13 @@ def detail(*lines: tuple[str, int], **changes: Any) -> str:
 
 
 def test_an_order_costs_the_sum_of_its_lines() -> None:
-    order = price(("tea", 2), ("pin", 3))
+    announcement = price(("tea", 2), ("pin", 3))
+    order, recipient = announcement.data, announcement.personal
+    assert isinstance(order, OrderPlaced)
+    assert isinstance(recipient, Recipient)
     assert order.total == Money(2503, "EUR")
     assert [(line.sku, line.quantity, line.price.amount) for line in order.lines] == [("tea", 2, 1250), ("pin", 3, 1)]
-    assert (order.customer, order.email) == ("customer-1", "ada@example.com")
+    assert (order.customer, recipient.email) == ("customer-1", "ada@example.com")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +127,7 @@ def test_a_total_above_the_gateways_largest_is_refused() -> None:
 
 @pytest.mark.parametrize("line", [("pin", 50), ("tea", 800), ("kimono", 20), ("gift", 1)])
 def test_nothing_and_the_smallest_and_the_largest_total_are_accepted(line: tuple[str, int]) -> None:
-    assert price(line).lines[0].sku == line[0]
+    assert order_of(line).lines[0].sku == line[0]
 
 
 def test_a_currency_that_the_gateway_does_not_take_is_refused_by_its_name() -> None:
@@ -125,7 +137,7 @@ def test_a_currency_that_the_gateway_does_not_take_is_refused_by_its_name() -> N
 
 @pytest.mark.parametrize("method", ["pm_card_visa", "pm_live_", "pm_live_1A"])
 def test_the_gateways_payment_methods_are_accepted(method: str) -> None:
-    assert price(("tea", 1), payment_method=method).payment_method == method
+    assert order_of(("tea", 1), payment_method=method).payment_method == method
 
 
 @pytest.mark.parametrize("method", ["pm_card_visa2", "PM_CARD_VISA", "xpm_live_1A", "pm_live", "card"])

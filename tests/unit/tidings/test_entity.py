@@ -224,23 +224,6 @@ def test_an_event_about_an_entity_whose_key_its_contract_refuses_is_not_announce
     assert refusal.value.reason == "breaks-contract"
 
 
-class Labelled(Contract, frozen=True, kw_only=True):
-    producer = "answers"
-
-    label: str
-
-    def check(self) -> None:
-        if not self.label:
-            raise ValueError("label: This text is empty")
-
-
-def test_an_event_that_breaks_its_contracts_own_rule_is_not_announced() -> None:
-    assert advance(Entity[Known]("a1"), "answers", Known(), [Labelled(label="a")], COMMAND, NOON).outbox
-    with pytest.raises(PermanentError, match="label: This text is empty") as refusal:
-        advance(Entity[Known]("a1"), "answers", Known(), [Labelled(label="")], COMMAND, NOON)
-    assert refusal.value.reason == "breaks-contract"
-
-
 # Inbox and in-progress records
 
 
