@@ -79,6 +79,9 @@ class ShopSettings:
         mails_per_hour: Maximum number of e-mails about orders to one customer in an hour.
         product_cache: Number of seconds for which a product's price may be cached.
         pending_limit: Number of seconds after which a pending order expires.
+        retention_days: Number of days after an order's end at which its personal data is erased.
+        erasure_interval: Number of seconds between two passes of an erasure over a person's orders. It is longer than
+            indexes lag behind their tables, and no shorter than a token of a deleted account is valid.
         time_zone: The time zone of the days that sales are counted by, by its name in the IANA Time Zone Database.
         alarm_addresses: The e-mail addresses that are notified of alarms.
     """
@@ -93,6 +96,8 @@ class ShopSettings:
     mails_per_hour: int = 30
     product_cache: int = 60
     pending_limit: int = 15 * 60
+    retention_days: int = 365
+    erasure_interval: int = 60 * 60
     time_zone: str = "Europe/Berlin"
     alarm_addresses: tuple[str, ...] = ()
 
@@ -106,6 +111,7 @@ SETTINGS = {
         mails_per_hour=2000,
         product_cache=1,
         pending_limit=10 * 60,
+        erasure_interval=5,
     ),
     "dev": ShopSettings(sender="orders@dev.tidings.example", alarm_addresses=("developers@tidings.example",)),
     "prod": ShopSettings(
@@ -118,6 +124,8 @@ SETTINGS = {
         mail_rate=14,
         # Longer than an operator takes to repair an outage and to redrive its dead letters.
         pending_limit=60 * 60,
+        # Customers may claim for two years that goods are faulty (Directive (EU) 2019/771, Article 10).
+        retention_days=2 * 365,
         alarm_addresses=("operators@tidings.example",),
     ),
 }

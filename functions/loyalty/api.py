@@ -1,18 +1,13 @@
 """The routes of loyalty."""
 
-from typing import Annotated
+from msgspec import Struct
 
-from msgspec import Meta, Struct
-
+from contracts.values.customer import CustomerId
 from functions.loyalty.handlers import POINTS, PointsEntry, balance_key
 from tidings.core.ports import NumberTable
 from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
 from tidings.http.requests import Request
 from tidings.http.routes import route
-
-CustomerId = Annotated[
-    str, Meta(pattern=r"^[0-9A-Za-z-]{1,64}\Z", description="A customer's id is the `sub` of the customer's tokens")
-]
 
 
 class LoyaltyView(Struct, frozen=True):

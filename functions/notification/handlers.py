@@ -82,6 +82,11 @@ def on_email_bounced(entity: Entity[Mailbox], event: Event[EmailBounced]) -> Dec
     return Save(*_failed(mailbox, bounce.kind, bounce.code, bounce.address_bad))
 
 
+def under_way(mailbox: Mailbox) -> str:
+    """Return `mail` while an e-mail is due or being sent; "" if none is."""
+    return "mail" if any(email.status in ("due", "sending") for email in mailbox.emails.values()) else ""
+
+
 def _with_due(mailbox: Mailbox | None, kind: EmailKind, detail: str = "") -> Mailbox:
     mailbox = mailbox or Mailbox()
     return mailbox if kind in mailbox.emails else _with(mailbox, kind, Email(detail))

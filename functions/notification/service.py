@@ -30,4 +30,5 @@ service = Service(
     expires=True,
     has_side_effects=True,
     keeps=(Recipient,),
+    under_way=handlers.under_way,
 )

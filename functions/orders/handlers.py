@@ -183,6 +183,11 @@ def waiting_for(order: Order) -> tuple[str, ...]:
     return tuple(name for name, done in parts if not done)
 
 
+def under_way(order: Order) -> str:
+    """Return `order` while the order has not come to an end; "" afterwards."""
+    return "order" if order.status in ("PENDING", "CONFIRMED") else ""
+
+
 def dispute_of(order: Order) -> DisputeStatus | None:
     """Return the status of an order's disputes together: open while one is open, else lost if one is lost."""
     found = set(order.disputes.values())

@@ -37,5 +37,7 @@ service = Service(
     ),
     concurrency=50,
     keeps=(Recipient, Destination),
+    under_way=handlers.under_way,
+    list_of=handlers.customers_list,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.listing), pending.INDEX),
 )

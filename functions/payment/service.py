@@ -19,7 +19,7 @@ from contracts.payment.refund_settled import RefundSettled
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment import check, handlers
 from functions.payment.reports import PaymentReported, UnaddressedReport
-from functions.payment.state import Payment, due_of
+from functions.payment.state import Payment, due_of, under_way
 from tidings.core.pending import pending_index
 from tidings.core.service import Service, on
 
@@ -56,4 +56,5 @@ service = Service(
     concurrency=10,
     has_side_effects=True,
     indexes=(pending_index(due_of),),
+    under_way=under_way,
 )

@@ -174,6 +174,24 @@ def scheduled(payment: Payment, now: int) -> Payment:
     return replace(payment, due=to_rfc3339(now + delay))
 
 
+def under_way(payment: Payment) -> str:
+    """Name what still goes on with an order's money; "" if nothing does.
+
+    A refund that failed goes on until an operator has returned its money in another way.
+    """
+    refunds = {refund.status for refund in payment.refunds}
+    if payment.status in ("authorizing", "action_required", "processing"):
+        return "authorization"
+    # A cancelled payment that is captured all the same has a refund.
+    if payment.status == "authorized":
+        return "void" if payment.cancelled else "capture"
+    if "pending" in refunds:
+        return "refund"
+    if "failed" in refunds:
+        return "failed_refund"
+    return "dispute" if any(dispute.status == "open" for dispute in payment.disputes) else ""
+
+
 def due_of(entity: Entity[Payment]) -> str:
     """Return when an order's payment is to be looked at again; empty if it awaits nothing."""
     return entity.state.due if entity.state else ""

@@ -99,6 +99,11 @@ def dispatch(entity: Entity[Shipment], tracking: str) -> Decision[Shipment]:
             return Reject("cancelled", "The order is cancelled; leave its goods where they are, or take them back.")
 
 
+def under_way(shipment: Shipment) -> str:
+    """Return `shipment` while goods wait to be paid or picked; "" if none do."""
+    return "shipment" if shipment.lines and shipment.status in ("waiting", "to_pick") else ""
+
+
 def to_pick(entity: Entity[Shipment]) -> Mapping[str, str]:
     """Return the attributes by which a shipment is in the list of shipments to pick."""
     shipment = entity.state

@@ -22,5 +22,6 @@ service = Service(
     queue="fifo",
     concurrency=20,
     keeps=(Destination,),
+    under_way=handlers.under_way,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.to_pick),),
 )

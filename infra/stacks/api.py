@@ -43,6 +43,7 @@ class ApiStack(ApplicationStack):
 
     Attributes:
         http_api: The API.
+        users: The user pool of the users.
         authorizer: Accepts requests with a token of a user.
         operators_authorizer: Accepts requests with a token of an operator; None if no route is for operators.
     """
@@ -58,6 +59,7 @@ class ApiStack(ApplicationStack):
         )
         self._add_default_stage()
         users = self._add_users()
+        self.users = users.pool
         self.authorizer = users.authorizer
         self.operators_authorizer: apigateway.IHttpRouteAuthorizer | None = None
         self._add_document()

@@ -26,9 +26,13 @@ from infra.discovery import ServiceFolder
 from infra.stacks.api import ApiStack
 from infra.stacks.base import ApplicationStack
 from infra.stacks.bus import BusStack
+from tidings.aws.personal_answers import lists_index
 from tidings.core.contract import Contract
 from tidings.core.strategy import Batched, Log, Projection, Strategy
 from tidings.http.routes import Route
+
+PERSONAL = "personal"
+"""The role of the function by which a service tells of its entities of a person."""
 
 QueueRole = Literal["queue", "dlq"]
 
@@ -45,7 +49,7 @@ class ServiceStack(ApplicationStack):
         service: The service's declaration.
         api: The stack of the API.
         table: Its table.
-        functions: Its functions by role: `consumer`, `relay`, `api`, and those that `add_resources` adds.
+        functions: Its functions by role: `consumer`, `relay`, `api`, `personal`, and those that `add_resources` adds.
         queues: The queues that its consumer uses.
         graphs: The service's graphs for the dashboard.
     """
@@ -85,10 +89,14 @@ class ServiceStack(ApplicationStack):
             self._add_relay(bus)
         if folder.routes:
             self._add_api(folder.routes, api)
+        if self.service.answers_about_people:
+            self._add_personal()
         if folder.add_resources:
             folder.add_resources(self, application.settings)
 
-    def add_function(self, role: str, handler: str, description: str, environment: Mapping[str, str]) -> Function:
+    def add_function(
+        self, role: str, handler: str, description: str, environment: Mapping[str, str], timeout: int | None = None
+    ) -> Function:
         """Add a function with the service's code. It has no rights yet.
 
         Args:
@@ -96,6 +104,7 @@ class ServiceStack(ApplicationStack):
             handler: The handler: `examples.helpdesk.services.desk.serve.handler`.
             description: The description on the console.
             environment: Its environment variables, besides those of every function.
+            timeout: Its timeout in seconds; the stage's if omitted.
         """
         function = Function(
             self,
@@ -112,6 +121,7 @@ class ServiceStack(ApplicationStack):
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **environment,
             },
+            timeout=timeout,
         )
         self.functions[role] = function
         return function
@@ -267,6 +277,18 @@ class ServiceStack(ApplicationStack):
             "Lambda lists the table's streams, and this action supports no single stream (Amazon DynamoDB Developer "
             "Guide, Using IAM, policy to access stream records). It returns the streams' names only.",
         )
+
+    def _add_personal(self) -> None:
+        """Add the function by which the service tells of its entities of a person."""
+        function = self.add_function(
+            PERSONAL,
+            "tidings.aws.personal.handler",
+            f"Tells what {self.name} stores of a person",
+            {"TABLE": self.table.table_name, "SERVICE_MODULE": f"{self._folder.package}.service"},
+        )
+        function.allow("dynamodb:GetItem", "dynamodb:BatchGetItem", on=[self.table.table_arn])
+        if self.service.list_of:
+            function.allow("dynamodb:Query", on=[f"{self.table.table_arn}/index/{lists_index(self.service)}"])
 
     def _add_api(self, routes: Sequence[Route], api: ApiStack) -> None:
         indexes = {index.variable: index.name for index in self.service.indexes}

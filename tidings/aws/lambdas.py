@@ -120,3 +120,21 @@ def relay() -> Handler:
         return publisher.handle([stream_record(record) for record in event["Records"]])
 
     return handler
+
+
+def personal(service: Service[Any]) -> Handler:
+    """Return the Lambda handler that answers questions about a person's entities; see `personal_answers`.
+
+    The table is the one that `TABLE` names.
+    """
+    # Imported here, because no other function needs them.
+    from tidings.aws.personal_answers import answer, lists_index
+    from tidings.http.pagination import Pages
+
+    entities = table(service)
+    lists = Pages(clients.dynamodb(), os.environ["TABLE"], lists_index(service)) if service.list_of else None
+
+    def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
+        return answer(service, entities, lists, event)
+
+    return handler

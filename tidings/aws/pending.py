@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from tidings.core.clock import from_rfc3339
-from tidings.core.pending import SHARD, SHARDS, SINCE
+from tidings.core.pending import SHARDS, SINCE
 from tidings.observability.log import logger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class PendingEntities:
             TableName=self._table,
             IndexName=self._index,
             KeyConditionExpression="#shard = :shard",
-            ExpressionAttributeNames={"#shard": SHARD},
+            ExpressionAttributeNames={"#shard": self._index},
             ExpressionAttributeValues={":shard": {"S": shard}},
             PaginationConfig={"PageSize": 100},
         )

@@ -8,7 +8,10 @@ from tidings.core.entity import Entity
 from tidings.core.service import Index
 
 SHARD, SINCE = "pending", "since"
-"""The index's keys: the shard, and the time since which the entity is pending."""
+"""The keys of the index `pending`: the shard, and the time since which the entity is pending.
+
+The shard's attribute has the name of its index.
+"""
 
 SHARDS = 4
 """Shards of the index.
@@ -19,8 +22,10 @@ entities a second. Shards may be added at any time; entities in a removed shard 
 """
 
 
-def pending_index(since: Callable[[Entity[Any]], str], name: str = "pending") -> Index:
-    """Return an index of the pending entities. A service has one at most, whose entries contain keys only.
+def pending_index(since: Callable[[Entity[Any]], str], name: str = SHARD) -> Index:
+    """Return an index of the pending entities, whose entries contain keys only.
+
+    A service may have several under different names. An entity is in one of them at a time.
 
     Args:
         since: Returns the time since which an entity is pending, as `to_rfc3339` formats it; "" if it is not pending.
@@ -35,6 +40,6 @@ def pending_index(since: Callable[[Entity[Any]], str], name: str = "pending") ->
 
     def attributes(entity: Entity[Any]) -> dict[str, str]:
         time = since(entity)
-        return {SHARD: str(zlib.crc32(entity.key.encode()) % SHARDS), SINCE: time} if time else {}
+        return {name: str(zlib.crc32(entity.key.encode()) % SHARDS), SINCE: time} if time else {}
 
-    return Index(name=name, partition=SHARD, sort=SINCE, of=attributes)
+    return Index(name=name, partition=name, sort=SINCE, of=attributes)

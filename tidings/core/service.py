@@ -97,12 +97,15 @@ class Service(Generic[S]):
         expires: Whether increments of its table's items may say when the table deletes them.
         keeps: The types of personal data that its state or its announced events contain. The service is subscribed to
             the events that have such data erased, and the executor handles them.
+        under_way: Names what still goes on with an entity, given its state; "" if nothing does. The personal data of
+            its subject is not erased before.
+        list_of: Returns the name of the list (`tidings.http.pagination`) of a person's entities, given the person's id.
 
     Raises:
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
             a contract of another producer, if two handlers are declared for one event type, if its state or an
-            announced event contains personal data that the service does not declare to keep, or if a log or a
-            projection keeps any.
+            announced event contains personal data that the service does not declare to keep, if a log or a projection
+            keeps any, or if a log declares anything about its entities.
     """
 
     name: str
@@ -118,6 +121,8 @@ class Service(Generic[S]):
     indexes: tuple[Index, ...] = ()
     expires: bool = False
     keeps: tuple[type[Personal], ...] = ()
+    under_way: Callable[[S], str] | None = None
+    list_of: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
@@ -138,6 +143,8 @@ class Service(Generic[S]):
             raise ValueError(f"{self.name} has a state with personal data, and does not declare that it keeps any")
         if isinstance(self.strategy, Log) and self.handlers:
             raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
+        if isinstance(self.strategy, Log) and self.answers_about_people:
+            raise ValueError(f"{self.name} records every event, so it has no entities to tell of")
 
     @cached_property
     def codec(self) -> EntityCodec[S]:
@@ -153,6 +160,11 @@ class Service(Generic[S]):
     def erased_by(self) -> tuple[type[Contract], ...]:
         """The contracts of the events that have personal data of this service erased."""
         return tuple(dict.fromkeys(kept.erased_by for kept in self.keeps))
+
+    @property
+    def answers_about_people(self) -> bool:
+        """True if it tells which entities a person has, what they contain, or what goes on with them."""
+        return bool(self.keeps) or self.under_way is not None or self.list_of is not None
 
     @property
     def subscribes_to_all(self) -> bool:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
@@ -87,8 +87,29 @@ class Pages:
         Raises:
             Problem: 422 if the cursor is not one of this list.
         """
-        mark = self._mark(owner)
         limit = request.query.get("limit", DEFAULT_LIMIT)
+        shown, following = self._page(owner, limit, request.query.get("cursor"), newest_first=newest_first)
+        return tuple(msgspec.json.decode(item[SUMMARY]["S"], type=kind) for item in shown), following
+
+    def keys(self, owner: str, cursor: str | None = None) -> tuple[tuple[str, ...], str | None]:
+        """Return the keys of a page of a list, lowest rank first, and the cursor of the next one; None at its end.
+
+        An item that is added with the highest rank is on a later page.
+
+        Args:
+            owner: The list.
+            cursor: The cursor that came with the page before; None for the first page.
+
+        Raises:
+            Problem: 422 if the cursor is not one of this list.
+        """
+        shown, following = self._page(owner, DEFAULT_LIMIT, cursor, newest_first=False)
+        return tuple(item["pk"]["S"] for item in shown), following
+
+    def _page(
+        self, owner: str, limit: int, cursor: str | None, *, newest_first: bool
+    ) -> "tuple[Sequence[Mapping[str, AttributeValueTypeDef]], str | None]":
+        mark = self._mark(owner)
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "IndexName": self._index,
@@ -99,14 +120,13 @@ class Pages:
             # DynamoDB names a last key whenever it stops at the limit. Only one item more tells whether there are any.
             "Limit": limit + 1,
         }
-        if cursor := request.query.get("cursor"):
+        if cursor:
             query["ExclusiveStartKey"] = {OWNER: {"S": owner}, **_position(mark, cursor)}
         answer = self._client.query(**query)
         shown = answer["Items"][:limit]
-        items = tuple(msgspec.json.decode(item[SUMMARY]["S"], type=kind) for item in shown)
         # A Query also stops at 1 MB.
         is_last = len(answer["Items"]) <= limit and "LastEvaluatedKey" not in answer
-        return items, None if is_last else _cursor(mark, shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
+        return shown, None if is_last else _cursor(mark, shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
 
     def _mark(self, owner: str) -> str:
         """Return a short text that differs between lists, so that no list takes another one's cursor."""

@@ -27,7 +27,9 @@ def test_an_entity_with_a_time_is_in_the_index_and_one_without_is_not() -> None:
 
 def test_the_index_has_the_name_that_the_service_gives_it() -> None:
     assert (INDEX.name, INDEX.variable) == ("pending", "PENDING_INDEX")
-    assert pending_index(lambda _: "", "unpaid").variable == "UNPAID_INDEX"
+    unpaid = pending_index(lambda _: to_rfc3339(NOON), "unpaid")
+    assert unpaid.variable == "UNPAID_INDEX"
+    assert unpaid.of(entity("a")) == {"unpaid": "3", "since": "2026-01-01T12:00:00.000Z"}
 
 
 def test_entities_are_spread_over_the_indexs_shards() -> None:
@@ -56,6 +58,9 @@ class StubClient:
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         assert (request["TableName"], request["IndexName"]) == ("desk", "pending")
+        assert request["ExpressionAttributeNames"] == {
+            "#shard": "pending",
+        }
         shard = request["ExpressionAttributeValues"][":shard"]["S"]
         for number, page in enumerate(self.shards[int(shard)]):
             self.read.append(f"{shard}.{number}")

@@ -1,0 +1,1 @@
+"""The exports, erasures and retention of personal data, run by a schedule."""

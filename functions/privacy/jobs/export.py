@@ -1,0 +1,77 @@
+"""The export of a person's data into one file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from contracts.fraud.order_flagged import OrderFlagged
+from functions.privacy.files import Files, file_of, part_of, parts_of
+from functions.privacy.jobs.accounts import Accounts
+from functions.privacy.jobs.people import Part, People
+from functions.privacy.state import Job, Pass
+from tidings.core.clock import Clock, now, to_rfc3339
+
+WITHHELD: Mapping[str, Any] = {}
+"""The data of a finding of fraud. Operators alone may know the rules."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """The export. Each page of orders is a part of the file, so a run goes on where the one before ended.
+
+    Attributes:
+        people: The services' answers.
+        accounts: The accounts.
+        files: The files of exports.
+        clock: The current time.
+    """
+
+    people: People
+    accounts: Accounts
+    files: Files
+    clock: Clock = now
+
+    def step(self, key: str, job: Job) -> Job:
+        """Export a page of the person's orders, and return the job's progress.
+
+        Args:
+            key: The job's id.
+            job: The job.
+        """
+        if job.finished:
+            self.files.delete(parts_of(job.person, key))
+            return replace(job, current=None, status="done", due="")
+        current = job.current or Pass(to_rfc3339(self.clock()))
+        page = self.people.orders(job.person, current.cursor)
+        parts = self.people.parts(page.keys)
+        orders = [{"order": order, "services": _services(parts[order])} for order in page.keys]
+        if orders:
+            # The elements of an array, without its brackets.
+            self.files.write(part_of(job.person, key, job.parts), msgspec.json.encode(orders)[1:-1])
+        current = replace(current, cursor=page.next or "", orders=current.orders + len(orders))
+        job = replace(job, current=current, parts=job.parts + bool(orders), failures=0, status="running")
+        return job if page.next else self._joined(key, job, current)
+
+    def _joined(self, key: str, job: Job, current: Pass) -> Job:
+        """Write the file. Its parts are deleted by the next step, because this one may be repeated."""
+        time = to_rfc3339(self.clock())
+        head = {"customer": job.person, "exported_at": time, "account": self.accounts.read(job.person)}
+        texts: list[str | bytes] = [msgspec.json.encode(head)[:-1], b',"orders":[']
+        for number in range(job.parts):
+            texts += [b",\n" if number else b"", part_of(job.person, key, number)]
+        self.files.join(file_of(job.person, key), [*texts, b"]}"])
+        return replace(job, orders=current.orders, finished=time)
+
+
+def _services(parts: Mapping[str, Part]) -> dict[str, Any]:
+    return {
+        service: {"state": part.state, "events": [_event(event) for event in part.events], "erased": part.erased}
+        for service, part in sorted(parts.items())
+    }
+
+
+def _event(event: Any) -> Any:
+    return event | {"data": WITHHELD} if event.get("type") == OrderFlagged.__name__ else event
