@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from bench.figures import Figure, Limit, Table
 from bench.virtual_time import VirtualTime
 from contracts.orders.order_placed import OrderPlaced
-from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
 from functions.inventory.handlers import Holding, stock_key
@@ -227,8 +226,6 @@ def _orders() -> Iterator[Event[OrderPlaced]]:
         customer="customer",
         lines=(OrderLine(SKU, 1, Money(1000, "EUR")),),
         total=Money(1000, "EUR"),
-        email="customer@example.com",
-        address=Address("A. Customer", "1 Harbour Street", "Ghent", "9000", "BE"),
         payment_method="pm_card_visa",
     )
     for n in itertools.count():

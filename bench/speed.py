@@ -22,12 +22,13 @@ from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine, Units
 from contracts.values.money import Money
+from contracts.values.recipient import Recipient
 from functions.orders.handlers import Order
 from functions.orders.service import service
 from tests.integration.cloud import CREDENTIALS
 from tidings.aws import clients, lambdas
 from tidings.aws.dynamodb import Attributes, to_attributes
-from tidings.core.contract import Contract
+from tidings.core.contract import Announcement, Contract
 from tidings.core.entity import Entity, MessageMetadata, advance
 from tidings.testing import TRACEPARENT, make_record
 
@@ -57,9 +58,10 @@ PLACED = OrderPlaced(
     customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
     lines=LINES,
     total=Money(1999 * 6, "EUR"),
-    email="customer@example.com",
-    address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE"),
     payment_method="pm_card_visa",
+)
+RECIPIENT = Recipient(
+    email="customer@example.com", address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
 )
 RESERVED = StockReserved(lines=tuple(Units(line.sku, line.quantity) for line in LINES))
 
@@ -100,7 +102,7 @@ def stored(orders: Sequence[str]) -> Answers:
 
 
 def _item(order: str) -> Attributes:
-    item = advance(Entity[Order](order), service.name, Order(), (PLACED,), METADATA, 1)
+    item = advance(Entity[Order](order), service.name, Order(), (Announcement(PLACED, RECIPIENT),), METADATA, 1)
     return to_attributes(service.codec.encode(item, announces=True, attributes=service.index_attributes(item)))
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
-CREATED = {"AWS::DynamoDB::Table", "AWS::SNS::Topic", "AWS::SQS::Queue"}
+CREATED = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue"}
 """The resources that moto's CloudFormation creates. Others are created by their own API, from their properties."""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]

@@ -16,8 +16,8 @@ from tests.integration.facts import EPOCH
 NOW = EPOCH + 2 * 24 * 3_600_000
 """The time at which the clock is stopped, so that the times in two final states are equal. It is after every event."""
 
-VARYING = re.compile(r'\\"(message|correlationid|traceparent)\\":\\"[^"]*\\"')
-"""The members of an item's events that may differ between two runs."""
+VARYING = re.compile(r'\\"(message|correlation_?id|traceparent)\\":\\"[^"]*\\"')
+"""The members of an item's state and events that may differ between two runs."""
 
 Condition = Callable[[str, list[tuple[str, Mapping[str, Any]]]], bool]
 """True if the process crashes at a call, given its name and the calls that were made before it."""

@@ -1,6 +1,7 @@
 """The calls to AWS of each step, counted at the real clients."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -8,6 +9,7 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import Units
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -17,6 +19,7 @@ from tests.integration.shop import Shop
 
 AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(2000, "EUR"))
 CAPTURED = PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR"))
+ERASED = PersonalDataErased(reason="customer")
 RESERVED = StockReserved(lines=(Units("mug", 2),))
 
 
@@ -131,14 +134,41 @@ def test_storing_an_address_is_one_write(cloud: Cloud) -> None:
     assert calls.names() == {"PutItem": 1}
 
 
-def test_history_makes_one_write_an_event_and_one_for_each_hour_of_a_process(cloud: Cloud) -> None:
+@pytest.mark.parametrize(
+    ("body", "write"),
+    [
+        (lambda: fact(new_order(), CAPTURED), "PutItem"),
+        (lambda: placed(new_order(), ("mug", 2)), "TransactWriteItems"),
+        (lambda: fact(new_order(), ERASED), "TransactWriteItems"),
+    ],
+    ids=["plain", "personal", "erasure"],
+)
+def test_history_makes_one_request_an_event_and_one_for_each_hour_of_a_process(
+    cloud: Cloud, body: Callable[[], str], write: str
+) -> None:
     cloud.handler("history", "consumer")
     for hours in (1, 0):
         with cloud.calls.counted() as calls:
-            cloud.hand("history", *(placed(new_order(), ("mug", 2)) for _ in range(10)))
-        assert Counter("event" if "event" in request["Item"] else "hour" for _, request in calls.made) == Counter(
-            event=10, hour=hours
-        )
+            cloud.hand("history", *(body() for _ in range(10)))
+        assert calls.names() == Counter({write: 10}) + Counter(PutItem=hours)
+
+
+def test_an_erasure_is_one_read_and_one_write_and_its_duplicate_one_read(cloud: Cloud) -> None:
+    order = new_order()
+    assert cloud.hand("notification", placed(order, ("mug", 2))) == []
+    for calls_due in ({"GetItem": 1, "PutItem": 1}, {"GetItem": 1}):
+        with cloud.calls.counted() as calls:
+            assert cloud.hand("notification", fact(order, ERASED)) == []
+        assert calls.names() == calls_due
+
+
+def test_an_event_of_an_erased_order_makes_no_additional_request(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    order = shop.place(("mug", 2))
+    shop.cloud.hand("orders", fact(order, ERASED))
+    with shop.cloud.calls.counted() as calls:
+        shop.cloud.hand("orders", fact(order, AUTHORIZED), fact(order, RESERVED))
+    assert calls.names() == {"GetItem": 1, "PutItem": 2}
 
 
 @pytest.mark.parametrize(("orders", "calls_due"), [(1, 1), (10, 1), (11, 2), (30, 3)])

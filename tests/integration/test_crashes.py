@@ -41,8 +41,10 @@ from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.refund_requested import RefundRequested
 from contracts.payment.refund_settled import RefundSettled
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import MAX_LINES, OrderLine, Shortage, Units
 from contracts.values.money import Money
+from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.notification.bounces import EmailBounced
@@ -54,6 +56,7 @@ from infra.stages import STAGES
 from tests.integration.batches import next_day
 from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot, one_call_at_a_time
 from tests.integration.crash_points import crash, crash_after, final_state, mails, stopped_clock
+from tests.integration.erasure import erase
 from tests.integration.facts import ADDRESS, bounce, confirmed, fact, new_order, placed, report
 from tests.integration.shop import Answer, Shop
 from tidings.core.contract import Contract
@@ -69,10 +72,9 @@ EXAMPLES: dict[type[Contract], Contract] = {
             customer="customer-1",
             lines=(OrderLine("mug", 1, Money(1000, "EUR")), OrderLine("pen", 1, Money(1000, "EUR"))),
             total=TOTAL,
-            email="customer@example.com",
-            address=ADDRESS,
         ),
         CANCELLED,
+        PersonalDataErased(reason="customer"),
         OrderFlagged(rules=("velocity",)),
         OrderDispatched(tracking="T1"),
         ReturnRequested(lines=UNITS),
@@ -111,12 +113,15 @@ WORLDS = {
 
 SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
 ANNOUNCED = {
-    contract: fact(ORDER, EXAMPLES[contract], n)
+    contract: fact(ORDER, EXAMPLES[contract], n, Destination(ADDRESS) if contract is OrderConfirmed else None)
     for folder in shop_services()
     for n, contract in enumerate(folder.service.announces, 1)
     if contract is not OrderPlaced
 }
-BODIES: dict[type[Contract], str] = {**ANNOUNCED, EmailBounced: bounce(ORDER, "receipt")}
+BODIES: dict[type[Contract], str] = {
+    **ANNOUNCED,
+    EmailBounced: bounce(ORDER, "receipt"),
+}
 
 
 def body(contract: type[Contract], world: str = "plain") -> str:
@@ -146,6 +151,7 @@ SETUP: defaultdict[str, Callable[[Shop], object]] = defaultdict(
     {
         "orders": lambda shop: on_sale(shop).post(shop.order(("mug", 2)), KEY),
         "inventory": on_sale,
+        "privacy": lambda shop: erase(shop.cloud, ORDER),
     },
 )
 """Prepares the shop before a service receives the order's events."""
@@ -419,6 +425,18 @@ COMMANDS = {
         prepare=lambda shop: shop.cloud.hand("warehouse", body(OrderConfirmed), body(PaymentCaptured)),
         send=lambda shop: shop.call("POST", f"/operators/shipments/{ORDER}/dispatch", {"tracking": "T1"}),
     ),
+    **{
+        f"POST {route}": Command(
+            prepare=lambda _shop: None,
+            send=lambda shop, path=path: shop.call("POST", path, headers={"idempotency-key": KEY}),  # type: ignore[misc]  # bound early
+        )
+        for route, path in {
+            "/me/export": "/me/export",
+            "/me/erasure": "/me/erasure",
+            "/operators/customers/{id}/export": "/operators/customers/customer-1/export",
+            "/operators/customers/{id}/erasure": "/operators/customers/customer-1/erasure",
+        }.items()
+    },
 }
 
 

@@ -6,6 +6,7 @@ tables, the gateway, the e-mails and the figures must be what those events imply
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from msgspec import UNSET
 
 from contracts.orders.order_placed import OrderPlaced
-from contracts.values.address import Address
+from contracts.values.recipient import Destination, Recipient
+from contracts.values.text import comparable
 from functions.fraud.rules import ADDRESS_SPREAD, DAY, LARGE_TOTAL, VELOCITY, WINDOW
 from functions.payment.gateway import TOO_MUCH
 from functions.payment.reports import SOURCE as REPORTS
@@ -21,7 +23,7 @@ from functions.payment.state import DASHBOARD
 from tests.invariants.evidence import Evidence, OrderEvents, Payment
 from tests.invariants.implied import VIEWS, World, implied_state
 from tests.invariants.services import SERVICES, ZONE
-from tidings.core.event import Event
+from tidings.core.event import Event, read_personal
 
 Violations = Iterator[str]
 Check = Callable[[Evidence], Violations]
@@ -81,6 +83,39 @@ def _repeated_requests(evidence: Evidence) -> Violations:
     orders = {purchase.order for purchase in evidence.purchases}
     if len(orders) != len(evidence.purchases):
         yield f"{len(evidence.purchases)} purchases placed {len(orders)} orders"
+
+
+# Personal data
+
+
+@invariant("nothing personal of an erased order is stored")
+def _erased(evidence: Evidence) -> Violations:
+    return (f"{place} holds personal data of {order}, which was erased" for order, place in evidence.remains)
+
+
+@invariant("an erasure that was accepted reaches every service that keeps personal data, and no other order")
+def _erasures(evidence: Evidence) -> Violations:
+    for order in evidence.events:
+        if order in evidence.erasures and not evidence.is_erased(order):
+            yield f"the erasure of {order} was accepted, and was not announced"
+        for service, entities in evidence.entities.items():
+            due = evidence.is_erased(order) and bool(_SERVICES[service].keeps)
+            found = order in entities and entities[order].erased
+            if found != due:
+                yield f"{service} has {'' if found else 'not '}erased {order}"
+
+
+@invariant("personal data is kept as the customer gave it until it is erased")
+def _kept(evidence: Evidence) -> Violations:
+    for order, events in evidence.events.items():
+        if evidence.is_erased(order):
+            continue
+        recipient = evidence.recipients[order]
+        placed, shipment = events.first("OrderPlaced"), evidence.state("warehouse", order)
+        found = [read_personal(placed, Recipient) if placed else None, evidence.state("notification", order).personal]
+        destination = Destination(recipient.address)
+        if found != [recipient, recipient] or (shipment.lines and shipment.personal != destination):
+            yield f"{order} is of {recipient}, and the shop has {found} and {shipment.personal}"
 
 
 # Events
@@ -462,12 +497,17 @@ def _emails(evidence: Evidence) -> Violations:
     for order, events in evidence.events.items():
         paid = "PaymentCaptured" if evidence.placed[order].total.amount else "OrderConfirmed"
         causes = {"receipt": paid, "cancellation": "OrderCancelled", "dispatch": "OrderDispatched"}
-        good = evidence.placed[order].email not in evidence.bad_addresses
-        limited = evidence.limited(order)
-        due = {kind: int(good and kind not in limited and events.types[cause] > 0) for kind, cause in causes.items()}
+        good = evidence.recipients[order].email not in evidence.bad_addresses
+        unsent, withheld = evidence.limited(order), evidence.withheld(order)
+        due = {
+            kind: int(good and kind not in unsent | withheld and events.types[cause] > 0)
+            for kind, cause in causes.items()
+        }
         for kind, least in due.items():
             sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
-            if not least <= sent <= least * (1 + crashes):
+            # An e-mail may be withheld although it was sent before, without a record.
+            most = crashes if kind in withheld else least * (1 + crashes)
+            if not least <= sent <= most:
                 yield f"{sent} e-mails of the kind {kind} about {order}, with {crashes} crashes"
             repeated += max(0, sent - least)
         if events.types["ReceiptSent"] != due["receipt"]:
@@ -525,8 +565,8 @@ def _allowed(evidence: Evidence) -> Violations:
         if count > evidence.rules.velocity:
             yield f"{customer} has {count} orders in the window {window}"
     for (customer, day), known in addresses.items():
-        if len(known) > evidence.rules.address_spread:
-            yield f"{customer} has {len(known)} addresses on the day {day}"
+        if len(known.certain) > evidence.rules.address_spread:
+            yield f"{customer} has {len(known.certain)} addresses on the day {day}"
 
 
 @invariant("an order is flagged by its own total or by its customer's paid orders, and by no other")
@@ -542,19 +582,47 @@ def _flags(evidence: Evidence) -> Violations:
             yield f"{order} was not paid and is flagged by {broken}"
         if VELOCITY in broken and count < rules.velocity:
             yield f"{order} is flagged by {broken}, and its customer has {count} other orders"
-        if ADDRESS_SPREAD in broken and (len(known) < rules.address_spread or placed.address in known):
-            yield f"{order} is flagged by {broken}, and its customer has {len(known)} addresses"
+        if ADDRESS_SPREAD in broken:
+            known_before = not evidence.is_erased(order) and _place(evidence.recipients[order]) in known.certain
+            if known.most < rules.address_spread or known_before:
+                yield f"{order} is flagged by {broken}, and its customer has {known.most} addresses"
 
 
-def _counted(evidence: Evidence) -> tuple[Counter[tuple[str, int]], defaultdict[tuple[str, int], set[Address]]]:
+@dataclass
+class _Addresses:
+    """The addresses of a customer's day, as fraud compares them.
+
+    An order that was erased before fraud knew its address counts with one address that all such orders share.
+
+    Attributes:
+        certain: Those that fraud has counted.
+        possible: Those of erased orders, which fraud has counted or not.
+    """
+
+    certain: set[tuple[str, ...]] = field(default_factory=set)
+    possible: set[tuple[str, ...]] = field(default_factory=set)
+
+    @property
+    def most(self) -> int:
+        """The largest number of addresses that fraud may have counted."""
+        return len(self.certain | self.possible) + bool(self.possible)
+
+
+def _place(recipient: Recipient) -> tuple[str, ...]:
+    address = recipient.address
+    return (*map(comparable, (address.street, address.postal_code, address.city)), address.country)
+
+
+def _counted(evidence: Evidence) -> tuple[Counter[tuple[str, int]], defaultdict[tuple[str, int], _Addresses]]:
     """Return the paid orders that are not flagged: their number by customer and window, their addresses by day."""
     orders: Counter[tuple[str, int]] = Counter()
-    addresses: defaultdict[tuple[str, int], set[Address]] = defaultdict(set)
+    addresses: defaultdict[tuple[str, int], _Addresses] = defaultdict(_Addresses)
     for order, placed in evidence.placed.items():
         if _is_paid(evidence.events[order]) and not evidence.announced(order, "OrderFlagged"):
             time = evidence.placed_at(order)
             orders[placed.customer, time // WINDOW] += 1
-            addresses[placed.customer, time // DAY].add(placed.address)
+            known = addresses[placed.customer, time // DAY]
+            (known.possible if evidence.is_erased(order) else known.certain).add(_place(evidence.recipients[order]))
     return orders, addresses
 
 
@@ -609,8 +677,21 @@ def _converged(evidence: Evidence) -> Violations:
         for service, view in VIEWS.items():
             found = view(evidence.state(service, order))
             due = view(implied_state(_SERVICES[service], events, world))
+            if evidence.is_erased(order):
+                due = _after_erasure(service, due, evidence.withheld(order))
             if found != due:
                 yield f"{order}: {service} has {found}, and the events imply {due}"
+
+
+def _after_erasure(service: str, implied: Any, withheld: set[str]) -> object:
+    """Return the view of a service's state after an erasure, given the one that the other events imply."""
+    match service:
+        case "notification":
+            return implied | dict.fromkeys(withheld & implied.keys(), "withheld")
+        case "privacy":
+            # No further period of retention begins.
+            return ""
+    return implied
 
 
 @invariant("services agree about an order")

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.privacy.personal_data_erased import PersonalDataErased
+from contracts.values.recipient import Recipient
 from functions.fraud.rules import Rules
 from functions.notification.limit import LIMITED
 from functions.orders.api import OrderView
@@ -148,6 +150,9 @@ class Evidence:
         published: The ids of the published events; None if it is not known.
         payments: The payments at the gateway, by order.
         exposed: Where a secret of the gateway is stored, that must be nowhere.
+        recipients: Who receives each order, as its customer said, by order.
+        erasures: The orders whose personal data was to be erased.
+        remains: The erased orders of which personal data is stored, each with the place.
         one_payment: Whether the gateway never forgets that an order has a payment.
         supplied: The units of each product that were ever counted in.
         levels: The stock by SKU.
@@ -176,6 +181,9 @@ class Evidence:
     published: Collection[str] | None
     payments: Mapping[str, Sequence[Payment]]
     exposed: Collection[str]
+    recipients: Mapping[str, Recipient]
+    erasures: Collection[str]
+    remains: Collection[tuple[str, str]]
     one_payment: bool
     supplied: Mapping[str, int]
     levels: Mapping[str, Level | None]
@@ -220,6 +228,16 @@ class Evidence:
     def statuses(self) -> Mapping[str, str]:
         """Each order's status."""
         return {order: self.state("orders", order).status for order in self.entities["orders"]}
+
+    def is_erased(self, order: str) -> bool:
+        """Return whether the erasure of an order's personal data was announced."""
+        return self.events[order].types[PersonalDataErased.__name__] > 0
+
+    def withheld(self, order: str) -> set[str]:
+        """Return the kinds of an order's e-mails that were not sent because its personal data was erased."""
+        mailbox = self.state("notification", order)
+        emails = mailbox.emails if mailbox and self.is_erased(order) else {}
+        return {kind for kind, email in emails.items() if email.status == "withheld"}
 
     def limited(self, order: str) -> set[str]:
         """Return the kinds of an order's e-mails that were not sent because of the limit."""

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
 from contracts.orders.order_placed import OrderPlaced
+from contracts.values.recipient import Destination, Recipient
 from functions.inventory.handlers import stock_key
 from functions.notification.limit import LIMITED
 from functions.notification.mail import Rejected, Send, Sent
@@ -32,9 +36,10 @@ from tidings.core.service import Service
 
 
 def implied_state(service: Service[Any], events: OrderEvents, world: "World") -> Any:
-    """Return the state of a service that receives each event once, in causal order, without any fault."""
+    """Return the state of a service that receives each event once, in causal order, without a fault or an erasure."""
     entity: Entity[Any] = Entity(events.order)
-    for event in _received(service, events):
+    for found in _received(service, events):
+        event = world.with_personal(found)
         if event.type == "OrderDispatched" and service.name == "warehouse":
             decision = dispatch(entity, event.data.tracking)
         else:
@@ -53,7 +58,7 @@ def _received(service: Service[Any], events: OrderEvents) -> Sequence[Event[Any]
     return received
 
 
-_TYPES = {service.name: {contract.__name__ for contract in service.contracts} for service in SERVICES}
+_TYPES = {service.name: {handler.contract.__name__ for handler in service.handlers} for service in SERVICES}
 
 
 def _carry_out(entity: Entity[Any], decision: Decision[Any], world: "World") -> Entity[Any]:
@@ -87,12 +92,20 @@ class World:
         short = tuple((each, None) for each in increments if each.key.startswith(stock_key("")) and each.at_least)
         return ConditionFailed(short) if short else None
 
+    def with_personal(self, event: Event[Any]) -> Event[Any]:
+        """Return an event with the personal data that it was announced with, although it was erased since."""
+        recipient, kind = self._evidence.recipients[event.subject], type(event.data).personal
+        if kind is None:
+            return event
+        personal = recipient if kind is Recipient else Destination(recipient.address)
+        return replace(event, personal=msgspec.json.encode(personal).decode())
+
     def perform(self, effect: Any, entity: Entity[Any]) -> Any:
         """Return the result of an effect."""
         if isinstance(effect, Send):
             if effect.kind in self._evidence.limited(effect.order):
                 return Rejected(effect.kind, LIMITED, address_bad=False)
-            bad = effect.placed.email in self._evidence.bad_addresses
+            bad = effect.recipient.email in self._evidence.bad_addresses
             return Rejected(effect.kind, "MessageRejected", address_bad=True) if bad else Sent(effect.kind, "mail")
         return self._pay(effect, entity.key)
 
@@ -137,6 +150,10 @@ def _loyalty(earning: Any) -> object:
     return earning.points if earning and earning.status == "awarded" else 0
 
 
+def _privacy(record: Any) -> object:
+    return record.order.since if record and record.order else ""
+
+
 VIEWS: Mapping[str, Callable[[Any], object]] = {
     "payment": _payment,
     "inventory": _inventory,
@@ -145,5 +162,6 @@ VIEWS: Mapping[str, Callable[[Any], object]] = {
     "loyalty": _loyalty,
     "analytics": lambda sale: sale,
     "recommendation": lambda basket: basket,
+    "privacy": _privacy,
 }
 """The part of a service's state that must be the same whatever the sequence and the number of deliveries."""

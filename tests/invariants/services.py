@@ -11,6 +11,7 @@ from functions.loyalty.service import service as loyalty
 from functions.notification.service import service as notification
 from functions.orders.service import service as orders
 from functions.payment.service import service as payment
+from functions.privacy.service import service as privacy
 from functions.recommendation.service import service as recommendation
 from functions.warehouse.service import service as warehouse
 from tidings.core.service import Service
@@ -28,5 +29,6 @@ SERVICES: tuple[Service[Any], ...] = (
     loyalty,
     service_in(ZONE),
     recommendation,
+    privacy,
     history,
 )

@@ -21,7 +21,9 @@ from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.payment_voided import PaymentVoided
 from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.refund_requested import RefundRequested
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.money import Money
+from functions.notification.handlers import Email
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
 from tests.invariants.evidence import Answer, Evidence, Payment, Purchase, Refund
@@ -36,6 +38,7 @@ Spoil = Callable[[Evidence], Evidence]
 
 ALLOWED = "a customer has no more paid orders without a flag than the rules allow"
 LIMITED = "a customer has as many e-mails of an hour as the limit allows, and then no more"
+ERASURES = "an erasure that was accepted reaches every service that keeps personal data, and no other order"
 FLAGS = "an order is flagged by its own total or by its customer's paid orders, and by no other"
 
 ONCE = "a payment is captured once at most, and never refunded beyond that"
@@ -95,7 +98,7 @@ def with_entity(service: str, position: int, **changes: Any) -> Spoil:
     def spoil(evidence: Evidence) -> Evidence:
         key = order(evidence, position)
         entities = {name: dict(some) for name, some in evidence.entities.items()}
-        entities[service][key] = replace(entities[service][key], **changes)
+        entities[service][key] = replace(entities[service].get(key) or Entity(key), **changes)
         outboxes = [entity.outbox for some in entities.values() for entity in some.values()]
         recorded = {event.envelope.id: event.body for outbox in outboxes for event in outbox}
         return replace(evidence, entities=entities, recorded=recorded, published=recorded.keys())
@@ -269,6 +272,27 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         with_answers(CONFIRMED, lambda first: [first, replace(another_view(first, status="CONFIRMED"), replayed=True)]),
     ),
     "a request was never answered": ("a repeated request gets the first answer", with_purchase(CONFIRMED, answers=[])),
+    "personal data of an erased order is left": (
+        "nothing personal of an erased order is stored",
+        lambda evidence: replace(evidence, remains=[(order(evidence, CONFIRMED), "orders's outboxes")]),
+    ),
+    "an accepted erasure was not announced": (
+        ERASURES,
+        lambda evidence: replace(evidence, erasures={order(evidence, CONFIRMED)}),
+    ),
+    "a service did not handle an erasure": (
+        ERASURES,
+        with_events("privacy", CONFIRMED, PersonalDataErased(reason="customer")),
+    ),
+    "a service erased an order whose data was to be kept": (ERASURES, with_entity("orders", CONFIRMED, erased=True)),
+    "the address of a shipment got lost": (
+        "personal data is kept as the customer gave it until it is erased",
+        with_state("warehouse", CONFIRMED, personal=None),
+    ),
+    "an e-mail was withheld without an erasure": (
+        "each service's state is what the order's events imply",
+        with_state("notification", CONFIRMED, emails={"receipt": Email(status="withheld")}),
+    ),
     "a number was left out": (
         "event ids are unique, and sequences have no gap",
         with_events("payment", CONFIRMED, CAPTURED, first=2),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from functions.history.client import HistoryClient
 from functions.history.log import Log
 from functions.inventory.stock import Stock
 from functions.notification.mail import Mailer, SesMailer
@@ -24,8 +25,8 @@ from tidings.core.entity import OutboxEvent
 from tidings.core.ports import Queue, StreamRecord, Table, Topic
 from tidings.core.service import QueueKind
 from tidings.core.strategy import SORT_KEY
-from tidings.recovery import wait_until
-from tidings.testing import MemoryTable, VirtualClock
+from tidings.recovery import LoggedEvent, wait_until
+from tidings.testing import InlineExecutor, MemoryTable, VirtualClock
 
 MAX_RECEIVES = 2
 VISIBILITY = 30
@@ -78,8 +79,11 @@ class Ports(Protocol):
 
     def log(self) -> Any: ...
 
-    def recorded(self, log: Any, order: str) -> int:
-        """Return the number of an order's events in the log."""
+    def recorded(self, log: Any, order: str) -> list[str]:
+        """Return an order's recorded events as a replay sends them, in causal order."""
+
+    def stored(self, log: Any) -> list[str]:
+        """Return the texts of the items in the log's table."""
 
     def mailer(self) -> Mailer: ...
 
@@ -157,10 +161,13 @@ class MemoryPorts:
         return topic
 
     def log(self) -> Any:
-        return MemoryLog()
+        return MemoryLog(self._clock)
 
-    def recorded(self, log: Any, order: str) -> int:
-        return sum(order in event for event in log.events)
+    def recorded(self, log: Any, order: str) -> list[str]:
+        return [logged.body for logged in log.read_entity(order)]
+
+    def stored(self, log: Any) -> list[str]:
+        return [str(item) for item in log.table.items.values()]
 
     def mailer(self) -> Mailer:
         return MemoryMailer()
@@ -314,8 +321,12 @@ class AwsPorts:
     def log(self) -> Any:
         return Log(self._dynamodb, self._create_table(sort="id"))
 
-    def recorded(self, log: Any, order: str) -> int:
-        return len(list(log.events(order)))
+    def recorded(self, log: Any, order: str) -> list[str]:
+        found = HistoryClient(self._dynamodb, log._table, "", "", InlineExecutor()).read_entity(order)
+        return [logged.body for logged in found if isinstance(logged, LoggedEvent)]
+
+    def stored(self, log: Any) -> list[str]:
+        return [str(item) for item in self._dynamodb.scan(TableName=log._table)["Items"]]
 
     def mailer(self) -> Mailer:
         client = self._make("ses")

@@ -1,19 +1,27 @@
 """The facts about the adapters of inventory, history and notification, in memory and on an emulator."""
 
+import pytest
+
+from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_placed import OrderPlaced
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.recipient import Recipient
 from functions.inventory.handlers import stock_key
 from functions.inventory.stock import Level
 from functions.notification.limit import LimitedMailer
 from functions.notification.mail import Rejected, Send, Sent
-from tests.integration.facts import ADDRESS, new_order, placed
+from tests.integration.facts import ADDRESS, confirmed, fact, new_order, placed
 from tests.ports.implementations import Ports
 from tidings.core.decisions import Increment
 from tidings.core.entity import StoredEntity
+from tidings.core.event import decode
+from tidings.core.personal import redacted
 from tidings.core.ports import EntityWrite
 from tidings.messaging.consumer import parse_any, parse_typed
 from tidings.testing import TRACEPARENT
 
+CANCELLED = OrderCancelled(reason="customer")
+ERASED = PersonalDataErased(reason="customer")
 RECIPIENT = Recipient(email="customer@example.com", address=ADDRESS)
 
 
@@ -35,13 +43,24 @@ def test_stock_is_not_set_below_the_reserved_units(ports: Ports) -> None:
     assert stock.set_on_hand("mug", 4) == stock.read("mug") == Level(available=0, reserved=4)
 
 
-def test_an_event_that_is_delivered_twice_is_recorded_once(ports: Ports) -> None:
+def test_an_event_that_is_delivered_twice_is_recorded_once_and_as_it_was_published(ports: Ports) -> None:
     log, order, other = ports.log(), new_order(), new_order()
-    event = parse_any(placed(order, ("mug", 1)))
-    for _ in range(2):
-        log.record(event)
-    log.record(parse_any(placed(other, ("mug", 1))))
-    assert [ports.recorded(log, each) for each in (order, other)] == [1, 1]
+    bodies = {each: [placed(each, ("mug", 1)), fact(each, CANCELLED, 2)] for each in (order, other)}
+    for body in bodies[order] * 2 + bodies[other]:
+        log.record(parse_any(body))
+    assert [ports.recorded(log, each) for each in (order, other)] == [bodies[order], bodies[other]]
+
+
+@pytest.mark.parametrize("position", range(3))
+def test_a_log_keeps_nothing_personal_of_an_order_from_its_erasure_on(ports: Ports, position: int) -> None:
+    log, order, other = ports.log(), new_order(), new_order()
+    bodies = [placed(order, ("mug", 1)), confirmed(order, ("mug", 1))]
+    bodies.insert(position, fact(order, ERASED, 3))
+    for body in (placed(other, ("mug", 1)), *bodies, *bodies):
+        log.record(parse_any(body))
+    assert ports.recorded(log, order) == sorted(map(redacted, bodies), key=lambda body: decode(body).time)
+    assert ports.recorded(log, other) == [placed(other, ("mug", 1))]
+    assert [ADDRESS.street in text for text in ports.stored(log)].count(True) == 1
 
 
 def test_each_sending_is_a_new_email(ports: Ports) -> None:

@@ -11,13 +11,15 @@ from functions.analytics.handlers import SHARDS
 from functions.loyalty.handlers import POINTS, balance_key
 from functions.notification.limit import LEFT
 from functions.orders.handlers import Summary, customers_list
+from functions.privacy.service import service as privacy
 from functions.recommendation.handlers import ONE, RANK, bought_with
 from tests.invariants.catalogue import first_violation
 from tests.invariants.evidence import Evidence, Level, Payment, Refund
 from tests.simulation.history import History
+from tests.simulation.marks import marks_in
 from tests.simulation.people import SKUS
 from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT, SECRET, STAGE
-from tests.simulation.ports.mailer import BAD_ADDRESS
+from tests.simulation.ports.mailer import BAD
 from tests.simulation.redrive import PERMANENT
 from tests.simulation.shop import MAILS_PER_HOUR, RULES, Shop
 from tests.simulation.violation import ViolationError
@@ -52,13 +54,16 @@ def evidence_of(history: History) -> Evidence:
         published=shop.topic.published.keys(),
         payments=_payments(shop),
         exposed=list(_exposed(shop)),
+        recipients={purchase.order: purchase.recipient for purchase in records.purchases},
+        erasures=records.erasures,
+        remains=list(_remains(shop, {purchase.mark: purchase.order for purchase in records.purchases})),
         one_payment=False,
         supplied=records.supplied,
         levels={sku: _level(shop, sku) for sku in SKUS},
         emails=shop.mailer.sent,
         counted_emails=_counted_emails(shop.deployed["notification"].table),
         emails_per_hour=MAILS_PER_HOUR,
-        bad_addresses={BAD_ADDRESS},
+        bad_addresses={each.email for each in records.purchases if each.email.startswith(BAD)},
         email_crashes=shop.email_crashes,
         max_repeated_emails=shop.email_crashes.total(),
         balances={customer: loyalty.numbers(balance_key(customer)).get(POINTS, 0) for customer in customers},
@@ -99,6 +104,34 @@ def _exposed(shop: Shop) -> Iterator[str]:
             if any(SECRET in text for text in (stored.state, *stored.outbox, *stored.attributes.values())):
                 yield f"{name}/{key}"
     yield from (event for event, body in shop.log.events.items() if SECRET in body)
+
+
+def _remains(shop: Shop, orders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Find marked personal data of erased orders. Return the orders, and where it is.
+
+    Args:
+        shop: The shop.
+        orders: The orders by their marks.
+    """
+    erased = {key for key, stored in shop.deployed[privacy.name].table.entities.items() if stored.outbox}
+    for place, texts in _texts(shop):
+        for found in marks_in("\n".join(texts)):
+            if orders[found] in erased:
+                yield orders[found], place
+
+
+def _texts(shop: Shop) -> Iterator[tuple[str, Iterator[str]]]:
+    """Iterate over all texts that are stored, by place."""
+    for name, deployed in shop.deployed.items():
+        entities = deployed.table.entities.values()
+        yield f"{name}'s states", (entity.state for entity in entities)
+        yield f"{name}'s outboxes", (body for entity in entities for body in entity.outbox)
+        yield f"{name}'s indexes", (text for entity in entities for text in entity.attributes.values())
+        yield f"{name}'s numbers", (f"{key} {list(numbers)}" for key, numbers in deployed.table.items.items())
+        for queue in (deployed.queue, deployed.dlq):
+            yield f"{name}'s queues", (f"{each.body} {each.attributes}" for each in queue.messages())
+        yield f"{name}'s relay", (str(letter) for letter in deployed.relay_dlq.letters)
+    yield "history", shop.log.texts()
 
 
 def _level(shop: Shop, sku: str) -> Level | None:

@@ -71,6 +71,7 @@ class History:
         self.shop.lost = (0, 0.1, 0.5, 1.0)[below(4)]
         self._shuffled = below(4) > 0
         self._min_batch = (1, 3, 6)[below(3)]
+        self._erased_last = below(6)
         self._eagerness = (0.5, 0.2, 0.05)[below(3)]
         self._jumpiness = (0, 0.002, 0.02)[below(3)]
         self.people = People(self.shop, choices)
@@ -97,6 +98,8 @@ class History:
             self.people.stop_consumer: below(4),
             self.people.redrive_any: below(6),
             self.people.republish: below(3),
+            self.people.erase_any: below(orders // 3 + 1),
+            self.people.replay_any: below(4),
         }
 
     def run(self) -> None:
@@ -217,6 +220,7 @@ class History:
         for each in self._deployed:
             each.down_until = 0
         self._recover()
+        self._erase()
         for _ in range(2):
             self.people.report_disputes()
             self._check_after(DAY)
@@ -230,6 +234,13 @@ class History:
             self._check_after(REFUNDS_WATCHED)
         if self.people.next_check() is not None:
             raise ViolationError("the shop comes to rest", "a payment is checked again and again")
+
+    def _erase(self) -> None:
+        """Erase some orders long after everything about them has happened."""
+        if self._erased_last:
+            for order in self.people.records.purchases[self._erased_last :: 6]:
+                self.people.erase(order)
+            self._recover()
 
     def _check_after(self, time: int) -> None:
         """Let the banks decide, time pass, and the schedule check what is due."""

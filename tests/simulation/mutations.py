@@ -11,6 +11,7 @@ from typing import Any, cast
 from functions.fraud import handlers as fraud
 from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Order as CheckedOrder
+from functions.history.log import Log
 from functions.inventory import handlers as inventory
 from functions.loyalty import handlers as loyalty
 from functions.notification import handlers as notification
@@ -22,13 +23,15 @@ from functions.payment import handlers as payment
 from functions.payment import refunds, reports
 from functions.payment import state as payment_state
 from functions.payment.checks.job import CheckJob
+from functions.privacy import handlers as privacy
 from functions.warehouse import handlers as warehouse
 from tests.simulation.ports import gateway
 from tests.simulation.redrive import ConsumerDestination
-from tests.simulation.shop import DONE, LAST_TRY, LEFT, Shop
+from tests.simulation.shop import DONE, LAST_TRY, LEFT, MAILED, Shop
 from tidings.core import decisions, event
 from tidings.core.contract import ContractRegistry
-from tidings.handling import batch, projection
+from tidings.core.entity import EntityCodec, advance
+from tidings.handling import batch, executor, projection
 from tidings.handling.executor import UnitOfWork
 from tidings.handling.retries import RetryPolicy
 from tidings.messaging import relay
@@ -134,6 +137,9 @@ CAUSES = "effects are later than their causes"
 LISTS = "a customer's list shows exactly the customer's orders"
 AT_REST = "the shop comes to rest"
 EXPIRED = "an expired order was never confirmed"
+ERASED = "nothing personal of an erased order is stored"
+ERASURES = "an erasure that was accepted reaches every service that keeps personal data, and no other order"
+KEPT = "personal data is kept as the customer gave it until it is erased"
 POISON = "what can never be handled is in the dead-letter queue, and nothing else is"
 
 LOST = (
@@ -856,6 +862,139 @@ MUTATIONS = [
         event.refuse_future,
         "if event.millis > now + MAX_CLOCK_SKEW:",
         "if False:",
+    ),
+    _mutation(
+        "an erased entity's handler sees a delayed event's personal data",
+        executor._admitted,
+        "if entity.erased",
+        "if False",
+        ERASED,
+        MAILED,
+    ),
+    _mutation(
+        "an erasure leaves the outbox as it is",
+        EntityCodec.erase,
+        "tuple(redacted(body) for body in stored.outbox)",
+        "stored.outbox",
+        ERASED,
+    ),
+    _mutation(
+        "an erasure leaves the state as it is",
+        EntityCodec.erase,
+        'redacted(stored.state) if stored.state != "null" else stored.state',
+        "stored.state",
+        ERASED,
+        MAILED,
+    ),
+    _mutation(
+        "an erasure leaves the version, so that a decision begun before it writes the data back",
+        EntityCodec.erase,
+        "version=stored.version + 1",
+        "version=stored.version",
+        ERASED,
+        ERASURES,
+    ),
+    _mutation(
+        "an event that is announced after an erasure carries personal data",
+        advance,
+        "personal is None or entity.erased",
+        "personal is None",
+        ERASED,
+    ),
+    _mutation(
+        "an erasure before the first event leaves no mark",
+        EntityCodec.erase,
+        "(inbox_key,), erased=True",
+        "(inbox_key,), erased=False",
+        ERASED,
+        ERASURES,
+    ),
+    _mutation(
+        "an erasure leaves the attributes of the indexes as they are",
+        UnitOfWork._erase,
+        "attributes=self._service.index_attributes(entity)",
+        "attributes=stored.attributes",
+        ERASED,
+    ),
+    _mutation(
+        "an erasure is lost if another writer was first",
+        UnitOfWork._erase,
+        "stored = conflict.found[self._key]",
+        "return Execution(self._decode(conflict.found[self._key]), changed=False)",
+        ERASED,
+        ERASURES,
+    ),
+    _mutation(
+        "a repeated erasure is announced again",
+        privacy.erase,
+        "if order.erased:",
+        "if False:",
+        ANNOUNCED_ONCE,
+    ),
+    _mutation(
+        "an order's period of retention begins again after its erasure",
+        privacy._ended,
+        "order.erased or order.since >= event.time",
+        "order.since >= event.time",
+        ANNOUNCED_ONCE,
+        IMPLIED,
+    ),
+    _mutation(
+        "an order's period of retention counts from the first of its ends that arrives",
+        privacy._ended,
+        "order.erased or order.since >= event.time",
+        "order.erased or order.since",
+        IMPLIED,
+    ),
+    _mutation(
+        "history keeps the personal data of an erased order",
+        Log._record_erasure,
+        'self._transact([{"Put": put}, {"Put": erased}])',
+        "self._put(put)",
+        ERASED,
+    ),
+    _mutation(
+        "history keeps no mark of an erasure",
+        Log._record_erasure,
+        'ERASED: {"BOOL": True}',
+        "",
+        ERASED,
+    ),
+    _mutation(
+        "history keeps personal data within the event",
+        Log._record_personal,
+        "redacted(event.data)",
+        "event.data",
+        ERASED,
+    ),
+    _mutation(
+        "history loses an event whose personal data was erased before",
+        Log._record_personal,
+        "self._put(put)",
+        "pass",
+        RECORDED,
+    ),
+    _mutation(
+        "history loses personal data",
+        Log._record_personal,
+        '[{"Put": marked}, {"Update": keep}]',
+        '[{"Put": put}, {"Update": keep}]',
+        RECORDED,
+    ),
+    _mutation(
+        "notification records the e-mails of an erased order as sent",
+        notification._send_due,
+        'status="withheld"',
+        'status="sent"',
+        EMAILS,
+        IMPLIED,
+    ),
+    _mutation(
+        "the address of a shipment gets lost",
+        warehouse.on_order_confirmed,
+        "destination = read_personal(event, Destination)",
+        "destination = None",
+        KEPT,
     ),
     _mutation(
         "an event with a subject that breaks its contract is handled",

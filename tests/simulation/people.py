@@ -8,8 +8,10 @@ from random import Random
 from typing import TypeVar
 
 from contracts.values.money import Money
-from functions.orders.api import OrderView
+from contracts.values.recipient import Recipient
+from functions.orders.api import OrderView, order_id
 from functions.orders.expiry.job import ExpiryJob
+from functions.orders.pricing import address_of
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
 from functions.payment.api import RefundAmount, RefundRequest
@@ -17,9 +19,12 @@ from functions.payment.checks.job import CheckJob
 from functions.payment.reports import About, Report
 from functions.payment.service import service as payment
 from functions.payment.state import Payment
+from functions.privacy import handlers as privacy
+from functions.privacy.service import service as privacy_service
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.marks import mark
 from tests.simulation.ports.gateway import (
     AUTHENTICATION_REQUIRED,
     DECLINED,
@@ -34,9 +39,10 @@ from tests.simulation.ports.gateway import (
     STAGE,
     VISA,
 )
-from tests.simulation.ports.mailer import BAD_ADDRESS
+from tests.simulation.ports.mailer import BAD
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable, redrive
+from tests.simulation.replay import replay
 from tests.simulation.republish import republish
 from tests.simulation.shop import TIMEOUT, DeployedService, Shop
 from tests.simulation.violation import ViolationError
@@ -63,7 +69,9 @@ METHODS = (
     REFUND_FAILS,
     REFUND_RETURNED,
 )
-EMAILS = (*["a@customers.example"] * 7, BAD_ADDRESS)
+EMAILS = (*["a."] * 7, BAD)
+"""The beginnings of customers' e-mail addresses."""
+
 PRICES = (1000, 1250, 20, 6000, 0)
 LEVELS = (1000, 20, 8, 3)
 
@@ -74,6 +82,9 @@ REORDERED = 4
 
 UNADDRESSED = 10
 """One report of this number names no order, although its payment has one."""
+
+ERASED_EARLY = 12
+"""One of so many orders is erased before it is placed, as after the restore of a backup."""
 
 RUNS = 20
 """Maximum number of runs of a scheduled job, of which one succeeds."""
@@ -90,28 +101,40 @@ POISON = (
     '{"n":%(n)d,"id":"orders/nobody/1","source":"orders","type":"OrderPlaced","subject":"nobody",%(rest)s}',
     '{"n":%(n)d,"id":"payment/%(order)s/9","source":"payment","type":"OrderPlaced","subject":"%(order)s",%(rest)s}',
     '{"n":%(n)d,"id":"orders/%(order)s/9","source":"orders","type":"OrderPlaced","subject":"%(order)s",%(future)s}',
+    '{"n":%(n)d,"id":"orders/%(order)s/9","source":"orders","type":"OrderPlaced","subject":"%(order)s",'
+    '"personal":"{}",%(rest)s}',
     '{"n":%(n)d,"source":"gateway","id":"evt","payment":"pay_1","about":"unheard","order":"%(order)s",%(rest)s}',
 )
 """Messages that can never be handled: no JSON, no event, an unknown type, subjects that are no orders, a source that is
-not the producer, a time in the future, and a report of the gateway about something unknown."""
+not the producer, a time in the future, personal data of another form, and a report of the gateway about something
+unknown."""
 
 REST = (
     '"specversion":"1.0","dataschema":"urn:tidings:OrderPlaced:1","time":"2026-01-31T12:00:00.000Z",'
     '"correlationid":"x","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",'
     '"data":{"customer":"x","lines":[{"sku":"tea","quantity":1,"price":'
-    '{"amount":1000,"currency":"EUR"}}],"total":{"amount":1000,"currency":"EUR"},"email":"x@customers.example",'
-    '"address":{"name":"X","street":"1 Mill Lane","city":"Ghent","postal_code":"9000","country":"BE"},'
-    '"payment_method":"pm_card_visa"}'
+    '{"amount":1000,"currency":"EUR"}}],"total":{"amount":1000,"currency":"EUR"},"payment_method":"pm_card_visa"}'
 )
 FUTURE = REST.replace("2026-01-31", "9999-12-31")
 
 
 @dataclass(kw_only=True)
 class Order(Purchase):
-    """A purchase with its request, and the customer's e-mail address."""
+    """A purchase with its request, the customer's e-mail address, and the mark of the personal data in both."""
 
     body: OrderRequest
     email: str
+    mark: str
+
+    @property
+    def id(self) -> str:
+        """The id that the order has, also before it is placed."""
+        return order_id(self.customer, self.key)
+
+    @property
+    def recipient(self) -> Recipient:
+        """Who receives the order, as its customer said."""
+        return Recipient(email=self.email, address=address_of(self.body.address))
 
 
 @dataclass
@@ -122,6 +145,7 @@ class Records:
         purchases: The orders that customers wanted.
         cancellations: The HTTP statuses of the answers to cancellations, by order.
         dispatches: Those of accepted dispatches, by order.
+        erasures: The orders whose erasure was accepted.
         supplied: The units of each product that operators counted in.
         poison: The messages that can never be handled, by the service in whose queue they are.
     """
@@ -129,6 +153,7 @@ class Records:
     purchases: list[Order] = field(default_factory=list)
     cancellations: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     dispatches: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    erasures: set[str] = field(default_factory=set)
     supplied: dict[str, int] = field(default_factory=dict)
     poison: dict[str, list[str]] = field(default_factory=dict)
 
@@ -160,17 +185,25 @@ class People:
         skus = [SKUS[(below(len(SKUS)) + k) % len(SKUS)] for k in range(1 + below(3))]
         lines = tuple(LineRequest(sku, 1 + below(3)) for sku in dict.fromkeys(skus))
         method, email = METHODS[below(len(METHODS))], EMAILS[below(len(EMAILS))]
-        address = AddressRequest("A. Customer", f"{below(3)} Mill Lane", "Ghent", "9000", "BE")
-        self.order(customer, OrderRequest(lines, method, address), email)
+        own = mark(len(self.records.purchases))
+        address = AddressRequest(f"A. {own}", f"{below(3)} {own} Lane", own, "9000", "BE")
+        order = self._order(customer, OrderRequest(lines, method, address), f"{email}{own}@customers.example", own)
+        if below(ERASED_EARLY) == 1:
+            self.erase(order)
+        self._post(order)
         return True
 
-    def order(self, customer: str, body: OrderRequest, email: str = EMAILS[0]) -> Order:
+    def order(self, customer: str, body: OrderRequest) -> Order:
         """Place an order, and send the request again until it is answered."""
+        order = self._order(customer, body, "a@customers.example", "")
+        self._post(order)
+        return order
+
+    def _order(self, customer: str, body: OrderRequest, email: str, own: str) -> Order:
         key = f"key-{len(self.records.purchases)}"
         lines = {line.sku: line.quantity for line in body.lines}
-        order = Order(customer=customer, key=key, lines=lines, body=body, email=email)
+        order = Order(customer=customer, key=key, lines=lines, body=body, email=email, mark=own)
         self.records.purchases.append(order)
-        self._post(order)
         return order
 
     def repeat(self) -> bool:
@@ -221,6 +254,27 @@ class People:
         self._shop.say(f"{order.customer} places an order under {order.key}: {_described(order.body)}")
         if not self._send("orders' API", request, order.answers.append):
             self.unanswered.append(lambda: self._post(order))
+
+    def erase_any(self) -> bool:
+        """Have the personal data of an order erased, whatever has become of the order."""
+        purchases = self.records.purchases
+        if not purchases:
+            return False
+        self.erase(purchases[-1 - self._choices.below(len(purchases))])
+        return True
+
+    def erase(self, order: Order) -> None:
+        """Have the personal data of an order erased, and ask again until it is answered."""
+        shop, key = self._shop, order.id
+
+        def request() -> str:
+            metadata = self._request("operator", {}).metadata(shop.clock.now)
+            shop.handlers(privacy_service).entity(key).execute(partial(privacy.erase, reason="operator"), metadata)
+            return key
+
+        shop.say(f"the personal data of {key[:8]} is erased")
+        if not self._send("privacy's API", request, self.records.erasures.add):
+            self.unanswered.append(lambda: self.erase(order))
 
     def approve_any(self) -> bool:
         """Let a customer approve a payment at the bank, or decline it. Some never do either."""
@@ -349,7 +403,7 @@ class People:
         lags = self._choices.below(2)
         shop.say(f"the expiry job runs{', with an index that lags' if lags else ''}")
         placed = shop.deployed["orders"].table.entities.values()
-        found = [order for order in placed if lags or SHARD in order.attributes]
+        found = [order for order in placed if RANK in order.attributes and (lags or SHARD in order.attributes)]
         times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
         pending = sorted(PendingEntity(from_rfc3339(time), order) for time, order in times)
         job = ExpiryJob(shop.handlers(orders), shop.threads, Random(0))  # noqa: S311 - not for secrecy
@@ -532,6 +586,24 @@ class People:
 
         shop.say(f"a redrive of {to.name}")
         shop.invoke(f"a redrive of {to.name}", act)
+
+    def replay_any(self) -> bool:
+        """Replay what history has recorded of an order to a service."""
+        purchases, shop, to = self.records.purchases, self._shop, self._any_service()
+        if not purchases or to.service.subscribes_to_all:
+            return False
+        order = purchases[self._choices.below(len(purchases))].id
+        self._runs += 1
+
+        def act() -> None:
+            try:
+                replay(shop.log, order, to.service, to.queue, f"run-{self._runs}", shop.calls)
+            except Exception as error:  # noqa: BLE001 - the operator sees it
+                shop.say(f"    failed: {error}")
+
+        shop.say(f"a replay of {order[:8]} to {to.name}")
+        shop.invoke(f"a replay to {to.name}", act)
+        return True
 
     def republish(self) -> bool:
         """Publish an entity's outbox again."""

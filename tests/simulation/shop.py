@@ -213,7 +213,7 @@ class Shop:
         self.topic = FifoTopic(self.clock, self._lag, self._require_order, self._refuses)
         self.gateway = MemoryGateway(self.clock)
         self.mailer = MemoryMailer()
-        self.log = MemoryLog()
+        self.log = MemoryLog(self.clock)
         self.products = MemoryProducts()
         self.email_crashes: Counter[tuple[str, str]] = Counter()
         self.outages = 0.0
@@ -533,7 +533,7 @@ class Shop:
         """Take note of the e-mails that are recorded as sent."""
         unrecorded = self._task().unrecorded_emails
         if unrecorded:
-            emails = _mailbox.decode(entity.state).emails
+            emails = (_mailbox.decode(entity.state) or _Mailbox()).emails
             for order, kind in list(unrecorded):
                 if order == entity.key and emails[kind]["status"] == "sent":
                     unrecorded.remove((order, kind))
@@ -547,10 +547,10 @@ _payment = msgspec.json.Decoder(Payment)
 
 
 class _Mailbox(msgspec.Struct):
-    emails: dict[str, dict[str, str]]
+    emails: dict[str, dict[str, str]] = {}
 
 
-_mailbox = msgspec.json.Decoder(_Mailbox)
+_mailbox = msgspec.json.Decoder(_Mailbox | None)
 
 LAGS = (10, 100, SECOND, 10 * SECOND, 3 * MINUTE, 10 * MINUTE, 60 * MINUTE, 26 * 60 * MINUTE, 3 * 24 * 60 * MINUTE)
 
@@ -583,7 +583,19 @@ def _require_stock(key: str, _old: StoredEntity | Numbers | None, new: StoredEnt
         raise ViolationError("stock is never negative", f"{key} is {dict(new)}")
 
 
-WATCHES = {"orders": _require_legal_status, "inventory": _require_stock}
+MAILED = "no e-mail is begun after its order was erased"
+
+
+def _require_no_email(key: str, old: StoredEntity | Numbers | None, new: StoredEntity | Numbers) -> None:
+    if not (isinstance(old, StoredEntity) and isinstance(new, StoredEntity)) or not old.erased:
+        return
+    before, after = (_mailbox.decode(entity.state) or _Mailbox() for entity in (old, new))
+    begun = {kind for kind, email in after.emails.items() if email.get("status") == "sending"}
+    if begun - {kind for kind, email in before.emails.items() if email.get("status") == "sending"}:
+        raise ViolationError(MAILED, f"{key} sends {begun}")
+
+
+WATCHES = {"orders": _require_legal_status, "inventory": _require_stock, "notification": _require_no_email}
 
 
 # The trace

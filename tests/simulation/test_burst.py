@@ -14,7 +14,6 @@ import stripe
 
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
-from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
 from functions.payment.reports import Ports
@@ -45,13 +44,9 @@ PLACED = OrderPlaced(
     customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
     lines=(OrderLine("mug", 1, Money(2000, "EUR")),),
     total=Money(2000, "EUR"),
-    email="customer@example.com",
-    address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE"),
     payment_method="pm_card_visa",
 )
-CONFIRMED = OrderConfirmed(
-    customer=PLACED.customer, lines=PLACED.lines, total=PLACED.total, email=PLACED.email, address=PLACED.address
-)
+CONFIRMED = OrderConfirmed(customer=PLACED.customer, lines=PLACED.lines, total=PLACED.total)
 
 
 class Account:

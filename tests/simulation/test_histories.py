@@ -8,6 +8,7 @@ import pytest
 
 from tests.invariants.services import SERVICES
 from tests.simulation.history import History
+from tests.simulation.marks import WORD
 from tests.simulation.ports.gateway import SECRET
 from tests.simulation.random_source import SeededSource
 from tests.simulation.run import ORDERS, explained, first_failure, quiet, seeded
@@ -35,17 +36,21 @@ def test_the_seed_determines_the_whole_history() -> None:
     assert len(traces[0]) > ORDERS
 
 
-def test_no_secret_of_the_gateway_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    shown = 0
+def test_no_secret_of_the_gateway_and_no_personal_data_is_in_logs_or_metrics(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = erased = 0
     with caplog.at_level(logging.DEBUG):
         for seed in range(10):
             history = History(SeededSource(seed), ORDERS)
             history.run()
             shown += history.shop.gateway.approvals_shown
+            erased += len(history.people.records.erasures)
     logged = [record.getMessage() + str(vars(record)) for record in caplog.records]
     assert logged
     assert shown
-    assert not [text for text in logged if SECRET in text]
+    assert erased
+    assert not [text for text in (*logged, *capsys.readouterr()) if SECRET in text or WORD in text]
 
 
 def test_the_simulation_contains_every_service() -> None:

@@ -15,6 +15,7 @@ from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.address import Address
 from contracts.values.goods import OrderLine
 from contracts.values.money import Money
+from contracts.values.recipient import Destination, Recipient
 from functions.notification.mail import SesMailer
 from functions.notification.service import service as notification
 from functions.payment.gateway import (
@@ -35,6 +36,7 @@ from tidings.aws.throttling import is_throttled
 from tidings.core.contract import Contract
 from tidings.core.errors import ThrottledError
 from tidings.core.event import encode
+from tidings.core.personal import Personal
 from tidings.core.service import Service
 from tidings.handling.executor import HandlerExecutor
 from tidings.handling.retries import RetryPolicy
@@ -52,18 +54,18 @@ ORDERS = 300
 
 NO_ANSWER = TimeoutError("no answer")
 TOO_MANY_REQUESTS = ThrottledError("too many requests")
-EMAIL = "customer@example.com"
 PLACED = OrderPlaced(
     customer="8f14e45f-ceea-467f-a1b2-0d1e2f3a4b5c",
     lines=(OrderLine("mug", 1, Money(2000, "EUR")),),
     total=Money(2000, "EUR"),
-    email=EMAIL,
-    address=Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE"),
     payment_method="pm_card_visa",
 )
-CONFIRMED = OrderConfirmed(
-    customer=PLACED.customer, lines=PLACED.lines, total=PLACED.total, email=EMAIL, address=PLACED.address
-)
+CONFIRMED = OrderConfirmed(customer=PLACED.customer, lines=PLACED.lines, total=PLACED.total)
+ADDRESS = Address("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
+PERSONAL: dict[type[Contract], Personal] = {
+    OrderPlaced: Recipient(email="customer@example.com", address=ADDRESS),
+    OrderConfirmed: Destination(ADDRESS),
+}
 CANCELLED = OrderCancelled(reason="customer")
 
 
@@ -109,7 +111,7 @@ class Deployed:
     def send(self, key: str, *facts: Contract) -> None:
         """Let events of an order arrive, in this sequence."""
         for n, data in enumerate(facts, 1):
-            event = make_event(data, source=data.producer, subject=key, number=n)
+            event = make_event(data, subject=key, number=n, personal=PERSONAL.get(type(data)))
             self.queue.send(encode(event), key, event.id)
 
     def run(self, until: int | None = None) -> None:

@@ -13,18 +13,24 @@ from typing import Any
 
 import httpx
 
+import msgspec
+
 from contracts.orders.order_placed import OrderPlaced
+from contracts.values.address import Address
+from contracts.values.recipient import Recipient
 from functions.fraud.rules import LENIENT
+from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM
 from functions.payment.simulated import DECLINES, from_item
 from functions.payment.simulated.gateway import SECRET_FORM
 from infra.shop import SETTINGS
 from tests.invariants.evidence import Evidence, Level, Payment, Purchase, Refund
 from tests.invariants.services import SERVICES, ZONE
-from tests.soak.load import TIMEOUT, LoadGenerator
+from tests.soak.load import TIMEOUT, LoadGenerator, address_of
 from tests.system.deployed import DeployedShop, User
 from tidings.aws.dynamodb import from_attributes
 from tidings.aws.recovery import SqsQueueGauge
 from tidings.core.entity import Entity
+from tidings.core.personal import with_personal
 from tidings.recovery import wait_until
 
 EMAIL_KINDS = {"receipt": "Your receipt", "dispatch": "on its way", "cancellation": "cancelled"}
@@ -116,6 +122,9 @@ class EvidenceReader:
             published=None,
             payments=self._payments(orders),
             exposed=list(self._exposed()),
+            recipients=dict(self._recipients()),
+            erasures=(),
+            remains=(),
             one_payment=True,
             supplied={product.sku: product.stock for product in plan.products},
             levels={sku: self._level(sku) for sku in prices},
@@ -162,7 +171,23 @@ class EvidenceReader:
 
     def _recorded(self, orders: set[str]) -> Mapping[str, str]:
         table = str(self._shop.outputs.services["history"].table)
-        return {item["id"]["S"]: item["event"]["S"] for item in self._scan(table) if item["pk"]["S"] in orders}
+        items = [item for item in self._scan(table) if item["pk"]["S"] in orders]
+        personal = {item["pk"]["S"]: item for item in items if item["id"]["S"] == PERSONAL_ITEM}
+        events = {item["id"]["S"]: item for item in items if "event" in item}
+        return {
+            name: with_personal(item["event"]["S"], personal[item["pk"]["S"]][name]["S"])
+            if HAS_PERSONAL in item
+            else item["event"]["S"]
+            for name, item in events.items()
+        }
+
+    def _recipients(self) -> Iterator[tuple[str, Recipient]]:
+        """Iterate over the orders with their recipients."""
+        emails = [_claims(customer)["email"] for customer in self._load.customers]
+        for scenario in self._load.plan.scenarios:
+            if order := self._load.records.order(scenario):
+                address = msgspec.convert(address_of(scenario), Address)
+                yield order, Recipient(email=emails[self._load.plan.customer(scenario)], address=address)
 
     def _payments(self, orders: set[str]) -> Mapping[str, list[Payment]]:
         function = self._shop.outputs.services["payment"].function
@@ -263,8 +288,14 @@ def read_incidents(log: Path, offset: int) -> Incidents:
 
 def _subject(user: User) -> str:
     """Return the subject of a user's token, which is the customer's id."""
+    return _claims(user)["sub"]
+
+
+def _claims(user: User) -> dict[str, str]:
+    """Return the claims of a user's token."""
     payload = user.token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
+    claims: dict[str, str] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 def _declines(placed: OrderPlaced) -> str | None:

@@ -223,6 +223,11 @@ def _one_after_another(clients: int) -> Iterator[tuple[int, threading.Event, thr
 
 
 def _details(scenario: Scenario) -> dict[str, Any]:
-    """Return the payment method and the address. Each client has another address."""
-    address = order_request([])["address"] | {"street": f"{scenario.client} Harbour Street"}
-    return {"payment_method": scenario.method, "address": address}
+    """Return the payment method and the address."""
+    return {"payment_method": scenario.method, "address": address_of(scenario)}
+
+
+def address_of(scenario: Scenario) -> dict[str, str]:
+    """Return the address of a scenario's order. Each client has another one."""
+    address: dict[str, str] = order_request([])["address"] | {"street": f"{scenario.client} Harbour Street"}
+    return address

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tidings.core.errors import PermanentError
+from tidings.core.errors import PermanentError, as_code
 from tidings.core.event import SUBJECT_PATTERN, Event, read_personal, with_data, without_personal
 from tidings.core.explanation import explained
 from tidings.core.personal import Personal
@@ -86,7 +86,7 @@ class ContractRegistry:
         if contract is None:
             raise PermanentError("unknown-type", f"nothing here handles {event.type}", event)
         if event.dataschema != contract.schema():
-            raise PermanentError("unknown-version", f"{event.dataschema} is not {contract.schema()}", event)
+            raise PermanentError("unknown-version", f"{as_code(event.dataschema)} is not {contract.schema()}", event)
         if event.source != contract.producer:
             text = f"{event.type} is announced by {contract.producer}, not by {event.source}"
             raise PermanentError("wrong-source", text, event)
