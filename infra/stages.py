@@ -24,7 +24,7 @@ class Stage:
         machine: Lambda's processor.
         python: Lambda's version of Python.
         memory_mb: The memory of every function.
-        timeout: The timeout of every function in seconds.
+        timeout: The timeout of functions in seconds, except for those that declare another.
         retries: When a failed message is retried, and when it is given up. Its `wait` counts from the first delivery.
         max_receives: Number of deliveries after which a queue itself dead-letters a message. It is a backstop for
             messages that end their function, far beyond the deliveries of a message that waits.

@@ -112,7 +112,7 @@ def _exceeds(payment: Payment, amount: Money) -> Reject | None:
     return None
 
 
-# What the consumer does
+# Refunds as the consumer makes them
 
 
 def begin_refund(

@@ -21,6 +21,13 @@ OVERDUE = 15 * 60
 """Seconds after which a job that was due is overdue."""
 
 
+TIMEOUT = 60
+"""Seconds that a run may take: a minute, after which the next begins.
+
+It waits for the functions of other services, which may have to start first.
+"""
+
+
 def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     """Add the bucket, and the function with its schedule and its alarms.
 
@@ -113,6 +120,7 @@ def _add_function(stack: ServiceStack, settings: ShopSettings, bucket: s3.Bucket
             "RETENTION_SECONDS": str(settings.retention_days * 24 * 60 * 60),
             "PASS_INTERVAL_SECONDS": str(settings.erasure_interval),
         },
+        timeout=TIMEOUT,
     )
     jobs.allow("dynamodb:GetItem", "dynamodb:PutItem", on=[stack.table.table_arn])
     jobs.allow("dynamodb:Query", on=[f"{stack.table.table_arn}/index/{index.name}" for index in (JOBS, RETENTION)])

@@ -29,6 +29,7 @@ class Function(lambda_.Function):
         code: The code.
         layers: The layers.
         environment: The environment variables.
+        timeout: The timeout in seconds; the stage's if omitted.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Function(lambda_.Function):
         code: lambda_.Code,
         layers: Sequence[lambda_.ILayerVersion] = (),
         environment: Mapping[str, str] | None = None,
+        timeout: int | None = None,
     ) -> None:
         full_name = f"{Stack.of(scope).stack_name}-{name}"
         log_group = logs.LogGroup(
@@ -67,7 +69,7 @@ class Function(lambda_.Function):
             runtime=lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON),
             architecture=ARCHITECTURES[stage.machine],
             memory_size=stage.memory_mb,
-            timeout=Duration.seconds(stage.timeout),
+            timeout=Duration.seconds(timeout or stage.timeout),
             tracing=lambda_.Tracing.DISABLED if stage.emulated else lambda_.Tracing.ACTIVE,
             logging_format=lambda_.LoggingFormat.JSON,
         )

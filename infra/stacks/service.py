@@ -94,7 +94,9 @@ class ServiceStack(ApplicationStack):
         if folder.add_resources:
             folder.add_resources(self, application.settings)
 
-    def add_function(self, role: str, handler: str, description: str, environment: Mapping[str, str]) -> Function:
+    def add_function(
+        self, role: str, handler: str, description: str, environment: Mapping[str, str], timeout: int | None = None
+    ) -> Function:
         """Add a function with the service's code. It has no rights yet.
 
         Args:
@@ -102,6 +104,7 @@ class ServiceStack(ApplicationStack):
             handler: The handler: `examples.helpdesk.services.desk.serve.handler`.
             description: The description on the console.
             environment: Its environment variables, besides those of every function.
+            timeout: Its timeout in seconds; the stage's if omitted.
         """
         function = Function(
             self,
@@ -118,6 +121,7 @@ class ServiceStack(ApplicationStack):
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **environment,
             },
+            timeout=timeout,
         )
         self.functions[role] = function
         return function

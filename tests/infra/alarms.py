@@ -59,6 +59,10 @@ RULES = {
     "unexpected-payment": _rule("Tidings UnexpectedPaymentFound Sum", 0, "notBreaching", 300, 1, 1),
     "checks-overdue": _rule("Tidings OldestCheck Maximum", 900, "ignore", 60, 3, 3),
     "checks-missing": _rule("Tidings OldestCheck SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
+    "jobs-stuck": _rule("Tidings JobsStuck Sum", 0, "notBreaching", 300, 1, 1),
+    "jobs-overdue": _rule("Tidings OldestJob Maximum", 900, "ignore", 60, 3, 3),
+    "jobs-missing": _rule("Tidings OldestJob SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
+    "retention-failed": _rule("Tidings RetentionsFailed Sum", 0, "notBreaching", 300, 3, 3),
 }
 """The rule of each kind of alarm."""
 

@@ -28,6 +28,8 @@ CRITICAL = {
     "refund-failed",
     "checks-overdue",
     "checks-missing",
+    "jobs-overdue",
+    "jobs-missing",
     "api-5xx",
 }
 """The kinds of alarms that mean that events or work may be lost."""
@@ -115,7 +117,9 @@ def test_the_api_has_alarms_on_failures_latency_and_refused_requests(synthesis: 
 
 
 @EVERY_STAGE
-@pytest.mark.parametrize(("kind", "stack"), [("expiry-missing", "orders"), ("checks-missing", "payment")])
+@pytest.mark.parametrize(
+    ("kind", "stack"), [("expiry-missing", "orders"), ("checks-missing", "payment"), ("jobs-missing", "privacy")]
+)
 def test_the_alarm_on_missing_runs_has_the_period_of_the_schedule(synthesis: Synthesis, kind: str, stack: str) -> None:
     (missing,) = [alarm.properties for alarm in alarms(synthesis) if kind_of(alarm) == kind]
     name = f"tidings-{synthesis.stage}-{stack}-{kind.removesuffix('-missing')}"
@@ -303,6 +307,8 @@ def test_the_dashboard_shows_the_services_own_graphs(stage: str, synthesis: Synt
         assert found["Tidings", metric, "Service", "orders", "Stage", stage] == statistic
     for metric, statistic in {"OldestCheck": "Maximum", "ChecksFailed": "Sum", "WebhooksRefused": "Sum"}.items():
         assert found["Tidings", metric, "Service", "payment", "Stage", stage] == statistic
+    for metric, statistic in {"OldestJob": "Maximum", "JobsFailed": "Sum", "RetentionsFailed": "Sum"}.items():
+        assert found["Tidings", metric, "Service", "privacy", "Stage", stage] == statistic
 
 
 @EVERY_STAGE

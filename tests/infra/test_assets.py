@@ -140,12 +140,15 @@ def test_a_services_code_contains_its_folder_and_the_contracts_that_it_imports(
         "contracts/payment/__init__.py",
         "contracts/payment/payment_authorized.py",
         "contracts/payment/payment_not_needed.py",
+        "contracts/privacy/__init__.py",
+        "contracts/privacy/personal_data_erased.py",
         "contracts/values/__init__.py",
         "contracts/values/address.py",
         "contracts/values/country.py",
         "contracts/values/goods.py",
         "contracts/values/money.py",
         "contracts/values/order.py",
+        "contracts/values/recipient.py",
         "contracts/values/text.py",
     }
     for name, files in code.items():

@@ -10,6 +10,7 @@ from infra.discovery import ServiceFolder
 from tests.infra.synthesis import Resource, Synthesis
 from tidings.core.strategy import Batched, Log, Projection
 
+ROLES = ("api", "jobs", "consumer", "relay")
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
@@ -44,7 +45,9 @@ def test_every_function_has_a_role_of_its_own(prod: Synthesis) -> None:
     assert len(roles) == len(functions)
 
 
-SCHEDULED = pytest.mark.parametrize(("stack", "role"), [("orders", "expiry"), ("payment", "checks")])
+SCHEDULED = pytest.mark.parametrize(
+    ("stack", "role"), [("orders", "expiry"), ("payment", "checks"), ("privacy", "jobs")]
+)
 
 
 def targets(synthesis: Synthesis, stack: str) -> list[Any]:
@@ -57,10 +60,12 @@ def targets(synthesis: Synthesis, stack: str) -> list[Any]:
 def test_a_schedule_may_invoke_its_function_only(prod: Synthesis, stack: str, role: str) -> None:
     (target,) = {json.dumps(each["Arn"]) for each in targets(prod, stack)}
     invoked = [
-        (policy.stack, resource) for policy, action, resource in prod.allowed() if action == "lambda:InvokeFunction"
+        (policy.stack, resource)
+        for policy, action, resource in prod.allowed()
+        if action == "lambda:InvokeFunction" and not belongs(policy, "jobs")
     ]
     assert [json.dumps(resource) for each, resource in invoked if each == stack] == [target]
-    assert {each for each, _ in invoked} == {"orders", "payment"}
+    assert {each for each, _ in invoked} == {"orders", "payment", "privacy"}
     function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
     assert function.properties["Handler"] == f"functions.{stack}.{role}.function.handler"
     assert json.loads(target) == {"Fn::GetAtt": [function.id, "Arn"]}
@@ -88,17 +93,94 @@ def test_payment_asks_for_disputes_every_hour(prod: Synthesis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stack", "role", "index"), [("orders", "expiry", "pending"), ("payment", "checks", "pending")]
+    ("stack", "role", "indexes"),
+    [
+        ("orders", "expiry", ["pending"]),
+        ("payment", "checks", ["pending"]),
+        ("privacy", "jobs", ["pending", "retention"]),
+    ],
 )
-def test_a_scheduled_function_reads_its_index_and_no_other(prod: Synthesis, stack: str, role: str, index: str) -> None:
+def test_a_scheduled_function_reads_its_indexes_and_no_other(
+    prod: Synthesis, stack: str, role: str, indexes: list[str]
+) -> None:
     actions = allowed(prod, stack, role)
     assert {action for action in actions if action.startswith("dynamodb:")} == {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
     }
-    (queried,) = actions["dynamodb:Query"]
-    assert queried["Fn::Join"][1][-1] == f"/index/{index}"
+    queried = [each["Fn::Join"][1][-1] for each in actions["dynamodb:Query"]]
+    assert queried == [f"/index/{index}" for index in indexes]
+
+
+def test_a_service_that_answers_about_people_has_a_function_that_reads_its_table_and_does_nothing_else(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    for found in services:
+        actions = allowed(prod, found.name, "personal")
+        expected = {"dynamodb:GetItem", "dynamodb:BatchGetItem"} if found.service.answers_about_people else set()
+        expected |= {"dynamodb:Query"} if found.service.list_of else set()
+        assert {action for action in actions if not action.startswith(("xray", "logs"))} == expected
+        touched = {
+            table
+            for action in expected
+            for resource in actions[action]
+            for table in tables_named(prod, found.name, resource)
+        }
+        assert touched == ({f"tidings-prod-{found.name}"} if expected else set())
+    (queried,) = allowed(prod, "orders", "personal")["dynamodb:Query"]
+    assert queried["Fn::Join"][1][-1] == "/index/index"
+
+
+def test_the_jobs_may_ask_the_services_that_answer_about_people_and_no_other(
+    prod: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    asked = {found.name for found in services if found.service.answers_about_people}
+    assert asked == {"notification", "orders", "payment", "warehouse"}
+    arns = allowed(prod, "privacy", "jobs")["lambda:InvokeFunction"]
+    assert {arn["Fn::Join"][1][-1] for arn in arns} == {f":function:tidings-prod-{name}-personal" for name in asked}
+    function = prod.only("privacy", "AWS::Lambda::Function", FunctionName="tidings-prod-privacy-jobs")
+    variables = function.properties["Environment"]["Variables"]
+    assert json.loads(variables["PERSONAL_FUNCTIONS"]) == {name: f"tidings-prod-{name}-personal" for name in asked}
+    assert variables["LISTING_SERVICE"] == "orders"
+    names = {each.properties["FunctionName"] for each in prod.resources("AWS::Lambda::Function")}
+    assert {name for name in names if name.endswith("-personal")} == {f"tidings-prod-{name}-personal" for name in asked}
+
+
+def test_the_jobs_may_read_and_delete_accounts_of_the_users_pool_and_of_no_other(prod: Synthesis) -> None:
+    actions = allowed(prod, "privacy", "jobs")
+    found = {action: resources for action, resources in actions.items() if action.startswith("cognito-idp:")}
+    assert found.keys() == {"cognito-idp:AdminGetUser", "cognito-idp:AdminDeleteUser"}
+    pool = prod.only("api", "AWS::Cognito::UserPool", UserPoolName="tidings-prod")
+    for (resource,) in found.values():
+        assert pool.id in json.dumps(resource)
+    assert [policy.stack for policy, action, _ in prod.allowed() if action.startswith("cognito-idp:")] == [
+        "privacy"
+    ] * 2
+
+
+def test_exports_are_private_encrypted_and_deleted_after_a_week(prod: Synthesis) -> None:
+    bucket = prod.only("privacy", "AWS::S3::Bucket")
+    assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = bucket.properties["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 7)
+    assert "VersioningConfiguration" not in bucket.properties
+    (encryption,) = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    policy = prod.only("privacy", "AWS::S3::BucketPolicy")
+    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_api_may_read_the_files_of_exports_and_the_jobs_alone_may_write_them(prod: Synthesis) -> None:
+    rights = {role: {action for action in allowed(prod, "privacy", role) if action.startswith("s3:")} for role in ROLES}
+    assert rights == {
+        "api": {"s3:GetObject"},
+        "jobs": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+        "consumer": set(),
+        "relay": set(),
+    }
 
 
 def test_only_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
@@ -255,12 +337,14 @@ def test_functions_environments_contain_the_names_of_their_resources(
     prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     common = {"STAGE", "SERVICE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    jobs = {"TABLE", "PENDING_INDEX", "RETENTION_INDEX", "BUCKET", "USER_POOL", "PERSONAL_FUNCTIONS", "LISTING_SERVICE"}
     gateway = {"GATEWAY", "GATEWAY_RATE", "STRIPE_KEY_ARN", "STRIPE_PUBLISHABLE_KEY"}
     own = {
         ("analytics", "api"): {"TIME_ZONE"},
         ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
+        ("privacy", "api"): {"BUCKET"},
         ("payment", "consumer"): gateway,
         ("payment", "relay"): {"LOGGED_EVENTS"},
         ("payment", "api"): gateway | {"QUEUE"},
@@ -275,6 +359,8 @@ def test_functions_environments_contain_the_names_of_their_resources(
             "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
             "checks": {"TABLE", "PENDING_INDEX", "QUEUE"} | gateway,
             "webhooks": {"QUEUE", "WEBHOOK_SECRETS_ARN"},
+            "personal": {"TABLE", "SERVICE_MODULE"},
+            "jobs": jobs | {"RETENTION_SECONDS", "PASS_INTERVAL_SECONDS"},
         }
         for function in prod.resources("AWS::Lambda::Function"):
             if function.stack == found.name:

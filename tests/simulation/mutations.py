@@ -306,7 +306,7 @@ MUTATIONS = [
         'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
         PAID,
-        seed=30_001_067,
+        seed=40_001_043,
     ),
     _mutation(
         "payment does not end a payment that awaits its customer's approval",
@@ -624,6 +624,7 @@ MUTATIONS = [
         "often and failure.age >= self.age",
         "often",
         LAST_TRY,
+        seed=40_002_111,
     ),
     _mutation(
         "a message is given up however rarely it was delivered",
@@ -631,6 +632,7 @@ MUTATIONS = [
         "often and failure.age >= self.age",
         "failure.age >= self.age",
         LAST_TRY,
+        seed=40_001_058,
     ),
     _mutation(
         "a message waits without a limit",
@@ -652,7 +654,7 @@ MUTATIONS = [
         " and not failure.follows",
         "",
         LAST_TRY,
-        seed=9_001_165,
+        seed=9_002_144,
     ),
     _mutation(
         "the in-progress record of another delivery is ignored",

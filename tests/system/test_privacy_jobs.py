@@ -35,7 +35,7 @@ def dispatched(shop: DeployedShop, customer: User, operator: User, sku: str) -> 
     assert customer.outcome(order)["status"] == "CONFIRMED"
     wait_until(
         lambda: (
-            operator.http.post(f"/operators/shipments/{order}/dispatch", json={"tracking": "T1"}).status_code == 200
+            operator.http.post(f"/operators/shipments/{order}/dispatch", json={"tracking": "T1"}).status_code == 202
         ),
         SECONDS,
         "the dispatch",

@@ -211,7 +211,7 @@ def test_payments_that_could_not_be_checked_are_an_error_that_names_the_log(monk
 
 def test_the_search_for_disputes_says_how_many_payments_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
     found = run_check(monkeypatch, CheckResult(0, 0, 0, finished=True), "--disputes")
-    assert found == (0, "3 payments with a dispute are checked now\n", "", [])
+    assert found == (0, "Payments with a dispute that are checked now: 3\n", "", [])
 
 
 def test_a_check_of_all_payments_is_no_search_for_disputes(monkeypatch: pytest.MonkeyPatch) -> None:
