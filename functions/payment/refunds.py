@@ -8,7 +8,7 @@ from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.refund_requested import RefundRequested
 from contracts.payment.refund_settled import RefundSettled
-from contracts.values.money import Money
+from contracts.values.money import Money, format_money
 from contracts.values.refund import OperatorsReason, RefundReason
 from functions.payment.gateway import MakeRefund, NotRefunded, Refunded, RefundOutcome, RefundPending
 from functions.payment.state import MAX_REFUNDS, Payment, Refund, attempt_of, scheduled, with_refund
@@ -108,7 +108,7 @@ def _exceeds(payment: Payment, amount: Money) -> Reject | None:
     if amount.currency != left.currency:
         return Reject("currency", f"The payment was made in {left.currency}.")
     if amount.amount > left.amount:
-        return Reject("too_much", f"Of the payment {left.amount} {left.currency} are left, in minor units.")
+        return Reject("too_much", f"The payment has {format_money(left)} left to refund.")
     return None
 
 
