@@ -73,6 +73,9 @@ def retry_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payme
 def settle_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payment]:
     """Record that an operator returned the money of a failed refund in another way.
 
+    If less is left of the payment than the refund's amount, because other refunds returned the rest, what is left is
+    settled. So a failed refund can always be settled.
+
     Args:
         entity: The payment.
         name: The refund's name.
@@ -86,11 +89,11 @@ def settle_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Paym
         return Skip()
     if refund.status != "failed":
         return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
-    due = _still_due(payment, refund)
-    if isinstance(due, Reject):
-        return due
-    settled = replace(due, status="settled", at=to_rfc3339(now))
-    announcement = RefundSettled(payment=due.payment, refund=name, amount=due.amount)
+    amount = refund.amount
+    if refund.payment == payment.id and amount.amount > payment.left.amount:
+        amount = payment.left
+    settled = replace(refund, status="settled", amount=amount, at=to_rfc3339(now))
+    announcement = RefundSettled(payment=refund.payment, refund=name, amount=amount)
     return Save(_recorded(payment, settled, now), (announcement,))
 
 
