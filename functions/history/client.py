@@ -148,6 +148,6 @@ def _decode(item: "Mapping[str, AttributeValueTypeDef]", personal: str | None) -
         from_rfc3339(position.partition("/")[0])
     except PermanentError as error:
         return UnreadableEvent(position, item["id"]["S"], f"{error.reason}: {error}")
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, RecursionError) as error:
         return UnreadableEvent(position, item["id"]["S"], f"not-a-record: {error}")
     return logged

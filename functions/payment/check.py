@@ -1,6 +1,6 @@
 """The check of a payment: the gateway is asked what it knows, and its answer is recorded.
 
-A schedule checks what waits, and a report of the gateway has its payment checked at once. What a payment is at the
+A schedule checks what waits, and a report of the gateway has its payment checked at once. The state of a payment at the
 gateway decides, and not what a report says.
 """
 

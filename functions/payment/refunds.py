@@ -112,7 +112,7 @@ def _exceeds(payment: Payment, amount: Money) -> Reject | None:
     return None
 
 
-# What the consumer does
+# The work of the consumer
 
 
 def begin_refund(

@@ -26,7 +26,7 @@ ReportId = Annotated[str, Meta(pattern=r"^[!-.0-~]{1,64}\Z")]
 """A report's id. It contains no slash, because it becomes the last part of an event's id."""
 
 About = Literal["authorized", "captured", "ended", "refund", "dispute"]
-"""What a report is about. `ended` means that no money will move: the payment failed, expired or was cancelled."""
+"""The subject of a report. `ended` means that no money will move: the payment failed, expired or was cancelled."""
 
 
 class PaymentReported(OrderEvent, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ class ReportQueue(Protocol):
 
 
 class ReportPort(PaymentPort, Protocol):
-    """What reports without an order are handled through."""
+    """The port through which reports without an order are handled."""
 
     @property
     def reports(self) -> ReportQueue:
