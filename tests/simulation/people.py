@@ -84,7 +84,7 @@ UNADDRESSED = 10
 """One report of this number names no order, although its payment has one."""
 
 ERASED_EARLY = 12
-"""One of so many orders is erased before it is placed, as after the restore of a backup."""
+"""Number of orders of which one is erased before it is placed, as after the restore of a backup."""
 
 RUNS = 20
 """Maximum number of runs of a scheduled job, of which one succeeds."""
