@@ -81,8 +81,8 @@ def test_an_erasure_reports_what_is_under_way_and_ends_with_the_account(
     customer.timeline(order, "PersonalDataErased")
     assert customer.outcome(pending)["status"] == "CONFIRMED"
     customer.cancel(pending)
-    customer.timeline(pending, "OrderCancelled", "PaymentVoided")
-    wait_until(lambda: shop.emails(pending), SECONDS, "the e-mail about the cancellation")
+    customer.timeline(pending, "OrderCancelled")
+    shop.wait_until_idle()
     assert ended(shop, customer, job)["under_way"] == []
     customer.timeline(pending, "PersonalDataErased")
     users = shop.client("cognito-idp").list_users(UserPoolId=shop.outputs.users.pool)["Users"]
