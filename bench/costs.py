@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.erasure import PAGE, erasure_recording
 from bench.figures import Figure, Limit, Table
 from bench.pricing import PRICES, STAGE, bill, prices
 from bench.scale import WAVE, Scale
 from bench.shop import LINES, Attributes, Invocation, RecordedWrite, Schema, recording
 from bench.traffic import own_calls
 from bench.units import index_units, put_units, size, write_units
+from functions.history.log import PERSONAL_ITEM
 from infra import assets
 from infra.shop import shop_services
 from infra.stages import STAGES
@@ -21,6 +23,7 @@ KEYS = (
     "calls.order",
     "wru.ratio",
     "usd.million_orders",
+    "erasure.usd",
     "scale.slope",
     "package.mb",
 )
@@ -32,6 +35,7 @@ HAPPY = (
     f"A happy order of {len(LINES)} lines by itself, from POST /orders to its dispatch, through all services on moto"
 )
 FEW, MANY = 10, 1000
+ERASED = 1000
 CONCURRENT = 10
 MB = 2**20
 
@@ -44,6 +48,7 @@ def measure() -> Iterator[Figure]:
     yield order(invocations)
     yield write_ratio(invocations, schemas)
     yield million_orders(invocations, schemas)
+    yield erasures(*erasure_recording())
     yield slope()
     yield package()
 
@@ -239,6 +244,34 @@ def million_orders(invocations: Recording, schemas: Schemas) -> Figure:
     )
 
 
+def erasures(invocations: Recording, schemas: Schemas) -> Figure:
+    """Compute the cost of the erasure of the personal data of 1,000 orders.
+
+    Args:
+        invocations: The erasure of a page of orders.
+        schemas: The schemas of the tables.
+    """
+    charged = bill(invocations, schemas)
+    columns = sorted({service for sums in charged.values() for service in sums})
+    times = ERASED / PAGE
+    rows = {name: [times * charged[name].get(column, 0) for column in columns] for name in sorted(charged)}
+    by_service = {name: sum(row) for name, row in rows.items()}
+    total = sum(by_service.values())
+    return Figure(
+        "erasure.usd",
+        total,
+        "USD",
+        None,
+        f"The erasure of the personal data of {ERASED:,} dispatched orders of one customer, {PAGE} orders in each step "
+        f"of a job: privacy asks each service what goes on with them, announces an event for each, and each service "
+        f"that keeps personal data erases it. Counted on moto for {PAGE} orders, in batches of up to ten messages. "
+        f"Of the shop's services, {_greatest(by_service, total)}. Prices and assumptions are those of "
+        "`usd.million_orders`. Further passes over the orders only ask and read, and Cognito and S3 are asked once for "
+        "each person. These are not contained.",
+        tables=(Table(f"The erasure of {ERASED:,} orders", columns, rows, "USD", "stacked"),),
+    )
+
+
 def _greatest(sums: Mapping[str, float], total: float) -> str:
     name = max(sums, key=sums.__getitem__)
     return f"{name} is {sums[name] / total:.0%}"
@@ -248,9 +281,14 @@ def _kept(invocations: Recording) -> int:
     """Return the final size in bytes of the items that belong to the order alone."""
     last: dict[tuple[str, str], Attributes] = {}
     for _, write in _writes(invocations):
-        if write.after and (_is_entity(write) or "event" in write.after):
+        if write.after and (_is_entity(write) or "event" in write.after or _is_personal(write.after)):
             last[write.table, str(write.after["pk"]) + str(write.after.get("id"))] = write.after
     return sum(size(item) for item in last.values())
+
+
+def _is_personal(item: Attributes) -> bool:
+    """Return whether an item is history's of an order's personal data."""
+    return item.get("id") == {"S": PERSONAL_ITEM}
 
 
 # Scale and size

@@ -26,6 +26,7 @@ DESCRIPTIONS = {
     "calls.order": "all requests of an order, from placed to dispatched",
     "wru.ratio": "write units of an order's items ÷ with state, inbox and outbox in three items",
     "usd.million_orders": "the bill for a million orders",
+    "erasure.usd": "the erasure of the personal data of 1,000 orders",
     "scale.slope": "calls per order at 1,000 orders ÷ at 10",
     "package.mb": "the layer of all functions, unzipped",
     "hot.sku": "reservations of one product a second ÷ a transaction an order",

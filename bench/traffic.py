@@ -13,8 +13,8 @@ GATEWAY = "gateway"
 GATEWAY_TABLE = shop(STAGES["local"]).resource_name(GATEWAY)
 """The table of the simulated payment gateway, which is a model of another company's system."""
 
-DYNAMODB = ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "TransactWriteItems")
-KINDS = {**dict.fromkeys(DYNAMODB, "DynamoDB"), "PublishBatch": SNS, "SendEmail": "SES"}
+DYNAMODB = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems")
+KINDS = {**dict.fromkeys(DYNAMODB, "DynamoDB"), "PublishBatch": SNS, "SendEmail": "SES", "Invoke": "Lambda"}
 
 
 def kind_of(call: Call) -> str:
@@ -37,9 +37,11 @@ def own_calls(invocation: Invocation, *kinds: str) -> Iterator[Call]:
 
 
 def read_items(call: Call) -> tuple[Sequence[Attributes], int]:
-    """Return the items that a read found, and the number of keys that it asked for."""
+    """Return the items that a read found, and the number of items that it asked for, at least one."""
     answer: dict[str, Any] = json.loads(call.answer.body) if call.answer else {}
     if call.operation == "GetItem":
         return ([answer["Item"]] if "Item" in answer else []), 1
+    if call.operation == "Query":
+        return answer["Items"], max(1, len(answer["Items"]))
     found = [item for items in answer["Responses"].values() for item in items]
     return found, sum(len(asked["Keys"]) for asked in call.request["RequestItems"].values())

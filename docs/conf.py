@@ -42,7 +42,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autosummary_ignore_module_all = False
 # The modules of Lambda functions cannot be imported without the function's environment.
-autosummary_context = {"lambda_functions": ["tidings.aws.consume", "tidings.aws.relay"]}
+autosummary_context = {"lambda_functions": ["tidings.aws.consume", "tidings.aws.personal", "tidings.aws.relay"]}
 default_role = "code"
 maximum_signature_line_length = 88
 napoleon_numpy_docstring = False

@@ -1,7 +1,7 @@
 """The check of a payment: the gateway is asked what it knows, and its answer is recorded.
 
-A schedule checks what waits, and a report of the gateway has its payment checked at once. The state of a payment at the
-gateway decides, and not what a report says.
+A schedule checks what waits, and a report of the gateway has its payment checked at once. The payment's state
+at the gateway decides, and not the report.
 """
 
 from functools import partial

@@ -91,7 +91,7 @@ class ReportQueue(Protocol):
 
 
 class ReportPort(PaymentPort, Protocol):
-    """The port through which reports without an order are handled."""
+    """The port of the handler of reports that name no order."""
 
     @property
     def reports(self) -> ReportQueue:

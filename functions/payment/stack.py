@@ -14,12 +14,12 @@ from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment.service import service
-from functions.payment.simulated.gateway import PAGES
+from functions.payment.simulated.gateway import PAGE
 from infra import assets
 from infra.constructs.alarm import MINUTE, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
-from infra.constructs.schedule import alarm_on_missing_runs, invoke_every_minute, invoke_on_schedule
+from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
 from infra.constructs.table import add_table
 from infra.discovery import ROOT
 from infra.shop import ShopSettings
@@ -89,7 +89,7 @@ def _add_checks(stack: ServiceStack) -> Function:
     )
     checks.allow("dynamodb:GetItem", "dynamodb:PutItem", on=[stack.table.table_arn])
     checks.allow("dynamodb:Query", on=[f"{stack.table.table_arn}/index/{index.name}"])
-    invoke_every_minute(stack, "checks", checks, "Asks the gateway about the payments that wait")
+    invoke_on_schedule(stack, "checks", checks, "Asks the gateway about the payments that wait")
     invoke_on_schedule(
         stack,
         "disputes",
@@ -181,7 +181,7 @@ def _add_simulated_gateway(
         function.add_environment("GATEWAY_TOTALS", msgspec.json.encode(settings.totals).decode())
         function.add_environment("WEBHOOK_URL", f"{url}{WEBHOOKS}")
         function.add_environment("WEBHOOK_SECRETS_ARN", webhook_secrets)
-        function.add_environment("BANK_URL", f"{url}{PAGES}")
+        function.add_environment("BANK_URL", f"{url}{PAGE}")
         function.allow("dynamodb:GetItem", on=[payments.table_arn])
     for function in (*functions, bank):
         function.allow("dynamodb:PutItem", on=[payments.table_arn])
@@ -194,15 +194,14 @@ def _add_pages(stack: ServiceStack, bank: Function) -> None:
     """Add the routes of the bank's page, which are no part of the API's document."""
     integration = HttpLambdaIntegration("bank-integration", bank)
     for method in (apigateway.HttpMethod.GET, apigateway.HttpMethod.POST):
-        path = f"{PAGES}/{{client_secret}}"
         route = apigateway.HttpRoute(
             stack,
-            f"{method.value} {path}",
+            f"{method.value} {PAGE}",
             http_api=stack.api.http_api,
-            route_key=apigateway.HttpRouteKey.with_(path, method),
+            route_key=apigateway.HttpRouteKey.with_(PAGE, method),
             integration=integration,
         )
-        acknowledge(route, "APIG4", "The customer's secret in the path is the only permission that the page needs.")
+        acknowledge(route, "APIG4", "The customer's secret in the query is the only permission that the page needs.")
 
 
 def _add_stripe(

@@ -12,7 +12,7 @@ from functions.privacy.service import JOBS, RETENTION
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
-from infra.constructs.schedule import alarm_on_missing_runs, invoke_every_minute
+from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
 from infra.shop import ShopSettings
 from infra.stacks.service import PERSONAL, ServiceStack
 from tidings.core.service import Service
@@ -40,7 +40,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     # A link makes one request with the permission of the function that signed it.
     _allow_on_files(api, bucket, "s3:GetObject")
     jobs = _add_function(stack, settings, bucket)
-    invoke_every_minute(stack, "jobs", jobs, "Runs the exports and erasures of personal data, and ends retentions")
+    invoke_on_schedule(stack, "jobs", jobs, "Runs the exports and erasures of personal data, and ends retentions")
     _add_alarms(stack)
     stack.graphs.append(
         cloudwatch.GraphWidget(

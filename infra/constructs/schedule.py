@@ -76,11 +76,6 @@ def _schedules_role(stack: Stack, function: Function) -> iam.Role:
     return role
 
 
-def invoke_every_minute(stack: Stack, name: str, function: Function, description: str) -> None:
-    """Invoke a function every minute; see `invoke_on_schedule`."""
-    invoke_on_schedule(stack, name, function, description)
-
-
 def alarm_on_missing_runs(stack: ApplicationStack, job: str, metric_name: str, problem: str) -> None:
     """Add the alarm `<job>-missing`, which is on when no run of a job that runs every minute has finished for five.
 

@@ -140,7 +140,7 @@ def check(
         raise CommandError("name one of --all and --disputes")
     work: CommandContext = context.obj
     if disputes:
-        print_result(f"{report_disputes(work.stage).reported} payments with a dispute are checked now")
+        print_result(f"Payments with a dispute that are checked now: {report_disputes(work.stage).reported}")
         return
     result = check_payments(work.stage, everything=everything)
     print_result(f"{result.ended} ended, {result.waiting} still wait, {result.failed} failed")

@@ -143,7 +143,7 @@ def test_an_approval_has_the_address_of_the_banks_page(shop: Shop) -> None:
     shop.gateway.authorize(payment)
     approval = shop.gateway.approval(payment)
     assert approval is not None
-    assert approval.url == f"https://bank.example/pages/{approval.client_secret}"
+    assert approval.url == f"https://bank.example/pages?client_secret={approval.client_secret}"
     found = shop.gateway.payment_of(approval.client_secret)
     assert found is not None
     assert found.id == payment

@@ -28,7 +28,7 @@ OPEN = {
     WEBHOOK,
     "$default",
 }
-BANK = {"GET /simulated-bank/{client_secret}", "POST /simulated-bank/{client_secret}"}
+BANK = {"GET /simulated-bank", "POST /simulated-bank"}
 """The pages of the simulated bank, in stages with the simulated gateway."""
 
 

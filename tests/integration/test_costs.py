@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench import costs, shop
+from bench.erasure import erasure_recording
 from bench.figures import Figure
 from bench.hot_sku import Way, reserve
 from bench.shop import Invocation, Schema
@@ -47,6 +48,14 @@ def test_an_orders_items_cost_at_most_half_the_write_units_of_three_items_each(r
     figure = costs.write_ratio(*recording)
     within(figure)
     assert figure.value <= 47 / 95
+
+
+def test_the_erasure_of_a_thousand_orders_costs_less_than_two_cents(
+    templates: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop, "templates", lambda: templates)
+    figure = costs.erasures(*erasure_recording())
+    assert 0 < figure.value < 0.02
 
 
 def test_calls_per_order_do_not_grow_with_the_orders() -> None:

@@ -129,7 +129,7 @@ def body(contract: type[Contract], world: str = "plain") -> str:
 
 
 REPORTS = (PaymentReported, UnaddressedReport)
-"""The gateway's reports, which need a payment at the gateway. They have cases of their own."""
+"""The gateway's reports, which need a payment at the gateway. See `special_cases`."""
 
 
 def handled_by(service: str) -> list[type[Contract]]:

@@ -286,7 +286,7 @@ MUTATIONS = [
         PAID,
         RELEASED,
         IMPLIED,
-        seed=30_001_051,
+        seed=50_000_471,
     ),
     _mutation(
         "payment opens another payment in place of the stored one",
@@ -306,7 +306,7 @@ MUTATIONS = [
         'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
         PAID,
-        seed=30_001_067,
+        seed=40_001_043,
     ),
     _mutation(
         "payment does not end a payment that awaits its customer's approval",
@@ -624,6 +624,7 @@ MUTATIONS = [
         "often and failure.age >= self.age",
         "often",
         LAST_TRY,
+        seed=50_000_008,
     ),
     _mutation(
         "a message is given up however rarely it was delivered",
@@ -631,6 +632,7 @@ MUTATIONS = [
         "often and failure.age >= self.age",
         "failure.age >= self.age",
         LAST_TRY,
+        seed=50_000_210,
     ),
     _mutation(
         "a message waits without a limit",
@@ -652,7 +654,7 @@ MUTATIONS = [
         " and not failure.follows",
         "",
         LAST_TRY,
-        seed=9_001_165,
+        seed=50_000_169,
     ),
     _mutation(
         "the in-progress record of another delivery is ignored",
@@ -689,7 +691,7 @@ MUTATIONS = [
         "#{attempt}",
         "",
         *LOST,
-        seed=20_001_527,
+        seed=50_000_037,
     ),
     _mutation(
         "a redrive deletes before it sends",
@@ -697,7 +699,7 @@ MUTATIONS = [
         "refused = send([original for _, _, original in chosen])",
         "self.queue.delete([each for each, _, _ in chosen]); refused = send([original for _, _, original in chosen])",
         *LOST,
-        seed=20_001_503,
+        seed=50_000_177,
     ),
     _mutation(
         "an order is confirmed by one of the two facts that it waits for",

@@ -81,10 +81,10 @@ REORDERED = 4
 """Number of the gateway's oldest reports of which any may be delivered next."""
 
 UNADDRESSED = 10
-"""One of so many reports names no order, although its payment has one."""
+"""One report of this number names no order, although its payment has one."""
 
 ERASED_EARLY = 12
-"""One of so many orders is erased before it is placed, as after the restore of a backup."""
+"""Number of orders of which one is erased before it is placed, as after the restore of a backup."""
 
 RUNS = 20
 """Maximum number of runs of a scheduled job, of which one succeeds."""

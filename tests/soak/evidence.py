@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
 import msgspec
 
 from contracts.orders.order_placed import OrderPlaced

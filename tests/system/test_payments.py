@@ -73,7 +73,7 @@ def place_captured(user: User, sku: str, method: str = "pm_card_visa") -> str:
 
 
 def place_for_approval(user: User, sku: str) -> tuple[str, str]:
-    """Place an order that waits for nothing but its customer's approval. Return its id and the bank's page."""
+    """Place an order that waits for its customer's approval alone. Return its id and the bank's page."""
     order = place(user, sku, "pm_card_authentication_required")
     reaches("the approval", lambda: user.order(order)["waiting_for"], lambda parts: parts == ["approval"])
     payment = payment_of(user, order)

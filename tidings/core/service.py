@@ -105,7 +105,7 @@ class Service(Generic[S]):
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
             a contract of another producer, if two handlers are declared for one event type, if its state or an
             announced event contains personal data that the service does not declare to keep, if a log or a projection
-            keeps any, or if a service that records every event declares anything about its entities.
+            keeps any, or if a log declares anything about its entities.
     """
 
     name: str

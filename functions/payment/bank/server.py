@@ -36,7 +36,7 @@ class Bank(Protocol):
 
 
 def serve(bank: Bank) -> "Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]":
-    """Return the Lambda handler of `GET` and `POST /simulated-bank/{client_secret}`.
+    """Return the Lambda handler of `GET` and `POST /simulated-bank?client_secret=…`.
 
     Args:
         bank: The simulated gateway.
@@ -55,7 +55,7 @@ def serve(bank: Bank) -> "Callable[[Mapping[str, Any], LambdaContext], dict[str,
 
 
 def _answer(bank: Bank, event: Mapping[str, Any]) -> Page:
-    payment = bank.payment_of(event["pathParameters"]["client_secret"])
+    payment = bank.payment_of((event.get("queryStringParameters") or {}).get("client_secret", ""))
     if payment is None:
         return error_page(404, "There is no such payment", "Please use the address that the shop gave you.")
     if event["requestContext"]["http"]["method"] == "GET":

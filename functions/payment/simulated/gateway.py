@@ -41,8 +41,8 @@ TOO_SMALL, TOO_LARGE, INVALID_CURRENCY = "amount_too_small", "amount_too_large",
 PUBLISHABLE_KEY = "pk_simulated"
 SECRET_FORM = re.compile(r"(pay_[0-9a-f]{32})_secret_[0-9a-f]{32}")
 
-PAGES = "/simulated-bank"
-"""The path of the bank's pages."""
+PAGE = "/simulated-bank"
+"""The path of the bank's page."""
 
 _NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
 
@@ -60,7 +60,7 @@ class SimulatedGateway:
         stage: The shop's stage.
         webhooks: Receives what changed at the gateway without a call of the shop.
         pace: Waits before each call until the rate of calls allows it.
-        bank: The address of the bank's pages.
+        bank: The address of the bank's page.
         clock: The current time.
     """
 
@@ -72,7 +72,7 @@ class SimulatedGateway:
         stage: str,
         webhooks: Callable[[News], None],
         pace: Callable[[], None] = lambda: None,
-        bank: str = PAGES,
+        bank: str = PAGE,
         clock: Clock = machine.now,
     ) -> None:
         self._client = client
@@ -137,12 +137,15 @@ class SimulatedGateway:
         return self._change(payment, decisions.inspect)
 
     def approval(self, payment: str) -> Approval | None:
-        """Return the address of the bank's page for a payment that awaits its customer's approval."""
+        """Return what a browser needs for a payment that awaits its customer's approval.
+
+        The secret is in the query of the page's address, because access logs record its path.
+        """
         self._pace()
         found = self._read(payment)
         if found is None or found.status != "action_required":
             return None
-        return Approval(PUBLISHABLE_KEY, found.client_secret, f"{self._bank}/{found.client_secret}")
+        return Approval(PUBLISHABLE_KEY, found.client_secret, f"{self._bank}?client_secret={found.client_secret}")
 
     def labels(self, payment: str) -> Labels | None:
         """Return the labels of a payment of this stage."""

@@ -1,4 +1,4 @@
-"""What the services tell of a person's orders, through the function that is derived from each service's declaration."""
+"""The services' answers about a person's orders, by the function that is derived from each one's declaration."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -22,7 +22,7 @@ class Page(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """What one service stores of an order.
+    """The part of an order that one service stores.
 
     Attributes:
         key: The order's id.
@@ -40,7 +40,7 @@ class Part(Struct, frozen=True):
 
 
 Parts = Mapping[str, Mapping[str, Part]]
-"""What services store of orders: the parts by order, and by service."""
+"""The parts of orders, by order and by service."""
 
 
 class People(Protocol):

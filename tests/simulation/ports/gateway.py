@@ -121,17 +121,17 @@ class MemoryPayment:
 
     @property
     def is_disputed(self) -> bool:
-        """Whether a dispute forbids its refund."""
+        """True if a dispute forbids its refund."""
         return any(dispute.status != "won" for dispute in self.disputes)
 
     @property
     def has_open_dispute(self) -> bool:
-        """Whether a dispute has not ended."""
+        """True if a dispute has not ended."""
         return any(dispute.status == "open" for dispute in self.disputes)
 
     @property
     def awaits_customer(self) -> bool:
-        """Whether its customer may still approve it."""
+        """True if its customer may still approve it."""
         return self.status == "action_required" or (
             self.status == "declined" and self.method == AUTHENTICATION_REQUIRED
         )
@@ -263,7 +263,7 @@ class MemoryGateway:
 
     @property
     def is_disputed(self) -> bool:
-        """Whether a payment has a dispute."""
+        """True if a payment has a dispute."""
         return any(payment.disputes for payment in self.payments.values())
 
     # Customers

@@ -27,7 +27,7 @@ JOB = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 
 class MemoryPeople:
-    """What two services store of people's orders.
+    """Two services that store parts of people's orders.
 
     Attributes:
         orders_of: The ids of orders by person, oldest first.

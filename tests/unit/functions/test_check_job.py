@@ -77,7 +77,7 @@ def state_of(scenario: Scenario[Payment], order: str = FIRST) -> Payment:
     return state
 
 
-# The findings of a check
+# A check that finds news
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_dispute_is_followed_to_its_end() -> None:
     assert state_of(scenario).disputes == (Dispute("dp_1", "lost"),)
 
 
-# Payments that still wait
+# A payment that still waits
 
 
 def test_a_payment_that_still_waits_is_looked_at_again_later() -> None:

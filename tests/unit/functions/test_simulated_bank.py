@@ -68,8 +68,8 @@ def call(
 ) -> dict[str, Any]:
     """Send a request in the form of an HTTP API: GET without a body, else POST."""
     event = {
-        "rawPath": f"/simulated-bank/{secret}",
-        "pathParameters": {"client_secret": secret},
+        "rawPath": "/simulated-bank",
+        "queryStringParameters": {"client_secret": secret},
         "headers": {} if body is None else {"Content-Type": content_type},
         "requestContext": {"requestId": "request-1", "http": {"method": "GET" if body is None else "POST"}},
         "body": body,

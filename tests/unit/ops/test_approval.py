@@ -10,7 +10,7 @@ from tests.unit.ops.api import Install
 
 ORDER = str(UUID(int=1))
 PAYMENT = f"GET /orders/{ORDER}/payment"
-PAGE = "/simulated-bank/secret-1"
+PAGE = "/simulated-bank?client_secret=secret-1"
 APPROVAL = {"publishable_key": "pk_1", "client_secret": "secret-1", "url": f"http://api{PAGE}"}
 WAITING = {"status": "action_required", "gateway": "simulated", "refunds": [], "approval": APPROVAL}
 
