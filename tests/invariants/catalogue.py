@@ -111,11 +111,14 @@ def _kept(evidence: Evidence) -> Violations:
         if evidence.is_erased(order):
             continue
         recipient = evidence.recipients[order]
-        placed, shipment = events.first("OrderPlaced"), evidence.state("warehouse", order)
-        found = [read_personal(placed, Recipient) if placed else None, evidence.state("notification", order).personal]
-        destination = Destination(recipient.address)
-        if found != [recipient, recipient] or (shipment.lines and shipment.personal != destination):
-            yield f"{order} is of {recipient}, and the shop has {found} and {shipment.personal}"
+        placed, mailbox = events.first("OrderPlaced"), evidence.state("notification", order)
+        shipment = evidence.state("warehouse", order)
+        if placed and read_personal(placed, Recipient) != recipient:
+            yield f"{order} is of {recipient}, and was announced with {placed.personal}"
+        if mailbox and mailbox.order and mailbox.personal != recipient:
+            yield f"{order} is of {recipient}, and its e-mails go to {mailbox.personal}"
+        if shipment and shipment.lines and shipment.personal != Destination(recipient.address):
+            yield f"{order} is of {recipient}, and its goods go to {shipment.personal}"
 
 
 # Events

@@ -143,6 +143,9 @@ def _listed(shop: Shop) -> Mapping[str, Mapping[str, str]]:
     """Return what the index of customers' lists contains."""
     listed: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for stored in shop.deployed["orders"].table.entities.values():
+        if SUMMARY not in stored.attributes:
+            # It was erased, and never placed.
+            continue
         summary = _summary.decode(stored.attributes[SUMMARY])
         listed[stored.attributes[OWNER].removeprefix(customers_list(""))][summary.id] = summary.status
     return listed
