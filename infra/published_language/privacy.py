@@ -89,7 +89,11 @@ def _reads(function: Callable[..., Any]) -> bool:
         current = waiting.pop()
         if current is read_personal:
             return True
-        if inspect.isroutine(current) and current.__module__ == function.__module__ and current not in seen:
+        if (
+            (inspect.isfunction(current) or inspect.ismethod(current))
+            and current.__module__ == function.__module__
+            and current not in seen
+        ):
             seen.append(current)
             waiting += [module[name] for name in current.__code__.co_names if name in module]
     return False

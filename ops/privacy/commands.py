@@ -173,8 +173,8 @@ def run(
 
 
 def _wait(
-    work: CommandContext, shop: ShopClient, customer_id: str, job: Mapping[str, Any], ends: Callable[[str], bool]
-) -> Mapping[str, Any]:
+    work: CommandContext, shop: ShopClient, customer_id: str, job: dict[str, Any], ends: Callable[[str], bool]
+) -> dict[str, Any]:
     """Wait until a job's status is one that ends the command, and return the job as it is then or was last."""
     last = job
 

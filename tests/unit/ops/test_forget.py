@@ -18,9 +18,9 @@ OTHER = "00000000-0000-4000-8000-000000000099"
 PLACED = encode(placed(order_placed()))
 
 
-def run(directory: Path, *arguments: str, stage: str = "local", **options: str) -> Result:
+def run(directory: Path, *arguments: str, stage: str = "local", answer: str = "") -> Result:
     return CliRunner().invoke(
-        app, ["--stage", stage, "--local", str(directory), "dlq", "forget", *arguments], **options
+        app, ["--stage", stage, "--local", str(directory), "dlq", "forget", *arguments], input=answer
     )
 
 
@@ -71,7 +71,7 @@ def test_only_records_that_are_old_enough_are_forgotten(dropped: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "files"), [("y\n", 1), ("n\n", 3)])
 def test_records_are_deleted_once_that_is_confirmed(dropped: Path, answer: str, files: int) -> None:
-    done = run(dropped.parent, input=answer)
+    done = run(dropped.parent, answer=answer)
     assert "The records of 3 dropped messages will be deleted. Continue?" in done.stderr
     assert len(left(dropped)) == files
 
