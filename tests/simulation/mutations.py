@@ -898,8 +898,7 @@ MUTATIONS = [
         EntityCodec.erase,
         "version=stored.version + 1",
         "version=stored.version",
-        ERASED,
-        ERASURES,
+        *PERSONAL,
     ),
     _mutation(
         "an event that is announced after an erasure carries personal data",
