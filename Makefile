@@ -93,7 +93,7 @@ wheel: install ## Build the library's wheel and source distribution in .build/di
 	@rm -rf .build/dist
 	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --out-dir .build/dist
 
-contracts: install ## Generate docs/contracts/ from the code
+contracts: install ## Generate docs/contracts/ and docs/privacy.md from the code
 	@$(WITH_NODE) $(BIN)/python -m infra.published_language
 
 bootstrap: install ## Prepare an AWS account and region for the CDK, once

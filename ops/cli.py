@@ -20,6 +20,7 @@ from ops.mappings import commands as mappings
 from ops.monitoring import commands as monitoring
 from ops.orders import commands as orders
 from ops.payments import commands as payments
+from ops.privacy import commands as privacy
 from ops.relay import commands as relay
 from ops.replay import commands as replay
 from ops.sales import commands as sales
@@ -84,5 +85,7 @@ app.add_typer(goods.products, name="products")
 app.add_typer(goods.stock, name="stock")
 app.add_typer(goods.shipments, name="shipments")
 app.add_typer(payments.app, name="payments")
+app.add_typer(privacy.customer, name="customer")
+app.add_typer(privacy.privacy, name="privacy")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(scaffold.app, name="new")

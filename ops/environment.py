@@ -18,6 +18,9 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+import tidings.aws.clients  # noqa: F401 - it registers the description of AWS's errors
+from tidings.core.errors import described
+
 SET_PROFILE = "set AWS_PROFILE to a profile of your AWS configuration"
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
@@ -40,10 +43,11 @@ def describe(error: BaseException) -> str:
     Args:
         error: The error that ends a command, which may wrap an error of AWS's library as its cause.
     """
-    text = str(error)
+    # AWS's own text may contain what was sent to it.
+    text = described(error) if isinstance(error, BotoCoreError | ClientError) else str(error)
     for cause in _causes(error):
         if sentence := _explain(cause):
-            raw = str(cause)
+            raw = described(cause)
             return text.replace(raw, sentence) if cause is not error and raw in text else sentence
     return text
 

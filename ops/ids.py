@@ -48,6 +48,20 @@ def parse_refund(text: str) -> str:
         raise CommandError(f"{text!r} is not a refund's name, which has 1 to 64 visible ASCII characters") from error
 
 
+def parse_customer(text: str) -> str:
+    """Return a customer's id.
+
+    Raises:
+        CommandError: If the text does not have the form of one. It is not repeated, because it may be an address.
+    """
+    if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", text):
+        raise CommandError(
+            "this is no customer's id, which has 1 to 64 letters, digits or `-`; tidings customer id finds it by the "
+            "address of the customer's account"
+        )
+    return text
+
+
 def parse_key(text: str) -> str:
     """Return an idempotency key.
 

@@ -13,6 +13,7 @@ from tidings.aws.recovery import reporting
 R = TypeVar("R", bound=Struct)
 
 PAYMENT_CHECKS = "payment-checks"
+PRIVACY_JOBS = "privacy-jobs"
 
 ONE_LONG_CALL = Config(read_timeout=120, retries={"total_max_attempts": 1})
 """The configuration of a call that may take the function's whole time, and must not be repeated."""
@@ -33,6 +34,31 @@ class CheckResult(Struct, frozen=True):
     waiting: int
     failed: int
     finished: bool
+
+
+class PrivacyJobsResult(Struct, frozen=True):
+    """The result of the exports and erasures in one run; see `functions.privacy.jobs.runner.RunReport`."""
+
+    done: int
+    waiting: int
+    failed: int
+    finished: bool
+
+
+class RetentionResult(Struct, frozen=True):
+    """The result of the retention in one run; see `functions.privacy.jobs.retention.RetentionReport`."""
+
+    erased: int
+    postponed: int
+    failed: int
+    finished: bool
+
+
+class PrivacyResult(Struct, frozen=True):
+    """The result of one run of the jobs about personal data."""
+
+    jobs: PrivacyJobsResult
+    retention: RetentionResult
 
 
 class DisputesResult(Struct, frozen=True):
@@ -67,6 +93,24 @@ def check_payments(stage: DeployedStage, *, everything: bool = False) -> CheckRe
         RecoveryError: If AWS refuses the call.
     """
     return _run(stage, PAYMENT_CHECKS, {"all": True} if everything else {}, CheckResult)
+
+
+def run_privacy(stage: DeployedStage, *, everything: bool = False, older_than: int | None = None) -> PrivacyResult:
+    """Run the exports and erasures of personal data, and the retention.
+
+    Args:
+        stage: The stage.
+        everything: Whether to run the exports and erasures that are not due yet, too.
+        older_than: The time in seconds after an order's end at which its data is erased; None for the stage's.
+
+    Raises:
+        CommandError: If the job is not deployed, or failed.
+        RecoveryError: If AWS refuses the call.
+    """
+    payload: dict[str, Any] = {"all": True} if everything else {}
+    if older_than is not None:
+        payload["older_than"] = older_than
+    return _run(stage, PRIVACY_JOBS, payload, PrivacyResult)
 
 
 def report_disputes(stage: DeployedStage) -> DisputesResult:

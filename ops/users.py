@@ -12,6 +12,7 @@ from ops.console import print_note
 from ops.errors import CommandError
 from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage
+from tidings.core.errors import described
 
 CUSTOMER = "customer"
 OPERATOR = "operator"
@@ -39,6 +40,27 @@ def token_for(stage: DeployedStage, outputs: Outputs, user: str, *, operator: bo
     return _sign_in(stage, pool, address, _create(stage, pool, address))
 
 
+def customer_of(stage: DeployedStage, outputs: Outputs, address: str) -> str:
+    """Return the id of a customer, which events and orders name. No error's text repeats the address.
+
+    Args:
+        stage: The stage.
+        outputs: Its resources.
+        address: The e-mail address of the customer's account.
+
+    Raises:
+        CommandError: If no account has the address.
+    """
+    client = stage.client("cognito-idp")
+    try:
+        found = client.admin_get_user(UserPoolId=outputs.users.pool, Username=address)
+    except client.exceptions.UserNotFoundException as error:
+        raise CommandError("no customer's account has this e-mail address; it may be erased already") from error
+    except ClientError as error:
+        raise CommandError(f"the account cannot be looked up: {described(error)}") from error
+    return str(next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub"))
+
+
 def _create(stage: DeployedStage, pool: Pool, user: str) -> str:
     """Create the user if necessary, and return a new password, so that none is stored."""
     client = stage.client("cognito-idp")
@@ -50,7 +72,7 @@ def _create(stage: DeployedStage, pool: Pool, user: str) -> str:
     except client.exceptions.UsernameExistsException:
         pass
     except ClientError as error:
-        raise CommandError(f"the user {user} cannot be created: {error.response['Error']['Message']}") from error
+        raise CommandError(f"the user {user} cannot be created: {described(error)}") from error
     password = f"{secrets.token_urlsafe(24)}aA1!"
     client.admin_set_user_password(UserPoolId=pool.pool, Username=user, Password=password, Permanent=True)
     return password
@@ -72,7 +94,7 @@ def _sign_in(stage: DeployedStage, pool: Pool, user: str, password: str) -> str:
         while "AuthenticationResult" not in answer:
             answer = _respond(client, pool, user, answer)
     except ClientError as error:
-        raise CommandError(f"{user} cannot sign in: {error.response['Error']['Message']}") from error
+        raise CommandError(f"{user} cannot sign in: {described(error)}") from error
     token: str = answer["AuthenticationResult"]["IdToken"]
     return token
 

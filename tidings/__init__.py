@@ -27,7 +27,7 @@ The names below are the public API for declaring services. `tidings.http` serves
 on Lambda, `tidings.recovery` brings failed and past events back, and `tidings.testing` tests them in memory.
 """
 
-from tidings.core.contract import Contract, ContractRegistry
+from tidings.core.contract import Announcement, Contract, ContractRegistry
 from tidings.core.decisions import (
     ConditionFailed,
     Decision,
@@ -41,13 +41,15 @@ from tidings.core.decisions import (
 )
 from tidings.core.entity import Entity, MessageMetadata, OutboxEvent, inbox_key, reserved_key
 from tidings.core.errors import ContentionError, PermanentError, RetryableError, ThrottledError, UntriedError
-from tidings.core.event import Event
+from tidings.core.event import Event, read_personal
+from tidings.core.personal import Personal
 from tidings.core.service import EventHandler, Index, Service, on
 from tidings.core.strategy import Batch, Batched, Contribution, CounterKey, Log, OneByOne, Projection
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Announcement",
     "Batch",
     "Batched",
     "ConditionFailed",
@@ -69,6 +71,7 @@ __all__ = [
     "OutboxEvent",
     "Perform",
     "PermanentError",
+    "Personal",
     "Projection",
     "Reject",
     "Reserve",
@@ -81,5 +84,6 @@ __all__ = [
     "__version__",
     "inbox_key",
     "on",
+    "read_personal",
     "reserved_key",
 ]

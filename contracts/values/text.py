@@ -70,8 +70,8 @@ PlainLine = Annotated[
 ]
 """One line of text that is not blank, and in which no mail client finds a link.
 
-Its decoder checks the length only. It would compile the pattern in every cold start, which takes 3 ms. So a contract
-with plain lines checks them by `is_plain_line` in its `check`.
+Its decoder checks the length only. It would compile the pattern in every cold start, which takes 3 ms. So a type of
+personal data with plain lines checks them by `is_plain_line` in its `check`.
 """
 
 Code = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z")]

@@ -11,7 +11,7 @@ from functions.history.buckets import BUCKET, HOURS, POSITION, buckets, hour_of
 from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM
 from tidings.aws.dynamodb import read_all
 from tidings.core.clock import from_rfc3339
-from tidings.core.errors import PermanentError
+from tidings.core.errors import PermanentError, described
 from tidings.core.event import decode
 from tidings.core.personal import with_personal
 from tidings.recovery import LoggedEvent, RecoveryError, UnreadableEvent
@@ -148,6 +148,6 @@ def _decode(item: "Mapping[str, AttributeValueTypeDef]", personal: str | None) -
         from_rfc3339(position.partition("/")[0])
     except PermanentError as error:
         return UnreadableEvent(position, item["id"]["S"], f"{error.reason}: {error}")
-    except (LookupError, ValueError) as error:
-        return UnreadableEvent(position, item["id"]["S"], f"not-a-record: {error}")
+    except (LookupError, ValueError, RecursionError) as error:
+        return UnreadableEvent(position, item["id"]["S"], f"not-a-record: {described(error)}")
     return logged

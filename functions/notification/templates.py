@@ -19,12 +19,18 @@ SUBJECTS: dict[EmailKind, str] = {
 
 OPENINGS: dict[EmailKind, str] = {
     "receipt": "thank you for your order. We have received your payment of {total}.",
-    "cancellation": "your order is cancelled: {detail}. A payment that we had received is refunded, and an amount that "
-    "was only reserved is released.",
+    # The mail is sent before the outcome of a refund is known, and a refund may fail.
+    "cancellation": "your order is cancelled: {detail}. We will refund any payment that we have received, and release "
+    "any amount that was only reserved.",
     "dispatch": "your goods have left our warehouse.{detail}",
 }
 
-FREE_RECEIPT = "thank you for your order. There is nothing to pay."
+FREE_OPENINGS: dict[EmailKind, str] = {
+    **OPENINGS,
+    "receipt": "thank you for your order. There is nothing to pay.",
+    "cancellation": "your order is cancelled: {detail}.",
+}
+"""The openings of the e-mails about an order that costs nothing, which name no payment."""
 
 REASONS = {
     "payment_failed": "the payment did not go through",
@@ -51,8 +57,8 @@ class RenderedEmail(Struct, frozen=True):
 def render(kind: EmailKind, order: str, placed: OrderPlaced, recipient: Recipient, detail: str) -> RenderedEmail:
     """Render an e-mail about an order. `detail` is the reason of a cancellation or the tracking of a dispatch."""
     added = REASONS.get(detail, detail) if kind == "cancellation" else f" Tracking: {detail}." if detail else ""
-    free = kind == "receipt" and placed.total.amount == 0
-    opening = (FREE_RECEIPT if free else OPENINGS[kind]).format(total=format_money(placed.total), detail=added)
+    openings = OPENINGS if placed.total.amount else FREE_OPENINGS
+    opening = openings[kind].format(total=format_money(placed.total), detail=added)
     rows = [(f"{line.quantity} x {line.sku}", format_money(_times(line.price, line.quantity))) for line in placed.lines]
     rows.append(("Total", format_money(placed.total)))
     name = greeted(recipient.address.name)

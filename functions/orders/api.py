@@ -229,10 +229,10 @@ def _composed(address: Address) -> Address:
 def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
     """Return the first answer again, if the request is for the same order.
 
-    After an erasure the rest of the order is compared. The customer's e-mail address is not compared, because it may
-    have changed. Nor is the expected total: it was a condition
-    of the placing, and the order has been placed (so HTTP treats `If-Match`, RFC 9110, section 13.1.1). A client that
-    lost the answer and then saw another price must learn of its order, or it would place a second one under a new key.
+    If the address was erased, the rest is compared. The customer's e-mail address is not compared, because it may have
+    changed. Nor is the expected total: it was a condition of the placing, and the order has been placed (so HTTP treats
+    `If-Match`, RFC 9110, section 13.1.1). A client that lost the answer and then saw another price must learn of its
+    order, or it would place a second one under a new key.
 
     Raises:
         Problem: 422 if the key was used for another order.

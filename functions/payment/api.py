@@ -196,9 +196,8 @@ class Api:
         "POST",
         "/operators/orders/{id}/refunds/{refund}/settlement",
         RefundView,
-        status=202,
         path={"id": OrderId, "refund": RefundName},
-        rules=(UNKNOWN_PAYMENT, UNKNOWN_REFUND, NOT_FAILED, TOO_MUCH),
+        rules=(UNKNOWN_PAYMENT, UNKNOWN_REFUND, NOT_FAILED),
     )
     def settle(self, request: Request) -> RefundView:
         """Record that the money of a failed refund was returned in another way. A repeat changes nothing."""

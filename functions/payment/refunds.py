@@ -8,7 +8,7 @@ from contracts.payment.payment_refunded import PaymentRefunded
 from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.refund_requested import RefundRequested
 from contracts.payment.refund_settled import RefundSettled
-from contracts.values.money import Money
+from contracts.values.money import Money, format_money
 from contracts.values.refund import OperatorsReason, RefundReason
 from functions.payment.gateway import MakeRefund, NotRefunded, Refunded, RefundOutcome, RefundPending
 from functions.payment.state import MAX_REFUNDS, Payment, Refund, attempt_of, scheduled, with_refund
@@ -73,6 +73,9 @@ def retry_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payme
 def settle_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payment]:
     """Record that an operator returned the money of a failed refund in another way.
 
+    If less is left of the payment than the refund's amount, because other refunds returned the rest, what is left is
+    settled. So a failed refund can always be settled.
+
     Args:
         entity: The payment.
         name: The refund's name.
@@ -86,11 +89,11 @@ def settle_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Paym
         return Skip()
     if refund.status != "failed":
         return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
-    due = _still_due(payment, refund)
-    if isinstance(due, Reject):
-        return due
-    settled = replace(due, status="settled", at=to_rfc3339(now))
-    announcement = RefundSettled(payment=due.payment, refund=name, amount=due.amount)
+    amount = refund.amount
+    if refund.payment == payment.id and amount.amount > payment.left.amount:
+        amount = payment.left
+    settled = replace(refund, status="settled", amount=amount, at=to_rfc3339(now))
+    announcement = RefundSettled(payment=refund.payment, refund=name, amount=amount)
     return Save(_recorded(payment, settled, now), (announcement,))
 
 
@@ -108,7 +111,7 @@ def _exceeds(payment: Payment, amount: Money) -> Reject | None:
     if amount.currency != left.currency:
         return Reject("currency", f"The payment was made in {left.currency}.")
     if amount.amount > left.amount:
-        return Reject("too_much", f"Of the payment {left.amount} {left.currency} are left, in minor units.")
+        return Reject("too_much", f"The payment has {format_money(left)} left to refund.")
     return None
 
 

@@ -22,6 +22,7 @@ _api = Api(lambdas.executor(service), chosen_ports(_pace), msgspec.convert(os.en
 _serve = serve(_api, is_throttled)
 
 
+@lambdas.without_texts
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> Answer:
     """Answer a request. It waits for its turn at the gateway for half of its time at most."""
     _pace.begin(context.get_remaining_time_in_millis() / 2000)

@@ -29,7 +29,7 @@ MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
 
 REFUNDS_WATCHED = 30 * DAY
-"""Milliseconds for which a refund that succeeded is looked at again, because the bank may still return its money
+"""Milliseconds for which a refund that succeeded is checked again, because the bank may still return its money
 (Stripe Docs, "Refund and cancel payments")."""
 
 CANCELLATION = "cancellation"
@@ -91,7 +91,7 @@ class Payment(Struct, frozen=True, omit_defaults=True):
         cancelled: Whether the order was cancelled, and the payment could not be voided yet.
         refunds: Its refunds, and those of unexpected payments.
         disputes: Its disputes.
-        due: When it is to be looked at again; empty if it awaits nothing.
+        due: When it is to be checked again; empty if it awaits nothing.
     """
 
     status: Status
@@ -152,8 +152,8 @@ def with_refund(payment: Payment, refund: Refund) -> Payment:
 def scheduled(payment: Payment, now: int) -> Payment:
     """Return the payment with the time of its next check.
 
-    A payment that waits is looked at after a tenth of the time for which it has waited, between a minute and a day.
-    One that can still change by itself, because of a dispute or of a refund that the bank may return, is looked at
+    A payment that waits is checked after a tenth of the time for which it has waited, between a minute and a day.
+    One that can still change by itself, because of a dispute or of a refund that the bank may return, is checked
     every day.
 
     Args:
@@ -193,10 +193,10 @@ def under_way(payment: Payment) -> str:
 
 
 def due_of(entity: Entity[Payment]) -> str:
-    """Return when an order's payment is to be looked at again; empty if it awaits nothing."""
+    """Return when an order's payment is to be checked again; empty if it awaits nothing."""
     return entity.state.due if entity.state else ""
 
 
 def due_at(payment: Payment) -> int:
-    """Return when a payment is to be looked at again, in milliseconds since 1970; a time without end if never."""
+    """Return when a payment is to be checked again, in milliseconds since 1970; a time without end if never."""
     return from_rfc3339(payment.due) if payment.due else 2**63

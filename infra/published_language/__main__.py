@@ -1,4 +1,4 @@
-"""`make contracts`: writes `docs/contracts/`, unless that would break a published contract."""
+"""`make contracts`: writes `docs/contracts/` and `docs/privacy.md`, unless that would break a published contract."""
 
 import sys
 

@@ -18,6 +18,9 @@ SQS = "0.2.0"
 DAY = 24 * 3600
 TOPIC = "topic"
 
+PERSONAL_TAG = {"name": "personal data", "description": "The attribute `personal` contains personal data."}
+"""The tag of messages that carry personal data."""
+
 
 def asyncapi_document(application: Application) -> Json:
     """Return the document: the topic, the services' queues, the operations on both, and the messages."""
@@ -138,6 +141,7 @@ def _message(contract: type[Contract]) -> Json:
         },
         "payload": {"$ref": schema_path(contract)},
         "correlationId": {"location": "$message.payload#/correlationid"},
+        **({"tags": [PERSONAL_TAG]} if contract.personal else {}),
     }
 
 

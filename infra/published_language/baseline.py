@@ -27,9 +27,13 @@ from infra.openapi.document import openapi_document
 from infra.published_language.asyncapi import asyncapi_document
 from infra.published_language.compatibility import incompatibilities
 from infra.published_language.index import index_page
+from infra.published_language.privacy import privacy_page
 from infra.published_language.schemas import SCHEMAS, Json, event_schema, schema_path
 
 FOLDER = ROOT / "docs" / "contracts"
+
+PRIVACY = "../privacy.md"
+"""The path of the page about personal data, which is beside the folder of documents."""
 
 FIRST_RELEASE: str | None = None
 """The commit of the first release. None means that nothing is released, so contracts may change freely."""
@@ -45,6 +49,7 @@ def documents(application: Application) -> dict[str, str]:
         "asyncapi.json": _text(asyncapi_document(application)),
         "openapi.json": _text(openapi_document(application)),
         "README.md": index_page(application),
+        PRIVACY: privacy_page(application),
     }
 
 

@@ -80,7 +80,7 @@ class _Comparison:
         for key in sorted((old.keys() | new.keys()) - ANNOTATIONS - FIELD_KEYWORDS):
             before, after = old.get(key), new.get(key)
             if isinstance(before, dict) and isinstance(after, dict) and key != "default":
-                yield from self.differences(f"{path}[]", before, after)
+                yield from self.differences(path if key == "contentSchema" else f"{path}[]", before, after)
             elif key in {"anyOf", "prefixItems"}:
                 for one, other in zip(before or (), after or (), strict=True):
                     yield from self.differences(path, one, other)

@@ -4,6 +4,7 @@ from infra.application import Application
 from infra.discovery import ServiceFolder, summary_of
 from infra.published_language.schemas import Json, describe_type, event_schema, schema_path
 from tidings.core.contract import Contract
+from tidings.core.personal import PERSONAL
 
 INTRODUCTION = """\
 # The contracts
@@ -18,7 +19,9 @@ service. A file's name contains the contract's major version.
 
 A schema accepts what the decoder of consumers accepts, except for what JSON Schema cannot say. The decoder also refuses
 an event that repeats a name in one object, contains a lone surrogate, is nested more than 64 deep or has more than 64
-KiB; whose `id` does not contain its `subject`; and whose `time` is more than five minutes ahead. In a pattern `$` is
+KiB; whose `id` does not contain its `subject`; whose `time` is more than five minutes ahead; and whose `personal` is no
+text, although its contract carries no personal data. Where a contract carries some, `personal` is JSON text: its
+`contentSchema` describes that text, to which the same limits apply. In a pattern `$` is
 the end of the text, as ECMA-262 says. Python's own `$` also matches before a line break at the end.
 
 Within a major version a contract gains optional fields only, and a reader ignores fields that it does not know. Every
@@ -33,7 +36,8 @@ def index_page(application: Application) -> str:
             INTRODUCTION,
             "## Events",
             "",
-            "A `?` marks an optional field. The event's schema contains the bounds of each field.",
+            "A `?` marks an optional field. The event's schema contains the bounds of each field. `personal` is the "
+            "personal data that the envelope carries beside the event's data, until it is erased.",
             "",
             "| event | meaning | announced by | handled by | fields |",
             "|---|---|---|---|---|",
@@ -62,10 +66,12 @@ def _event_row(application: Application, contract: type[Contract]) -> str:
 
 def _fields(contract: type[Contract]) -> str:
     data: Json = event_schema(contract)["$defs"][contract.__name__]
-    return "<br>".join(
+    fields = [
         f"`{name}{'' if name in data.get('required', ()) else '?'}` {describe_type(field)}"
         for name, field in data["properties"].items()
-    )
+    ]
+    personal = [f"`{PERSONAL}?` {contract.personal.__name__}"] if contract.personal else []
+    return "<br>".join(fields + personal)
 
 
 def _service_row(folder: ServiceFolder) -> str:

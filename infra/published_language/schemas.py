@@ -7,12 +7,19 @@ import msgspec
 
 from tidings.core.contract import Contract
 from tidings.core.event import MAX_CLOCK_SKEW, MAX_EVENT_BYTES, NUMBER_PATTERN, Event
+from tidings.core.personal import PERSONAL
 from tidings.core.strict_json import MAX_DEPTH
 
 Json = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFINITIONS = "#/$defs/"
+PERSONAL_MARK = "x-personal"
+"""The keyword that marks a property as personal data."""
+
+PERSONAL_TEXT = """\
+Personal data as JSON text, because an attribute of CloudEvents is a simple value. It is absent after it was erased."""
+
 SCHEMAS = "schemas"
 """The folder of the events' schemas, beside the other documents."""
 
@@ -29,11 +36,16 @@ def schema_path(contract: type[Contract]) -> str:
 
 
 def event_schema(contract: type[Contract]) -> Json:
-    """Return the schema of a whole event with this contract: the envelope, and its data."""
+    """Return the schema of a whole event with this contract: the envelope, its data, and its personal data if any."""
     envelope: Any = Event
-    (root,), definitions = msgspec.json.schema_components([envelope[contract]], ref_template=f"{DEFINITIONS}{{name}}")
+    types = [envelope[contract], *([contract.personal] if contract.personal else [])]
+    (root, *personal), definitions = msgspec.json.schema_components(types, ref_template=f"{DEFINITIONS}{{name}}")
     schema: Json = portable(definitions.pop(root["$ref"].removeprefix(DEFINITIONS)))
     properties = schema["properties"]
+    text = properties.pop(PERSONAL)
+    for content in personal:
+        media = {"contentMediaType": "application/json", "contentSchema": content}
+        properties[PERSONAL] = {**text, **media, PERSONAL_MARK: True, "description": PERSONAL_TEXT}
     subject = f"(?:{contract.subject_pattern})"
     properties |= {
         "id": {"type": "string", "pattern": f"^{contract.producer}/{subject}/{NUMBER_PATTERN}$"},

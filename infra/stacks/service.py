@@ -320,7 +320,8 @@ def _consumer_actions(strategy: Strategy[object]) -> tuple[str, ...]:
     """Return the actions on the service's table that the strategy's executor needs."""
     match strategy:
         case Log():
-            return ("dynamodb:PutItem",)
+            # An event's personal data is added to an item that other events of its subject have in common.
+            return WRITE_ACTIONS
         case Batched() | Projection():
             return ("dynamodb:GetItem", "dynamodb:BatchGetItem", *WRITE_ACTIONS)
         case _:

@@ -10,12 +10,16 @@ from ops.console import plain, print_answer, print_note, print_result, progress,
 from ops.context import CommandContext, DryRun, Json, Rate, Yes
 from ops.dlq.drop import drop as drop_dead_letters
 from ops.dlq.drop import record_path
+from ops.dlq.forget import forget as forget_dropped
+from ops.dlq.forget import recorded
 from ops.dlq.known import require_known, was_placed
 from ops.dlq.queues import DeadLetterQueues, DeadLetterSelection
 from ops.dlq.report import advice, failing_again, format_counts, format_depth, listing, listing_json, status_table
 from ops.errors import CommandError
 from ops.refusals import name_refused
 from ops.services import service_names
+from ops.stage import check_name
+from ops.times import parse_duration
 from tidings.core.clock import now
 from tidings.recovery import DeadLetters, FailureKind
 
@@ -79,21 +83,26 @@ def show(
     undelivered: Undelivered = False,
     of_relay: OfRelay = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of messages.")] = 100,
+    body: Annotated[
+        bool, typer.Option("--body", help="Also show each message's text, which may contain personal data.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show each failed message. All remain in their queue."""
+    """Show each failed message: its event, its reason and its deliveries. All remain in their queue."""
     work: CommandContext = context.obj
     selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
     dead_letters = _queues(context).dead_letters(selection)
-    found = [details for _, details in dead_letters.find(selection.selects, limit)]
+    selected = dead_letters.find(selection.selects, limit)
+    found = [details for _, details in selected]
+    bodies = {message.id: message.body for message, _ in selected} if body else None
     _require_known(work, selection, dead_letters, found)
 
     def print_text() -> None:
-        for text in listing(found, selection, work.stage_name):
+        for text in listing(found, selection, work.stage_name, bodies):
             print_result(text)
         print_result(f"{service}: {len(found):,} shown, {format_depth(dead_letters)}")
 
-    print_answer(listing_json(found), as_json, print_text)
+    print_answer(listing_json(found, bodies), as_json, print_text)
 
 
 @app.command()
@@ -169,5 +178,42 @@ def drop(
         progress.print("Nothing was dropped.")
         return
     _require_known(work, selection, dead_letters, dropped)
-    recorded = f"; recorded in {path}" if dropped else ""
-    print_result(f"{service}: {format_counts(dropped, 'dropped')}, {format_depth(dead_letters)}{recorded}")
+    file = f"; recorded in {path}" if dropped else ""
+    print_result(f"{service}: {format_counts(dropped, 'dropped')}, {format_depth(dead_letters)}{file}")
+    if dropped:
+        print_note(
+            f"The file may contain personal data: {work.command('dlq forget')} deletes it once it is not needed."
+        )
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    service: Annotated[
+        str | None,
+        typer.Argument(metavar="[SERVICE]", help="Only the messages of this service.", autocompletion=service_names),
+    ] = None,
+    order: Order = None,
+    older_than: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DURATION", parser=parse_duration, help="Only messages dropped before this time, like 30d."
+        ),
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Delete the records of dropped messages from this machine. Ask first.
+
+    dlq drop writes them, with the messages' texts, which may contain personal data.
+    """
+    work: CommandContext = context.obj
+    check_name(work.stage_name)
+    before = now() - older_than * 1000 if older_than else None
+    files = recorded(work.directory, work.stage_name, service)
+    found = forget_dropped(files, order, before, dry_run=True)
+    messages = f"{found:,} dropped {'message' if found == 1 else 'messages'}"
+    if found and not yes and not typer.confirm(f"The records of {messages} will be deleted. Continue?", err=True):
+        progress.print("Nothing was deleted.")
+        return
+    forget_dropped(files, order, before)
+    print_result(f"{messages} forgotten")

@@ -118,8 +118,20 @@ def _publish_batch(service: str, since: str, reason: str, stage: str) -> str:
     return f"{publish}; then {command_line(stage, f'dlq drop {service} --relay{selected}')}"
 
 
-def listing(dead_letters: Sequence[DeadLetterDetails], selection: DeadLetterSelection, stage: str) -> Iterator[str]:
-    """Return the lines that describe the dead letters of a selection, and the commands that help them."""
+def listing(
+    dead_letters: Sequence[DeadLetterDetails],
+    selection: DeadLetterSelection,
+    stage: str,
+    bodies: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Return the lines that describe the dead letters of a selection, and the commands that help them.
+
+    Args:
+        dead_letters: The dead letters.
+        selection: The selection.
+        stage: The stage's name.
+        bodies: The bodies to show, by the messages' ids. They may contain personal data. None shows none.
+    """
     for details in dead_letters:
         yield f"{details.first_seen}  {details.event or details.message}"
         if details.batch:
@@ -130,6 +142,8 @@ def listing(dead_letters: Sequence[DeadLetterDetails], selection: DeadLetterSele
         if details.detail:
             # Line breaks in it could imitate this command's own lines.
             yield f"    {' '.join(details.detail.splitlines())}"
+        if bodies is not None:
+            yield f"    body: {' '.join(bodies[details.message].splitlines())}"
         if selection.kind == "relay":
             yield from _relay_remedy(details, selection.service, stage)
     if dead_letters and selection.kind != "relay":
@@ -151,10 +165,13 @@ def _relay_remedy(details: DeadLetterDetails, service: str, stage: str) -> Itera
     yield f"    if it must not be published: {drop}"
 
 
-def listing_json(dead_letters: Sequence[DeadLetterDetails]) -> list[dict[str, Any]]:
-    """Return dead letters as JSON values. An event's subject is an order."""
+def listing_json(
+    dead_letters: Sequence[DeadLetterDetails], bodies: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return dead letters as JSON values, with their bodies if these are given. An event's subject is an order."""
     return [
         {"order" if name == "subject" else name: value for name, value in msgspec.structs.asdict(details).items()}
+        | ({} if bodies is None else {"body": bodies[details.message]})
         for details in dead_letters
     ]
 

@@ -34,12 +34,19 @@ def shipments_table(shipments: Iterable[Mapping[str, Any]]) -> Table:
     for name in ("goods", "to"):
         table.add_column(name, overflow="fold")
     for shipment in shipments:
-        address = shipment["address"]
-        place = f"{address['postal_code']} {address['city']}, {address['country']}"
-        receiver = "\n".join([address["name"], address["street"], place])
         goods = "\n".join(f"{line['quantity']:,} x {line['sku']}" for line in shipment["lines"])
-        table.add_row(f"{shipment['id']}\n{shipment['confirmed_at']}", _text(goods), _text(receiver))
+        table.add_row(
+            f"{shipment['id']}\n{shipment['confirmed_at']}", _text(goods), _text(_receiver(shipment["address"]))
+        )
     return table
+
+
+def _receiver(address: Mapping[str, Any] | None) -> str:
+    """Return the lines of an address, which may be erased."""
+    if address is None:
+        return "erased: do not send it, cancel the order"
+    place = f"{address['postal_code']} {address['city']}, {address['country']}"
+    return "\n".join([address["name"], address["street"], place])
 
 
 def _table(*names: str) -> Table:

@@ -150,6 +150,36 @@ class ShopClient:
         found: dict[str, Any] = self._send("GET", f"/operators/sales?{urlencode({'from': first, 'to': last})}").json()
         return found
 
+    def request_export(self, customer: str, key: str) -> dict[str, Any]:
+        """Request the export of a customer's personal data, as an operator. Return the job.
+
+        Args:
+            customer: The customer's id.
+            key: The idempotency key. A repeat returns the same job.
+        """
+        return self._request_job(customer, "export", key)
+
+    def request_erasure(self, customer: str, key: str) -> dict[str, Any]:
+        """Request the erasure of a customer's personal data and account, as an operator. Return the job.
+
+        Args:
+            customer: The customer's id.
+            key: The idempotency key. A repeat returns the same job.
+        """
+        return self._request_job(customer, "erasure", key)
+
+    def privacy_job(self, customer: str, job: str) -> dict[str, Any]:
+        """Return a job that exports or erases a customer's personal data, as an operator."""
+        found: dict[str, Any] = self._send(
+            "GET", f"/operators/customers/{_segment(customer)}/jobs/{_segment(job)}"
+        ).json()
+        return found
+
+    def _request_job(self, customer: str, kind: str, key: str) -> dict[str, Any]:
+        path = f"/operators/customers/{_segment(customer)}/{kind}"
+        job: dict[str, Any] = self._send("POST", path, headers={"Idempotency-Key": key}).json()
+        return job
+
     def timeline(self, order_id: str) -> dict[str, Any]:
         """Return an order's timeline."""
         found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()

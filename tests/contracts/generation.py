@@ -1,6 +1,7 @@
 """Hypothesis strategies of JSON values: valid ones by a schema, and changed ones."""
 
 import copy
+import json
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -105,7 +106,7 @@ def valid(schema: Json, document: Json) -> Strategy:
             # Many different items would take too long.
             return st.lists(item, min_size=least, max_size=least + 2) | item.map(lambda each: [each] * most)
         case "string":
-            return _texts(schema)
+            return _texts(schema, document)
         case "integer":
             numbers = st.integers(schema.get("minimum"), schema.get("maximum"))
             return numbers | numbers.filter(lambda number: number == float(number)).map(float)
@@ -146,7 +147,9 @@ def _objects(schema: Json, document: Json) -> Strategy:
     return st.builds(operator.or_, unknown, st.fixed_dictionaries(required, optional=optional))
 
 
-def _texts(schema: Json) -> Strategy:
+def _texts(schema: Json, document: Json) -> Strategy:
+    if "contentSchema" in schema:
+        return valid(schema["contentSchema"], document).map(json.dumps)
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     if "pattern" not in schema:
         return st.text(CHARACTERS, min_size=least, max_size=most)

@@ -24,10 +24,10 @@ from tests.contracts.patterns import patterns
 from tests.contracts.sample_contracts import contract as sample
 from tests.contracts.validation import Schema
 from tests.integration.facts import confirmed, new_order, placed
-from tidings.core.contract import Contract
+from tidings.core.contract import Announcement, Contract
 from tidings.core.entity import Entity, MessageMetadata, advance
 from tidings.core.errors import PermanentError
-from tidings.core.event import MAX_EVENT_BYTES
+from tidings.core.event import MAX_EVENT_BYTES, read_personal
 from tidings.messaging.consumer import Parse, parse_typed
 
 DOCUMENTS = os.environ.get("DOCUMENTS")
@@ -79,6 +79,7 @@ def test_a_document_of_the_schema_is_decoded(contract: type[Contract], data: st.
     schema, documents, decode = prepared(contract)
     event = agreeing(data.draw(documents))
     assert schema.complaints(event) == []
+    assert schema.accepts_with_content(event)
     assert refusal(decode, event) == ""
 
 
@@ -89,8 +90,11 @@ def test_an_announced_event_is_a_document_of_the_schema(contract: type[Contract]
     schema, documents, decode = prepared(contract)
     event = decode(json.dumps(agreeing(data.draw(documents))))
     metadata = MessageMetadata.of(event)
-    entity = advance(Entity[None](event.subject), contract.producer, None, [event.data] * 2, metadata, 0)
+    personal = read_personal(event, contract.personal) if contract.personal else None
+    announcement = event.data if personal is None else Announcement(event.data, personal)
+    entity = advance(Entity[None](event.subject), contract.producer, None, [announcement, event.data], metadata, 0)
     assert [schema.complaints(json.loads(announced.body)) for announced in entity.outbox] == [[], []]
+    assert all(schema.accepts_with_content(json.loads(announced.body)) for announced in entity.outbox)
 
 
 @each_contract
@@ -99,9 +103,12 @@ def test_an_announced_event_is_a_document_of_the_schema(contract: type[Contract]
 def test_a_changed_document_is_decoded_if_the_schema_accepts_it(contract: type[Contract], data: st.DataObject) -> None:
     schema, documents, decode = prepared(contract)
     event = agreeing(data.draw(documents))
-    for _ in range(data.draw(st.integers(1, 2))):
-        event = data.draw(changed(event))
-    accepted = schema.accepts(event) and agrees(event) and len(json.dumps(event)) <= MAX_EVENT_BYTES
+    if "personal" in event and data.draw(st.booleans()):
+        event["personal"] = json.dumps(data.draw(changed(json.loads(event["personal"]))))
+    else:
+        for _ in range(data.draw(st.integers(1, 2))):
+            event = data.draw(changed(event))
+    accepted = schema.accepts_with_content(event) and agrees(event) and len(json.dumps(event)) <= MAX_EVENT_BYTES
     assert (refusal(decode, event) == "") == accepted
 
 
@@ -125,9 +132,30 @@ def test_a_line_that_is_not_plain_is_refused_by_the_schema_and_by_the_decoder(
 ) -> None:
     schema, _, decode = prepared(contract)
     event = json.loads(PLAIN[contract](new_order(), ("mug", 1)))
-    assert schema.accepts(event)
+    assert schema.accepts_with_content(event)
     assert refusal(decode, event) == ""
-    event["data"]["address"][field] = text
-    assert not schema.accepts(event)
+    personal = json.loads(event["personal"])
+    personal["address"][field] = text
+    event["personal"] = json.dumps(personal)
+    assert not schema.accepts_with_content(event)
     fault = "This text does not have the form that the schema describes"
-    assert refusal(decode, event) == f"breaks-contract: {contract.__name__}: address.{field}: {fault}"
+    assert refusal(decode, event) == f"breaks-contract: {contract.__name__}: personal: address.{field}: {fault}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "null", "{}", "[]", '{"email":"a@b.example","email":"c@d.example"}', '{"address":"\\ud800"}', "[" * 65, "NaN"],
+)
+def test_personal_data_that_is_not_of_its_type_is_refused_by_both(text: str) -> None:
+    schema, _, decode = prepared(OrderPlaced)
+    event = json.loads(placed(new_order(), ("mug", 1))) | {"personal": text}
+    assert not schema.accepts_with_content(event)
+    assert refusal(decode, event).startswith("breaks-contract: OrderPlaced: personal: ")
+
+
+def test_an_event_without_its_personal_data_is_accepted_by_both() -> None:
+    schema, _, decode = prepared(OrderPlaced)
+    event = json.loads(placed(new_order(), ("mug", 1)))
+    del event["personal"]
+    assert schema.accepts_with_content(event)
+    assert refusal(decode, event) == ""

@@ -13,6 +13,7 @@ from infra.application import Application
 from infra.published_language.baseline import (
     FIRST_RELEASE,
     FOLDER,
+    PRIVACY,
     Schemas,
     compare,
     current_schemas,
@@ -85,7 +86,7 @@ def published(folder: Path) -> Schemas:
     return published_schemas(folder, RELEASE)
 
 
-@pytest.mark.parametrize("path", ["README.md", "asyncapi.json", "openapi.json"])
+@pytest.mark.parametrize("path", ["README.md", "asyncapi.json", "openapi.json", PRIVACY])
 def test_a_committed_document_is_up_to_date(path: str, generated: dict[str, str]) -> None:
     assert (FOLDER / path).read_text(encoding="utf-8") == generated[path], "run make contracts"
 

@@ -8,11 +8,12 @@ from msgspec import Meta, Struct
 
 from contracts.values.money import Money
 from infra.published_language.compatibility import BREAKS_EVENTS, BREAKS_READERS, incompatibilities
-from infra.published_language.schemas import event_schema
+from infra.published_language.schemas import Json, event_schema
 from infra.shop import shop
 from infra.stages import STAGES
 from tests.contracts.sample_contracts import schema
 from tidings.core.contract import Contract
+from tidings.core.personal import Personal
 
 Field = tuple[Any, ...]
 
@@ -218,3 +219,48 @@ def test_a_struct_that_contains_itself_is_compared_once() -> None:
 def test_every_change_is_reported() -> None:
     found = incompatibilities(schema(("weight", int), ("code", str)), schema(("weight", str), ("note", str)))
     assert [line.partition(":")[0] for line in found] == ["data.code", "data.note", "data.weight"]
+
+
+# Personal data
+
+
+def carrying(personal: type[Personal] | None) -> Json:
+    """Return the schema of an event that carries this personal data."""
+
+    class Seated(Contract, frozen=True, kw_only=True):
+        """A guest has a seat."""
+
+        producer = "post"
+
+    Seated.personal = personal
+    return event_schema(Seated)
+
+
+class Guest(Personal, frozen=True):
+    name: str
+
+
+class FamousGuest(Personal, frozen=True):
+    name: str
+    title: str = ""
+
+
+class Nickname(Personal, frozen=True):
+    name: Annotated[str, Meta(max_length=8)]
+
+
+def test_personal_data_may_be_added_and_gain_fields_with_a_default() -> None:
+    assert incompatibilities(carrying(None), carrying(Guest)) == []
+    assert incompatibilities(carrying(Guest), carrying(FamousGuest)) == []
+
+
+def test_other_changes_of_personal_data_are_incompatible() -> None:
+    assert incompatibilities(carrying(Guest), carrying(None)) == [
+        "personal: the field is missing: its readers would find nothing, or its default"
+    ]
+    assert incompatibilities(carrying(FamousGuest), carrying(Guest)) == [
+        "personal.title: the field is missing: its readers would find nothing, or its default"
+    ]
+    assert incompatibilities(carrying(Guest), carrying(Nickname)) == [
+        f"personal.name: `maxLength` None became 8: {BREAKS_EVENTS}"
+    ]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from openapi_spec_validator import validate
 from infra.application import Application
 from infra.discovery import ROOT
 from infra.openapi.document import openapi_document
-from infra.published_language.baseline import FOLDER
+from infra.published_language.baseline import FOLDER, PRIVACY
 from infra.published_language.schemas import Json
 from tests.contracts.validation import draft_7_complaints
 from tests.infra.synthesis import Resource, Synthesis, synthesize
@@ -153,6 +154,18 @@ def test_the_subscriptions_equal_the_templates(asyncapi: Json, prod: Synthesis) 
         for resource in prod.resources("AWS::SNS::Subscription")
         if resource.properties["TopicArn"] == events_topic(prod)
     }
+
+
+def test_the_page_about_personal_data_names_what_the_templates_contain(prod: Synthesis) -> None:
+    text = (FOLDER / PRIVACY).read_text(encoding="utf-8")
+    tables = {resource.properties["TableName"] for resource in prod.resources("AWS::DynamoDB::Table")}
+    deployed = {resource.properties["QueueName"].removesuffix(".fifo") for resource in queues(prod)} | tables
+    named = set(re.findall(r"`(tidings-prod-[a-z-]+)`", text))
+    assert named
+    assert named <= deployed
+    retained = {resource.properties["MessageRetentionPeriod"] for resource in queues(prod)}
+    assert retained == {14 * 24 * 3600}
+    assert "| messages in queues and dead-letter queues | 14 days | 14 days | 14 days |" in text
 
 
 def test_openapi_is_valid(application: Application) -> None:

@@ -12,6 +12,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it has no types, and
 )
 
 from infra.published_language.schemas import Json
+from tidings.core.strict_json import StrictJsonError, decode_strict
 
 
 def python_pattern(pattern: str) -> str:
@@ -41,6 +42,21 @@ class Schema:
 
     def complaints(self, value: Any) -> list[str]:
         return [f"{error.json_path}: {error.message}" for error in self._validator.iter_errors(value)]
+
+    def accepts_with_content(self, value: Any) -> bool:
+        """Return whether the schema accepts an event, and the schema of its personal data the text of that.
+
+        By the standard `contentSchema` is an annotation: a validator does not read the text.
+        """
+        if not self.accepts(value):
+            return False
+        content = self._validator.schema["properties"].get("personal", {}).get("contentSchema")
+        if content is None or "personal" not in value:
+            return True
+        try:
+            return self.part(content).accepts(decode_strict(value["personal"]))
+        except StrictJsonError:
+            return False
 
     def part(self, schema: Json) -> "Schema":
         """Return a part of the schema, with the definitions of the whole."""

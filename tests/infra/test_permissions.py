@@ -205,7 +205,7 @@ def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
         data = {action for action in actions if action.startswith("dynamodb:")}
         expected = CHANGES
         if isinstance(found.service.strategy, Log):
-            expected = {"dynamodb:PutItem"}
+            expected = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
         elif isinstance(found.service.strategy, Batched | Projection):
             expected = CHANGES | {"dynamodb:BatchGetItem"}
         assert data == expected

@@ -59,6 +59,19 @@ def test_an_entity_is_read_as_it_was_last_written(ports: Ports) -> None:
     assert read(table, "order") == last
 
 
+def test_an_entity_whose_personal_data_was_erased_says_so_even_if_it_has_no_state(ports: Ports) -> None:
+    for table in (ports.table(), ports.table(rows=True)):
+        first = StoredEntity("order", 1, "null", ("privacy/1",), erased=True)
+        put(table, first, 0)
+        assert read(table, "order") == first
+        with pytest.raises(VersionConflictError) as conflict:
+            put(table, entity("order", 1), 0)
+        assert conflict.value.found == {"order": first}
+        last = StoredEntity("order", 2, "{}", ("privacy/1", "orders/1"), (event(1),), announces=True, erased=True)
+        put(table, last, 1)
+        assert read(table, "order") == last
+
+
 def test_several_entities_are_read_at_once_and_those_that_do_not_exist_are_left_out(ports: Ports) -> None:
     for table in (ports.table(), ports.table(rows=True)):
         table.commit([EntityWrite(entity("a", 1), 0), EntityWrite(entity("b", 1), 0)])

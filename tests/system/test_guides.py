@@ -33,6 +33,17 @@ EXPECTED: Mapping[str, Mapping[str, str | Sequence[str]]] = {
         "resume orders-relay": "orders-relay receives events.",
         "timeline $ID": "OrderConfirmed",
     },
+    "export-and-erase": {
+        "orders place --sku mug-blue:1 --user leaver@example.com": ": PENDING, ",
+        "customer export $CUSTOMER --to $FILE": ": done, ",
+        "customer erase $CUSTOMER": "under way: order ",
+        "orders cancel $ORDER": "$ORDER: CANCELLED (operator)",
+        "privacy run --all": ", 0 failed",
+        "customer job $SECOND $JOB": ": done, ",
+        "dlq forget --older-than 30d --yes": " forgotten",
+        "relay --service privacy --since 36d": "published (PersonalDataErased ",
+        "replay orders --from 36d --type PersonalDataErased": "sent (PersonalDataErased ",
+    },
     "recover": {
         "replay loyalty --from 30d --type OrderConfirmed --dry-run": "would be sent (OrderConfirmed ",
         "replay notification --order $ID --from 30d": "notification: 3 messages sent",

@@ -70,6 +70,7 @@ EXPECTED = {
     "tidings payments settle $ID $REFUND": "$ID: refund $REFUND, 0.01 EUR, settled",
     "tidings payments retry $ID $REFUND": "$ID: refund $REFUND, 0.01 EUR, pending",
     "tidings payments check": " still wait, 0 failed",
+    "tidings payments check --all": " still wait, 0 failed",
     "tidings logs payment-checks --since 15m --containing OldestCheck": '"OldestCheck":',
     "tidings logs payment-checks --since 1h --containing OldestCheck": '"OldestCheck":',
     "tidings logs payment-checks --since 15m --runs": A_RUN,

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tidings.core.decisions import EXPIRES, ConditionFailed, Increment, Numbers
 from tidings.core.entity import InProgress, StoredEntity, reserved_key
-from tidings.core.errors import ThrottledError
+from tidings.core.errors import ThrottledError, described
 from tidings.core.ports import (
     ConditionFailedError,
     EntityWrite,
@@ -210,10 +210,10 @@ def stream_record(record: Mapping[str, Any]) -> StreamRecord:
         old, new = images.get("OldImage", {}), images.get("NewImage", {})
         key = new.get("pk", {}).get("S", "")
         before, after = outbox_of(old), outbox_of(new)
-        if "announces" in new and not after:
-            raise ValueError("the item has no outbox")
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        return StreamRecord(position, key=key, unreadable=f"{type(error).__name__}: {error}")
+        return StreamRecord(position, key=key, unreadable=described(error))
+    if "announces" in new and not after:
+        return StreamRecord(position, key=key, unreadable="the item has no outbox")
     return StreamRecord.of(position, before, after, key)
 
 

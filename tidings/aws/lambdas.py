@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -13,11 +14,13 @@ from tidings.aws.dynamodb import DynamoTable, stream_record
 from tidings.aws.sqs import SqsQueue
 from tidings.aws.throttling import is_throttled
 from tidings.core import clock
+from tidings.core.errors import described
 from tidings.core.service import Service
 from tidings.handling.executor import HandlerExecutor
 from tidings.handling.retries import RetryPolicy
 from tidings.messaging.assembly import Record, executor_of, parser_of
 from tidings.messaging.consumer import Consumer, Parse
+from tidings.observability.log import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,6 +30,35 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 Handler = Callable[[Mapping[str, Any], "LambdaContext"], dict[str, Any]]
+
+
+class FunctionError(Exception):
+    """The end of a function that failed. Its text has none of another system's words."""
+
+
+def without_texts(handler: Handler) -> Handler:
+    """Return a Lambda handler whose errors have none of another system's words; see `described`.
+
+    Lambda writes an error's text to the log and returns it to the caller, and a provider's text may contain what was
+    sent to it.
+
+    Example:
+        ```python
+        @lambdas.without_texts
+        def handler(event, context):
+            return job.run()
+        ```
+    """
+
+    @wraps(handler)
+    def guarded(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        try:
+            return handler(event, context)
+        except Exception as error:
+            logger.exception("the function failed")
+            raise FunctionError(described(error)) from None
+
+    return guarded
 
 
 def table(service: Service[Any]) -> DynamoTable:
@@ -85,6 +117,7 @@ def consumer(
         count=lambda counts: metrics().emit(counts),
     )
 
+    @without_texts
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
         remaining = context.get_remaining_time_in_millis()
         if pace:
@@ -116,6 +149,7 @@ def relay() -> Handler:
         logged=os.environ.get("LOGGED_EVENTS", "").split(","),
     )
 
+    @without_texts
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
         return publisher.handle([stream_record(record) for record in event["Records"]])
 
@@ -134,6 +168,7 @@ def personal(service: Service[Any]) -> Handler:
     entities = table(service)
     lists = Pages(clients.dynamodb(), os.environ["TABLE"], lists_index(service)) if service.list_of else None
 
+    @without_texts
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
         return answer(service, entities, lists, event)
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tidings.core.errors import PermanentError
-from tidings.core.event import SUBJECT_PATTERN, Event, read_personal, with_data
+from tidings.core.errors import PermanentError, as_code
+from tidings.core.event import SUBJECT_PATTERN, Event, read_personal, with_data, without_personal
 from tidings.core.explanation import explained
 from tidings.core.personal import Personal
 
@@ -73,18 +73,20 @@ class ContractRegistry:
         self._known: Mapping[str, type[Contract]] = {contract.__name__: contract for contract in contracts}
 
     def decode(self, event: Event[Any]) -> Event[Contract]:
-        """Convert an event's data from builtins to its contract.
+        """Convert an event's data from builtins to its contract, and check its personal data.
+
+        Personal data that the contract does not declare is removed, so no handler can store it.
 
         Raises:
             PermanentError: If the type is unknown (`unknown-type`), its major version is another
-                (`unknown-version`), its source is not the contract's producer (`wrong-source`), or the data or the
-                subject breaks the contract (`breaks-contract`).
+                (`unknown-version`), its source is not the contract's producer (`wrong-source`), or the data, the
+                personal data or the subject breaks the contract (`breaks-contract`).
         """
         contract = self._known.get(event.type)
         if contract is None:
             raise PermanentError("unknown-type", f"nothing here handles {event.type}", event)
         if event.dataschema != contract.schema():
-            raise PermanentError("unknown-version", f"{event.dataschema} is not {contract.schema()}", event)
+            raise PermanentError("unknown-version", f"{as_code(event.dataschema)} is not {contract.schema()}", event)
         if event.source != contract.producer:
             text = f"{event.type} is announced by {contract.producer}, not by {event.source}"
             raise PermanentError("wrong-source", text, event)
@@ -95,4 +97,4 @@ class ContractRegistry:
             raise PermanentError("breaks-contract", f"{event.type}: {explained(error)}", event) from error
         if contract.personal:
             read_personal(event, contract.personal)
-        return with_data(event, data)
+        return with_data(event if contract.personal else without_personal(event), data)

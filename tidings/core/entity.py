@@ -13,7 +13,7 @@ from tidings.core.contract import Announcement, Contract
 from tidings.core.errors import PermanentError
 from tidings.core.event import MAX_EVENT_BYTES, Event, decode, encode, event_id, read_personal, with_data
 from tidings.core.explanation import explained
-from tidings.core.personal import Personal, redacted
+from tidings.core.personal import erased_state, redacted
 
 RESERVED = "#"
 """The first character of keys that are not entities' keys. No event's subject begins with it."""
@@ -72,9 +72,7 @@ class OutboxEvent:
             _decoder_of(contract).decode(made.body)
         except ValueError as error:
             raise PermanentError("breaks-contract", f"{event.id}: {explained(error)}") from error
-        if event.personal is not UNSET:
-            if contract.personal is None:
-                raise TypeError(f"{contract.__name__} does not declare that it carries personal data")
+        if contract.personal:
             read_personal(event, contract.personal)
         vars(made)["_typed"] = event
         return made
@@ -133,7 +131,8 @@ class Entity(Generic[S]):
     Attributes:
         key: The entity's key, which is the `subject` of its events.
         version: The number of writes; 0 if it is not stored yet.
-        state: The service's state of the entity; None if it is not stored yet.
+        state: The service's state of the entity; None if no handler has saved one yet. If the first event was the
+            erasure of personal data, the entity is stored without a state.
         inbox: The inbox keys of the handled events.
         outbox: The events that the service announced about the entity, oldest first. They stay as its log.
         in_progress: The deliveries that perform an effect now, by the inbox key of their event.
@@ -198,7 +197,8 @@ def advance(
 ) -> Entity[S]:
     """Return the entity's next version with a new state and with announced events in its outbox.
 
-    If the subject's personal data was erased, the events carry none.
+    If the subject's personal data was erased, neither the state nor the events contain any, whatever a decision that
+    was begun before still knows.
 
     Args:
         entity: The entity as found.
@@ -207,13 +207,16 @@ def advance(
         announce: The data of the events to announce.
         metadata: The metadata of the cause.
         now: The current time in milliseconds since 1970.
+
+    Raises:
+        PermanentError: If no consumer would accept an event; see `OutboxEvent.of`.
+        TypeError: If an event's personal data is not of the type that its contract declares.
     """
     time = max(now, metadata.time + 1)
     if announce and entity.outbox:
         time = max(time, entity.outbox[-1].millis + 1)
     first = len(entity.outbox) + 1
-    # An event whose personal data is `None` carries none.
-    parts = [(each.data, each.personal) if isinstance(each, Announcement) else (each, None) for each in announce]
+    parts = [_parts(each) for each in announce]
     announced = tuple(
         OutboxEvent.of(
             Event(
@@ -226,17 +229,25 @@ def advance(
                 correlationid=metadata.correlation_id,
                 causationid=metadata.causation_id,
                 traceparent=metadata.traceparent,
-                personal=UNSET if personal is None or entity.erased else _encoded(personal),
+                personal=UNSET if entity.erased else personal,
                 data=data,
             )
         )
         for n, (data, personal) in enumerate(parts)
     )
+    state = erased_state(state) if entity.erased else state
     return replace(entity, version=entity.version + 1, state=state, outbox=entity.outbox + announced)
 
 
-def _encoded(personal: Personal) -> str:
-    return msgspec.json.encode(personal).decode()
+def _parts(announced: Contract | Announcement) -> tuple[Contract, str | UnsetType]:
+    """Return the data of an event to announce, and its personal data as JSON text."""
+    if not isinstance(announced, Announcement):
+        return announced, UNSET
+    contract, personal = type(announced.data), type(announced.personal)
+    # A subclass may contain more than the contract's consumers need.
+    if contract.personal is not personal:
+        raise TypeError(f"{contract.__name__} does not declare that it carries {personal.__name__}")
+    return announced.data, msgspec.json.encode(announced.personal).decode()
 
 
 def mark_handled(entity: Entity[S], metadata: MessageMetadata) -> Entity[S]:
@@ -299,12 +310,10 @@ class EntityCodec(Generic[S]):
             announces: Whether this write adds to the outbox.
             attributes: Further text attributes, such as the keys of indexes.
         """
-        state = msgspec.json.encode(entity.state).decode()
         return StoredEntity(
             key=entity.key,
             version=entity.version,
-            # A decision that was begun before the erasure may still know the data.
-            state=redacted(state) if entity.erased and entity.state is not None else state,
+            state=msgspec.json.encode(entity.state).decode(),
             inbox=entity.inbox,
             outbox=tuple(event.body for event in entity.outbox),
             in_progress=entity.in_progress,

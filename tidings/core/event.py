@@ -20,6 +20,9 @@ MAX_CLOCK_SKEW = 5 * 60 * 1000
 MAX_PERSONAL = 16 * 1024
 """Maximum number of characters of an event's personal data."""
 
+NOT_STRICT = "This text is no JSON that all parsers read alike"
+"""The fault of personal data that is not JSON."""
+
 # Patterns use only what Python and ECMA-262 read alike; `\Z` becomes `$` in the published schemas.
 SOURCE_PATTERN = r"[a-z][a-z0-9-]{0,23}"
 SUBJECT_PATTERN = r"[!\x22$-~][!-~]{0,63}"
@@ -147,6 +150,9 @@ def read_personal(event: Event[Any], kind: type[P]) -> P | None:
     try:
         personal = msgspec.convert(decode_strict(event.personal), kind)
         personal.check()
+    except StrictJsonError as error:
+        # The error's text may contain a name of the data.
+        raise PermanentError("breaks-contract", f"{event.type}: personal: {NOT_STRICT}", event) from error
     except ValueError as error:
         raise PermanentError("breaks-contract", f"{event.type}: personal: {explained(error)}", event) from error
     return personal

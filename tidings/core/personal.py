@@ -5,13 +5,15 @@ attribute `personal`, and a stored state in its field `personal`. So it is remov
 rest, whichever release wrote it.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
 
 if TYPE_CHECKING:
     from tidings.core.contract import Contract
+
+S = TypeVar("S")
 
 PERSONAL = "personal"
 """The member of an event's envelope, and the field of a state, that contains the personal data."""
@@ -51,7 +53,7 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 def redacted(text: str) -> str:
-    """Return a JSON object without its member `personal`. All other members stay as they are, byte for byte.
+    """Return a JSON object without its member `personal`. The values of all others stay as they are, byte for byte.
 
     Args:
         text: The JSON text of an event or of a state.
@@ -81,5 +83,10 @@ def with_personal(text: str, personal: str) -> str:
 
 
 def keeps_personal(state: Any) -> bool:
-    """Return whether a struct type has a field `personal`."""
-    return PERSONAL in state.__struct_fields__
+    """Return whether a state, or the type of a state, has a field `personal`."""
+    return PERSONAL in getattr(state, "__struct_fields__", ())
+
+
+def erased_state(state: S) -> S:
+    """Return a copy of a state without its personal data."""
+    return msgspec.structs.replace(cast("Any", state), personal=None) if keeps_personal(state) else state

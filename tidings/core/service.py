@@ -9,8 +9,8 @@ from tidings.core.contract import Contract
 from tidings.core.decisions import Decision
 from tidings.core.entity import Entity, EntityCodec
 from tidings.core.event import Event
-from tidings.core.personal import Personal
-from tidings.core.strategy import Log, OneByOne, Strategy
+from tidings.core.personal import Personal, keeps_personal
+from tidings.core.strategy import Log, OneByOne, Projection, Strategy
 
 S = TypeVar("S")
 C = TypeVar("C", bound=Contract)
@@ -103,9 +103,9 @@ class Service(Generic[S]):
 
     Raises:
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
-            a contract of another producer, if two handlers are declared for one event type, if an announced event
-            carries personal data that the service does not declare to keep, or if a service that records every event
-            declares anything about its entities.
+            a contract of another producer, if two handlers are declared for one event type, if its state or an
+            announced event contains personal data that the service does not declare to keep, if a log or a projection
+            keeps any, or if a log declares anything about its entities.
     """
 
     name: str
@@ -133,9 +133,14 @@ class Service(Generic[S]):
             if contract.personal and contract.personal not in self.keeps:
                 text = f"{self.name} announces {contract.__name__}, and does not declare that it keeps personal data"
                 raise ValueError(text)
-        types = [handler.contract.__name__ for handler in (*self.handlers, *self.external_handlers)]
+        handled = [handler.contract for handler in (*self.handlers, *self.external_handlers)]
+        types = [contract.__name__ for contract in (*handled, *self.erased_by)]
         if len(types) != len(set(types)):
             raise ValueError(f"{self.name} declares two handlers of one event type")
+        if isinstance(self.strategy, Log | Projection) and self.keeps:
+            raise ValueError(f"{self.name} keeps personal data of entities, so it cannot be a log or a projection")
+        if keeps_personal(self.state) and not self.keeps:
+            raise ValueError(f"{self.name} has a state with personal data, and does not declare that it keeps any")
         if isinstance(self.strategy, Log) and self.handlers:
             raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
         if isinstance(self.strategy, Log) and self.answers_about_people:

@@ -205,7 +205,7 @@ class UnitOfWork(Generic[S]):
         self._entity = None
         key = MessageMetadata.of(event).inbox_key or ""
         stored = self._executor.table.read([self._key]).get(self._key)
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             if stored and key in stored.inbox:
                 return Execution(self._decode(stored), changed=False)
             erased = self._service.codec.erase(stored, self._key, key)
@@ -216,9 +216,11 @@ class UnitOfWork(Generic[S]):
                 self._executor.table.commit([EntityWrite(erased, stored.version if stored else 0)])
             except VersionConflictError as conflict:
                 stored = conflict.found[self._key]
-                continue
-            self._entity = entity
-            return Execution(entity, changed=True)
+            except TransactionConflictError:
+                self._executor.pause(attempt)
+            else:
+                self._entity = entity
+                return Execution(entity, changed=True)
         raise ContentionError(f"{self._key} was not erased in {MAX_ATTEMPTS} attempts")
 
     # Proposals, which a batch executor commits together

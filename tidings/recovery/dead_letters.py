@@ -64,8 +64,8 @@ REMEDIES: Mapping[str, Remedy] = {
 OTHER_REMEDY = Remedy("redrive", "correct what the error's text says")
 """The remedy for any other reason. Only a `PermanentError` has one: the message cannot be handled as things are."""
 
-DELIVERY_ERRORS = ("ErrorCode", "ErrorMessage", "ERROR_CODE", "ERROR_MESSAGE")
-"""The message attributes in which SNS and EventBridge describe a failed delivery."""
+DELIVERY_ERRORS = ("ErrorCode", "ERROR_CODE")
+"""The message attributes with the codes by which SNS and EventBridge describe a failed delivery."""
 
 MAX_WRITE_SECONDS = 60
 """Maximum time between an event's time and its write: a function's timeout and the difference of two clocks."""

@@ -4,16 +4,17 @@ import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, UnsetType
 
 from tidings.core.clock import to_rfc3339
-from tidings.core.contract import Contract, ContractRegistry
+from tidings.core.contract import Announcement, Contract, ContractRegistry
 from tidings.core.decisions import Numbers, Reject
 from tidings.core.entity import Entity, MessageMetadata
 from tidings.core.errors import PermanentError
-from tidings.core.event import Event, encode
+from tidings.core.event import Event, encode, read_personal
 from tidings.core.ports import DeadLetter
 from tidings.core.service import Service
 from tidings.core.strategy import CounterKey
@@ -282,7 +283,7 @@ class Outcome(Generic[S]):
         self,
         *,
         state: S | UnsetType | None = UNSET,
-        announced: Sequence[Contract] | UnsetType = UNSET,
+        announced: Sequence[Contract | Announcement] | UnsetType = UNSET,
         writes: int | UnsetType = UNSET,
         numbers: Mapping[str, Numbers] | None = None,
         counters: Mapping[CounterKey, int] | UnsetType = UNSET,
@@ -292,7 +293,8 @@ class Outcome(Generic[S]):
 
         Args:
             state: The state of the last step's entity; None if it is not stored.
-            announced: The data of the events that the steps announced, oldest first.
+            announced: The events that the steps announced, oldest first: the data, or an `Announcement` to compare the
+                personal data too.
             writes: Number of entity writes.
             numbers: All numbers of these items, by key.
             counters: All counters that are not 0.
@@ -311,7 +313,8 @@ class Outcome(Generic[S]):
         if self.rejection:
             raise AssertionError(f"the command was rejected: {self.rejection.code}: {self.rejection.detail}")
         self._compare(f"the state of {self.key}", self.state, state)
-        self._compare("the announced events", self.announced, announced if announced is UNSET else list(announced))
+        if not isinstance(announced, UnsetType):
+            _require_equal("the announced events", self._described(announced), list(announced))
         self._compare("the number of writes", self.writes, writes)
         for key, expected in (numbers or {}).items():
             self._compare(f"the numbers of {key}", self.scenario.table.numbers(key), expected)
@@ -347,6 +350,17 @@ class Outcome(Generic[S]):
         _require_equal("the rejection", self.rejection.code if self.rejection else None, code)
         _require_equal("the number of writes", self.writes, 0)
         return self.scenario
+
+    def _described(self, expected: Sequence[Contract | Announcement]) -> list[Contract | Announcement]:
+        """Return the announced events, each as it is expected, with its personal data or without."""
+        described: list[Contract | Announcement] = []
+        for event, other in zip_longest(self.events, expected):
+            if event is None:
+                break
+            kind = type(other.personal) if isinstance(other, Announcement) else None
+            personal = read_personal(event, kind) if kind else None
+            described.append(Announcement(event.data, personal) if personal else event.data)
+        return described
 
     @staticmethod
     def _compare(subject: str, found: Any, expected: Any) -> None:

@@ -22,6 +22,7 @@ _metrics = lambdas.metrics()
 _job = ExpiryJob(lambdas.executor(service), ThreadPoolExecutor(clients.WORKERS))
 
 
+@lambdas.without_texts
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Cancel the orders older than the stage's limit, or than the event's `older_than` in seconds."""
     # The other half of the time remains for orders that were begun.

@@ -3,14 +3,11 @@
 import base64
 import hashlib
 from html import escape
-from typing import Literal
 
 from msgspec import Struct
 
 from contracts.values.money import format_money
 from functions.payment.simulated import SimulatedPayment
-
-Decision = Literal["approve", "decline"]
 
 _STYLE = """
 body { font: 1.125rem/1.5 system-ui, sans-serif; margin: 0; background: #fff; color: #1b1b1b; }

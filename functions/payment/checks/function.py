@@ -24,6 +24,7 @@ _metrics = lambdas.metrics()
 _job = CheckJob(lambdas.executor(service, _ports), _ports)
 
 
+@lambdas.without_texts
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Check the payments that are due; all that wait if the event says `all`.
 

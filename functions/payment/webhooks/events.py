@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from contracts.values.order import is_order_id
 from contracts.values.text import Id
-from functions.payment.reports import About, Report
+from functions.payment.reports import About, Report, ReportId
 from tidings.core.clock import to_rfc3339
 from tidings.core.event import CorrelationId, Traceparent
 
@@ -45,7 +45,7 @@ class _Data(Struct, frozen=True):
 
 
 class _Event(Struct, frozen=True):
-    id: Id
+    id: ReportId
     type: str
     data: _Data
 

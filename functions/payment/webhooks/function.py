@@ -23,6 +23,7 @@ _queue = SqsReportQueue(clients.sqs, os.environ["QUEUE"])
 _endpoint = Endpoint(_secrets, _queue, os.environ["STAGE"], lambdas.metrics().emit)
 
 
+@lambdas.without_texts
 def handler(event: Mapping[str, Any], _context: "LambdaContext") -> Answer:
     """Answer a request."""
     logger.append_keys(correlation_id=event["requestContext"]["requestId"])

@@ -48,6 +48,7 @@ _runner = Runner(
 _retention = Retention(_records, _people)
 
 
+@lambdas.without_texts
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Go on with the jobs that are due, and end the retention of orders.
 

@@ -130,7 +130,12 @@ def test_an_order_erased_for_another_reason_is_announced_no_more(jobs: PrivacyJo
 def test_a_run_stops_at_its_deadline_and_the_next_goes_on(jobs: PrivacyJobs) -> None:
     jobs.request("erasure")
     pages: list[str] = []
-    jobs.people.list_faults.always(preceded_by(lambda: (pages.append("page"), jobs.clock.advance(seconds=1))))
+
+    def turn() -> None:
+        pages.append("page")
+        jobs.clock.advance(seconds=1)
+
+    jobs.people.list_faults.always(preceded_by(turn))
     assert not jobs.run(deadline=NOON_MILLIS + 1500).finished
     assert (len(pages), jobs.erased(ORDERS[3]), jobs.erased(ORDERS[4])) == (2, ["customer"], [])
     jobs.run()

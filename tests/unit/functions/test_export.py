@@ -60,7 +60,12 @@ def test_an_export_of_a_person_without_orders_and_account_says_so() -> None:
 def test_an_export_goes_on_where_the_run_before_ended(jobs: PrivacyJobs) -> None:
     jobs.request("export")
     pages: list[str] = []
-    jobs.people.list_faults.always(preceded_by(lambda: (pages.append("page"), jobs.clock.advance(seconds=1))))
+
+    def turn() -> None:
+        pages.append("page")
+        jobs.clock.advance(seconds=1)
+
+    jobs.people.list_faults.always(preceded_by(turn))
     assert not jobs.run(deadline=NOON_MILLIS + 1500).finished
     assert (len(pages), jobs.job().status) == (2, "running")
     jobs.run()

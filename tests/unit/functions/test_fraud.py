@@ -19,11 +19,11 @@ from functions.fraud.handlers import KEPT_DAYS, Check, paid_key
 from functions.fraud.inspector import Inspector
 from functions.fraud.rules import DAY, LENIENT, MAX_ADDRESSES, STRICT, WINDOW, Rules
 from functions.fraud.service import service
-from tests.unit.facts import HOME, fact, order_id, order_placed
+from tests.unit.facts import HOME, RECIPIENT, fact, order_id, order_placed
 from tidings.core.clock import from_rfc3339
 from tidings.core.entity import RESERVED
 from tidings.core.event import Event
-from tidings.testing import Scenario, given, preceded_by
+from tidings.testing import Scenario, given, make_event, preceded_by
 
 RULES = Rules(velocity=2, address_spread=2, large_total={"EUR": 5000})
 TOTAL = Money(2000, "EUR")
@@ -44,18 +44,19 @@ def shop(rules: Rules = RULES) -> Scenario[Check]:
 
 
 def placed(
-    n: int, customer: str = "ann", at: int = 0, address: Address = HOME, total: int = 2000
+    n: int, customer: str = "ann", at: int = 0, address: Address | None = HOME, total: int = 2000
 ) -> Event[OrderPlaced]:
-    """The event of the n-th order, which was placed `at` milliseconds after midnight."""
-    data = replace(order_placed(customer=customer), address=address, total=Money(total, "EUR"))
-    return fact(data, order=order_id(n), time=MORNING + at)
+    """The event of the n-th order, which was placed `at` milliseconds after midnight. None is an erased address."""
+    data = replace(order_placed(customer=customer), total=Money(total, "EUR"))
+    recipient = None if address is None else replace(RECIPIENT, address=address)
+    return make_event(data, subject=order_id(n), time=MORNING + at, personal=recipient)
 
 
 def authorized(n: int, at: int = DAY) -> Event[PaymentAuthorized]:
     return fact(PaymentAuthorized(payment=f"pay_{n}", amount=TOTAL), order=order_id(n), time=MORNING + at)
 
 
-def paid(n: int, customer: str = "ann", at: int = 0, address: Address = HOME) -> tuple[Event[Any], ...]:
+def paid(n: int, customer: str = "ann", at: int = 0, address: Address | None = HOME) -> tuple[Event[Any], ...]:
     """The events of an order that is paid."""
     return placed(n, customer, at, address), authorized(n)
 
@@ -392,3 +393,21 @@ def test_rules_that_bound_nothing_are_refused(wrong: dict[str, int]) -> None:
 
 def test_a_day_is_a_multiple_of_a_window() -> None:
     assert DAY % WINDOW == 0
+
+
+# Personal data
+
+
+def test_an_order_whose_address_was_erased_is_checked_too() -> None:
+    scenario = shop().given(*paid(1, address=None), *paid(2, address=None))
+    assert flagged(scenario) == {}
+    scenario.given(*paid(3, address=None))
+    assert flagged(scenario) == {3: VELOCITY}
+
+
+def test_all_erased_addresses_of_a_customers_day_count_as_one() -> None:
+    scenario = shop(replace(RULES, velocity=10, address_spread=2))
+    scenario.given(*paid(1, address=None), *paid(2, address=None), *paid(3, address=HOME))
+    assert flagged(scenario) == {}
+    scenario.given(*paid(4, address=PARCEL_SHOP))
+    assert flagged(scenario) == {4: SPREAD}

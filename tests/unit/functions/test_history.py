@@ -189,19 +189,19 @@ class StubClient:
 
 def test_an_hour_is_stored_once_before_its_first_event_and_again_if_that_failed() -> None:
     client, clock = StubClient(), VirtualClock()
-    placed, captured, reserved = (with_data(event, encode(event)) for event in (PLACED, CAPTURED, RESERVED))
+    cancelled, captured, reserved = (with_data(event, encode(event)) for event in (CANCELLED, CAPTURED, RESERVED))
     log = Log(cast(Any, client), "history", clock)
     client.fails = True
     with pytest.raises(TimeoutError):
-        log.record(placed)
+        log.record(cancelled)
     client.fails = False
-    log.record(placed)
+    log.record(cancelled)
     log.record(captured)
     clock.advance(seconds=3600)
     log.record(reserved)
     assert [item["id"]["S"] for item in client.items] == [
         "2026-01-31T12",
-        PLACED.id,
+        CANCELLED.id,
         CAPTURED.id,
         "2026-01-31T13",
         RESERVED.id,

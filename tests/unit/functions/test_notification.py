@@ -9,6 +9,7 @@ from contracts.notification.email_failed import EmailFailed
 from contracts.notification.receipt_sent import ReceiptSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.email import EmailKind
 from contracts.values.money import Money
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -37,6 +38,7 @@ PLACED = fact(ORDERED)
 PAID = fact(PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR")))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=2)
 DISPATCHED = fact(OrderDispatched(tracking="RR123"))
+ERASED = fact(PersonalDataErased(reason="customer"))
 RECEIPT_SENT = ReceiptSent(message="message-1")
 
 
@@ -327,3 +329,52 @@ def test_a_resumed_sending_does_not_try_an_address_that_was_rejected_meanwhile()
     scenario.given(CANCELLED, PAID)
     assert mailer.sent == []
     assert statuses(scenario) == {"receipt": "failed", "cancellation": "failed"}
+
+
+# Personal data
+
+
+@pytest.mark.parametrize("events", list(permutations([PLACED, PAID, ERASED])))
+def test_an_email_is_sent_only_before_the_erasure_and_withheld_after_it(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer, events: tuple[Event[Any], ...]
+) -> None:
+    scenario.given(*events, *events)
+    in_time = events[-1] is ERASED
+    assert (mailer.sent, statuses(scenario)) == (["receipt"] * in_time, {"receipt": "sent" if in_time else "withheld"})
+    assert RECIPIENT.email not in str(scenario.table.entities)
+
+
+def test_a_withheld_email_is_neither_announced_nor_sent_later(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED, ERASED)
+    scenario.when(PAID, DISPATCHED, PLACED, CANCELLED).then(announced=[])
+    assert set(statuses(scenario).values()) == {"withheld"}
+    assert mailer.sent == []
+
+
+def test_an_erasure_during_the_sending_brings_no_address_back(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED)
+    mailer.after.append(lambda: scenario.given(ERASED))
+    scenario.when(PAID).then(announced=[RECEIPT_SENT])
+    assert (mailer.sent, statuses(scenario)) == (["receipt"], {"receipt": "sent"})
+    assert RECIPIENT.email not in str(scenario.table.entities)
+
+
+def test_an_email_whose_sending_failed_is_withheld_after_the_erasure(
+    scenario: Scenario[Mailbox], mailer: MemoryMailer
+) -> None:
+    scenario.given(PLACED)
+    mailer.before += [crash] * 3
+    scenario.when(PAID).then_fails(RetryableError)
+    scenario.given(ERASED)
+    scenario.clock.advance(seconds=FUNCTION_SECONDS)
+    mailer.before.clear()
+    scenario.when(PAID).then(announced=[])
+    assert (mailer.sent, statuses(scenario)) == ([], {"receipt": "withheld"})
+
+
+def test_an_email_that_was_sent_may_bounce_after_the_erasure(scenario: Scenario[Mailbox]) -> None:
+    scenario.given(PLACED, PAID, ERASED).when(report()).then(announced=[failed("receipt", "5.1.1")])

@@ -16,6 +16,7 @@ from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import Shortage
 from contracts.values.money import Money
 from contracts.values.recipient import Destination
@@ -60,6 +61,7 @@ FAILED = fact(PaymentFailed(amount=ORDERED.total, code="card_declined"))
 RESERVED = fact(StockReserved(lines=()))
 REJECTED = fact(StockRejected(short=(Shortage("tea", 2, 1), Shortage("cup", 1, 0))))
 FLAGGED = fact(OrderFlagged(rules=("many_orders",)))
+ERASED = fact(PersonalDataErased(reason="customer"))
 DISPATCHED = fact(OrderDispatched())
 
 
@@ -367,3 +369,43 @@ def test_an_orders_position_in_the_list_does_not_change() -> None:
 def test_the_list_shows_an_orders_status() -> None:
     summary = msgspec.json.decode(listed("CANCELLED")["summary"], type=Summary)
     assert summary == Summary(ORDER, "CANCELLED", Money(2000, "EUR"), "2026-01-31T12:00:00.000Z")
+
+
+# Personal data
+
+PLACED = Execute(ORDER, lambda order: place(order, PLACING), creates=True)
+
+
+def test_a_confirmation_carries_the_destination_and_no_email() -> None:
+    confirmed = Announcement(CONFIRMATION, Destination(HOME))
+    outcome = given(service, PLACED, AUTHORIZED).when(RESERVED)
+    outcome.then(announced=[confirmed])
+    assert RECIPIENT.email not in encode(outcome.events[0])
+
+
+@pytest.mark.parametrize("events", list(permutations([AUTHORIZED, RESERVED, ERASED])))
+def test_in_any_sequence_an_erased_order_is_confirmed_and_keeps_no_address(events: tuple[Event[Any], ...]) -> None:
+    scenario = given(service, PLACED, *events, *events)
+    assert scenario.announced(ORDER) == [ORDERED, CONFIRMATION]
+    stored = scenario.table.entities[ORDER]
+    assert stored.erased
+    assert (HOME.street in str(stored), RECIPIENT.email in str(stored)) == (False, False)
+
+
+def test_after_an_erasure_an_order_is_confirmed_without_a_destination() -> None:
+    outcome = given(service, PLACED, AUTHORIZED, ERASED).when(RESERVED)
+    outcome.then(state=CONFIRMED, announced=[CONFIRMATION])
+    assert "personal" not in encode(outcome.events[0])
+
+
+def test_an_erased_order_stays_in_its_customers_list() -> None:
+    scenario = given(service, PLACED)
+    before = scenario.table.entities[ORDER].attributes
+    scenario.given(ERASED)
+    assert scenario.table.entities[ORDER].attributes == before
+
+
+def test_an_erasure_of_an_order_that_was_never_placed_is_in_no_list_and_the_order_does_not_exist() -> None:
+    scenario = given(service, ERASED)
+    assert scenario.table.entities[ORDER].attributes == {}
+    scenario.when(AUTHORIZED).then_fails(PermanentError, "unknown-order")

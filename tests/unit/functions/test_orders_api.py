@@ -14,6 +14,7 @@ from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.payment.payment_disputed import PaymentDisputed
 from contracts.payment.payment_failed import PaymentFailed
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.money import Money
 from contracts.values.recipient import Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
@@ -229,6 +230,30 @@ def test_a_repeat_gets_the_first_answer_even_if_the_callers_address_changed(shop
     first, repeat = shop.place(), shop.place(email=email)
     assert (repeat.body, repeat.headers["Idempotent-Replayed"]) == (first.body, "true")
     assert len(shop.table.commits) == 1
+
+
+def test_a_repeat_after_the_erasure_gets_the_first_answer_whatever_its_address(shop: OrdersApi) -> None:
+    first = shop.place()
+    shop.handle(view(first).id, PersonalDataErased(reason="customer"))
+    moved = AddressRequest("A. Customer", "2 Mill Lane", "Ghent", "9000", "BE")
+    for repeat in (shop.place(), shop.place(body(address=moved)), shop.place(email="")):
+        assert (repeat.body, repeat.headers["Idempotent-Replayed"]) == (first.body, "true")
+
+
+@pytest.mark.parametrize("changes", [{"lines": (LineRequest("tea", 2),)}, {"payment_method": "pm_card_declined"}])
+def test_after_the_erasure_the_rest_of_a_repeat_is_compared(shop: OrdersApi, changes: dict[str, Any]) -> None:
+    shop.handle(view(shop.place()).id, PersonalDataErased(reason="customer"))
+    problem = refusal(lambda: shop.place(body(**changes)))
+    assert (problem.rule.status, problem.field) == (422, "Idempotency-Key")
+
+
+def test_an_erased_order_is_shown_and_one_that_was_never_placed_is_not(shop: OrdersApi) -> None:
+    order = shop.placed()
+    shop.handle(order, PersonalDataErased(reason="customer"))
+    assert view(shop.show(order)).status == "PENDING"
+    unknown = order_id("customer-1", "never used")
+    shop.handle(unknown, PersonalDataErased(reason="customer"))
+    assert refusal(lambda: shop.show(unknown)).rule.status == 404
 
 
 # An agreed price

@@ -358,25 +358,6 @@ def test_an_open_dispute_is_looked_at_again_the_next_day() -> None:
     assert after_inspect(before, found(Captured(), found_dispute()), now=NOW + MINUTE) == Save(after)
 
 
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [("authorized", Captured()), ("failed", Returned(TOTAL))],
-    ids=["before its capture is recorded", "after all of it was returned"],
-)
-def test_a_dispute_is_followed_to_its_end_although_no_capture_is_recorded(
-    status: Status, outcome: AuthorizationOutcome
-) -> None:
-    disputed_one = payment(status, disputes=(Dispute("dp_1", "open"),), due=TOMORROW)
-    assert after_inspect(status, found(outcome, found_dispute())) == Save(disputed_one, (disputed(),))
-    later = NOW + DAY
-    again = payment(status, disputes=(Dispute("dp_1", "open"),), due=to_rfc3339(later + DAY))
-    assert after_inspect(disputed_one, found(outcome, found_dispute()), now=later) == Save(again)
-    closed = payment(status, disputes=(Dispute("dp_1", "lost"),))
-    assert after_inspect(again, found(outcome, found_dispute("lost")), now=later) == Save(
-        closed, (dispute_closed("lost"),)
-    )
-
-
 # Unexpected payments
 
 

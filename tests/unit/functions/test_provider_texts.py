@@ -2,6 +2,7 @@
 
 import io
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, cast
@@ -25,6 +26,7 @@ from functions.payment.service import service as payment
 from functions.payment.stripe_gateway import StripeGateway
 from tests.gateway.keys import StubSecrets
 from tests.unit.facts import ORDER, fact, order_placed
+from tidings.aws import lambdas
 from tidings.aws.sns import SnsTopic
 from tidings.aws.sqs import SqsQueue
 from tidings.aws.throttling import is_throttled
@@ -282,3 +284,17 @@ def test_a_decline_carries_stripes_code_and_not_its_text() -> None:
     refused = untyped.InvalidRequestError(TEXT, "amount", code="amount_too_small", http_status=400)
     origin = Origin(PLACED.correlationid, PLACED.traceparent)
     assert stripe_over(refused).open(ORDER, Money(1, "EUR"), "pm", origin) == Declined("amount_too_small")
+
+
+@pytest.mark.parametrize("error", [*ERRORS, *STRIPES], ids=lambda error: type(error).__name__)
+def test_a_function_that_fails_shows_no_text_to_lambda(error: Exception, log: io.StringIO) -> None:
+    @lambdas.without_texts
+    def handler(_event: object, _context: object) -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(lambdas.FunctionError) as caught:
+        handler({}, cast(Any, None))
+    # Lambda shows the text, and the traceback without that of other errors.
+    assert ADDRESS not in "".join(traceback.format_exception(caught.value))
+    assert "the function failed" in log.getvalue()
+    assert ADDRESS not in log.getvalue()

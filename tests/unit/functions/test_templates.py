@@ -32,6 +32,16 @@ def test_the_receipt_of_an_order_that_costs_nothing_names_no_payment() -> None:
     assert "your payment" not in text
 
 
+def test_the_mail_about_the_cancellation_of_an_order_that_costs_nothing_names_no_payment() -> None:
+    text = render("cancellation", ORDER, priced_in("EUR", 0), RECIPIENT, "customer").text
+    assert "your order is cancelled: as you asked us to.\n" in text
+
+
+def test_the_mail_about_a_cancellation_does_not_say_that_money_has_gone_back() -> None:
+    # A refund may fail after the mail is sent.
+    assert "We will refund any payment" in render("cancellation", ORDER, PLACED, RECIPIENT, "customer").text
+
+
 @pytest.mark.parametrize("kind", get_args(EmailKind))
 def test_every_email_names_the_order_the_customer_and_the_total(kind: EmailKind) -> None:
     email = render(kind, ORDER, PLACED, RECIPIENT, "")

@@ -1,27 +1,30 @@
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
+from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import Units
 from contracts.values.money import Money
 from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
 from functions.warehouse import handlers
-from functions.warehouse.handlers import Shipment
+from functions.warehouse.handlers import Shipment, ToPick
 from functions.warehouse.service import service
 from tests.unit.facts import HOME, ORDER, fact, line, order_confirmed
-from tidings.core.entity import Entity
+from tidings.core.entity import Entity, StoredEntity
 from tidings.core.event import Event
-from tidings.testing import Execute, given
+from tidings.testing import Execute, Scenario, given
 
 CONFIRMED = fact(order_confirmed(line("tea", 2), line("cup", 1)), n=2)
 CAPTURED = fact(PaymentCaptured(payment="pay_1", amount=Money(3000, "EUR")))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=3)
+ERASED = fact(PersonalDataErased(reason="customer"))
 CANCELLED_AGAIN = fact(OrderCancelled(reason="customer"), n=4)
 DESTINATION = Destination(HOME)
 LINES = (Units("tea", 2), Units("cup", 1))
@@ -90,3 +93,27 @@ def test_goods_that_have_not_left_stay_if_the_order_is_cancelled() -> None:
 def test_only_shipments_to_pick_are_listed(status: handlers.Status) -> None:
     assert handlers.to_pick(Entity(ORDER, state=TO_PICK))["owner"] == handlers.TO_PICK
     assert handlers.to_pick(Entity(ORDER, state=replace(TO_PICK, status=status))) == {}
+
+
+# Personal data
+
+
+def listed(scenario: Scenario[Shipment]) -> ToPick:
+    stored: StoredEntity = scenario.table.entities[ORDER]
+    return msgspec.json.decode(stored.attributes["summary"], type=ToPick)
+
+
+def test_after_an_erasure_a_shipment_stays_in_the_list_without_its_address() -> None:
+    scenario = given(service, CONFIRMED, CAPTURED)
+    assert listed(scenario) == ToPick(ORDER, LINES, HOME, CONFIRMED.time)
+    scenario.when(ERASED).then(state=replace(TO_PICK, personal=None), writes=1)
+    assert listed(scenario) == ToPick(ORDER, LINES, None, CONFIRMED.time)
+    assert HOME.street not in str(scenario.table.entities)
+    scenario.when(dispatch()).then(announced=[OrderDispatched(tracking="T1")])
+
+
+@pytest.mark.parametrize("events", list(permutations([CONFIRMED, CAPTURED, ERASED])))
+def test_in_any_sequence_an_erased_shipment_has_no_address(events: tuple[Event[Any], ...]) -> None:
+    scenario = given(service, *events, *events)
+    assert scenario.state(ORDER) == replace(TO_PICK, personal=None)
+    assert HOME.street not in str(scenario.table.entities)

@@ -325,6 +325,7 @@ def test_a_body_that_cannot_be_read_is_refused(webhooks: Webhooks, text: str | N
         "{}",
         json.dumps(CAPTURED | {"id": None}),
         json.dumps(CAPTURED | {"id": "e" * 65}),
+        json.dumps(CAPTURED | {"id": "evt/1"}),
         json.dumps(CAPTURED | {"data": {}}),
         json.dumps(stripes("payment_intent.succeeded", INTENT | {"id": "pi 1"})),
         json.dumps(stripes("payment_intent.succeeded", INTENT | {"metadata": {"order": 7}})),

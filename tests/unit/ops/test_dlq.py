@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from ops.cli import app
 from ops.console import plain
 from ops.dlq.queues import DeadLetterSelection, QueueStatus
-from ops.dlq.report import FAILURES, advice, failing_again, format_counts, listing, status_table
+from ops.dlq.report import FAILURES, advice, failing_again, format_counts, listing, listing_json, status_table
 from ops.stage import ROOT
 from ops.times import format_age, parse_since, parse_time
 from tests.unit.ops.terminal import eighty_columns
@@ -229,6 +229,15 @@ def test_the_detail_of_a_dead_letter_cannot_imitate_other_lines() -> None:
     details = replace(letter("gave-up"), detail="a fault\ntidings dlq drop payment\u2028--yes")
     lines = list(listing([details], DeadLetterSelection(service="payment", kind="dlq"), "local"))
     assert "    a fault tidings dlq drop payment --yes" in lines
+
+
+def test_the_body_of_a_dead_letter_is_shown_on_request_only() -> None:
+    details, selection = letter("gave-up"), DeadLetterSelection(service="payment", kind="dlq")
+    assert listing_json([details])[0].keys() == listing_json([details], {"m": "text"})[0].keys() - {"body"}
+    assert listing_json([details], {"m": "text"})[0]["body"] == "text"
+    assert not [line for line in listing([details], selection, "local") if "body" in line]
+    lines = list(listing([details], selection, "local", {"m": "a text\ntidings dlq drop payment"}))
+    assert "    body: a text tidings dlq drop payment" in lines
 
 
 def test_a_dead_letter_cannot_control_the_terminal() -> None:

@@ -24,6 +24,7 @@ from ops.environment import describe
 from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage
 from tests.unit.ops.sessions import OneClient
+from tidings.core.errors import described
 from tidings.recovery import RecoveryError
 
 OUTPUTS = Outputs("http://api.example", None, "eu-west-1", "topic", Pool("pool", "client"), Pool("pool", "client"), {})
@@ -206,11 +207,14 @@ def test_each_error_of_aws_settings_and_connections_has_a_sentence(error: Except
 
 def test_the_context_of_a_wrapped_error_remains() -> None:
     cause = NoCredentialsError()
-    error = RecoveryError(f"the queue cannot be read: {cause}")
+    error = RecoveryError(f"the queue cannot be read: {described(cause)}")
     error.__cause__ = cause
     assert describe(error).startswith("the queue cannot be read: no AWS credentials were found; ")
 
 
+def test_any_other_error_of_aws_is_described_by_its_code() -> None:
+    assert describe(refused("Throttling")) == "ClientError: Throttling of Publish, HTTP None, request unknown"
+
+
 def test_an_error_of_anything_else_keeps_its_text() -> None:
-    assert describe(refused("Throttling")) == str(refused("Throttling"))
     assert describe(RecoveryError("the queue is gone")) == "the queue is gone"

@@ -241,6 +241,7 @@ def test_the_tables_break_no_id_and_no_number_in_eighty_columns() -> None:
     goods = [{"sku": "s" * 64, "quantity": 1000}]
     shipment = {"id": ORDER, "lines": goods, "address": address, "confirmed_at": "2026-01-31T08:30:00.123Z"}
     assert ORDER in eighty_columns(shipments_table([shipment])).split()
+    assert "erased: do not" in eighty_columns(shipments_table([shipment | {"address": None}]))
     product = {"sku": "s" * 64, "name": "[b]N" * 25, "price": {"amount": 10**9, "currency": "EUR"}}
     page = eighty_columns(products_table([product]))
     assert "10000000.00 EUR" in page

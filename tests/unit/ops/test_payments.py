@@ -152,10 +152,10 @@ def test_the_payment_of_an_unknown_order_is_refused(api: Install, command: list[
     ids=lambda command: command[0],
 )
 def test_another_refusal_about_a_payment_is_shown_as_it_is(api: Install, command: list[str]) -> None:
-    refusal = {"title": "Too much", "detail": "Of the payment 2 EUR are left."}
+    refusal = {"title": "Too much", "detail": "The payment has 0.02 EUR left to refund."}
     paths = [f"GET {PATH}/payment", f"POST {REFUND_PATH}", *(f"POST {REFUND_PATH}/r-1/{part}" for part in PARTS)]
     answer = api({path: httpx.Response(409, json=refusal) for path in paths}).run("payments", *command)
-    assert (answer.exit_code, answer.stderr) == (1, "Error: 409 Too much: Of the payment 2 EUR are left.\n")
+    assert (answer.exit_code, answer.stderr) == (1, "Error: 409 Too much: The payment has 0.02 EUR left to refund.\n")
 
 
 PARTS = ("attempts", "settlement")

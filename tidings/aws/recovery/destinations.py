@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidings.aws.recovery.refusals import reason_of
 from tidings.aws.sns import OF_DEPLOYMENT, SnsTopic
 from tidings.core.entity import OutboxEvent
+from tidings.core.errors import described
 from tidings.core.service import QueueKind
 from tidings.recovery.ports import OutgoingMessage, SendFailure
 
@@ -46,9 +47,9 @@ class QueueDestination:
             )
         except (BotoCoreError, ClientError) as error:
             if not _is_invalid(error):
-                return dict.fromkeys(batch, SendFailure(str(error)))
+                return dict.fromkeys(batch, SendFailure(described(error)))
             if len(batch) == 1:
-                return {batch[0]: SendFailure(str(error), permanent=True)}
+                return {batch[0]: SendFailure(described(error), permanent=True)}
             return {message: failure for each in batch for message, failure in self.send([each], attempt).items()}
         return {batch[int(failure["Id"])]: _failure(failure) for failure in answer.get("Failed", [])}
 
@@ -80,7 +81,7 @@ class TopicDestination:
         try:
             unpublished = SnsTopic(self.client, self.arn).publish(list(messages))
         except (BotoCoreError, ClientError) as error:
-            return dict.fromkeys(batch, SendFailure(str(error)))
+            return dict.fromkeys(batch, SendFailure(described(error)))
         return {messages[each.event]: SendFailure(each.code, permanent=each.refused) for each in unpublished}
 
 
@@ -93,6 +94,6 @@ def _is_invalid(error: BotoCoreError | ClientError) -> bool:
 
 def _failure(failure: "BatchResultErrorEntryTypeDef") -> SendFailure:
     """Judge a message's failure. SQS calls faults of the deployment the sender's as well."""
-    reason = reason_of(failure)
-    of_deployment = OF_DEPLOYMENT.search(failure["Code"]) or ABOUT_QUEUE.search(reason)
-    return SendFailure(reason, permanent=failure["SenderFault"] and not of_deployment)
+    code, text = failure["Code"], failure.get("Message", "")
+    of_deployment = OF_DEPLOYMENT.search(code) or ABOUT_QUEUE.search(f"{code} {text}")
+    return SendFailure(reason_of(failure), permanent=failure["SenderFault"] and not of_deployment)

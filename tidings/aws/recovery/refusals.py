@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+import tidings.aws.clients  # noqa: F401 - it registers the description of AWS's errors
+from tidings.core.errors import as_code, described
 from tidings.recovery.errors import RecoveryError
 
 if TYPE_CHECKING:
@@ -14,13 +16,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reporting(failure: str) -> Iterator[None]:
-    """Raise `RecoveryError` with a text, such as `the table cannot be read`, if AWS refuses a call."""
+    """Raise `RecoveryError` with a text, such as `the table cannot be read`, if AWS refuses a call.
+
+    AWS's own text may contain what was sent, so the error is described by its codes.
+    """
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise RecoveryError(f"{failure}: {error}") from error
+        raise RecoveryError(f"{failure}: {described(error)}") from error
 
 
 def reason_of(failure: "BatchResultErrorEntryTypeDef") -> str:
-    """Return the reason of one refused entry of a batch request."""
-    return f"{failure['Code']} {failure.get('Message', '')}".strip()
+    """Return the reason of one refused entry of a batch request: its code, because its text may quote the entry."""
+    return as_code(failure["Code"])
