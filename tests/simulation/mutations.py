@@ -873,8 +873,8 @@ MUTATIONS = [
     _mutation(
         "an erased entity's handler sees a delayed event's personal data",
         executor._admitted,
-        "if entity.erased",
-        "if False",
+        " and not entity.erased",
+        "",
         ERASED,
         MAILED,
     ),
