@@ -12,7 +12,7 @@ service = Service(
     state=handlers.Check,
     announces=(OrderFlagged,),
     handlers=(
-        on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(OrderPlaced, handlers.on_order_placed, creates=True, reads_personal=True),
         on(PaymentAuthorized, handlers.on_payment_authorized),
         on(PaymentNotNeeded, handlers.on_payment_not_needed),
     ),

@@ -17,7 +17,7 @@ service = Service(
     state=handlers.Mailbox,
     announces=(ReceiptSent, EmailFailed),
     handlers=(
-        on(OrderPlaced, handlers.on_order_placed, creates=True),
+        on(OrderPlaced, handlers.on_order_placed, creates=True, reads_personal=True),
         on(OrderConfirmed, handlers.on_order_confirmed),
         on(PaymentCaptured, handlers.on_payment_captured),
         on(OrderCancelled, handlers.on_order_cancelled),

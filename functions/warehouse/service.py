@@ -15,7 +15,7 @@ service = Service(
     state=handlers.Shipment,
     announces=(OrderDispatched, ReturnRequested),
     handlers=(
-        on(OrderConfirmed, handlers.on_order_confirmed, creates=True),
+        on(OrderConfirmed, handlers.on_order_confirmed, creates=True, reads_personal=True),
         on(PaymentCaptured, handlers.on_payment_captured),
         on(OrderCancelled, handlers.on_order_cancelled),
     ),

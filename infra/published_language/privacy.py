@@ -4,12 +4,9 @@ Its tables come from the declarations of the services and the data of the stages
 beside this module.
 """
 
-import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import msgspec
 
@@ -21,7 +18,6 @@ from infra.published_language.schemas import DEFINITIONS, Json, schema_path
 from infra.shop import SETTINGS
 from infra.stages import STAGES, Stage
 from tidings.core.contract import Contract
-from tidings.core.event import read_personal
 from tidings.core.personal import Personal
 
 TEMPLATE = Path(__file__).with_name("privacy.md")
@@ -76,27 +72,8 @@ def readers(application: Application, contract: type[Contract]) -> list[ServiceF
         folder
         for folder in application.services
         for handler in folder.service.handlers
-        if handler.contract is contract and _reads(handler.decide)
+        if handler.contract is contract and handler.reads_personal
     ]
-
-
-def _reads(function: Callable[..., Any]) -> bool:
-    """Return whether a function uses `read_personal`, or another function of its module that does."""
-    module = vars(sys.modules[function.__module__])
-    waiting: list[Any] = [function]
-    seen: list[Any] = []
-    while waiting:
-        current = waiting.pop()
-        if current is read_personal:
-            return True
-        if (
-            (inspect.isfunction(current) or inspect.ismethod(current))
-            and current.__module__ == function.__module__
-            and current not in seen
-        ):
-            seen.append(current)
-            waiting += [module[name] for name in current.__code__.co_names if name in module]
-    return False
 
 
 def _types(application: Application) -> Iterator[str]:

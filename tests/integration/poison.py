@@ -30,6 +30,7 @@ GOOD = {
     OrderPlaced: lambda order: placed(order, ("mug", 2)),
     OrderConfirmed: lambda order: confirmed(order, ("mug", 2), ("tea", 1)),
     PaymentAuthorized: lambda order: fact(order, AUTHORIZED),
+    OrderDispatched: lambda order: fact(order, OrderDispatched()),
 }
 """Builders of events that services can handle."""
 
@@ -95,3 +96,4 @@ def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
         yield report(""), "breaks-contract"
     if service.name == "notification":
         yield json.dumps({"source": "aws.ses", "detail": {"eventType": "Bounce", "mail": {}}}), "breaks-contract"
+        yield changed(another(), personal="{}"), "breaks-contract"

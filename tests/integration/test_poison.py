@@ -25,7 +25,7 @@ def is_handled(cloud: Cloud, service: Service[Any], body: str) -> bool:
     event = json.loads(body)
     mine = [item for item in cloud.items(cloud.table(service.name)) if item["pk"]["S"] == event["subject"]]
     if service.subscribes_to_all:
-        return [item["id"]["S"] for item in mine] == [event["id"]]
+        return [item["id"]["S"] for item in mine if "event" in item] == [event["id"]]
     key = f"{event['source']}/{event['id'].rpartition('/')[2]}"
     return {"S": key} in mine[0]["inbox"]["L"] if mine else False
 

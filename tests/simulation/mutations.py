@@ -873,8 +873,8 @@ MUTATIONS = [
     _mutation(
         "an erased entity's handler sees a delayed event's personal data",
         executor._admitted,
-        "if entity.erased",
-        "if False",
+        " and not entity.erased",
+        "",
         ERASED,
         MAILED,
     ),
@@ -898,8 +898,7 @@ MUTATIONS = [
         EntityCodec.erase,
         "version=stored.version + 1",
         "version=stored.version",
-        ERASED,
-        ERASURES,
+        *PERSONAL,
     ),
     _mutation(
         "an event that is announced after an erasure carries personal data",

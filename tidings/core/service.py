@@ -24,10 +24,15 @@ class EventHandler(Generic[S]):
     contract: type[Contract]
     decide: Callable[[Entity[S], Event[Any]], Decision[S]]
     creates: bool = False
+    reads_personal: bool = False
 
 
 def on(
-    contract: type[C], handler: Callable[[Entity[S], Event[C]], Decision[S]], *, creates: bool = False
+    contract: type[C],
+    handler: Callable[[Entity[S], Event[C]], Decision[S]],
+    *,
+    creates: bool = False,
+    reads_personal: bool = False,
 ) -> EventHandler[S]:
     """Declare the handler of an event type.
 
@@ -38,6 +43,7 @@ def on(
         creates: Whether the entity is most likely new here. Then the first write is made without reading the entity
             first (an optimistic create), so the handler must begin with a `Save`, or with an effect that does no
             harm if the entity exists after all.
+        reads_personal: Whether the handler reads the event's personal data. The executor withholds it from all others.
 
     Example:
         ```python
@@ -48,7 +54,7 @@ def on(
         )
         ```
     """
-    return EventHandler(contract=contract, decide=handler, creates=creates)
+    return EventHandler(contract=contract, decide=handler, creates=creates, reads_personal=reads_personal)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +110,9 @@ class Service(Generic[S]):
     Raises:
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
             a contract of another producer, if two handlers are declared for one event type, if its state or an
-            announced event contains personal data that the service does not declare to keep, if a log or a projection
-            keeps any, or if a log declares anything about its entities.
+            announced event contains personal data that the service does not declare to keep, if a handler reads the
+            personal data of an event that carries none, if a log or a projection keeps any, or if a log declares
+            anything about its entities.
     """
 
     name: str
@@ -130,19 +137,28 @@ class Service(Generic[S]):
         for contract in self.announces:
             if contract.producer != self.name:
                 raise ValueError(f"{self.name} announces {contract.__name__}, whose producer is {contract.producer}")
-            if contract.personal and contract.personal not in self.keeps:
-                text = f"{self.name} announces {contract.__name__}, and does not declare that it keeps personal data"
-                raise ValueError(text)
         handled = [handler.contract for handler in (*self.handlers, *self.external_handlers)]
         types = [contract.__name__ for contract in (*handled, *self.erased_by)]
         if len(types) != len(set(types)):
             raise ValueError(f"{self.name} declares two handlers of one event type")
+        if isinstance(self.strategy, Log) and self.handlers:
+            raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
+        self._check_personal()
+
+    def _check_personal(self) -> None:
+        """Refuse declarations about personal data that contradict each other."""
+        for contract in self.announces:
+            if contract.personal and contract.personal not in self.keeps:
+                text = f"{self.name} announces {contract.__name__}, and does not declare that it keeps personal data"
+                raise ValueError(text)
+        for handler in self.handlers:
+            if handler.reads_personal and handler.contract.personal is None:
+                text = f"{self.name} reads personal data of {handler.contract.__name__}, which carries no personal data"
+                raise ValueError(text)
         if isinstance(self.strategy, Log | Projection) and self.keeps:
             raise ValueError(f"{self.name} keeps personal data of entities, so it cannot be a log or a projection")
         if keeps_personal(self.state) and not self.keeps:
             raise ValueError(f"{self.name} has a state with personal data, and does not declare that it keeps any")
-        if isinstance(self.strategy, Log) and self.handlers:
-            raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
         if isinstance(self.strategy, Log) and self.answers_about_people:
             raise ValueError(f"{self.name} records every event, so it has no entities to tell of")
 

@@ -45,7 +45,7 @@ from tidings.core.ports import (
     TransactionConflictError,
     VersionConflictError,
 )
-from tidings.core.service import Service
+from tidings.core.service import EventHandler, Service
 from tidings.core.strategy import Projection
 from tidings.handling.projection import projection_increments
 from tidings.handling.retries import MAX_ATTEMPTS, jittered_pause
@@ -177,7 +177,7 @@ class UnitOfWork(Generic[S]):
         if event.type in self._erasures:
             return self._erase(event)
         handler = self._service.handler_of(event.type)
-        command = self._with_known_failure(lambda entity: handler.decide(entity, _admitted(entity, event)))
+        command = self._with_known_failure(lambda entity: handler.decide(entity, _admitted(handler, entity, event)))
         execution = self._execute(command, MessageMetadata.of(event), handler.creates, deadline)
         if rejection := execution.rejection:
             raise PermanentError("rejected", f"{rejection.code}: {rejection.detail}", event)
@@ -241,7 +241,8 @@ class UnitOfWork(Generic[S]):
                 continue
             if event.type in self._erasures:
                 break
-            decision = self._service.handler_of(event.type).decide(entity, _admitted(entity, event))
+            handler = self._service.handler_of(event.type)
+            decision = handler.decide(entity, _admitted(handler, entity, event))
             if not isinstance(decision, Save) or (decision.otherwise and entity is not found):
                 break
             entity = self._saved(entity, decision, metadata)
@@ -428,9 +429,9 @@ class UnitOfWork(Generic[S]):
         return self._service.codec.decode(stored) if stored else Entity(self._key)
 
 
-def _admitted(entity: Entity[S], event: Event[Any]) -> Event[Any]:
-    """Return an event as an entity's handler may see it: without personal data, if that was erased."""
-    return without_personal(event) if entity.erased else event
+def _admitted(handler: EventHandler[S], entity: Entity[S], event: Event[Any]) -> Event[Any]:
+    """Return an event as a handler may see it: with personal data only if it reads that, and it was not erased."""
+    return event if handler.reads_personal and not entity.erased else without_personal(event)
 
 
 def _continued(decision: Perform[S] | Reserve[S], result: Any) -> Command[S]:

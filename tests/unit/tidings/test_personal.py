@@ -116,7 +116,7 @@ def seats(
         name="seats",
         state=Seat,
         announces=(Seated,),
-        handlers=(on(Invited, invited, creates=creates), on(Moved, moved)),
+        handlers=(on(Invited, invited, creates=creates, reads_personal=True), on(Moved, moved)),
         keeps=(Guest,),
         indexes=(Index(partition="card", sort="pk", of=card),),
         **({"strategy": strategy} if strategy else {}),
@@ -434,6 +434,23 @@ def test_the_next_event_of_a_batch_finds_no_personal_data_that_an_effect_brought
     doorman.during = lambda: scenario.given(ERASED)
     scenario.when_batch(INVITED, MOVED).then()
     assert found == [None]
+
+
+def test_a_handler_that_does_not_read_personal_data_receives_none() -> None:
+    found: list[Guest | None] = []
+
+    def invited(_entity: Entity[Seat], event: Event[Invited]) -> Decision[Seat]:
+        found.append(read_personal(event, Guest))
+        return Save(Seat(event.data.table))
+
+    service = Service(name="seats", state=Seat, handlers=(on(Invited, invited),), keeps=(Guest,))
+    given(service).when(INVITED).then(state=Seat(INVITED.data.table))
+    assert found == [None]
+
+
+def test_a_handler_cannot_read_personal_data_of_an_event_that_carries_none() -> None:
+    with pytest.raises(ValueError, match="which carries no personal data"):
+        Service(name="seats", state=Seat, handlers=(on(Moved, on_moved, reads_personal=True),), keeps=(Guest,))
 
 
 # Batches
