@@ -38,7 +38,7 @@ EXPECTED: Mapping[str, Mapping[str, str | Sequence[str]]] = {
         "customer export $CUSTOMER --to $FILE": ": done, ",
         "customer erase $CUSTOMER": "under way: order ",
         "orders cancel $ORDER": "$ORDER: CANCELLED (operator)",
-        "privacy run --all": ", 0 failed",
+        "privacy run --all": "jobs: 1 done, ",
         "customer job $SECOND $JOB": ": done, ",
         "dlq forget --older-than 30d --yes": " forgotten",
         "relay --service privacy --since 36d": "published (PersonalDataErased ",
