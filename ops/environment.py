@@ -1,5 +1,6 @@
 """Errors of the environment, each as a sentence with its remedy: AWS's settings, credentials, connections; files."""
 
+import re
 from collections.abc import Iterator
 
 from botocore.exceptions import (
@@ -35,6 +36,12 @@ WRONG = {
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 """Error codes of AWS (AWS General Reference, "Common errors", and the references of its services)."""
+
+MISSING_RIGHT = re.compile(
+    r"is not authorized to perform: ([A-Za-z0-9-]+:[A-Za-z0-9*]+)(?: on resource: (arn:[!-~]+))?"
+)
+"""The part of AWS's text that names the action and the resource (AWS IAM User Guide, "Troubleshoot access denied error
+messages"). The rest of the text is not shown, because it may quote the request."""
 
 
 def describe(error: BaseException) -> str:
@@ -104,6 +111,7 @@ def _explain_answer(error: ClientError) -> str | None:
     if code in WRONG:
         return f"AWS refuses the credentials ({code}); sign in again, or {SET_PROFILE}, and check this machine's clock"
     if code in DENIED:
-        reason = error.response["Error"].get("Message", code)
+        found = MISSING_RIGHT.search(error.response["Error"].get("Message", ""))
+        reason = " on ".join(part for part in found.groups() if part) if found else code
         return f"the AWS credentials lack a right ({reason}); use a role that may call {error.operation_name}"
     return None

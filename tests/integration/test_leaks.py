@@ -426,8 +426,10 @@ def test_the_body_of_a_dead_letter_is_printed_if_that_is_asked_for(
 
 @pytest.mark.parametrize("code", ["InternalFailure", "InvalidMessageContents", "AccessDenied"])
 def test_no_command_repeats_a_provider_that_quotes_the_request(
-    shop: Shop, driver: CliDriver, run: Callable[..., str], code: str
+    shop: Shop, driver: CliDriver, run: Callable[..., str], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Without the pauses between several attempts.
+    monkeypatch.setattr("tidings.recovery.sender.MAX_SEND_ATTEMPTS", 1)
     fill(shop, driver)
     for names in (("SendMessageBatch", "PublishBatch"), ("ReceiveMessage", "Query", "Scan"), ("DeleteMessageBatch",)):
         quote(shop.cloud, code, *names)

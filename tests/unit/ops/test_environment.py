@@ -86,7 +86,7 @@ def test_an_address_that_does_not_answer_is_named_with_the_remedy(
         ),
         (
             "AccessDenied",
-            "the AWS credentials lack a right (The security token is not valid.); use a role that may call Describe",
+            "the AWS credentials lack a right (AccessDenied); use a role that may call Describe",
         ),
     ],
 )
@@ -102,6 +102,23 @@ def test_refused_credentials_are_named_with_their_remedy(
     assert answer.exit_code == 1
     assert answer.output.startswith(f"Error: the stacks of the stage dev cannot be read: {sentence}")
     assert answer.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        (
+            "User: arn:aws:iam::1:user/x is not authorized to perform: sqs:SendMessage on resource: arn:aws:sqs:r:1:q "
+            "because no policy allows it for Ann",
+            "sqs:SendMessage on arn:aws:sqs:r:1:q",
+        ),
+        ("User: x is not authorized to perform: sqs:ListQueues", "sqs:ListQueues"),
+        ("Ann may not do this.", "AccessDenied"),
+    ],
+)
+def test_a_missing_right_is_named_without_the_rest_of_the_text(text: str, right: str) -> None:
+    error = ClientError({"Error": {"Code": "AccessDenied", "Message": text}}, "SendMessage")
+    assert describe(error) == f"the AWS credentials lack a right ({right}); use a role that may call SendMessage"
 
 
 @pytest.mark.parametrize("name", ["local", "dev", "prod"])
