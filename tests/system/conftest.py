@@ -12,8 +12,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedShop]:
         yield shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator(shop: DeployedShop) -> User:
+    """An operator. The token is valid for fifteen minutes, and all tests together may take longer."""
     return shop.user("operator", operator=True)
 
 
