@@ -11,7 +11,7 @@ from contracts.payment.refund_settled import RefundSettled
 from contracts.values.money import Money, format_money
 from contracts.values.refund import OperatorsReason, RefundReason
 from functions.payment.gateway import MakeRefund, NotRefunded, Refunded, RefundOutcome, RefundPending
-from functions.payment.state import MAX_REFUNDS, Payment, Refund, attempt_of, scheduled, with_refund
+from functions.payment.state import MAX_REFUNDS, Payment, Refund, RefundStatus, attempt_of, scheduled, with_refund
 from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Contract
 from tidings.core.decisions import Decision, Perform, Reject, Reserve, Save, Skip
@@ -55,14 +55,10 @@ def retry_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Payme
         name: The refund's name.
         now: The time in milliseconds since 1970.
     """
-    payment = entity.state
-    refund = payment.refund(name) if payment else None
-    if payment is None or refund is None:
-        return Reject("unknown", "The order has no refund of this name.")
-    if refund.status == "pending":
-        return Skip()
-    if refund.status != "failed":
-        return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
+    found = _failed(entity, name, done="pending")
+    if not isinstance(found, tuple):
+        return found
+    payment, refund = found
     due = _still_due(payment, refund)
     if isinstance(due, Reject):
         return due
@@ -81,20 +77,35 @@ def settle_refund(entity: Entity[Payment], name: str, now: int) -> Decision[Paym
         name: The refund's name.
         now: The time in milliseconds since 1970.
     """
-    payment = entity.state
-    refund = payment.refund(name) if payment else None
-    if payment is None or refund is None:
-        return Reject("unknown", "The order has no refund of this name.")
-    if refund.status == "settled":
-        return Skip()
-    if refund.status != "failed":
-        return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
+    found = _failed(entity, name, done="settled")
+    if not isinstance(found, tuple):
+        return found
+    payment, refund = found
     amount = refund.amount
     if refund.payment == payment.id and amount.amount > payment.left.amount:
         amount = payment.left
     settled = replace(refund, status="settled", amount=amount, at=to_rfc3339(now))
     announcement = RefundSettled(payment=refund.payment, refund=name, amount=amount)
     return Save(_recorded(payment, settled, now), (announcement,))
+
+
+def _failed(entity: Entity[Payment], name: str, done: RefundStatus) -> tuple[Payment, Refund] | Skip | Reject:
+    """Return the payment and its failed refund, or the decision on a command that needs one.
+
+    Args:
+        entity: The payment.
+        name: The refund's name.
+        done: The status that an earlier request with the same command has left.
+    """
+    payment = entity.state
+    refund = payment.refund(name) if payment else None
+    if payment is None or refund is None:
+        return Reject("unknown", "The order has no refund of this name.")
+    if refund.status == done:
+        return Skip()
+    if refund.status != "failed":
+        return Reject("not_failed", f"The refund has not failed; it is {refund.status}.")
+    return payment, refund
 
 
 def _still_due(payment: Payment, refund: Refund) -> Refund | Reject:

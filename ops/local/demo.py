@@ -61,7 +61,7 @@ class Example:
 
     @property
     def outcome(self) -> str:
-        """How the order must end."""
+        """The status that the order must end with, and its reason or dispute in words."""
         return _outcome(self.status, self.reason, self.dispute)
 
 

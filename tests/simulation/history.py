@@ -212,7 +212,7 @@ class History:
         self.choices.calm = True
         shop.calls.profile = CALM
         shop.outages = shop.refusals = shop.lags = shop.repeats = self._jumpiness = 0
-        # Where no webhook ever arrives, the check job alone must find what has changed.
+        # A history that loses all webhooks goes on to lose them. Its check job alone must find each change.
         shop.lost = int(shop.lost)
         self._shuffled = False
         self._budget = {}

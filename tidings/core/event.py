@@ -1,5 +1,6 @@
 """The event envelope: CloudEvents 1.0 in structured JSON, as stored in the outbox and published on the topic."""
 
+import uuid
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -89,6 +90,11 @@ def event_id(source: str, subject: str, number: int) -> str:
 
 _Envelope = Event[Any]
 _encoder = msgspec.json.Encoder()
+
+
+def new_traceparent() -> str:
+    """Return the trace context of a new trace, which is sampled."""
+    return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
 
 
 def encode(event: Event[Any]) -> str:

@@ -2,13 +2,13 @@
 
 import base64
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tidings.core.errors import RetryableError, described
+from tidings.core.event import new_traceparent
 from tidings.core.explanation import explain_all
 from tidings.core.strict_json import decode_strict
 from tidings.http.parameters import Parameter, parameters, read_all
@@ -122,7 +122,7 @@ def _caller(context: Mapping[str, Any]) -> Caller | None:
 
 
 def _trace(parent: str) -> str:
-    return parent if _TRACEPARENT.fullmatch(parent) else f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
+    return parent if _TRACEPARENT.fullmatch(parent) else new_traceparent()
 
 
 def _body(event: Mapping[str, Any], headers: Mapping[str, str], form: Any, problems: list[Problem]) -> Any:

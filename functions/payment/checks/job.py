@@ -18,6 +18,7 @@ from tidings.aws.pending import PendingEntity
 from tidings.core.clock import to_rfc3339
 from tidings.core.entity import MessageMetadata
 from tidings.core.errors import ThrottledError
+from tidings.core.event import new_traceparent
 from tidings.handling.executor import HandlerExecutor, UnitOfWork
 from tidings.observability.log import logger
 
@@ -106,7 +107,7 @@ class CheckJob:
                     about="dispute",
                     time=to_rfc3339(now),
                     correlationid=name,
-                    traceparent=f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01",
+                    traceparent=new_traceparent(),
                 )
             )
             sent += 1

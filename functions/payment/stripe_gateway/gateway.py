@@ -4,7 +4,6 @@ Each call is decided by the intent's status at Stripe, so it may be repeated at 
 keys last for a day, and are needed only where an object has no id yet.
 """
 
-import uuid
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -46,6 +45,7 @@ from functions.payment.stripe_gateway.answers import (
 from functions.payment.stripe_gateway.api import API_BASE, StripeApi
 from tidings.aws.secrets import Secret
 from tidings.core.errors import RetryableError, as_code, described
+from tidings.core.event import new_traceparent
 
 EXPIRED = {"capture_charge_authorization_expired", "charge_expired_for_capture"}
 """Stripe's codes for a capture that comes after the bank has released the amount (Stripe Docs, "Error codes")."""
@@ -219,7 +219,7 @@ class StripeGateway:
         try:
             return Labels(order, msgspec.convert(metadata, Origin))
         except msgspec.ValidationError:
-            return Labels(order, Origin(payment, f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"))
+            return Labels(order, Origin(payment, new_traceparent()))
 
     def disputed_since(self, time: int) -> Iterator[str]:
         """Iterate over the intents with a dispute that was created since a time."""

@@ -4,7 +4,6 @@ It verifies that Stripe has sent an event, and puts a report on payment's queue.
 """
 
 import base64
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from functions.payment.reports import ReportQueue
 from functions.payment.webhooks.events import report_of
 from tidings.aws.secrets import Secret
 from tidings.core import clock
+from tidings.core.event import new_traceparent
 from tidings.http.problems import FAILED, TOO_LARGE, Problem, Rule
 from tidings.http.server import Answer, refuse
 from tidings.observability.log import logger
@@ -78,7 +78,7 @@ class Endpoint:
         """
         body = _body(request)
         self._verify(body, request.get("headers") or {})
-        trace = f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
+        trace = new_traceparent()
         try:
             report = report_of(body, self._stage, clock.now(), trace)
         except ValueError as error:

@@ -116,7 +116,7 @@ class MemoryPayment:
 
     @property
     def refunded(self) -> int:
-        """How often money went back."""
+        """The number of refunds that have succeeded."""
         return sum(refund.status == "succeeded" for refund in self.refunds)
 
     @property
