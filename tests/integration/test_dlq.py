@@ -218,7 +218,8 @@ def test_a_message_that_the_queue_will_never_accept_stays_is_named_and_holds_up_
         f"orders/{orders[0]}/1: "
     )
     assert answer.stderr.startswith(error)
-    assert answer.stderr.endswith("Message must be shorter than 1024 bytes.\n")
+    assert "InvalidParameterValue of SendMessageBatch" in answer.stderr
+    assert "1024" not in answer.stderr
     assert sorted(driver.ids(service)) == sorted(f"orders/{order}/2" for order in orders)
     (left,) = json.loads(run("dlq", "show", service, "--json").stdout)
     assert left["event"] == f"orders/{orders[0]}/1"
@@ -408,7 +409,7 @@ def test_a_message_that_cannot_be_recorded_is_not_dropped(cloud: Cloud, driver: 
     (driver.directory / "dropped").write_text("in the way")
     answer = run("dlq", "drop", "payment", "--yes")
     assert answer.exit_code == 1
-    assert "cannot be written" in answer.stderr
+    assert f"{driver.directory / 'dropped'} cannot be used (File exists)" in answer.stderr
     assert waiting(cloud, "payment") == 1
 
 
@@ -475,7 +476,9 @@ def test_the_error_about_a_call_that_aws_refuses_is_one_line_and_every_message_s
     cloud.calls.before = never
     assert answer.exit_code == 1
     assert answer.stderr.startswith("Error: ")
-    assert "not allowed" in answer.stderr
+    assert "AccessDenied" in answer.stderr
+    assert call in answer.stderr
+    assert "not allowed" not in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert waiting(cloud, "payment") == 3
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.payment.payment_authorized import PaymentAuthorized
@@ -17,6 +16,7 @@ from tests.integration.cloud import Cloud
 from tests.integration.facts import fact
 from tests.integration.shop import Shop
 from tidings.aws.dynamodb import DynamoTable
+from tidings.aws.lambdas import FunctionError
 from tidings.core.decisions import Increment
 from tidings.core.pending import SHARDS
 from tidings.core.ports import EntityWrite
@@ -224,7 +224,7 @@ def test_a_job_reports_the_oldest_order_even_if_none_is_pending_and_nothing_if_i
     expire(shop.cloud)
     assert [line["OldestPending"] for line in metrics(capsys)] == [0]
     shop.cloud.dynamodb.delete_table(TableName=shop.cloud.table("orders"))
-    with pytest.raises(ClientError):
+    with pytest.raises(FunctionError, match="ResourceNotFoundException of Query"):
         expire(shop.cloud)
     assert metrics(capsys) == []
 

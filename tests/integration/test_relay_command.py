@@ -168,8 +168,11 @@ def test_the_error_about_a_call_that_aws_refuses_is_one_line(
     answer = run(*arguments, *([order] if arguments == ["--order"] else []))
     shop.cloud.calls.before = never
     assert answer.exit_code == 1
-    assert "not allowed" in answer.stderr.splitlines()[-1]
-    assert answer.stderr.splitlines()[-1].startswith("Error: ")
+    error = answer.stderr.splitlines()[-1]
+    assert error.startswith("Error: ")
+    assert "AccessDenied" in error
+    assert call in error
+    assert "not allowed" not in answer.stderr
     assert run("--order", order).exit_code == 0
 
 
