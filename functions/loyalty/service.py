@@ -18,4 +18,5 @@ service = Service(
     ),
     concurrency=20,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.points_entry),),
+    in_exports=True,
 )

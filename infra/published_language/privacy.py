@@ -38,6 +38,7 @@ def privacy_page(application: Application) -> str:
         events="\n".join(_events(application)),
         places="\n".join(_places(application)),
         times="\n".join(_times()),
+        exported=_names(folder for folder in application.services if folder.service.answers_about_people),
         backup_days=BACKUP_DAYS,
         export_days=KEPT_DAYS,
         link_minutes=LINK_SECONDS // 60,

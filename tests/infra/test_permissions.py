@@ -136,7 +136,7 @@ def test_the_jobs_may_ask_the_services_that_answer_about_people_and_no_other(
     prod: Synthesis, services: tuple[ServiceFolder, ...]
 ) -> None:
     asked = {found.name for found in services if found.service.answers_about_people}
-    assert asked == {"notification", "orders", "payment", "warehouse"}
+    assert asked == {"loyalty", "notification", "orders", "payment", "warehouse"}
     arns = allowed(prod, "privacy", "jobs")["lambda:InvokeFunction"]
     assert {arn["Fn::Join"][1][-1] for arn in arns} == {f":function:tidings-prod-{name}-personal" for name in asked}
     function = prod.only("privacy", "AWS::Lambda::Function", FunctionName="tidings-prod-privacy-jobs")

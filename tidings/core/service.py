@@ -106,6 +106,8 @@ class Service(Generic[S]):
         under_way: Names what still goes on with an entity, given its state; "" if nothing does. The personal data of
             its subject is not erased before.
         list_of: Returns the name of the list (`tidings.http.pagination`) of a person's entities, given the person's id.
+        in_exports: Whether an export of a person's data contains its entities although it declares none of the three
+            above.
 
     Raises:
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
@@ -130,6 +132,7 @@ class Service(Generic[S]):
     keeps: tuple[type[Personal], ...] = ()
     under_way: Callable[[S], str] | None = None
     list_of: Callable[[str], str] | None = None
+    in_exports: bool = False
 
     def __post_init__(self) -> None:
         if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
@@ -180,7 +183,7 @@ class Service(Generic[S]):
     @property
     def answers_about_people(self) -> bool:
         """True if it tells which entities a person has, what they contain, or what goes on with them."""
-        return bool(self.keeps) or self.under_way is not None or self.list_of is not None
+        return bool(self.keeps) or self.under_way is not None or self.list_of is not None or self.in_exports
 
     @property
     def subscribes_to_all(self) -> bool:

@@ -7,15 +7,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from contracts.fraud.order_flagged import OrderFlagged
 from functions.privacy.files import Files, file_of, part_of, parts_of
 from functions.privacy.jobs.accounts import Accounts
 from functions.privacy.jobs.people import Part, People
 from functions.privacy.state import Job, Pass
 from tidings.core.clock import Clock, now, to_rfc3339
-
-WITHHELD: Mapping[str, Any] = {}
-"""The data of a finding of fraud. Operators alone may know the rules."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +64,6 @@ class Export:
 
 def _services(parts: Mapping[str, Part]) -> dict[str, Any]:
     return {
-        service: {"state": part.state, "events": [_event(event) for event in part.events], "erased": part.erased}
+        service: {"state": part.state, "events": part.events, "erased": part.erased}
         for service, part in sorted(parts.items())
     }
-
-
-def _event(event: Any) -> Any:
-    return event | {"data": WITHHELD} if event.get("type") == OrderFlagged.__name__ else event

@@ -42,13 +42,6 @@ def test_an_export_is_one_file_with_what_each_service_stores_and_what_the_accoun
     }
 
 
-def test_the_rules_that_an_order_broke_are_withheld(jobs: PrivacyJobs) -> None:
-    jobs.people.add(ORDERS[0], events=[{"type": "OrderFlagged", "data": {"rules": ["secret"]}}])
-    jobs.request("export")
-    jobs.run()
-    assert exported(jobs)["orders"][0]["services"]["sales"]["events"] == [{"type": "OrderFlagged", "data": {}}]
-
-
 def test_an_export_of_a_person_without_orders_and_account_says_so() -> None:
     jobs = PrivacyJobs()
     jobs.request("export", person="nobody")

@@ -56,13 +56,13 @@ def test_a_service_with_effects_beyond_its_table_cannot_be_rebuilt(declaration: 
         Service(name="answers", state=Known, handlers=(on(Asked, answer),), rebuildable=True, **declaration)
 
 
-@pytest.mark.parametrize("declaration", [{"under_way": str}, {"list_of": str}])
+@pytest.mark.parametrize("declaration", [{"under_way": str}, {"list_of": str}, {"in_exports": True}])
 def test_a_log_has_no_entities_to_tell_of(declaration: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="log records every event, so it has no entities to tell of"):
         Service(name="log", state=NoneType, strategy=Log(sort_key="id"), **declaration)
 
 
-@pytest.mark.parametrize("declaration", [{"under_way": lambda _: ""}, {"list_of": str}])
+@pytest.mark.parametrize("declaration", [{"under_way": lambda _: ""}, {"list_of": str}, {"in_exports": True}])
 def test_a_service_that_declares_something_about_people_answers_about_them(declaration: dict[str, Any]) -> None:
     assert Service(name="answers", state=Known, **declaration).answers_about_people
     assert not answers().answers_about_people
