@@ -5,9 +5,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from functions.orders.expiry.pending import INDEX
 from functions.orders.pricing import decode_terms
-from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, Alarm
 from infra.constructs.function import Function
-from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
+from infra.constructs.schedule import alarm_on_late_work, invoke_on_schedule
 from infra.shop import ShopSettings
 from infra.stacks.service import ServiceStack
 
@@ -76,15 +76,11 @@ def _add_alarms(stack: ServiceStack, settings: ShopSettings) -> None:
         missing=MISSING_IS_GOOD,
         critical=True,
     )
-    Alarm(
+    alarm_on_late_work(
         stack,
-        "expiry-overdue",
-        problem="An order is still pending although it should have expired.",
-        metric=stack.metric("OldestPending", "Maximum", MINUTE),
-        threshold=limit + OVERDUE,
-        # If the job reports nothing, the next alarm is on.
-        missing=MISSING_KEEPS_STATE,
-        periods=(3, 3),
-        critical=True,
+        "expiry",
+        "OldestPending",
+        limit + OVERDUE,
+        overdue="An order is still pending although it should have expired.",
+        missing="No run of the expiry job has finished for five minutes.",
     )
-    alarm_on_missing_runs(stack, "expiry", "OldestPending", "No run of the expiry job has finished for five minutes.")

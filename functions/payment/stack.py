@@ -16,10 +16,10 @@ from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from functions.payment.service import service
 from functions.payment.simulated.gateway import PAGE
 from infra import assets
-from infra.constructs.alarm import MINUTE, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.alarm import MINUTE
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
-from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
+from infra.constructs.schedule import alarm_on_late_work, invoke_on_schedule
 from infra.constructs.table import add_table
 from infra.discovery import ROOT
 from infra.shop import ShopSettings
@@ -251,19 +251,13 @@ def _add_alarms(stack: ServiceStack) -> None:
         UnexpectedPaymentFound,
         "The gateway had reserved or taken money for an order that does not account for it.",
     )
-    Alarm(
+    alarm_on_late_work(
         stack,
-        "checks-overdue",
-        problem="A payment that waits has not been checked although it was due.",
-        metric=stack.metric("OldestCheck", "Maximum", MINUTE),
-        threshold=OVERDUE,
-        # If the job reports nothing, the next alarm is on.
-        missing=MISSING_KEEPS_STATE,
-        periods=(3, 3),
-        critical=True,
-    )
-    alarm_on_missing_runs(
-        stack, "checks", "OldestCheck", "No check of the payments that wait has finished for five minutes."
+        "checks",
+        "OldestCheck",
+        OVERDUE,
+        overdue="A payment that waits has not been checked although it was due.",
+        missing="No check of the payments that wait has finished for five minutes.",
     )
 
 

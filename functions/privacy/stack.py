@@ -9,10 +9,10 @@ from aws_cdk import aws_s3 as s3
 
 from functions.privacy.files import KEPT_DAYS
 from functions.privacy.service import JOBS, RETENTION
-from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, Alarm
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
-from infra.constructs.schedule import alarm_on_missing_runs, invoke_on_schedule
+from infra.constructs.schedule import alarm_on_late_work, invoke_on_schedule
 from infra.shop import ShopSettings
 from infra.stacks.service import PERSONAL, ServiceStack
 from tidings.core.service import Service
@@ -166,17 +166,11 @@ def _add_alarms(stack: ServiceStack) -> None:
         missing=MISSING_IS_GOOD,
         periods=(3, 3),
     )
-    Alarm(
+    alarm_on_late_work(
         stack,
-        "jobs-overdue",
-        problem="An export or an erasure of personal data has not been tried although it was due.",
-        metric=stack.metric("OldestJob", "Maximum", MINUTE),
-        threshold=OVERDUE,
-        # If the job reports nothing, the next alarm is on.
-        missing=MISSING_KEEPS_STATE,
-        periods=(3, 3),
-        critical=True,
-    )
-    alarm_on_missing_runs(
-        stack, "jobs", "OldestJob", "No run of the exports and erasures of personal data has finished for five minutes."
+        "jobs",
+        "OldestJob",
+        OVERDUE,
+        overdue="An export or an erasure of personal data has not been tried although it was due.",
+        missing="No run of the exports and erasures of personal data has finished for five minutes.",
     )

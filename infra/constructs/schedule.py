@@ -1,4 +1,4 @@
-"""Schedules that invoke functions, and the alarm on a scheduled job that does not finish."""
+"""Schedules that invoke functions, and the alarms on a scheduled job whose work is late."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
-from infra.constructs.alarm import MINUTE, MISSING_IS_BAD, Alarm
+from infra.constructs.alarm import MINUTE, MISSING_IS_BAD, MISSING_KEEPS_STATE, Alarm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,21 +76,39 @@ def _schedules_role(stack: Stack, function: Function) -> iam.Role:
     return role
 
 
-def alarm_on_missing_runs(stack: ApplicationStack, job: str, metric_name: str, problem: str) -> None:
-    """Add the alarm `<job>-missing`, which is on when no run of a job that runs every minute has finished for five.
+def alarm_on_late_work(
+    stack: ApplicationStack, job: str, oldest: str, limit: int, *, overdue: str, missing: str
+) -> None:
+    """Add the alarms `<job>-overdue` and `<job>-missing` on a job that runs every minute.
+
+    The first is on while the oldest entity that waits for the job is older than a limit; the second when no run has
+    finished for five minutes.
 
     Args:
         stack: The stack.
         job: The job's name.
-        metric_name: A metric that every run reports when it finishes, and only then, such as the age of the oldest
-            pending entity. Lambda's own count of invocations includes failed runs.
-        problem: The problem, in one sentence.
+        oldest: The metric with the age of the oldest such entity in seconds; 0 if none waits. Every run reports it when
+            it finishes, and only then. Lambda's own count of invocations includes failed runs.
+        limit: The limit in seconds.
+        overdue: The problem of the first alarm, in one sentence.
+        missing: The problem of the second alarm, in one sentence.
     """
     Alarm(
         stack,
+        f"{job}-overdue",
+        problem=overdue,
+        metric=stack.metric(oldest, "Maximum", MINUTE),
+        threshold=limit,
+        # If the job reports nothing, the next alarm is on.
+        missing=MISSING_KEEPS_STATE,
+        periods=(3, 3),
+        critical=True,
+    )
+    Alarm(
+        stack,
         f"{job}-missing",
-        problem=problem,
-        metric=stack.metric(metric_name, "SampleCount", MINUTE),
+        problem=missing,
+        metric=stack.metric(oldest, "SampleCount", MINUTE),
         threshold=1,
         missing=MISSING_IS_BAD,
         periods=(5, 5),
