@@ -8,8 +8,8 @@ from ops.errors import CommandError
 from ops.stage import DeployedStage
 from tidings.aws.recovery import reporting
 
-SHARED = ("bus", "api")
-"""The stacks that belong to no service."""
+SHARED = ("bus", "api", "users")
+"""The stacks that belong to no service and that every stage has."""
 
 
 class ServiceOutputs(Struct, frozen=True):
@@ -100,14 +100,14 @@ def outputs_of(stage: DeployedStage) -> Outputs:
         raise CommandError(
             f"the stage {stage.name} is not deployed: {stage.region} has no stack {stage.prefix}{missing[0]}; {remedy}"
         )
-    bus, api = (stacks[name] for name in SHARED)
+    bus, api, users = (stacks[name] for name in SHARED)
     return Outputs(
         api=_base_url(stage, api),
         endpoint=stage.endpoint,
         region=stage.region,
         topic=bus["Topic"],
-        users=Pool(api["UserPool"], api["Client"]),
-        operators=Pool(api["OperatorPool"], api["OperatorClient"]),
+        users=Pool(users["UserPool"], users["Client"]),
+        operators=Pool(users["OperatorPool"], users["OperatorClient"]),
         services={
             name: ServiceOutputs(
                 queue=outputs.get("Queue"),

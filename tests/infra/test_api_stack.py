@@ -10,10 +10,12 @@ import pytest
 from aws_cdk import App, assertions
 from openapi_spec_validator import validate
 
+from infra.application import Application
 from infra.discovery import ServiceFolder
 from infra.openapi.document import openapi_document
 from infra.shop import shop
 from infra.stacks.api import ACCESS_LOG, ApiStack
+from infra.stacks.users import UsersStack
 from infra.stages import STAGES
 from tests.infra.synthesis import Json, Resource, Synthesis
 
@@ -68,13 +70,13 @@ USERS, OPERATORS = "tidings-{}", "tidings-{}-operators"
 
 def pool_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
     """Return a user pool by its name."""
-    return synthesis.only("api", "AWS::Cognito::UserPool", UserPoolName=name.format(stage))
+    return synthesis.only("users", "AWS::Cognito::UserPool", UserPoolName=name.format(stage))
 
 
 def client_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
     """Return the only client of a user pool."""
     pool = pool_of(synthesis, name, stage)
-    return synthesis.only("api", "AWS::Cognito::UserPoolClient", UserPoolId={"Ref": pool.id})
+    return synthesis.only("users", "AWS::Cognito::UserPoolClient", UserPoolId={"Ref": pool.id})
 
 
 def authorizer_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
@@ -140,15 +142,21 @@ def test_people_are_in_the_essentials_plan(stage: str, name: str, request: pytes
     assert "UserPoolAddOns" not in pool
 
 
+def users_template(application: Application) -> assertions.Template:
+    """Return the template of an application's users, without pages."""
+    app = App()
+    bare = replace(application, pages=None)
+    return assertions.Template.from_stack(UsersStack(app, bare, ApiStack(app, bare), None))
+
+
 def test_an_application_without_routes_of_operators_has_no_operators() -> None:
     bare = replace(shop(STAGES["dev"]), services=())
-    assertions.Template.from_stack(ApiStack(App(), bare)).resource_count_is("AWS::Cognito::UserPool", 1)
+    users_template(bare).resource_count_is("AWS::Cognito::UserPool", 1)
 
 
 def test_threat_protection_can_be_switched_on_for_a_stage() -> None:
     stage = replace(STAGES["prod"], threat_protection=True)
-    template = assertions.Template.from_stack(ApiStack(App(), shop(stage)))
-    template.has_resource_properties(
+    users_template(shop(stage)).has_resource_properties(
         "AWS::Cognito::UserPool",
         {"UserPoolTier": "PLUS", "UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}},
     )
