@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
+from urllib.parse import urljoin
 
 import pytest
 from aws_cdk import App, assertions
@@ -53,6 +54,13 @@ def test_every_route_that_a_services_text_names_exists(services: tuple[ServiceFo
     named = {key.rstrip(".") for key in re.findall(r"\b(?:GET|PUT|POST) /[a-z_{}/.-]+", sources)}
     assert named - declared == set()
     assert {"GET /orders", "GET /operators/shipments"} <= named
+
+
+def test_no_service_sends_an_address_that_is_right_below_one_path_only(services: tuple[ServiceFolder, ...]) -> None:
+    sources = "".join(path.read_text() for found in services for path in found.folder.rglob("*.py"))
+    sent = re.findall(r'"Location": (.+)', sources)
+    assert len(sent) >= 3
+    assert [value for value in sent if value.startswith(('"/', 'f"/', 'f"{'))] == []
 
 
 def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> None:
@@ -189,6 +197,12 @@ def test_the_document_has_every_route_with_its_security(document: Json, services
             scheme = "operator" if route.operators else "user"
             assert operation["security"] == ([] if route.open else [{scheme: []}])
             assert str(route.status) in operation["responses"]
+
+
+@pytest.mark.parametrize("api", ["https://api.example/", "https://shop.example/v1/", "http://cloud/_aws/api/a1/"])
+def test_the_documents_server_is_the_api_that_serves_it(document: Json, api: str) -> None:
+    (server,) = document["servers"]
+    assert urljoin(f"{api}openapi.json", server["url"]) == api
 
 
 def test_placing_an_order_needs_an_idempotency_key_in_the_document(document: Json) -> None:
