@@ -2,8 +2,10 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count, cycle
+from threading import Lock
 
 from ops.console import print_result, step
 from ops.errors import CommandError
@@ -29,8 +31,12 @@ APPROVED_METHOD = "pm_card_authentication_required"
 """The payment method whose payments wait for the customer at the bank."""
 
 
+PARALLEL = 8
+"""Number of orders that are placed at once. Further ones are left out, so that a slow cloud is not overloaded."""
+
+
 class Traffic:
-    """A customer who places orders, and who decides at the bank about those that wait for it.
+    """A customer who places orders, and who decides at the bank about those that wait for it. Threads may share it.
 
     Args:
         customer: The API as the customer.
@@ -45,25 +51,30 @@ class Traffic:
         self._lines = cycle(LINES)
         self._decisions = cycle(("approve", "approve", "decline"))
         self._waiting: deque[str] = deque()
+        self._lock = Lock()
 
     def act(self) -> None:
         """Place the next order, and decide about one that waits at the bank."""
-        method = next(self._methods)
+        with self._lock:
+            method, lines = next(self._methods), next(self._lines)
         try:
-            order = self._customer.place(order_request(next(self._lines), method)).json()["id"]
+            order = self._customer.place(order_request(lines, method)).json()["id"]
         except RefusedError:
-            self.refused += 1
+            with self._lock:
+                self.refused += 1
         else:
-            self.placed[method] += 1
+            with self._lock:
+                self.placed[method] += 1
             if method == APPROVED_METHOD:
                 self._waiting.append(order)
         self._decide()
 
     def _decide(self) -> None:
         """Decide about the order that has waited longest. If its payment has not got that far, it waits again."""
-        if not self._waiting:
+        try:
+            order = self._waiting.popleft()
+        except IndexError:
             return
-        order = self._waiting.popleft()
         try:
             approval = self._customer.payment(order)["approval"]
         except RefusedError:
@@ -71,7 +82,9 @@ class Traffic:
         if approval is None:
             self._waiting.append(order)
         else:
-            self._customer.decide(order, approval["url"], next(self._decisions))
+            with self._lock:
+                decision = next(self._decisions)
+            self._customer.decide(order, approval["url"], decision)
 
 
 def run_traffic(stage: DeployedStage, outputs: Outputs, rate: float, seconds: int) -> None:
@@ -95,14 +108,32 @@ def run_traffic(stage: DeployedStage, outputs: Outputs, rate: float, seconds: in
     try:
         _stock_up(operator)
         with step(f"Placing {rate:g} orders a second for {seconds} seconds; Ctrl-C ends it") as shown:
-            for _ in ticks(rate, seconds):
-                traffic.act()
+            for _ in in_parallel(traffic.act, ticks(rate, seconds)):
                 shown.update(f"{traffic.placed.total()} placed")
     except KeyboardInterrupt:
         # It is how a user ends it.
         pass
     refused = f"; {traffic.refused} were refused" if traffic.refused else ""
     print_result(f"{traffic.placed.total()} orders were placed by {len(traffic.placed)} payment methods{refused}.")
+
+
+def in_parallel(act: Callable[[], None], beats: Iterable[int]) -> Iterator[int]:
+    """Do something at each beat in a thread, unless as many threads as may be are at it. Repeat the beats.
+
+    Raises:
+        CommandError: If it ended with that.
+    """
+    running: set[Future[None]] = set()
+    with ThreadPoolExecutor(PARALLEL) as workers:
+        for beat in beats:
+            for done in [future for future in running if future.done()]:
+                running.discard(done)
+                done.result()
+            if len(running) < PARALLEL:
+                running.add(workers.submit(act))
+            yield beat
+    for future in running:
+        future.result()
 
 
 def ticks(

@@ -17,7 +17,6 @@ from tests.system.deployed import DeployedShop, User, problem_of
 from tests.system.pages.conftest import SITE, Axe, Console
 from tests.system.pages.signing_in import fill_in
 
-
 INLINE = """() => {
   const script = document.createElement("script");
   script.text = "window.inline = 1";
