@@ -21,23 +21,36 @@ endef
 # $(call option,NAME) is the option --name with the variable's value, if the variable is set.
 option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
-.PHONY: help install run example stop test test-deployed test-offline test-long simulate soak fuzz bench check lint docs \
-	wheel lock contracts bootstrap deploy record
+# What the pages are built from. Their build generates some of it, which is left out.
+WEB_SOURCES := $(shell find web docs/contracts \( -name node_modules -o -name dist -o -name generated \) -prune -o \
+	-type f -print 2> /dev/null)
+
+.PHONY: help install install-tests web run demo-traffic example stop test test-deployed test-offline test-long simulate \
+	soak fuzz bench check check-web lint docs wheel lock contracts bootstrap deploy record
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); FIRST=yes for its first deployment;"
-	@echo "  PYTHON (the first that is 3.11 or later);"
+	@echo "  PYTHON (the first that is 3.11 or later); RATE (1) and DURATION (60) of make demo-traffic;"
 	@echo "  HISTORIES (2000) and SEED of make simulate; ORDERS (500), CLIENTS (16), KILLS (one for 25 orders) and SEED of"
 	@echo "  make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of make bench; UPGRADE, the packages that"
 	@echo "  make lock upgrades"
 
 install: ## Install the pinned tools and packages in this folder
-	@$(MAKE) --silent --jobs=2 $(VENV)/.installed node_modules/.installed
+	@$(MAKE) --silent --jobs=3 $(VENV)/.installed node_modules/.installed web/node_modules/.installed
 
-run: install ## Start the local cloud, deploy the shop on it and, the first time, place some orders
+install-tests: install ## Install what the pages' tests need besides, among it a browser
+	@$(MAKE) --silent web/node_modules/.complete
+
+web: install ## Build the pages in web/dist
+	@$(MAKE) --silent web/dist/.built
+
+run: web ## Start the local cloud, deploy the shop with its pages on it and, the first time, place some orders
 	@$(BIN)/tidings up $(call option,PORT)
 	@$(BIN)/tidings demo --once
+
+demo-traffic: install ## Place RATE orders a second for DURATION seconds on the local cloud, by all test methods
+	@$(BIN)/tidings demo traffic $(call option,RATE) $(call option,DURATION)
 
 example: install ## Deploy the helpdesk of examples/ on the local cloud and take two tickets through it
 	@address=$$($(BIN)/tidings up --app examples.helpdesk.app $(call option,PORT)) && \
@@ -46,7 +59,7 @@ example: install ## Deploy the helpdesk of examples/ on the local cloud and take
 stop: ## Stop the local cloud
 	@if [ -x $(BIN)/tidings ]; then $(BIN)/tidings down; else echo "Nothing is installed here, so nothing runs."; fi
 
-test: install ## Run all tests
+test: install-tests web ## Run all tests
 	@$(MAKE) --no-print-directory --jobs=2 test-deployed test-offline
 
 # The tests on the local cloud mostly wait. They have priority, and the other tests use the remaining processor time.
@@ -76,7 +89,10 @@ fuzz: install ## Send REQUESTS (10000) generated requests to the API on a local 
 bench: install ## Measure costs and speed and write bench/REPORT.md; or only the figures KEYS
 	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)
 
-check: lint docs wheel ## Run what CI runs beside the tests
+check: lint check-web docs wheel ## Run what CI runs beside the tests
+
+check-web: install-tests ## Check style and types of the pages, and run the tests of their parts
+	@$(WITH_NODE) npm --prefix web run --silent check
 
 lint: install ## Check style, the direction of imports, and types
 	@$(BIN)/ruff format --check
@@ -99,9 +115,10 @@ contracts: install ## Generate docs/contracts/ and docs/privacy.md from the code
 bootstrap: install ## Prepare an AWS account and region for the CDK, once
 	@$(WITH_NODE) node_modules/.bin/cdk bootstrap -c stage=$(STAGE)
 
-deploy: install ## Deploy the stage STAGE to AWS
+deploy: web ## Deploy the stage STAGE to AWS, and upload its pages
 	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }
 	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE) $(if $(FIRST),-c first=$(FIRST))
+	@$(BIN)/tidings --stage $(STAGE) pages upload
 
 record: install ## Record the queues and indexes that were deployed in infra/release/release.json
 	@$(WITH_NODE) $(BIN)/python -m infra.release
@@ -137,4 +154,17 @@ $(VENV)/.installed: $(VENV)/.packages pyproject.toml ops/pyproject.toml
 
 node_modules/.installed: $(VENV)/.packages package-lock.json
 	$(call quietly,Installing the command line of the CDK,npm,$(WITH_NODE) npm ci)
+	@touch $@
+
+# The build of the pages needs fewer packages than their tests. Both steps install what the lock pins.
+web/node_modules/.installed: $(VENV)/.packages web/package-lock.json
+	$(call quietly,Installing the packages of the pages,web,$(WITH_NODE) npm --prefix web ci --omit=dev)
+	@touch $@
+
+web/node_modules/.complete: web/node_modules/.installed
+	$(call quietly,Installing the packages of the pages' tests,web-tests,$(WITH_NODE) npm --prefix web ci)
+	@touch web/node_modules/.installed $@
+
+web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
+	$(call quietly,Building the pages,web-build,$(WITH_NODE) npm --prefix web run build)
 	@touch $@

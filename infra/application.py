@@ -1,12 +1,29 @@
 """An application: what its folders, its stage and its texts make of the shared constructs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.discovery import ServiceFolder
 from infra.stages import Stage
 from tidings.core.contract import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """The pages by which an application is used in a browser, in one stage.
+
+    Attributes:
+        settings: The pages' own settings in this stage, as JSON. They are public.
+        sources: Further sources that the pages may load, by directive of the content security policy.
+        domain: The pages' own domain; empty for the distribution's name at CloudFront.
+        certificate: The ARN of the domain's certificate, which is in us-east-1; empty without a domain.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    domain: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +40,8 @@ class Application:
         highlights: The event types that the dashboard shows first.
         sender: The address that e-mails come from, also those of the user pools; empty if the application sends none.
         alarm_addresses: The e-mail addresses that are notified of alarms, once each has confirmed.
+        pages: Its pages; None if it has none.
+        origins: The origins whose scripts may call the API from a browser, besides its own pages: `https://a.example`.
         settings: The application's own settings in this stage. Each service's `add_resources` receives them.
     """
 
@@ -35,7 +54,15 @@ class Application:
     highlights: tuple[str, ...] = ()
     sender: str = ""
     alarm_addresses: tuple[str, ...] = ()
+    pages: Pages | None = None
+    origins: tuple[str, ...] = ()
     settings: Any = None
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The origins that the API admits (Fetch Standard, "CORS protocol"): the named ones, and the pages' domain."""
+        domain = self.pages.domain if self.pages else ""
+        return [*self.origins, *([f"https://{domain}"] if domain else [])]
 
     @property
     def mail_domain(self) -> str:

@@ -10,6 +10,8 @@ from infra.stacks.bus import BusStack
 from infra.stacks.mail import MailStack
 from infra.stacks.monitoring import MonitoringStack
 from infra.stacks.service import ServiceStack
+from infra.stacks.users import UsersStack
+from infra.stacks.web import WebStack
 
 
 def build(app: App, application: Application) -> None:
@@ -20,15 +22,17 @@ def build(app: App, application: Application) -> None:
     alarms = AlarmStack(app, application)
     bus = BusStack(app, application)
     api = ApiStack(app, application)
-    services = [ServiceStack(app, application, service, bus, api) for service in application.services]
-    for stack in (bus, api, *services):
+    web = WebStack(app, application, application.pages, api) if application.pages else None
+    users = UsersStack(app, application, api, web)
+    services = [ServiceStack(app, application, service, bus, api, users) for service in application.services]
+    for stack in (bus, api, users, *([web] if web else []), *services):
         add_alarms(stack, alarms)
     MonitoringStack(app, application, alarms, api, services)
     Tags.of(app).add("application", application.name)
     Tags.of(app).add("stage", application.stage.name)
     if application.mail_domain:
         mail = MailStack(app, application)
-        api.add_dependency(mail, "A user pool sends from a verified domain only")
+        users.add_dependency(mail, "A user pool sends from a verified domain only")
         # Several stages share it.
         Tags.of(mail).remove("stage")
     if not application.stage.emulated:

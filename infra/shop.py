@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from infra.application import Application
+from infra.application import Application, Pages
 from infra.discovery import ROOT, ServiceFolder, discover_contracts, discover_services
 from infra.stages import Stage
 
@@ -21,6 +21,24 @@ ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-
 
 PUBLISHABLE_KEY = re.compile(r"pk_(live|test)_[A-Za-z0-9]+")
 """A publishable API key of Stripe (Stripe Docs, "API keys")."""
+
+
+DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\Z")
+"""A domain in lower case."""
+
+CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[A-Za-z0-9-]+")
+"""A certificate that CloudFront can use (Amazon CloudFront Developer Guide, "Requirements for using SSL/TLS
+certificates")."""
+
+ORIGIN = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
+"""An origin (RFC 6454) that others cannot use: by HTTPS, or on the developer's own machine."""
+
+STRIPES_SOURCES = {
+    "script-src": ("https://js.stripe.com", "https://*.js.stripe.com"),
+    "connect-src": ("https://api.stripe.com",),
+    "frame-src": ("https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com"),
+}
+"""The sources of Stripe's script (Stripe Docs, "Integration security guide", Content Security Policy)."""
 
 
 class TotalRange(NamedTuple):
@@ -84,6 +102,9 @@ class ShopSettings:
             indexes lag behind their tables, and no shorter than a token of a deleted account is valid.
         time_zone: The time zone of the days that sales are counted by, by its name in the IANA Time Zone Database.
         alarm_addresses: The e-mail addresses that are notified of alarms.
+        domain: The pages' own domain; empty for the distribution's name at CloudFront.
+        certificate: The ARN of the domain's certificate in AWS Certificate Manager, in us-east-1.
+        origins: The origins, besides the pages', whose scripts may call the API from a browser: `https://a.example`.
     """
 
     sender: str
@@ -100,6 +121,9 @@ class ShopSettings:
     erasure_interval: int = 60 * 60
     time_zone: str = "Europe/Berlin"
     alarm_addresses: tuple[str, ...] = ()
+    domain: str = ""
+    certificate: str = ""
+    origins: tuple[str, ...] = ()
 
 
 SETTINGS = {
@@ -112,6 +136,8 @@ SETTINGS = {
         product_cache=1,
         pending_limit=10 * 60,
         erasure_interval=5,
+        # The development server of the pages.
+        origins=("http://localhost:5173",),
     ),
     "dev": ShopSettings(sender="orders@dev.tidings.example", alarm_addresses=("developers@tidings.example",)),
     "prod": ShopSettings(
@@ -140,8 +166,9 @@ def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
         settings: The stage's settings.
 
     Returns:
-        A sentence for each address that is none or at a reserved domain, one if nobody is notified of alarms, and one
-        if Stripe is the gateway and the publishable key is none. It names the setting.
+        A sentence for each address that is none or at a reserved domain, one if nobody is notified of alarms, one for
+        a domain, a certificate or an origin of the pages that cannot be used, and one if Stripe is the gateway and the
+        publishable key is none. It names the setting.
     """
     if not settings.alarm_addresses:
         yield f"Nobody is notified of alarms: set alarm_addresses of the stage {stage!r} in infra/shop.py."
@@ -154,12 +181,33 @@ def placeholders(stage: str, settings: ShopSettings) -> Iterator[str]:
                 f"{address} is a placeholder, which receives no e-mail: set {setting} of the stage {stage!r} in "
                 "infra/shop.py to an address that you own."
             )
+    yield from _unusable_addresses(stage, settings)
     if settings.gateway == "stripe" and not PUBLISHABLE_KEY.fullmatch(settings.publishable_key):
         # The value is not repeated, because it may be a secret key that was mistaken for the publishable one.
         yield (
             "Customers cannot approve payments without a publishable key of Stripe: set publishable_key of the stage "
             f"{stage!r} in infra/shop.py to one, which begins with `pk_`."
         )
+
+
+def _unusable_addresses(stage: str, settings: ShopSettings) -> Iterator[str]:
+    """Iterate over what is wrong with the pages' domain and certificate, and with the origins."""
+    where = f"of the stage {stage!r} in infra/shop.py"
+    domain, certificate = settings.domain, settings.certificate
+    if domain and not DOMAIN.fullmatch(domain):
+        yield f"{domain!r} is no domain in lower case: set domain {where} to one, or to none."
+    elif RESERVED_DOMAIN.search(f".{domain}"):
+        yield f"{domain} is a placeholder: set domain {where} to a domain that you own, or to none."
+    if certificate and not CERTIFICATE.fullmatch(certificate):
+        yield f"CloudFront cannot use the certificate {certificate!r}: set certificate {where} to an ARN in us-east-1."
+    if bool(domain) != bool(certificate):
+        yield f"A domain needs a certificate, and a certificate a domain: set both domain and certificate {where}."
+    for origin in settings.origins:
+        if not ORIGIN.fullmatch(origin):
+            yield (
+                f"{origin!r} is no origin that may call the API: set origins {where} to origins like "
+                "`https://shop.example`, without a path or `*`."
+            )
 
 
 def shop_services() -> tuple[ServiceFolder, ...]:
@@ -185,5 +233,16 @@ def shop(stage: Stage, settings: ShopSettings | None = None) -> Application:
         highlights=("OrderPlaced", "OrderConfirmed", "OrderDispatched", "OrderCancelled"),
         alarm_addresses=settings.alarm_addresses,
         sender=settings.sender,
+        pages=Pages(
+            settings={
+                "gateway": settings.gateway,
+                "publishableKey": settings.publishable_key,
+                "paymentMethods": settings.payment_methods,
+            },
+            sources=STRIPES_SOURCES if settings.gateway == "stripe" else {},
+            domain=settings.domain,
+            certificate=settings.certificate,
+        ),
+        origins=settings.origins,
         settings=settings,
     )

@@ -19,6 +19,7 @@ from ops.local.cloud import LocalCloud
 from ops.mappings import commands as mappings
 from ops.monitoring import commands as monitoring
 from ops.orders import commands as orders
+from ops.pages import commands as pages
 from ops.payments import commands as payments
 from ops.privacy import commands as privacy
 from ops.relay import commands as relay
@@ -81,9 +82,11 @@ for family in (local, faults, access, sales, monitoring, replay, relay, mappings
     app.add_typer(family.app)
 app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")
+app.add_typer(local.demo_app, name="demo")
 app.add_typer(goods.products, name="products")
 app.add_typer(goods.stock, name="stock")
 app.add_typer(goods.shipments, name="shipments")
+app.add_typer(pages.app, name="pages")
 app.add_typer(payments.app, name="payments")
 app.add_typer(privacy.customer, name="customer")
 app.add_typer(privacy.privacy, name="privacy")

@@ -1,15 +1,17 @@
 """The outputs of a deployed stage: the names and addresses of its resources."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from ops.errors import CommandError
 from ops.stage import DeployedStage
 from tidings.aws.recovery import reporting
 
-SHARED = ("bus", "api")
-"""The stacks that belong to no service."""
+SHARED = ("bus", "api", "users")
+"""The stacks that belong to no service and that every stage has."""
 
 
 class ServiceOutputs(Struct, frozen=True):
@@ -33,14 +35,54 @@ class ServiceOutputs(Struct, frozen=True):
 
 
 class Pool(Struct, frozen=True):
-    """A user pool: its id, and the id of its client."""
+    """A user pool.
+
+    Attributes:
+        pool: Its id.
+        client: The id of its client.
+        domain: The address of the page on which its users sign in; None if the application has no pages.
+    """
 
     pool: str
     client: str
+    domain: str | None = None
+
+
+class PagesOutputs(Struct, frozen=True):
+    """The pages of a stage.
+
+    Attributes:
+        url: Their address, without a final `/`.
+        bucket: The bucket with their files.
+        distribution: The id of their distribution.
+        settings: Their static settings.
+    """
+
+    url: str
+    bucket: str
+    distribution: str
+    settings: Mapping[str, Any]
+
+    @property
+    def console(self) -> str:
+        """The address of the operators' page."""
+        return f"{self.url}/console/"
 
 
 class Outputs(Struct, frozen=True):
-    """The resources of a stage. `endpoint` is the local cloud's address; None on AWS."""
+    """The resources of a stage.
+
+    Attributes:
+        api: The API's address.
+        endpoint: The local cloud's address; None on AWS.
+        region: The region.
+        topic: The ARN of the topic of all events.
+        users: The user pool of the users.
+        operators: The user pool of the operators.
+        services: The resources of each service, by name.
+        live: The address of the WebSocket API; None if the application has no pages.
+        pages: The pages; None if the application has none.
+    """
 
     api: str
     endpoint: str | None
@@ -49,6 +91,8 @@ class Outputs(Struct, frozen=True):
     users: Pool
     operators: Pool
     services: Mapping[str, ServiceOutputs]
+    live: str | None = None
+    pages: PagesOutputs | None = None
 
     def service(self, name: str) -> ServiceOutputs:
         """Return the resources of a service.
@@ -100,14 +144,14 @@ def outputs_of(stage: DeployedStage) -> Outputs:
         raise CommandError(
             f"the stage {stage.name} is not deployed: {stage.region} has no stack {stage.prefix}{missing[0]}; {remedy}"
         )
-    bus, api = (stacks[name] for name in SHARED)
+    bus, api, users = (stacks[name] for name in SHARED)
     return Outputs(
         api=_base_url(stage, api),
         endpoint=stage.endpoint,
         region=stage.region,
         topic=bus["Topic"],
-        users=Pool(api["UserPool"], api["Client"]),
-        operators=Pool(api["OperatorPool"], api["OperatorClient"]),
+        users=Pool(users["UserPool"], users["Client"], _sign_in_page(stage, users, "UserDomain")),
+        operators=Pool(users["OperatorPool"], users["OperatorClient"], _sign_in_page(stage, users, "OperatorDomain")),
         services={
             name: ServiceOutputs(
                 queue=outputs.get("Queue"),
@@ -120,7 +164,27 @@ def outputs_of(stage: DeployedStage) -> Outputs:
             for name, outputs in sorted(stacks.items())
             if "Table" in outputs and name not in SHARED
         },
+        live=_websocket_url(stage, api),
+        pages=_pages(stacks["web"]) if "web" in stacks else None,
     )
+
+
+def _pages(web: Mapping[str, str]) -> PagesOutputs:
+    return PagesOutputs(web["PageUrl"], web["Bucket"], web["Distribution"], msgspec.json.decode(web["Page"]))
+
+
+def _sign_in_page(stage: DeployedStage, users: Mapping[str, str], output: str) -> str | None:
+    # The local cloud serves the pages of all pools at its own address.
+    return (stage.endpoint or users[output]) if output in users else None
+
+
+def _websocket_url(stage: DeployedStage, api: Mapping[str, str]) -> str | None:
+    if "WebSocketApiId" not in api:
+        return None
+    if stage.endpoint is None:
+        return api["WebSocketUrl"]
+    address = stage.endpoint.replace("http://", "ws://", 1)
+    return f"{address}/_aws/execute-api/{api['WebSocketApiId']}/{stage.name}"
 
 
 def _base_url(stage: DeployedStage, api: Mapping[str, str]) -> str:

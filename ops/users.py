@@ -1,8 +1,9 @@
 """The shop's users and operators, and the tokens that identify them."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import typer
@@ -36,8 +37,31 @@ def token_for(stage: DeployedStage, outputs: Outputs, user: str, *, operator: bo
             raise CommandError(f"a user of {stage.name} is an e-mail address: name one with --user or TIDINGS_USER")
         password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
         return _sign_in(stage, pool, user, password)
+    return _sign_in(stage, pool, *sign_in_of(stage, pool, user))
+
+
+class SignIn(NamedTuple):
+    """How a user of the local cloud signs in."""
+
+    address: str
+    password: str
+
+
+def sign_in_of(stage: DeployedStage, pool: Pool, user: str) -> SignIn:
+    """Return how a user of the local cloud signs in. Create the user if necessary.
+
+    Args:
+        stage: The stage on the local cloud.
+        pool: The user's pool.
+        user: The user's e-mail address, or a name.
+
+    Raises:
+        CommandError: If the user cannot be created.
+    """
     address = user if "@" in user else f"{user}@example.com"
-    return _sign_in(stage, pool, address, _create(stage, pool, address))
+    password = _kept_password(stage, pool, address)
+    _create(stage, pool, address, password)
+    return SignIn(address, password)
 
 
 def customer_of(stage: DeployedStage, outputs: Outputs, address: str) -> str:
@@ -61,8 +85,25 @@ def customer_of(stage: DeployedStage, outputs: Outputs, address: str) -> str:
     return str(next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub"))
 
 
-def _create(stage: DeployedStage, pool: Pool, user: str) -> str:
-    """Create the user if necessary, and return a new password, so that none is stored."""
+def _kept_password(stage: DeployedStage, pool: Pool, user: str) -> str:
+    """Return the password that the local cloud's Secrets Manager keeps for a user, until the cloud is stopped.
+
+    It is random. All commands have the same one, so none ends the sign-in that another has shown.
+    """
+    client = stage.client("secretsmanager")
+    # An address may have characters that the name of a secret must not have.
+    name = f"{stage.prefix}sign-in/{pool.pool}/{hashlib.sha256(user.encode()).hexdigest()}"
+    try:
+        client.create_secret(Name=name, SecretString=f"{secrets.token_urlsafe(12)}aA1!")
+    except client.exceptions.ResourceExistsException:
+        pass
+    except ClientError as error:
+        raise CommandError(f"the password of {user} cannot be kept: {described(error)}") from error
+    return str(client.get_secret_value(SecretId=name)["SecretString"])
+
+
+def _create(stage: DeployedStage, pool: Pool, user: str, password: str) -> None:
+    """Create a user if necessary, with a password."""
     client = stage.client("cognito-idp")
     attributes = [{"Name": "email", "Value": user}, {"Name": "email_verified", "Value": "true"}]
     try:
@@ -73,9 +114,7 @@ def _create(stage: DeployedStage, pool: Pool, user: str) -> str:
         pass
     except ClientError as error:
         raise CommandError(f"the user {user} cannot be created: {described(error)}") from error
-    password = f"{secrets.token_urlsafe(24)}aA1!"
     client.admin_set_user_password(UserPoolId=pool.pool, Username=user, Password=password, Permanent=True)
-    return password
 
 
 def _sign_in(stage: DeployedStage, pool: Pool, user: str, password: str) -> str:

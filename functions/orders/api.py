@@ -88,7 +88,7 @@ class Api:
         body=OrderRequest,
         headers={"Idempotency-Key": IdempotencyKey},
         replies={
-            "Location": "The order's path.",
+            "Location": "The order's address, relative to that of the request.",
             "Idempotent-Replayed": "`true` if the order had been placed before.",
         },
         rules=(*PRICING_RULES, KEY_TAKEN),
@@ -111,7 +111,7 @@ class Api:
         execution = unit.execute(lambda entity: handlers.place(entity, order), metadata, creates=True)
         if not execution.changed:
             return _replayed(execution.entity, body)
-        return Reply(_first_answer(execution.entity), {"Location": f"/orders/{execution.entity.key}"})
+        return Reply(_first_answer(execution.entity), {"Location": _location(execution.entity)})
 
     @route("GET", "/orders", OrderPage, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_own(self, request: Request) -> OrderPage:
@@ -247,7 +247,12 @@ def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
     if not same:
         detail = "Another order was placed under this key. Send a new key with a new order."
         raise Problem(KEY_TAKEN, detail, field="Idempotency-Key")
-    return Reply(_first_answer(entity), {"Location": f"/orders/{entity.key}", "Idempotent-Replayed": "true"})
+    return Reply(_first_answer(entity), {"Location": _location(entity), "Idempotent-Replayed": "true"})
+
+
+def _location(entity: Entity[Order]) -> str:
+    """Return an order's address, relative to the path `/orders`, wherever the API's paths begin."""
+    return f"orders/{entity.key}"
 
 
 def _first_answer(entity: Entity[Order]) -> OrderView:

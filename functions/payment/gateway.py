@@ -41,7 +41,8 @@ class Approval(Struct, frozen=True):
     Attributes:
         publishable_key: The key with which the gateway's own script identifies the shop.
         client_secret: The secret that lets its holder approve this payment.
-        url: The page on which the customer approves; empty if the gateway's script shows it.
+        url: The page on which the customer approves, relative to the address of the order's payment; empty if the
+            gateway's script shows it.
     """
 
     publishable_key: str

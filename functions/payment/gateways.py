@@ -63,7 +63,6 @@ def simulated(pace: Callable[[], None] = lambda: None) -> SimulatedGateway:
         os.environ["STAGE"],
         WebhookSender(_address("WEBHOOK_URL"), lambda: webhook_secrets().value()),
         pace,
-        _address("BANK_URL"),
     )
 
 

@@ -181,7 +181,6 @@ def _add_simulated_gateway(
         function.add_environment("GATEWAY_TOTALS", msgspec.json.encode(settings.totals).decode())
         function.add_environment("WEBHOOK_URL", f"{url}{WEBHOOKS}")
         function.add_environment("WEBHOOK_SECRETS_ARN", webhook_secrets)
-        function.add_environment("BANK_URL", f"{url}{PAGE}")
         function.allow("dynamodb:GetItem", on=[payments.table_arn])
     for function in (*functions, bank):
         function.allow("dynamodb:PutItem", on=[payments.table_arn])

@@ -1,7 +1,6 @@
 """The routes of privacy."""
 
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from msgspec import Meta, Struct
@@ -32,7 +31,10 @@ JobId = Annotated[
 NO_SUCH_JOB = Rule(404, "No such job", "The caller has no job with this id.")
 UNKNOWN_JOB = Rule(404, "Unknown job", "The customer has no job with this id.")
 
-REPLIES = {"Location": "The job's path.", "Idempotent-Replayed": "`true` if the job had been requested before."}
+REPLIES = {
+    "Location": "The job's address, relative to that of the request.",
+    "Idempotent-Replayed": "`true` if the job had been requested before.",
+}
 HEADERS = {"Idempotency-Key": IdempotencyKey}
 
 
@@ -65,12 +67,12 @@ class Api:
     @route("POST", "/me/export", JobView, status=202, headers=HEADERS, replies=REPLIES)
     def export(self, request: Request) -> Reply:
         """Export all personal data of the caller. The same key gets the same job again."""
-        return self._requested("export", request.require_caller().id, "customer", request, "/me/jobs")
+        return self._requested("export", request.require_caller().id, "customer", request)
 
     @route("POST", "/me/erasure", JobView, status=202, headers=HEADERS, replies=REPLIES)
     def erase(self, request: Request) -> Reply:
         """Erase all personal data of the caller, and the account at last. The same key gets the same job again."""
-        return self._requested("erasure", request.require_caller().id, "customer", request, "/me/jobs")
+        return self._requested("erasure", request.require_caller().id, "customer", request)
 
     @route("GET", "/me/jobs/{id}", JobView, path={"id": JobId}, rules=(NO_SUCH_JOB,))
     def show(self, request: Request) -> JobView:
@@ -116,11 +118,9 @@ class Api:
         return self._shown(request.path["job"], request.path["id"], UNKNOWN_JOB, "The customer has no such job.")
 
     def _requested_by_operator(self, kind: Kind, request: Request) -> Reply:
-        person = request.path["id"]
-        path = f"/operators/customers/{quote(person, safe='')}/jobs"
-        return self._requested(kind, person, "operator", request, path)
+        return self._requested(kind, request.path["id"], "operator", request)
 
-    def _requested(self, kind: Kind, person: str, by: Requester, request: Request, path: str) -> Reply:
+    def _requested(self, kind: Kind, person: str, by: Requester, request: Request) -> Reply:
         now = self._records.clock()
         time = to_rfc3339(now)
         metadata = request.metadata(now)
@@ -132,7 +132,8 @@ class Api:
             logger.info("a job was requested", extra=fields)
         replayed = {} if execution.changed else {"Idempotent-Replayed": "true"}
         view = self._view(execution.entity, job_of(execution.entity) or job)
-        return Reply(view, {"Location": f"{path}/{execution.entity.key}", **replayed})
+        # All paths that request a job end beside `jobs`.
+        return Reply(view, {"Location": f"jobs/{execution.entity.key}", **replayed})
 
     def _shown(self, job: str, person: str, rule: Rule, detail: str) -> JobView:
         """Return a job, if it is one of this person. To others it does not exist."""

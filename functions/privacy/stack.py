@@ -114,7 +114,7 @@ def _add_function(stack: ServiceStack, settings: ShopSettings, bucket: s3.Bucket
             JOBS.variable: JOBS.name,
             RETENTION.variable: RETENTION.name,
             "BUCKET": bucket.bucket_name,
-            "USER_POOL": stack.api.users.user_pool_id,
+            "USER_POOL": stack.users.pool.user_pool_id,
             "PERSONAL_FUNCTIONS": msgspec.json.encode(functions).decode(),
             "LISTING_SERVICE": _listing_service(stack),
             "RETENTION_SECONDS": str(settings.retention_days * 24 * 60 * 60),
@@ -131,7 +131,7 @@ def _add_function(stack: ServiceStack, settings: ShopSettings, bucket: s3.Bucket
         for name in functions.values()
     ]
     jobs.allow("lambda:InvokeFunction", on=arns)
-    jobs.allow("cognito-idp:AdminGetUser", "cognito-idp:AdminDeleteUser", on=[stack.api.users.user_pool_arn])
+    jobs.allow("cognito-idp:AdminGetUser", "cognito-idp:AdminDeleteUser", on=[stack.users.pool.user_pool_arn])
     _allow_on_files(jobs, bucket, "s3:GetObject", "s3:PutObject", "s3:DeleteObject")
     jobs.allow("s3:ListBucket", on=[bucket.bucket_arn])
     return jobs

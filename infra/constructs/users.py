@@ -1,5 +1,7 @@
 """People who sign in: a user pool, its client, and the authorizer that accepts the client's ID tokens."""
 
+from typing import NamedTuple
+
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cognito as cognito
@@ -7,6 +9,19 @@ from constructs import Construct
 
 from infra.constructs.nag import acknowledge
 from infra.stages import Stage
+
+
+class SignInPage(NamedTuple):
+    """Cognito's page on which people sign in by the code flow.
+
+    Attributes:
+        prefix: The first part of its domain, which no other user pool of the region has.
+        home: The address of the application's page, with a final `/`. People return to it with the code, at
+            `signed-in`, and after they have signed out.
+    """
+
+    prefix: str
+    home: str
 
 
 class People(Construct):
@@ -17,6 +32,7 @@ class People(Construct):
     Attributes:
         pool: The user pool.
         client: The pool's only client.
+        domain: The domain of the page on which they sign in; None if they have no page.
         authorizer: Accepts requests with a token of the client.
     """
 
@@ -33,6 +49,7 @@ class People(Construct):
         token_validity: Duration,
         session: Duration,
         email: cognito.UserPoolEmail | None = None,
+        sign_in: SignInPage | None = None,
     ) -> None:
         """Add the resources.
 
@@ -47,21 +64,28 @@ class People(Construct):
             token_validity: How long a token is valid. The API accepts it until then, even if the user is disabled.
             session: How long new tokens can be got without signing in again.
             email: How the pool sends e-mails; Cognito's own way, which is for tests, if omitted.
+            sign_in: The page on which they sign in; none if omitted.
         """
         super().__init__(scope, name)
         self.pool = self._add_pool(pool_name, stage, sign_up, second_factor, email)
         self.client = self.pool.add_client(
             "client",
             generate_secret=False,
-            disable_o_auth=True,
-            # Clients sign in by SRP. The command line uses the admin flow, which needs AWS credentials. The public
-            # endpoint never accepts a plain password.
+            disable_o_auth=sign_in is None,
+            o_auth=_code_flow(sign_in) if sign_in else None,
+            # The users of a page sign in on Cognito's page, and other clients by SRP. The command line uses the admin
+            # flow, which needs AWS credentials. The public endpoint never accepts a plain password.
             auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=True),
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
             id_token_validity=token_validity,
             access_token_validity=token_validity,
             refresh_token_validity=session,
+        )
+        self.domain = (
+            self.pool.add_domain("domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=sign_in.prefix))
+            if sign_in
+            else None
         )
         self.authorizer = self._add_authorizer(http_api)
 
@@ -133,3 +157,13 @@ class People(Construct):
         return apigateway.HttpAuthorizer.from_http_authorizer_attributes(
             self, "by-id", authorizer_id=authorizer.authorizer_id, authorizer_type="JWT"
         )
+
+
+def _code_flow(page: SignInPage) -> cognito.OAuthSettings:
+    """Return the settings of the code flow. A client without a secret proves by PKCE that the code is its own."""
+    return cognito.OAuthSettings(
+        flows=cognito.OAuthFlows(authorization_code_grant=True),
+        scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL],
+        callback_urls=[f"{page.home}signed-in"],
+        logout_urls=[page.home],
+    )

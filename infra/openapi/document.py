@@ -81,7 +81,8 @@ def openapi_document(application: Application) -> Json:
             "version": "1",
             "description": f"{application.description} Errors are problem+json (RFC 9457).",
         },
-        "servers": [{"url": "/"}],
+        # Relative to the document, wherever the API's paths begin (OpenAPI Specification, "Server Object").
+        "servers": [{"url": "./"}],
         "tags": [{"name": service.name} for service in application.services if service.routes],
         "paths": paths,
         "components": {

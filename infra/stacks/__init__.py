@@ -1,1 +1,1 @@
-"""The stacks of an application: bus, API, alarms, monitoring, and one for each service."""
+"""The stacks of an application: bus, API, pages, users, alarms, monitoring, and one for each service."""

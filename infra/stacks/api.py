@@ -1,10 +1,9 @@
-"""The API: the application's HTTP API, its users and operators, and its OpenAPI document."""
+"""The API: the application's HTTP API with its OpenAPI document, and the WebSocket API of its pages."""
 
 import json
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
@@ -14,11 +13,8 @@ from infra import assets
 from infra.application import Application
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
-from infra.constructs.users import People
 from infra.openapi.document import openapi_document
 from infra.stacks.base import ApplicationStack
-from infra.stacks.mail import users_email
-from tidings.http.routes import Route
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -39,45 +35,76 @@ ACCESS_LOG = {
 
 
 class ApiStack(ApplicationStack):
-    """The HTTP API, to which services add their routes.
+    """The HTTP API and, if the application has pages, the WebSocket API. Services add their routes to both.
 
     Attributes:
-        http_api: The API.
-        users: The user pool of the users.
-        authorizer: Accepts requests with a token of a user.
-        operators_authorizer: Accepts requests with a token of an operator; None if no route is for operators.
+        http_api: The HTTP API.
+        websocket_api: The WebSocket API; None if the application has no pages.
+        websocket_url: The address at which the WebSocket API takes connections: `wss://…`; empty without pages.
     """
 
     def __init__(self, scope: Construct, application: Application) -> None:
-        super().__init__(scope, "api", application, "the HTTP API and its users")
+        super().__init__(scope, "api", application, "the HTTP API")
         self.http_api = apigateway.HttpApi(
             self,
             "api",
             api_name=application.resource_name(),
             description=application.description,
             create_default_stage=False,
+            cors_preflight=self._cors(),
         )
         self._add_default_stage()
-        users = self._add_users()
-        self.users = users.pool
-        self.authorizer = users.authorizer
-        self.operators_authorizer: apigateway.IHttpRouteAuthorizer | None = None
         self._add_document()
         self.add_output("ApiId", self.http_api.api_id)
         self.add_output("ApiUrl", self.http_api.api_endpoint)
-        self.add_output("UserPool", users.pool.user_pool_id)
-        self.add_output("Client", users.client.user_pool_client_id)
-        if any(route.operators for service in application.services for route in service.routes):
-            operators = self._add_operators()
-            self.operators_authorizer = operators.authorizer
-            self.add_output("OperatorPool", operators.pool.user_pool_id)
-            self.add_output("OperatorClient", operators.client.user_pool_client_id)
+        self.websocket_api: apigateway.WebSocketApi | None = None
+        self.websocket_url = ""
+        if application.pages:
+            self.websocket_api = self._add_websocket_api()
 
-    def authorizer_of(self, route: Route) -> apigateway.IHttpRouteAuthorizer | None:
-        """Return the authorizer of a route: that of operators or of users; None if the route is open."""
-        if route.open:
+    def _cors(self) -> apigateway.CorsPreflightOptions | None:
+        """Return which origins may call the API from a browser; None if no origin may."""
+        origins = self.application.allowed_origins
+        if not origins:
             return None
-        return self.operators_authorizer if route.operators else self.authorizer
+        methods = {route.method for service in self.application.services for route in service.routes}
+        return apigateway.CorsPreflightOptions(
+            allow_origins=origins,
+            allow_methods=[apigateway.CorsHttpMethod[name] for name in sorted({"GET", *methods})],
+            allow_headers=["authorization", "content-type", "idempotency-key"],
+            expose_headers=["allow", "idempotent-replayed", "location", "retry-after"],
+            # Browsers keep the answer no longer than this (Fetch Standard, "CORS-preflight cache"; Chromium: 2 hours).
+            max_age=Duration.hours(2),
+        )
+
+    def _add_websocket_api(self) -> apigateway.WebSocketApi:
+        """Add the WebSocket API, with one stage that deploys the routes of services as they are added."""
+        api = apigateway.WebSocketApi(
+            self,
+            "websocket",
+            api_name=self.application.resource_name("websocket"),
+            description=f"{self.application.title}: what happens, as it happens",
+        )
+        stage = apigateway.WebSocketStage(
+            self,
+            "websocket-stage",
+            web_socket_api=api,
+            stage_name=self.stage.name,
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=self.stage.throttle_rate, burst_limit=self.stage.throttle_burst
+            ),
+        )
+        acknowledge(
+            stage,
+            "APIG1",
+            "The access log of a WebSocket API needs a role of the whole account (Amazon API Gateway Developer Guide, "
+            "Configure logging for WebSocket APIs), which belongs to no stage. The functions log the connections.",
+        )
+        self.websocket_url = stage.url
+        self.add_output("WebSocketApiId", api.api_id)
+        self.add_output("WebSocketUrl", stage.url)
+        return api
 
     def _add_default_stage(self) -> None:
         stage = self.stage
@@ -104,35 +131,6 @@ class ApiStack(ApplicationStack):
             access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
                 destination_arn=log.log_group_arn, format=json.dumps(ACCESS_LOG)
             ),
-        )
-
-    def _add_users(self) -> People:
-        return People(
-            self,
-            "users",
-            pool_name=self.application.resource_name(),
-            stage=self.stage,
-            http_api=self.http_api,
-            sign_up=self.stage.self_sign_up,
-            second_factor=cognito.Mfa.OPTIONAL,
-            token_validity=Duration.hours(1),
-            session=Duration.days(30),
-            email=users_email(self),
-        )
-
-    def _add_operators(self) -> People:
-        return People(
-            self,
-            "operators",
-            pool_name=self.application.resource_name("operators"),
-            stage=self.stage,
-            http_api=self.http_api,
-            sign_up=False,
-            # The emulator knows no second factor.
-            second_factor=cognito.Mfa.OPTIONAL if self.stage.emulated else cognito.Mfa.REQUIRED,
-            token_validity=Duration.minutes(15),
-            session=Duration.hours(8),
-            email=users_email(self),
         )
 
     def _add_document(self) -> None:

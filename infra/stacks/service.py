@@ -1,4 +1,4 @@
-"""The stack of one service: its table, its queues and its functions. It depends on bus and API, on no other service."""
+"""The stack of one service: its table, queues and functions. It depends on bus, API and users, on no other service."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -26,6 +26,7 @@ from infra.discovery import ServiceFolder
 from infra.stacks.api import ApiStack
 from infra.stacks.base import ApplicationStack
 from infra.stacks.bus import BusStack
+from infra.stacks.users import UsersStack
 from tidings.aws.personal_answers import lists_index
 from tidings.core.contract import Contract
 from tidings.core.strategy import Batched, Log, Projection, Strategy
@@ -48,6 +49,7 @@ class ServiceStack(ApplicationStack):
     Attributes:
         service: The service's declaration.
         api: The stack of the API.
+        users: The stack of the users.
         table: Its table.
         functions: Its functions by role: `consumer`, `relay`, `api`, `personal`, and those that `add_resources` adds.
         queues: The queues that its consumer uses.
@@ -55,11 +57,18 @@ class ServiceStack(ApplicationStack):
     """
 
     def __init__(
-        self, scope: Construct, application: Application, folder: ServiceFolder, bus: BusStack, api: ApiStack
+        self,
+        scope: Construct,
+        application: Application,
+        folder: ServiceFolder,
+        bus: BusStack,
+        api: ApiStack,
+        users: UsersStack,
     ) -> None:
         super().__init__(scope, folder.name, application, f"the service {folder.name}")
         self.service = folder.service
         self.api = api
+        self.users = users
         self.functions: dict[str, Function] = {}
         self.queues: dict[QueueRole, sqs.Queue] = {}
         self.graphs: list[cloudwatch.GraphWidget] = []
@@ -88,7 +97,7 @@ class ServiceStack(ApplicationStack):
         if self.service.announces:
             self._add_relay(bus)
         if folder.routes:
-            self._add_api(folder.routes, api)
+            self._add_api(folder.routes)
         if self.service.answers_about_people:
             self._add_personal()
         if folder.add_resources:
@@ -290,7 +299,7 @@ class ServiceStack(ApplicationStack):
         if self.service.list_of:
             function.allow("dynamodb:Query", on=[f"{self.table.table_arn}/index/{lists_index(self.service)}"])
 
-    def _add_api(self, routes: Sequence[Route], api: ApiStack) -> None:
+    def _add_api(self, routes: Sequence[Route]) -> None:
         indexes = {index.variable: index.name for index in self.service.indexes}
         function = self.add_function(
             "api",
@@ -307,10 +316,10 @@ class ServiceStack(ApplicationStack):
             added = apigateway.HttpRoute(
                 self,
                 route.key,
-                http_api=api.http_api,
+                http_api=self.api.http_api,
                 route_key=apigateway.HttpRouteKey.with_(route.template, apigateway.HttpMethod[route.method]),
                 integration=integration,
-                authorizer=api.authorizer_of(route),
+                authorizer=self.users.authorizer_of(route),
             )
             if route.open:
                 acknowledge(added, "APIG4", f"{route.key} is declared open in the service's Api: it needs no token.")

@@ -1,4 +1,4 @@
-"""The commands `tidings up`, `tidings down` and `tidings demo`."""
+"""The commands `tidings up`, `tidings down` and `tidings demo …`."""
 
 import sys
 from collections.abc import Iterator
@@ -13,9 +13,15 @@ from ops.errors import CommandError
 from ops.local.cloud import LocalCloud
 from ops.local.demo import run_demo
 from ops.local.deploy import deploy
-from ops.stage import local_stage
+from ops.local.traffic import MAX_RATE, MAX_SECONDS, run_traffic
+from ops.outputs import outputs_of
+from ops.pages import is_built, upload
+from ops.pages.config import config_of
+from ops.pages.sign_in import describe_pages
+from ops.stage import DeployedStage, local_stage
 
 app = typer.Typer()
+demo_app = typer.Typer(invoke_without_command=True)
 
 Port = Annotated[
     int | None,
@@ -49,7 +55,7 @@ def explaining_interruption(cloud: LocalCloud, again: str) -> Iterator[None]:
 
 @app.command()
 def up(context: typer.Context, port: Port = None, app: App = None) -> None:
-    """Start the local cloud and deploy the shop on it.
+    """Start the local cloud, deploy the shop on it and upload its pages.
 
     A cloud that runs is used. The command prints its address.
     """
@@ -60,8 +66,24 @@ def up(context: typer.Context, port: Port = None, app: App = None) -> None:
     with explaining_interruption(work.cloud, f"{again} continues the deployment"):
         with step("Starting the local cloud"):
             running = work.cloud.start(port)
-        deploy(local_stage(running.endpoint), work.cloud.directory, [sys.executable, "-m", app] if app else ())
+        stage = local_stage(running.endpoint)
+        deploy(stage, work.cloud.directory, [sys.executable, "-m", app] if app else ())
+        if not app:
+            _upload_pages(stage)
     print_result(running.endpoint)
+
+
+def _upload_pages(stage: DeployedStage) -> None:
+    """Upload the pages if they are built, and print their addresses beside the result."""
+    outputs = outputs_of(stage)
+    if outputs.pages is None:
+        return
+    if not is_built():
+        print_note("The pages are not built, so they are not uploaded. make run builds them.")
+        return
+    with step("Uploading the pages"):
+        upload(stage, outputs.pages, config_of(stage.name, outputs, outputs.pages))
+    print_note(describe_pages(stage, outputs, outputs.pages))
 
 
 @app.command()
@@ -73,14 +95,16 @@ def down(context: typer.Context) -> None:
     progress.print("The local cloud is stopped." if stopped else "No local cloud was running.")
 
 
-@app.command()
+@demo_app.callback()
 def demo(
     context: typer.Context,
     once: Annotated[
         bool, typer.Option("--once", help="Place no orders if a demonstration has ended on this local cloud before.")
     ] = False,
 ) -> None:
-    """Load a catalogue, place some orders and show their outcomes."""
+    """Load a catalogue, place some orders and show their outcomes. With `traffic`, place orders at a rate."""
+    if context.invoked_subcommand is not None:
+        return
     work: CommandContext = context.obj
     work.require_local()
     if once and work.cloud.demonstration.exists():
@@ -95,8 +119,23 @@ The shop's API is {work.outputs.api}
   curl -H "Authorization: Bearer $(.venv/bin/tidings token)" {work.outputs.api}/orders
   {work.outputs.endpoint}/_ministack/ses/messages      the e-mails that were sent
   .venv/bin/tidings demo                             places the example orders again
+  .venv/bin/tidings demo traffic                     places orders at a rate, by all test methods
   make stop                                          stops the local cloud"""
     )
+    if work.outputs.pages is not None:
+        print_result(f"\n{describe_pages(work.stage, work.outputs, work.outputs.pages)}")
+
+
+@demo_app.command()
+def traffic(
+    context: typer.Context,
+    rate: Annotated[float, typer.Option(min=0.1, max=MAX_RATE, help="Number of orders a second.")] = 1,
+    duration: Annotated[int, typer.Option(min=1, max=MAX_SECONDS, help="Number of seconds.")] = 60,
+) -> None:
+    """Place orders at a rate by all payment methods of the simulated gateway. Ctrl-C ends it."""
+    work: CommandContext = context.obj
+    work.require_local()
+    run_traffic(work.stage, work.outputs, rate, duration)
 
 
 def _demonstrate(work: CommandContext) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -67,11 +68,12 @@ def _deploy(stage: DeployedStage, directory: Path, app: Sequence[str]) -> None:
         shown.update("synthesizing the stacks")
         options = ["--all", "--require-approval", "never", "--concurrency", "4", "--progress", "events"]
         synthesized = directory / "cdk.out"
-        options += ["--output", str(synthesized), "-c", f"stage={stage.name}"]
+        options += ["--output", str(synthesized), "-c", f"stage={stage.name}", "-c", f"port={_port(stage)}"]
         if app:
             options += ["--app", shlex.join(app)]
         _run_cdk(stage, log, shown, ROOT, "deploy", *options)
         enable_time_to_live(stage.client("dynamodb"), synthesized)
+        allow_origins(stage.client("apigatewayv2"), synthesized, page_origins(stage.client("cloudformation")))
 
 
 def enable_time_to_live(dynamodb: Any, synthesized: Path) -> None:
@@ -91,17 +93,59 @@ def enable_time_to_live(dynamodb: Any, synthesized: Path) -> None:
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=enabled)
 
 
+def allow_origins(gateway: Any, synthesized: Path, pages: Sequence[str]) -> None:
+    """Have each API admit the origins that its template declares, and those of the pages.
+
+    The local cloud's CloudFormation ignores the declaration. A page's own origin is known only after its deployment,
+    and is no part of it.
+
+    Args:
+        gateway: The local cloud's client.
+        synthesized: The folder of the deployed templates.
+        pages: The origins of the pages.
+    """
+    declared = {
+        resource["Properties"]["Name"]: resource["Properties"]["CorsConfiguration"]
+        for resource in _resources(synthesized, "AWS::ApiGatewayV2::Api")
+        if "CorsConfiguration" in resource["Properties"]
+    }
+    for api in gateway.get_apis()["Items"]:
+        if found := declared.get(api["Name"]):
+            admitted = {**found, "AllowOrigins": [*found["AllowOrigins"], *pages]}
+            gateway.update_api(ApiId=api["ApiId"], CorsConfiguration=admitted)
+
+
+def page_origins(cloudformation: Any) -> list[str]:
+    """Return the origins of the pages that are deployed on the local cloud."""
+    return [
+        output["OutputValue"]
+        for stack in cloudformation.describe_stacks()["Stacks"]
+        for output in stack.get("Outputs", ())
+        if output["OutputKey"] == "PageUrl"
+    ]
+
+
 def _declared_times_to_live(synthesized: Path) -> Iterator[tuple[str, str]]:
     """Yield the name and the attribute of each table whose items expire, by the synthesized templates."""
+    for table in _resources(synthesized, "AWS::DynamoDB::Table"):
+        declared = table["Properties"].get("TimeToLiveSpecification", {})
+        if declared.get("Enabled"):
+            yield table["Properties"]["TableName"], declared["AttributeName"]
+
+
+def _resources(synthesized: Path, kind: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the resources of a type in the synthesized templates."""
     # The folder may contain templates of an app that was deployed before. The manifest names this app's.
     artifacts = json.loads((synthesized / "manifest.json").read_text())["artifacts"].values()
     for artifact in artifacts:
         if artifact["type"] == "aws:cloudformation:stack":
             template = json.loads((synthesized / artifact["properties"]["templateFile"]).read_text())
-            for resource in template["Resources"].values():
-                declared = resource.get("Properties", {}).get("TimeToLiveSpecification", {})
-                if resource["Type"] == "AWS::DynamoDB::Table" and declared.get("Enabled"):
-                    yield resource["Properties"]["TableName"], declared["AttributeName"]
+            yield from (resource for resource in template["Resources"].values() if resource["Type"] == kind)
+
+
+def _port(stage: DeployedStage) -> int | None:
+    """Return the local cloud's port, which the addresses in the templates contain."""
+    return urlsplit(str(stage.endpoint)).port
 
 
 def environment(stage: DeployedStage) -> Mapping[str, str]:

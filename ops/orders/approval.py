@@ -36,7 +36,7 @@ def decide_approval(customer: ShopClient, order: str, decision: Decision) -> Non
         raise CommandError(
             "at Stripe only the customer's browser can approve a payment; see docs/guides/take-payments-with-stripe.md"
         )
-    customer.decide(approval["url"], decision)
+    customer.decide(order, approval["url"], decision)
 
 
 def _begun(customer: ShopClient, order: str) -> Mapping[str, Any] | None:

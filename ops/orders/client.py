@@ -185,16 +185,18 @@ class ShopClient:
         found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()
         return found
 
-    def decide(self, url: str, decision: str) -> None:
-        """Send the customer's decision to the simulated bank's page.
+    def decide(self, order_id: str, url: str, decision: str) -> None:
+        """Send the customer's decision about an order's payment to the simulated bank's page.
 
         Args:
-            url: The page's address, which contains the payment's secret. It may be relative to the API's.
+            order_id: The order.
+            url: The page's address relative to that of the payment. It contains the payment's secret.
             decision: `approve` or `decline`.
         """
+        page = self._http.base_url.join(f"orders/{_segment(order_id)}/payment").join(url)
         try:
             # No token: the page is the bank's.
-            answer = httpx.post(self._http.base_url.join(url), data={"decision": decision}, timeout=TIMEOUT_SECONDS)
+            answer = httpx.post(page, data={"decision": decision}, timeout=TIMEOUT_SECONDS)
         except httpx.TransportError as error:
             raise CommandError(f"the simulated bank does not answer: {type(error).__name__}") from error
         if not answer.is_success:

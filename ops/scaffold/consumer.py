@@ -14,7 +14,7 @@ from ops.services import service_named, service_names
 from tidings.core.contract import Contract
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
-RESERVED_NAMES = ("bus", "api", "alarms", "monitoring", "gateway")
+RESERVED_NAMES = ("bus", "api", "web", "users", "alarms", "monitoring", "gateway")
 """The names of a stage's other stacks and resources."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import boto3
 import pytest
@@ -27,9 +28,7 @@ class Shop:
         self.webhooks: list[News] = []
         self.waits = 0
         self.client = client
-        self.gateway = SimulatedGateway(
-            client, "payments", CHARGES, "dev", self.webhooks.append, self.wait, "https://bank.example/pages"
-        )
+        self.gateway = SimulatedGateway(client, "payments", CHARGES, "dev", self.webhooks.append, self.wait)
 
     def wait(self) -> None:
         self.waits += 1
@@ -138,12 +137,14 @@ def test_a_call_that_another_call_overtakes_is_decided_again_and_sends_its_webho
     assert shop.types == []
 
 
-def test_an_approval_has_the_address_of_the_banks_page(shop: Shop) -> None:
+@pytest.mark.parametrize("api", ["https://api.example", "https://shop.example/v1", "http://cloud/_aws/api/a1"])
+def test_an_approval_has_the_address_of_the_banks_page_wherever_the_api_is(shop: Shop, api: str) -> None:
     payment = shop.opened(APPROVAL)
     shop.gateway.authorize(payment)
     approval = shop.gateway.approval(payment)
     assert approval is not None
-    assert approval.url == f"https://bank.example/pages?client_secret={approval.client_secret}"
+    page = urljoin(f"{api}/orders/an-order/payment", approval.url)
+    assert page == f"{api}/simulated-bank?client_secret={approval.client_secret}"
     found = shop.gateway.payment_of(approval.client_secret)
     assert found is not None
     assert found.id == payment

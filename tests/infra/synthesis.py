@@ -15,7 +15,7 @@ from infra.stages import STAGES
 
 Json = dict[str, Any]
 
-SHARED = {"alarms", "bus", "api", "monitoring"}
+SHARED = {"alarms", "bus", "api", "web", "users", "monitoring"}
 """The stacks that belong to no service."""
 
 PLACEHOLDER, OWNED = "tidings.example", "tidings.net"

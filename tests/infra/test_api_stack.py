@@ -5,15 +5,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
+from urllib.parse import urljoin
 
 import pytest
 from aws_cdk import App, assertions
 from openapi_spec_validator import validate
 
+from infra.application import Application
 from infra.discovery import ServiceFolder
 from infra.openapi.document import openapi_document
 from infra.shop import shop
 from infra.stacks.api import ACCESS_LOG, ApiStack
+from infra.stacks.users import UsersStack
 from infra.stages import STAGES
 from tests.infra.synthesis import Json, Resource, Synthesis
 
@@ -53,6 +56,13 @@ def test_every_route_that_a_services_text_names_exists(services: tuple[ServiceFo
     assert {"GET /orders", "GET /operators/shipments"} <= named
 
 
+def test_no_service_sends_an_address_that_is_right_below_one_path_only(services: tuple[ServiceFolder, ...]) -> None:
+    sources = "".join(path.read_text() for found in services for path in found.folder.rglob("*.py"))
+    sent = re.findall(r'"Location": (.+)', sources)
+    assert len(sent) >= 3
+    assert [value for value in sent if value.startswith(('"/', 'f"/', 'f"{'))] == []
+
+
 def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> None:
     for route in prod.resources("AWS::ApiGatewayV2::Route"):
         key = route.properties["RouteKey"]
@@ -68,13 +78,13 @@ USERS, OPERATORS = "tidings-{}", "tidings-{}-operators"
 
 def pool_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
     """Return a user pool by its name."""
-    return synthesis.only("api", "AWS::Cognito::UserPool", UserPoolName=name.format(stage))
+    return synthesis.only("users", "AWS::Cognito::UserPool", UserPoolName=name.format(stage))
 
 
 def client_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
     """Return the only client of a user pool."""
     pool = pool_of(synthesis, name, stage)
-    return synthesis.only("api", "AWS::Cognito::UserPoolClient", UserPoolId={"Ref": pool.id})
+    return synthesis.only("users", "AWS::Cognito::UserPoolClient", UserPoolId={"Ref": pool.id})
 
 
 def authorizer_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
@@ -140,15 +150,21 @@ def test_people_are_in_the_essentials_plan(stage: str, name: str, request: pytes
     assert "UserPoolAddOns" not in pool
 
 
+def users_template(application: Application) -> assertions.Template:
+    """Return the template of an application's users, without pages."""
+    app = App()
+    bare = replace(application, pages=None)
+    return assertions.Template.from_stack(UsersStack(app, bare, ApiStack(app, bare), None))
+
+
 def test_an_application_without_routes_of_operators_has_no_operators() -> None:
     bare = replace(shop(STAGES["dev"]), services=())
-    assertions.Template.from_stack(ApiStack(App(), bare)).resource_count_is("AWS::Cognito::UserPool", 1)
+    users_template(bare).resource_count_is("AWS::Cognito::UserPool", 1)
 
 
 def test_threat_protection_can_be_switched_on_for_a_stage() -> None:
     stage = replace(STAGES["prod"], threat_protection=True)
-    template = assertions.Template.from_stack(ApiStack(App(), shop(stage)))
-    template.has_resource_properties(
+    users_template(shop(stage)).has_resource_properties(
         "AWS::Cognito::UserPool",
         {"UserPoolTier": "PLUS", "UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}},
     )
@@ -181,6 +197,12 @@ def test_the_document_has_every_route_with_its_security(document: Json, services
             scheme = "operator" if route.operators else "user"
             assert operation["security"] == ([] if route.open else [{scheme: []}])
             assert str(route.status) in operation["responses"]
+
+
+@pytest.mark.parametrize("api", ["https://api.example/", "https://shop.example/v1/", "http://cloud/_aws/api/a1/"])
+def test_the_documents_server_is_the_api_that_serves_it(document: Json, api: str) -> None:
+    (server,) = document["servers"]
+    assert urljoin(f"{api}openapi.json", server["url"]) == api
 
 
 def test_placing_an_order_needs_an_idempotency_key_in_the_document(document: Json) -> None:

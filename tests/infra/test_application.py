@@ -43,10 +43,22 @@ def synthesis(helpdesk: Application, tmp_path_factory: pytest.TempPathFactory) -
 def test_another_application_has_its_own_services_under_its_own_name(
     helpdesk: Application, synthesis: Synthesis
 ) -> None:
-    assert synthesis.templates.keys() == SHARED | {folder.name for folder in helpdesk.services}
+    assert synthesis.templates.keys() == SHARED - {"web"} | {folder.name for folder in helpdesk.services}
     assert not list(synthesis.folder.glob("tidings-*"))
     for function in synthesis.resources("AWS::Lambda::Function"):
         assert function.properties["FunctionName"].startswith(f"helpdesk-dev-{function.stack}-")
+
+
+def test_an_application_without_pages_has_no_sign_in_pages_no_websocket_and_admits_no_origin(
+    synthesis: Synthesis,
+) -> None:
+    assert synthesis.resources("AWS::Cognito::UserPoolDomain") == []
+    (client,) = synthesis.resources("AWS::Cognito::UserPoolClient")
+    assert "CallbackURLs" not in client.properties
+    assert not client.properties.get("AllowedOAuthFlowsUserPoolClient")
+    (api,) = synthesis.resources("AWS::ApiGatewayV2::Api")
+    assert api.properties["ProtocolType"] == "HTTP"
+    assert "CorsConfiguration" not in api.properties
 
 
 def test_another_applications_functions_run_its_own_packages(helpdesk: Application, synthesis: Synthesis) -> None:

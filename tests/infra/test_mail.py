@@ -84,7 +84,7 @@ def test_stages_with_two_domains_have_two_stacks(dev: Synthesis, prod: Synthesis
 
 def test_the_user_pools_are_deployed_after_the_identity(prod: Synthesis) -> None:
     artifacts = json.loads((prod.folder / "manifest.json").read_text())["artifacts"]
-    assert STACK in artifacts["tidings-prod-api"]["dependencies"]
+    assert STACK in artifacts["tidings-prod-users"]["dependencies"]
 
 
 def test_the_first_deployment_can_be_rolled_back(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_the_jobs_may_read_and_delete_accounts_of_the_users_pool_and_of_no_other
     actions = allowed(prod, "privacy", "jobs")
     found = {action: resources for action, resources in actions.items() if action.startswith("cognito-idp:")}
     assert found.keys() == {"cognito-idp:AdminGetUser", "cognito-idp:AdminDeleteUser"}
-    pool = prod.only("api", "AWS::Cognito::UserPool", UserPoolName="tidings-prod")
+    pool = prod.only("users", "AWS::Cognito::UserPool", UserPoolName="tidings-prod")
     for (resource,) in found.values():
         assert pool.id in json.dumps(resource)
     assert [policy.stack for policy, action, _ in prod.allowed() if action.startswith("cognito-idp:")] == [

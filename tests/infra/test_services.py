@@ -103,5 +103,10 @@ def test_stacks_have_outputs_for_their_resources(dev: Synthesis) -> None:
     templates = dev.templates
     for stack in templates.keys() - SHARED:
         assert {"Queue", "Dlq", "Table", "Function"} <= templates[stack]["Outputs"].keys()
-    assert {"ApiId", "ApiUrl", "UserPool", "Client"} <= templates["api"]["Outputs"].keys()
+    assert {"ApiId", "ApiUrl", "WebSocketApiId", "WebSocketUrl"} <= templates["api"]["Outputs"].keys()
+    outputs = templates["users"]["Outputs"].keys()
+    assert {"Client", "OperatorClient"} | {
+        f"{kind}{each}" for kind in ("User", "Operator") for each in ("Pool", "Domain")
+    } <= outputs
+    assert {"PageUrl", "Bucket", "Distribution", "Page"} <= templates["web"]["Outputs"].keys()
     assert "Topic" in templates["bus"]["Outputs"]

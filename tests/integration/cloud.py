@@ -126,7 +126,7 @@ class Cloud:
 
     @property
     def services(self) -> list[str]:
-        return sorted(set(self._templates) - {"bus", "api", "alarms", "monitoring"})
+        return sorted(set(self._templates) - {"bus", "api", "web", "users", "alarms", "monitoring"})
 
     def environment(self, service: str, function: str) -> dict[str, str]:
         """Return a function's environment, as the template sets it, but that no message is too young to be given up."""

@@ -18,11 +18,12 @@ def test_outputs_are_json_with_the_addresses_of_all_resources(shop: DeployedShop
 
     found = json.loads(answer.stdout)
     assert answer.returncode == 0
-    assert list(found) == ["api", "endpoint", "region", "topic", "users", "operators", "services"]
+    assert list(found) == ["api", "endpoint", "region", "topic", "users", "operators", "services", "live", "pages"]
     assert list(found["services"]) == service_names()
     parts = ["queue", "dlq", "table", "function", "undelivered", "relay_dlq"]
     assert all(list(service) == parts for service in found["services"].values())
     assert httpx.get(f"{found['api']}/products").status_code == 200
+    assert list(found["pages"]) == ["url", "bucket", "distribution", "settings"]
     assert httpx.get(f"{found['endpoint']}/_ministack/health").json()["auth"] == "enabled"
 
 

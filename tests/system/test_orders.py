@@ -24,7 +24,8 @@ def test_an_order_is_authorized_reserved_confirmed_and_captured_and_its_customer
 ) -> None:
     placed = customer.place({sku: 2})
     order = order_id(placed)
-    assert placed.headers["location"] == f"/orders/{order}"
+    found = customer.http.get(placed.url.join(placed.headers["location"]))
+    assert found.json()["id"] == order
     assert placed.json()["status"] == "PENDING"
 
     assert customer.outcome(order)["status"] == "CONFIRMED"

@@ -78,7 +78,7 @@ def place_for_approval(user: User, sku: str) -> tuple[str, str]:
     reaches("the approval", lambda: user.order(order)["waiting_for"], lambda parts: parts == ["approval"])
     payment = payment_of(user, order)
     assert (payment["status"], payment["gateway"]) == ("action_required", "simulated")
-    return order, str(user.http.base_url.join(payment["approval"]["url"]))
+    return order, str(user.http.base_url.join(f"orders/{order}/payment").join(payment["approval"]["url"]))
 
 
 def decide(page: str, decision: str) -> httpx.Response:

@@ -44,6 +44,9 @@ SECRET_FORM = re.compile(r"(pay_[0-9a-f]{32})_secret_[0-9a-f]{32}")
 PAGE = "/simulated-bank"
 """The path of the bank's page."""
 
+PAGE_OF_PAYMENT = f"../..{PAGE}"
+"""The address of the bank's page, relative to that of an order's payment: `/orders/{id}/payment`."""
+
 _NAMESPACE = uuid.UUID("0c9bd7ef-95b0-4d2f-9f0a-6a7d4ee1b9f4")
 
 
@@ -60,7 +63,6 @@ class SimulatedGateway:
         stage: The shop's stage.
         webhooks: Receives what changed at the gateway without a call of the shop.
         pace: Waits before each call until the rate of calls allows it.
-        bank: The address of the bank's page.
         clock: The current time.
     """
 
@@ -72,7 +74,6 @@ class SimulatedGateway:
         stage: str,
         webhooks: Callable[[News], None],
         pace: Callable[[], None] = lambda: None,
-        bank: str = PAGE,
         clock: Clock = machine.now,
     ) -> None:
         self._client = client
@@ -81,7 +82,6 @@ class SimulatedGateway:
         self._stage = stage
         self._webhooks = webhooks
         self._pace = pace
-        self._bank = bank
         self._clock = clock
 
     def open(self, order: str, amount: Money, method: str, origin: Origin) -> Opened | Declined:
@@ -145,7 +145,7 @@ class SimulatedGateway:
         found = self._read(payment)
         if found is None or found.status != "action_required":
             return None
-        return Approval(PUBLISHABLE_KEY, found.client_secret, f"{self._bank}?client_secret={found.client_secret}")
+        return Approval(PUBLISHABLE_KEY, found.client_secret, f"{PAGE_OF_PAYMENT}?client_secret={found.client_secret}")
 
     def labels(self, payment: str) -> Labels | None:
         """Return the labels of a payment of this stage."""

@@ -160,7 +160,7 @@ def test_an_order_has_the_shops_prices(shop: OrdersApi) -> None:
 def test_placing_takes_one_write_and_no_read(shop: OrdersApi) -> None:
     reply = shop.place()
     assert (shop.table.reads, len(shop.table.commits)) == ([], 1)
-    assert reply.headers == {"Location": f"/orders/{view(reply).id}"}
+    assert reply.headers == {"Location": f"orders/{view(reply).id}"}
 
 
 def test_a_write_whose_answer_was_lost_is_no_repeat(shop: OrdersApi) -> None:

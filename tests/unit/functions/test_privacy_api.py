@@ -58,7 +58,7 @@ def test_a_customer_requests_a_job_of_the_own_data(api: PrivacyApi, kind: str) -
     job = view(reply)
     assert (job.kind, job.status, job.requested_at, job.requested_by) == (kind, "running", NOON, "customer")
     assert (job.orders, job.under_way, job.url) == (0, (), None)
-    assert reply.headers == {"Location": f"/me/jobs/{job.id}"}
+    assert reply.headers == {"Location": f"jobs/{job.id}"}
     assert api.show(job.id) == job
     assert api.jobs.job(job.id).person == "ann"
 
@@ -68,7 +68,7 @@ def test_an_operator_requests_a_job_of_any_customers_data(api: PrivacyApi, kind:
     reply = api.api.export_any(of("bob")) if kind == "export" else api.api.erase_any(of("bob"))
     job = view(reply)
     assert (job.kind, job.requested_by) == (kind, "operator")
-    assert reply.headers == {"Location": f"/operators/customers/bob/jobs/{job.id}"}
+    assert reply.headers == {"Location": f"jobs/{job.id}"}
     assert api.jobs.job(job.id).person == "bob"
     assert api.show_any(job.id, "bob") == job
     assert api.show(job.id, "bob") == job

@@ -5,13 +5,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
-from tests.unit.ops.api import Install
+from tests.unit.ops.api import OUTPUTS, Install
 
 ORDER = str(UUID(int=1))
 PAYMENT = f"GET /orders/{ORDER}/payment"
 PAGE = "/simulated-bank?client_secret=secret-1"
-APPROVAL = {"publishable_key": "pk_1", "client_secret": "secret-1", "url": f"http://api{PAGE}"}
+APPROVAL = {"publishable_key": "pk_1", "client_secret": "secret-1", "url": f"../..{PAGE}"}
 WAITING = {"status": "action_required", "gateway": "simulated", "refunds": [], "approval": APPROVAL}
 
 
@@ -37,13 +38,17 @@ def test_a_payment_is_approved_or_declined_on_the_banks_page(
 ) -> None:
     answer = api({PAYMENT: WAITING}).run("orders", "approve", ORDER, *options)
     assert answer.stdout == f"{ORDER}: {said} at the bank\n"
-    assert bank == [(APPROVAL["url"], decision)]
+    assert bank == [(f"http://api{PAGE}", decision)]
 
 
-def test_the_banks_page_may_be_at_an_address_relative_to_the_api(api: Install, bank: list[tuple[str, str]]) -> None:
-    relative = {**WAITING, "approval": {**APPROVAL, "url": f"/_aws/execute-api/a1{PAGE}"}}
-    assert api({PAYMENT: relative}).run("orders", "approve", ORDER).exit_code == 0
-    assert bank == [(f"http://api/_aws/execute-api/a1{PAGE}", "approve")]
+def test_the_banks_page_is_below_the_path_at_which_the_api_is(
+    api: Install, bank: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = api({f"GET /_aws/execute-api/a1/orders/{ORDER}/payment": WAITING})
+    below = replace(OUTPUTS, api="http://cloud/_aws/execute-api/a1")
+    monkeypatch.setattr("ops.context.outputs_of", lambda _stage: below)
+    assert shop.run("orders", "approve", ORDER).exit_code == 0
+    assert bank == [(f"http://cloud/_aws/execute-api/a1{PAGE}", "approve")]
 
 
 @pytest.mark.parametrize(
