@@ -353,7 +353,7 @@ class Shop:
                 executor_of(
                     service,
                     handlers=lambda: self.handlers(service, port),
-                    record=FaultyLog(self.log.record, self.calls).record,
+                    receive=FaultyLog(self.log.record, self.calls).record,
                     threads=self.threads,
                 ),
                 self._take_note_of_try,
