@@ -10,6 +10,11 @@ from tidings.core.contract import Contract
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pages:
+    """The pages of an application in the browser, which its API serves."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Application:
     """Services that share a topic and an HTTP API, in one stage.
 
@@ -23,6 +28,7 @@ class Application:
         highlights: The event types that the dashboard shows first.
         sender: The address that e-mails come from, also those of the user pools; empty if the application sends none.
         alarm_addresses: The e-mail addresses that are notified of alarms, once each has confirmed.
+        pages: Its pages in the browser; None if it has none. With pages it has a WebSocket API.
         settings: The application's own settings in this stage. Each service's `add_resources` receives them.
     """
 
@@ -35,6 +41,7 @@ class Application:
     highlights: tuple[str, ...] = ()
     sender: str = ""
     alarm_addresses: tuple[str, ...] = ()
+    pages: Pages | None = None
     settings: Any = None
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from infra.application import Application
+from infra.application import Application, Pages
 from infra.discovery import ROOT, ServiceFolder, discover_contracts, discover_services
 from infra.stages import Stage
 
@@ -185,5 +185,6 @@ def shop(stage: Stage, settings: ShopSettings | None = None) -> Application:
         highlights=("OrderPlaced", "OrderConfirmed", "OrderDispatched", "OrderCancelled"),
         alarm_addresses=settings.alarm_addresses,
         sender=settings.sender,
+        pages=Pages(),
         settings=settings,
     )

@@ -46,6 +46,7 @@ class ApiStack(ApplicationStack):
         users: The user pool of the users.
         authorizer: Accepts requests with a token of a user.
         operators_authorizer: Accepts requests with a token of an operator; None if no route is for operators.
+        websocket_api: The WebSocket API, to which services add their routes; None if the application has no pages.
     """
 
     def __init__(self, scope: Construct, application: Application) -> None:
@@ -72,6 +73,7 @@ class ApiStack(ApplicationStack):
             self.operators_authorizer = operators.authorizer
             self.add_output("OperatorPool", operators.pool.user_pool_id)
             self.add_output("OperatorClient", operators.client.user_pool_client_id)
+        self.websocket_api = self._add_websocket_api() if application.pages else None
 
     def authorizer_of(self, route: Route) -> apigateway.IHttpRouteAuthorizer | None:
         """Return the authorizer of a route: that of operators or of users; None if the route is open."""
@@ -105,6 +107,37 @@ class ApiStack(ApplicationStack):
                 destination_arn=log.log_group_arn, format=json.dumps(ACCESS_LOG)
             ),
         )
+
+    def _add_websocket_api(self) -> apigateway.WebSocketApi:
+        """Add the WebSocket API, with one stage that is named like this one."""
+        stage = self.stage
+        api = apigateway.WebSocketApi(
+            self,
+            "websocket-api",
+            api_name=self.application.resource_name("websocket"),
+            description=f"{self.application.title}: events as they happen",
+        )
+        deployed = apigateway.CfnStage(
+            self,
+            "websocket-stage",
+            api_id=api.api_id,
+            stage_name=stage.name,
+            auto_deploy=True,
+            default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=stage.throttle_rate,
+                throttling_burst_limit=stage.throttle_burst,
+                detailed_metrics_enabled=True,
+            ),
+        )
+        acknowledge(
+            deployed,
+            "APIG1",
+            "Logs of a WebSocket API need a role in the settings of the whole account, which its stages would have to "
+            "share. The API's access log has the request of each ticket, and each ticket opens one connection.",
+        )
+        self.add_output("WebSocketApiId", api.api_id)
+        self.add_output("WebSocketUrl", f"{api.api_endpoint}/{stage.name}")
+        return api
 
     def _add_users(self) -> People:
         return People(

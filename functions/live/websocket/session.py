@@ -1,0 +1,59 @@
+"""The course of a connection: it is registered, may send `ping`, and is removed."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from functions.live.sockets import Sockets
+from functions.live.viewers import Viewer
+
+PING, PONG = "ping", b"pong"
+"""A client's only message, and its answer. API Gateway closes a connection that was idle for ten minutes."""
+
+MAX_MESSAGE = 128
+"""Maximum number of characters of a client's message. A connection with a longer message is closed."""
+
+
+class Register(Protocol):
+    """The register of connections."""
+
+    def add(self, viewer: Viewer, connection: str) -> bool:
+        """Register a connection, unless the viewer has as many as allowed."""
+
+    def end(self, viewer: Viewer, connection: str) -> None:
+        """Remove a connection."""
+
+
+class Session:
+    """The connections, as API Gateway reports them."""
+
+    def __init__(self, register: Register, sockets: Sockets) -> None:
+        self._register = register
+        self._sockets = sockets
+
+    def handle(self, context: Mapping[str, Any], body: str) -> HTTPStatus:
+        """Handle what has happened to a connection.
+
+        Args:
+            context: The request's context. Its authorizer's part is the ticket's viewer.
+            body: The client's message, if there is one.
+
+        Returns:
+            The answer's status. Another than 200 refuses a connection.
+        """
+        viewer = Viewer(context["authorizer"]["role"], context["authorizer"]["user"])
+        connection = context["connectionId"]
+        match context["eventType"]:
+            case "CONNECT":
+                return HTTPStatus.OK if self._register.add(viewer, connection) else HTTPStatus.TOO_MANY_REQUESTS
+            case "DISCONNECT":
+                self._register.end(viewer, connection)
+            case _:
+                self._receive(connection, body)
+        return HTTPStatus.OK
+
+    def _receive(self, connection: str, body: str) -> None:
+        if len(body) > MAX_MESSAGE:
+            self._sockets.close(connection)
+        elif body == PING:
+            self._sockets.send(connection, PONG)
