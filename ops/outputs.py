@@ -40,7 +40,18 @@ class Pool(Struct, frozen=True):
 
 
 class Outputs(Struct, frozen=True):
-    """The resources of a stage. `endpoint` is the local cloud's address; None on AWS."""
+    """The resources of a stage.
+
+    Attributes:
+        api: The address of its HTTP API.
+        endpoint: The local cloud's address; None on AWS.
+        region: Its region.
+        topic: The ARN of its topic.
+        users: The user pool of customers.
+        operators: The user pool of operators.
+        services: The resources of its services.
+        live: The address of its WebSocket API; None if it has none.
+    """
 
     api: str
     endpoint: str | None
@@ -49,6 +60,7 @@ class Outputs(Struct, frozen=True):
     users: Pool
     operators: Pool
     services: Mapping[str, ServiceOutputs]
+    live: str | None = None
 
     def service(self, name: str) -> ServiceOutputs:
         """Return the resources of a service.
@@ -120,6 +132,7 @@ def outputs_of(stage: DeployedStage) -> Outputs:
             for name, outputs in sorted(stacks.items())
             if "Table" in outputs and name not in SHARED
         },
+        live=_websocket_url(stage, api),
     )
 
 
@@ -128,6 +141,13 @@ def _base_url(stage: DeployedStage, api: Mapping[str, str]) -> str:
         return api["ApiUrl"].rstrip("/")
     # Not every machine resolves the name under `localhost` that the local cloud gives its APIs.
     return f"{stage.endpoint}/_aws/execute-api/{api['ApiId']}"
+
+
+def _websocket_url(stage: DeployedStage, api: Mapping[str, str]) -> str | None:
+    if "WebSocketUrl" not in api or stage.endpoint is None:
+        return api.get("WebSocketUrl")
+    address = stage.endpoint.replace("http", "ws", 1)
+    return f"{address}/_aws/execute-api/{api['WebSocketApiId']}/{stage.name}"
 
 
 def _stacks(stage: DeployedStage) -> dict[str, dict[str, str]]:
