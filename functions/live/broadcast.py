@@ -7,12 +7,10 @@ from time to time, so they lose nothing.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from contracts.orders.order_placed import OrderPlaced
-from functions.live.connections import Connection
-from functions.live.owners import Owners
-from functions.live.sockets import Sockets
+from functions.live.ports import Connection, Connections, Owners, Sockets
 from functions.live.viewers import audience, notification
 from tidings.core.clock import Clock, now
 from tidings.core.contract import ContractRegistry
@@ -32,16 +30,6 @@ OPENING_MILLIS = 10_000
 _orders = ContractRegistry([OrderPlaced])
 
 
-class OpenConnections(Protocol):
-    """The registered connections."""
-
-    def of(self, partition: str) -> list[Connection]:
-        """Return the connections of a partition."""
-
-    def remove(self, connection: Connection) -> None:
-        """Remove a connection."""
-
-
 @dataclass(frozen=True)
 class Broadcast:
     """The receiver of every event.
@@ -57,7 +45,7 @@ class Broadcast:
     """
 
     owners: Owners
-    connections: OpenConnections
+    connections: Connections
     sockets: Sockets
     threads: Executor
     count: Callable[[Mapping[str, int]], None]

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from functions.live.ports import Connection
 from functions.live.viewers import Viewer
 from tidings.core.clock import Clock, now
 from tidings.core.decisions import EXPIRES
@@ -21,26 +20,7 @@ CONNECTION_SECONDS = 2 * 60 * 60
 configuring and running a WebSocket API")."""
 
 
-class Connection(Struct, frozen=True):
-    """An open connection.
-
-    Attributes:
-        partition: The partition of its item.
-        row: The sort key of its item.
-        since: When it was registered, in milliseconds since 1970. It opens a moment later.
-    """
-
-    partition: str
-    row: str
-    since: int
-
-    @property
-    def id(self) -> str:
-        """API Gateway's id of the connection."""
-        return self.row.rpartition("#")[2]
-
-
-class Connections:
+class DynamoConnections:
     """The connections, as live's functions register and find them."""
 
     def __init__(self, client: "DynamoDBClient", table: str, clock: Clock = now) -> None:
@@ -53,7 +33,7 @@ class Connections:
 
         Each is counted after it was written, so that those that open at the same time are counted too.
         """
-        added = Connection(viewer.partition, _row(viewer, connection), self._clock())
+        added = Connection.of(viewer, connection, self._clock())
         self._client.put_item(
             TableName=self._table,
             Item={
@@ -70,10 +50,6 @@ class Connections:
     def remove(self, connection: Connection) -> None:
         """Remove a connection. Nothing happens if it was removed before."""
         self._client.delete_item(TableName=self._table, Key=_key(connection))
-
-    def end(self, viewer: Viewer, connection: str) -> None:
-        """Remove a viewer's connection, given API Gateway's id."""
-        self.remove(Connection(viewer.partition, _row(viewer, connection), 0))
 
     def of(self, partition: str) -> list[Connection]:
         """Return the connections of a partition, without those that have expired and are not deleted yet."""
@@ -96,7 +72,7 @@ class Connections:
             FilterExpression=f"{EXPIRES} > :now",
             ExpressionAttributeValues={
                 ":partition": {"S": viewer.partition},
-                ":viewer": {"S": _row(viewer, "")},
+                ":viewer": {"S": Connection.of(viewer, "").row},
                 ":now": self._now(),
             },
             ConsistentRead=True,
@@ -106,10 +82,6 @@ class Connections:
 
     def _now(self) -> "AttributeValueTypeDef":
         return {"N": str(self._clock() // 1000)}
-
-
-def _row(viewer: Viewer, connection: str) -> str:
-    return f"{viewer.user}#{connection}"
 
 
 def _key(connection: Connection) -> "dict[str, AttributeValueTypeDef]":

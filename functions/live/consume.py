@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from functions.live import sockets
 from functions.live.broadcast import Broadcast
-from functions.live.connections import Connections
+from functions.live.connections import DynamoConnections
 from functions.live.owners import DynamoOwners
 from functions.live.service import service
 from tidings.aws import clients, lambdas
@@ -13,7 +13,7 @@ from tidings.aws import clients, lambdas
 _table = os.environ["TABLE"]
 _broadcast = Broadcast(
     DynamoOwners(clients.dynamodb(), _table),
-    Connections(clients.dynamodb(), _table),
+    DynamoConnections(clients.dynamodb(), _table),
     sockets.connect(),
     ThreadPoolExecutor(clients.WORKERS),
     lambda counts: lambdas.metrics().emit(counts),

@@ -1,6 +1,6 @@
 """The owners of orders in live's table: whose order it is, kept from `OrderPlaced`."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tidings.core.decisions import EXPIRES
 from tidings.core.strategy import SORT_KEY
@@ -18,22 +18,6 @@ customer finds it on the order's page, which reads the state.
 
 MAX_CACHED = 10_000
 """Maximum number of owners that a process keeps in memory."""
-
-
-class Owners(Protocol):
-    """The owners of orders."""
-
-    def record(self, order: str, customer: str, time: int) -> None:
-        """Store whose order it is. Nothing changes if it is stored.
-
-        Args:
-            order: The order's id.
-            customer: The customer's id.
-            time: When the order was placed, in milliseconds since 1970.
-        """
-
-    def find(self, order: str) -> str | None:
-        """Return the id of an order's customer; None if it is unknown."""
 
 
 class DynamoOwners:

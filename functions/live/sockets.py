@@ -1,7 +1,7 @@
 """The connections as API Gateway has them: it sends messages to them and closes them."""
 
 import os
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urljoin
 
 import boto3
@@ -11,16 +11,6 @@ from tidings.aws import clients
 
 ONCE = clients.CONFIG.merge(Config(read_timeout=1, retries={"total_max_attempts": 1}))
 """A push is not repeated: the client reads the state again in any case, and the next person waits."""
-
-
-class Sockets(Protocol):
-    """The open connections, by API Gateway's ids."""
-
-    def send(self, connection: str, message: bytes) -> bool:
-        """Send a message. Return False if the connection does not exist."""
-
-    def close(self, connection: str) -> None:
-        """Close a connection. Nothing happens if it does not exist."""
 
 
 class ApiGatewaySockets:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from functions.live import sockets
-from functions.live.connections import Connections
+from functions.live.connections import DynamoConnections
 from functions.live.websocket.session import Session
 from tidings.aws import clients, lambdas
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_session = Session(Connections(clients.dynamodb(), os.environ["TABLE"]), sockets.connect())
+_session = Session(DynamoConnections(clients.dynamodb(), os.environ["TABLE"]), sockets.connect())
 
 
 @lambdas.without_texts

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
-from functions.live.sockets import Sockets
+from functions.live.ports import Connection, Connections, Sockets
 from functions.live.viewers import Viewer
 
 PING, PONG = "ping", b"pong"
@@ -14,21 +14,11 @@ MAX_MESSAGE = 128
 """Maximum number of characters of a client's message. A connection with a longer message is closed."""
 
 
-class Register(Protocol):
-    """The register of connections."""
-
-    def add(self, viewer: Viewer, connection: str) -> bool:
-        """Register a connection, unless the viewer has as many as allowed."""
-
-    def end(self, viewer: Viewer, connection: str) -> None:
-        """Remove a connection."""
-
-
 class Session:
     """The connections, as API Gateway reports them."""
 
-    def __init__(self, register: Register, sockets: Sockets) -> None:
-        self._register = register
+    def __init__(self, connections: Connections, sockets: Sockets) -> None:
+        self._connections = connections
         self._sockets = sockets
 
     def handle(self, context: Mapping[str, Any], body: str) -> HTTPStatus:
@@ -45,9 +35,9 @@ class Session:
         connection = context["connectionId"]
         match context["eventType"]:
             case "CONNECT":
-                return HTTPStatus.OK if self._register.add(viewer, connection) else HTTPStatus.TOO_MANY_REQUESTS
+                return HTTPStatus.OK if self._connections.add(viewer, connection) else HTTPStatus.TOO_MANY_REQUESTS
             case "DISCONNECT":
-                self._register.end(viewer, connection)
+                self._connections.remove(Connection.of(viewer, connection))
             case _:
                 self._receive(connection, body)
         return HTTPStatus.OK

@@ -18,8 +18,9 @@ from contracts.orders.order_confirmed import OrderConfirmed
 from functions.live import owners as owners_module
 from functions.live.api import Api
 from functions.live.broadcast import FAILED, OPENING_MILLIS, Broadcast
-from functions.live.connections import CONNECTION_SECONDS, MAX_CONNECTIONS, Connection, Connections
+from functions.live.connections import CONNECTION_SECONDS, MAX_CONNECTIONS, DynamoConnections
 from functions.live.owners import OWNER_DAYS, DynamoOwners
+from functions.live.ports import Connection
 from functions.live.service import service
 from functions.live.sockets import ApiGatewaySockets
 from functions.live.tickets import TICKET_SECONDS, Tickets
@@ -116,42 +117,42 @@ class TestTickets:
 
 class TestConnections:
     @pytest.fixture
-    def connections(self, client: "DynamoDBClient", clock: VirtualClock) -> Connections:
-        return Connections(client, TABLE, clock)
+    def connections(self, client: "DynamoDBClient", clock: VirtualClock) -> DynamoConnections:
+        return DynamoConnections(client, TABLE, clock)
 
-    def test_a_connection_is_found_by_what_its_viewer_may_see(self, connections: Connections) -> None:
+    def test_a_connection_is_found_by_what_its_viewer_may_see(self, connections: DynamoConnections) -> None:
         for viewer, connection in ((CUSTOMER, "c1="), (OTHER, "c2="), (OPERATOR, "o1="), (OPERATOR, "o2=")):
             assert connections.add(viewer, connection)
         assert [each.id for each in connections.of(customers_partition(CUSTOMER.user))] == ["c1="]
         assert [each.id for each in connections.of(customers_partition(OTHER.user))] == ["c2="]
         assert [each.id for each in connections.of(OPERATORS)] == ["o1=", "o2="]
 
-    def test_a_connection_that_ended_is_not_found(self, connections: Connections) -> None:
+    def test_a_connection_that_ended_is_not_found(self, connections: DynamoConnections) -> None:
         connections.add(CUSTOMER, "c1")
         connections.add(CUSTOMER, "c2")
-        connections.end(CUSTOMER, "c1")
-        connections.end(CUSTOMER, "c1")
+        connections.remove(Connection.of(CUSTOMER, "c1"))
+        connections.remove(Connection.of(CUSTOMER, "c1"))
         (left,) = connections.of(CUSTOMER.partition)
         assert left.id == "c2"
         connections.remove(left)
         assert connections.of(CUSTOMER.partition) == []
 
     @pytest.mark.parametrize("viewer", [CUSTOMER, OPERATOR], ids=lambda viewer: viewer.role)
-    def test_each_viewer_has_ten_connections_at_most(self, connections: Connections, viewer: Viewer) -> None:
+    def test_each_viewer_has_ten_connections_at_most(self, connections: DynamoConnections, viewer: Viewer) -> None:
         accepted = [connections.add(viewer, f"c{n}") for n in range(MAX_CONNECTIONS + 2)]
         assert accepted == [True] * MAX_CONNECTIONS + [False] * 2
         assert len(connections.of(viewer.partition)) == MAX_CONNECTIONS
         assert connections.add(Viewer(viewer.role, f"{viewer.user}0"), "another's")
-        connections.end(viewer, "c0")
+        connections.remove(Connection.of(viewer, "c0"))
         assert connections.add(viewer, "again")
 
-    def test_connections_that_open_at_the_same_time_are_ten_at_most(self, connections: Connections) -> None:
+    def test_connections_that_open_at_the_same_time_are_ten_at_most(self, connections: DynamoConnections) -> None:
         with ThreadPoolExecutor(5) as threads:
             accepted = list(threads.map(lambda n: connections.add(CUSTOMER, f"c{n}"), range(3 * MAX_CONNECTIONS)))
         assert accepted.count(True) == len(connections.of(CUSTOMER.partition)) <= MAX_CONNECTIONS
 
     def test_a_connection_ends_after_two_hours_even_if_it_is_not_deleted_yet(
-        self, connections: Connections, clock: VirtualClock
+        self, connections: DynamoConnections, clock: VirtualClock
     ) -> None:
         for n in range(MAX_CONNECTIONS):
             connections.add(CUSTOMER, f"c{n}")
@@ -224,7 +225,7 @@ class Shown:
         )
 
     def connect(self, viewer: Viewer, connection: str, since: int = LONG_AGO) -> None:
-        self.open[viewer.partition].append(Connection(viewer.partition, f"{viewer.user}#{connection}", since))
+        self.open[viewer.partition].append(Connection.of(viewer, connection, since))
 
     def registered(self) -> list[str]:
         return [each.id for connections in self.open.values() for each in connections]
@@ -245,6 +246,9 @@ class Shown:
     def of(self, partition: str) -> list[Connection]:
         self._may_fail("of")
         return list(self.open[partition])
+
+    def add(self, viewer: Viewer, connection: str) -> bool:
+        raise AssertionError(f"{viewer} opens {connection}")
 
     def remove(self, connection: Connection) -> None:
         self._may_fail("remove")
@@ -413,8 +417,11 @@ class Register:
         self.calls.append(("add", viewer, connection))
         return not self.full
 
-    def end(self, viewer: Viewer, connection: str) -> None:
-        self.calls.append(("end", viewer, connection))
+    def remove(self, connection: Connection) -> None:
+        self.calls.append(("remove", connection))
+
+    def of(self, partition: str) -> list[Connection]:
+        raise AssertionError(f"{partition} is read")
 
     def send(self, connection: str, message: bytes) -> bool:
         self.calls.append(("send", connection, message))
@@ -435,7 +442,7 @@ class TestSession:
         register = Register()
         assert self.happen(register, "CONNECT", viewer=viewer) == 200
         assert self.happen(register, "DISCONNECT", viewer=viewer) == 200
-        assert register.calls == [("add", viewer, "c1"), ("end", viewer, "c1")]
+        assert register.calls == [("add", viewer, "c1"), ("remove", Connection.of(viewer, "c1"))]
 
     def test_a_connection_too_many_is_refused(self) -> None:
         assert self.happen(Register(full=True), "CONNECT") == 429
