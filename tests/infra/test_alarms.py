@@ -112,7 +112,9 @@ def function_names(synthesis: Synthesis) -> set[str]:
 
 @EVERY_STAGE
 def test_the_api_has_alarms_on_failures_latency_and_refused_requests(synthesis: Synthesis) -> None:
-    (api,) = synthesis.resources("AWS::ApiGatewayV2::Api")
+    (api,) = [
+        each for each in synthesis.resources("AWS::ApiGatewayV2::Api") if each.properties["ProtocolType"] == "HTTP"
+    ]
     assert watched(synthesis)[api.stack, api.id] == {"api-5xx", "api-latency", "api-4xx"}
 
 
