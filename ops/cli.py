@@ -14,6 +14,7 @@ from ops.environment import describe, is_expected
 from ops.errors import CommandError
 from ops.faults import commands as faults
 from ops.goods import commands as goods
+from ops.live import commands as live
 from ops.local import commands as local
 from ops.local.cloud import LocalCloud
 from ops.mappings import commands as mappings
@@ -78,7 +79,7 @@ def main(
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))
 
 
-for family in (local, faults, access, sales, monitoring, replay, relay, mappings):
+for family in (local, faults, access, sales, monitoring, live, replay, relay, mappings):
     app.add_typer(family.app)
 app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")

@@ -44,7 +44,7 @@ from tidings.core.errors import ContentionError, PermanentError, RetryableError,
 from tidings.core.event import Event, read_personal
 from tidings.core.personal import Personal
 from tidings.core.service import EventHandler, Index, Service, on
-from tidings.core.strategy import Batch, Batched, Contribution, CounterKey, Log, OneByOne, Projection
+from tidings.core.strategy import Batch, Batched, Contribution, CounterKey, Log, Observer, OneByOne, Projection
 
 __version__ = "0.1.0"
 
@@ -67,6 +67,7 @@ __all__ = [
     "Index",
     "Log",
     "MessageMetadata",
+    "Observer",
     "OneByOne",
     "OutboxEvent",
     "Perform",

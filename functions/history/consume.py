@@ -9,4 +9,4 @@ from tidings.aws.lambdas import consumer
 
 _log = Log(clients.dynamodb(), os.environ["TABLE"])
 
-handler = consumer(service, record=_log.record)
+handler = consumer(service, receive=_log.record)

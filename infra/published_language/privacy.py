@@ -11,6 +11,7 @@ from string import Template
 import msgspec
 
 from functions.fraud import handlers as fraud
+from functions.live.owners import OWNER_DAYS
 from functions.privacy.files import KEPT_DAYS, LINK_SECONDS
 from infra.application import Application
 from infra.discovery import ServiceFolder, summary_of
@@ -19,6 +20,7 @@ from infra.shop import SETTINGS
 from infra.stages import STAGES, Stage
 from tidings.core.contract import Contract
 from tidings.core.personal import Personal
+from tidings.core.strategy import Log
 
 TEMPLATE = Path(__file__).with_name("privacy.md")
 
@@ -43,6 +45,7 @@ def privacy_page(application: Application) -> str:
         export_days=KEPT_DAYS,
         link_minutes=LINK_SECONDS // 60,
         fraud_days=fraud.KEPT_DAYS,
+        owner_days=OWNER_DAYS,
     )
 
 
@@ -121,7 +124,7 @@ def _places(application: Application) -> Iterator[str]:
         # The relay sends the events there that the topic refuses.
         queues += [f"{name}-relay-dlq"] if folder.name in announced else []
         kept = [f"`{kind.__name__}`" for kind in service.keeps]
-        if service.subscribes_to_all:
+        if isinstance(service.strategy, Log):
             kept = ["the personal parts of all events"]
         yield _row(
             folder.name,

@@ -29,7 +29,7 @@ from infra.stacks.bus import BusStack
 from infra.stacks.users import UsersStack
 from tidings.aws.personal_answers import lists_index
 from tidings.core.contract import Contract
-from tidings.core.strategy import Batched, Log, Projection, Strategy
+from tidings.core.strategy import Batched, Log, Observer, Projection, Strategy
 from tidings.http.routes import Route
 
 PERSONAL = "personal"
@@ -191,7 +191,8 @@ class ServiceStack(ApplicationStack):
         consumer = self.add_function(
             "consumer", handler, f"Handles the events in the queue of {self.name}", environment
         )
-        consumer.allow(*_consumer_actions(service.strategy), on=[self.table.table_arn])
+        if actions := _consumer_actions(service.strategy):
+            consumer.allow(*actions, on=[self.table.table_arn])
         consumer.allow(
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
@@ -331,6 +332,9 @@ def _consumer_actions(strategy: Strategy[object]) -> tuple[str, ...]:
         case Log():
             # An event's personal data is added to an item that other events of its subject have in common.
             return WRITE_ACTIONS
+        case Observer():
+            # Its function writes what it chooses, so the service's own `stack.py` allows it.
+            return ()
         case Batched() | Projection():
             return ("dynamodb:GetItem", "dynamodb:BatchGetItem", *WRITE_ACTIONS)
         case _:

@@ -50,6 +50,7 @@ class ShopClient:
             raise CommandError(
                 "the token has characters that no token has; set TIDINGS_TOKEN to what tidings token prints"
             )
+        self._operator = operator
         self._orders = "/operators/orders" if operator else "/orders"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
@@ -184,6 +185,11 @@ class ShopClient:
         """Return an order's timeline."""
         found: dict[str, Any] = self._send("GET", f"{self._orders}/{_segment(order_id)}/timeline").json()
         return found
+
+    def live_ticket(self) -> str:
+        """Return a ticket for one connection that receives the events that the user may see."""
+        path = "/operators/live/tickets" if self._operator else "/live/tickets"
+        return str(self._send("POST", path).json()["ticket"])
 
     def decide(self, order_id: str, url: str, decision: str) -> None:
         """Send the customer's decision about an order's payment to the simulated bank's page.

@@ -10,6 +10,7 @@ from contracts.payment.payment_captured import PaymentCaptured
 from infra.application import Application
 from infra.published_language.privacy import carrying, personal_types, privacy_page, readers, receivers
 from tidings.core.contract import Contract
+from tidings.core.strategy import Log
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,14 @@ def test_an_event_without_personal_data_is_not_listed(application: Application, 
 
 def test_each_service_that_keeps_personal_data_names_its_table(application: Application, page: str) -> None:
     for folder in application.services:
-        if folder.service.keeps or folder.service.subscribes_to_all:
+        if folder.service.keeps or isinstance(folder.service.strategy, Log):
             assert f"| `tidings-prod-{folder.name}` |" in row_of(page, folder.name)
 
 
-def test_a_service_that_only_receives_personal_data_names_its_queues_and_no_table(page: str) -> None:
-    queues = "`tidings-prod-payment`, `tidings-prod-payment-dlq`, `tidings-prod-payment-undelivered`"
-    assert row_of(page, "payment") == f"| payment | nothing |  |  | {queues} |"
+@pytest.mark.parametrize("name", ["live", "payment"])
+def test_a_service_that_only_receives_personal_data_names_its_queues_and_no_table(page: str, name: str) -> None:
+    queues = ", ".join(f"`tidings-prod-{name}{suffix}`" for suffix in ("", "-dlq", "-undelivered"))
+    assert row_of(page, name) == f"| {name} | nothing |  |  | {queues} |"
 
 
 def test_each_stage_says_for_how_long_it_keeps_what(page: str) -> None:

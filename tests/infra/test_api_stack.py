@@ -34,12 +34,15 @@ OPEN = {
 BANK = {"GET /simulated-bank", "POST /simulated-bank"}
 """The pages of the simulated bank, in stages with the simulated gateway."""
 
+WEBSOCKET = ("$connect", "$disconnect", "$default")
+"""The routes of the WebSocket API."""
+
 
 def test_every_declared_route_is_served_by_its_own_service(dev: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
     served = {(route.stack, route.properties["RouteKey"]) for route in dev.resources("AWS::ApiGatewayV2::Route")}
     declared = {(found.name, route.key) for found in services for route in found.routes}
     others = {("api", "GET /openapi.json"), ("api", "$default"), ("payment", WEBHOOK)}
-    assert served == declared | others | {("payment", key) for key in BANK}
+    assert served == declared | others | {("payment", key) for key in BANK} | {("live", key) for key in WEBSOCKET}
 
 
 def test_a_stage_with_stripe_has_no_page_of_the_simulated_bank(prod: Synthesis) -> None:
@@ -63,8 +66,43 @@ def test_no_service_sends_an_address_that_is_right_below_one_path_only(services:
     assert [value for value in sent if value.startswith(('"/', 'f"/', 'f"{'))] == []
 
 
+def http_routes(synthesis: Synthesis) -> list[Resource]:
+    """Return the routes of the HTTP API."""
+    return [
+        route
+        for route in synthesis.resources("AWS::ApiGatewayV2::Route")
+        if (route.stack, route.properties["RouteKey"]) not in {("live", key) for key in WEBSOCKET}
+    ]
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_a_connection_is_opened_by_a_ticket_in_its_address(stage: str, request: pytest.FixtureRequest) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage)
+    connect = synthesis.only("live", "AWS::ApiGatewayV2::Route", RouteKey="$connect").properties
+    authorizer = synthesis.only("live", "AWS::ApiGatewayV2::Authorizer", Name="tickets")
+    assert (connect["AuthorizationType"], connect["AuthorizerId"]) == ("CUSTOM", {"Ref": authorizer.id})
+    assert authorizer.properties["AuthorizerType"] == "REQUEST"
+    assert authorizer.properties["IdentitySource"] == ["route.request.querystring.ticket"]
+    # No answer is kept: a ticket is valid once.
+    assert "AuthorizerResultTtlInSeconds" not in authorizer.properties
+
+
+def test_the_websocket_api_has_a_throttled_stage_that_is_named_like_the_deployment(prod: Synthesis) -> None:
+    api = prod.only("api", "AWS::ApiGatewayV2::Api", ProtocolType="WEBSOCKET")
+    stage = prod.only("api", "AWS::ApiGatewayV2::Stage", StageName="prod").properties
+    assert (stage["ApiId"], stage["AutoDeploy"]) == ({"Ref": api.id}, True)
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
+
+
+def test_an_application_without_pages_has_no_websocket_api() -> None:
+    bare = replace(shop(STAGES["dev"]), services=(), pages=None)
+    template = assertions.Template.from_stack(ApiStack(App(), bare))
+    assert not template.find_resources("AWS::ApiGatewayV2::Api", {"Properties": {"ProtocolType": "WEBSOCKET"}})
+
+
 def test_every_route_requires_a_token_except_the_open_ones(prod: Synthesis) -> None:
-    for route in prod.resources("AWS::ApiGatewayV2::Route"):
+    for route in http_routes(prod):
         key = route.properties["RouteKey"]
         if key in OPEN:
             assert route.properties.get("AuthorizationType", "NONE") == "NONE", key
@@ -93,7 +131,7 @@ def authorizer_of(synthesis: Synthesis, name: str, stage: str) -> Resource:
     (found,) = (
         each
         for each in synthesis.resources("AWS::ApiGatewayV2::Authorizer")
-        if each.properties["JwtConfiguration"]["Audience"] == [{"Ref": client.id}]
+        if each.properties.get("JwtConfiguration", {}).get("Audience") == [{"Ref": client.id}]
     )
     return found
 
@@ -107,7 +145,7 @@ def test_an_authorizer_accepts_only_tokens_of_its_own_pool(prod: Synthesis, name
 
 def test_the_routes_of_operators_and_no_others_have_the_operators_authorizer(prod: Synthesis) -> None:
     users, operators = (authorizer_of(prod, name, "prod") for name in (USERS, OPERATORS))
-    for route in prod.resources("AWS::ApiGatewayV2::Route"):
+    for route in http_routes(prod):
         key = route.properties["RouteKey"]
         if key not in OPEN:
             expected = operators if key.partition(" ")[2].startswith("/operators/") else users

@@ -210,7 +210,9 @@ def test_a_declared_batch_has_its_window_and_its_queue_hides_messages_for_that_m
     for found in services:
         if batch := found.service.strategy.batch:
             settings = mapping(prod, found, "consumer").properties
-            assert settings["MaximumBatchingWindowInSeconds"] == batch.seconds >= 1
+            assert settings["MaximumBatchingWindowInSeconds"] == batch.seconds
+            # Without a window Lambda delivers ten messages at most.
+            assert batch.seconds >= 1 or batch.size <= 10
             (queue,) = [queue for queue in queues(prod) if queue.stack == found.name]
             assert queue.properties["VisibilityTimeout"] >= 6 * STAGES["prod"].timeout + batch.seconds
 

@@ -8,7 +8,7 @@ import pytest
 
 from infra.discovery import ServiceFolder
 from tests.infra.synthesis import Resource, Synthesis
-from tidings.core.strategy import Batched, Log, Projection
+from tidings.core.strategy import Batched, Log, Observer, Projection
 
 ROLES = ("api", "jobs", "consumer", "relay")
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -206,6 +206,9 @@ def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
         expected = CHANGES
         if isinstance(found.service.strategy, Log):
             expected = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+        elif isinstance(found.service.strategy, Observer):
+            # Of owners and connections: live is the only observer.
+            expected = {f"dynamodb:{action}" for action in ("GetItem", "PutItem", "Query", "DeleteItem")}
         elif isinstance(found.service.strategy, Batched | Projection):
             expected = CHANGES | {"dynamodb:BatchGetItem"}
         assert data == expected
@@ -301,6 +304,51 @@ def test_a_relay_may_send_to_its_own_dead_letter_queue_only_and_knows_its_url(
         assert relay.properties["Environment"]["Variables"]["DLQ"] == {"Ref": queue}
 
 
+def test_lives_functions_may_do_what_their_routes_need_and_nothing_else(prod: Synthesis) -> None:
+    for function, expected in {
+        "authorizer": {"dynamodb:DeleteItem"},
+        "websocket": {"dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem", "execute-api:ManageConnections"},
+    }.items():
+        actions = allowed(prod, "live", function)
+        assert {action for action in actions if not action.startswith(("xray", "logs"))} == expected
+        for action in expected - {"execute-api:ManageConnections"}:
+            assert {name for each in actions[action] for name in tables_named(prod, "live", each)} == {
+                "tidings-prod-live"
+            }
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_only_live_may_send_to_connections_and_only_to_those_of_its_own_stage(
+    stage: str, request: pytest.FixtureRequest
+) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage)
+    api = synthesis.only("api", "AWS::ApiGatewayV2::Api", ProtocolType="WEBSOCKET")
+    (exported,) = [
+        each["Export"]["Name"]
+        for each in synthesis.templates["api"]["Outputs"].values()
+        if each["Value"] == {"Ref": api.id} and "Export" in each
+    ]
+    found = {
+        (function, json.dumps(resource))
+        for policy, action, resource in synthesis.allowed()
+        if action.startswith("execute-api:")
+        for function in ("consumer", "websocket", "authorizer", "api")
+        if policy.stack == "live" and belongs(policy, function)
+    }
+    others = [
+        policy
+        for policy, action, _ in synthesis.allowed()
+        if action.startswith("execute-api") and policy.stack != "live"
+    ]
+    assert others == []
+    assert {function for function, _ in found} == {"consumer", "websocket"}
+    methods = {"consumer": {"POST"}, "websocket": {"POST", "DELETE"}}
+    for function, resource in found:
+        parts = json.loads(resource)["Fn::Join"][1]
+        assert {"Fn::ImportValue": exported} in parts
+        assert parts[-1] in {f"/{stage}/{method}/@connections/*" for method in methods[function]}
+
+
 def test_only_frauds_consumer_may_read_the_key_of_its_pseudonyms(prod: Synthesis) -> None:
     key = prod.only("fraud", "AWS::SecretsManager::Secret")
     assert key.properties["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
@@ -322,7 +370,7 @@ def test_a_table_deletes_expired_items_if_its_service_declares_it(
         table = prod.only(found.name, "AWS::DynamoDB::Table", TableName=f"tidings-prod-{found.name}")
         expected = {"AttributeName": "expires", "Enabled": True} if found.service.expires else None
         assert table.properties.get("TimeToLiveSpecification") == expected
-    assert [found.name for found in services if found.service.expires] == ["fraud", "notification"]
+    assert [found.name for found in services if found.service.expires] == ["fraud", "live", "notification"]
 
 
 def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
@@ -343,6 +391,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
         ("analytics", "api"): {"TIME_ZONE"},
         ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
+        ("live", "consumer"): {"MANAGEMENT_ENDPOINT"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
         ("privacy", "api"): {"BUCKET"},
         ("payment", "consumer"): gateway,
@@ -360,6 +409,8 @@ def test_functions_environments_contain_the_names_of_their_resources(
             "checks": {"TABLE", "PENDING_INDEX", "QUEUE"} | gateway,
             "webhooks": {"QUEUE", "WEBHOOK_SECRETS_ARN"},
             "personal": {"TABLE", "SERVICE_MODULE"},
+            "authorizer": {"TABLE"},
+            "websocket": {"TABLE", "MANAGEMENT_ENDPOINT"},
             "jobs": jobs | {"RETENTION_SECONDS", "PASS_INTERVAL_SECONDS"},
         }
         for function in prod.resources("AWS::Lambda::Function"):
@@ -380,7 +431,7 @@ def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_se
         for function in prod.resources("AWS::Lambda::Function")
         if function.properties["FunctionName"].endswith("-consumer")
     }
-    own = {"payment", "notification", "fraud", "history", "analytics"}
+    own = {"payment", "notification", "fraud", "history", "analytics", "live"}
     assert handlers == {
         found.name: (f"functions.{found.name}.consume.handler", None)
         if found.name in own

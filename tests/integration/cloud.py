@@ -134,6 +134,9 @@ class Cloud:
         if policy := variables.get("RETRY_POLICY"):
             # A test may stop the functions' clock, so that even this is the age of a message that is sent later.
             variables["RETRY_POLICY"] = json.dumps(json.loads(policy) | {"age": -(10**9)})
+        if "MANAGEMENT_ENDPOINT" in variables:
+            # The template has a path below an emulator's address. moto has no WebSocket API, so nobody is connected.
+            variables["MANAGEMENT_ENDPOINT"] = f"https://api.execute-api.{REGION}.amazonaws.com/local"
         return variables | self._settings.get((service, function), {})
 
     def retry_policy(self, service: str) -> RetryPolicy:

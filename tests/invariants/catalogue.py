@@ -257,6 +257,21 @@ def _lists(evidence: Evidence) -> Violations:
             yield f"{customer} lists {_difference(listed, own[customer])}"
 
 
+@invariant("live knows the customer of every order")
+def _owners(evidence: Evidence) -> Violations:
+    own = {order: placed.customer for order, placed in evidence.placed.items()}
+    if evidence.owners != own:
+        yield f"live knows {_difference(evidence.owners, own)}"
+
+
+@invariant("a customer is told of the events of own orders only")
+def _told(evidence: Evidence) -> Violations:
+    for customer, orders in evidence.told.items():
+        for order in orders:
+            if evidence.placed[order].customer != customer:
+                yield f"{customer} was told of an event of {order}"
+
+
 # Money, stock, e-mails and points
 
 

@@ -171,6 +171,8 @@ class Evidence:
         pairs: Recommendation's counters, by product and other product.
         leftovers: What is left in each queue that must be empty.
         poison: What must be in each dead-letter queue, because it can never be handled.
+        owners: The customer of each order, as live knows them.
+        told: The orders of whose events live told each customer; empty if it is not known.
     """
 
     purchases: Sequence[Purchase]
@@ -202,6 +204,8 @@ class Evidence:
     pairs: Mapping[tuple[str, str], int]
     leftovers: Mapping[str, Collection[str]]
     poison: Mapping[str, Collection[str]]
+    owners: Mapping[str, str]
+    told: Mapping[str, Collection[str]]
 
     @cached_property
     def events(self) -> Mapping[str, OrderEvents]:

@@ -7,6 +7,7 @@ from functions.analytics.service import service_in
 from functions.fraud.service import service as fraud
 from functions.history.service import service as history
 from functions.inventory.service import service as inventory
+from functions.live.service import service as live
 from functions.loyalty.service import service as loyalty
 from functions.notification.service import service as notification
 from functions.orders.service import service as orders
@@ -31,4 +32,5 @@ SERVICES: tuple[Service[Any], ...] = (
     recommendation,
     privacy,
     history,
+    live,
 )

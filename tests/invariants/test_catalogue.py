@@ -346,6 +346,15 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "a customer's list shows exactly the customer's orders",
         listed("bob", lambda _: {}),
     ),
+    "an order has no owner": ("live knows the customer of every order", changed(owners={})),
+    "an order has another's owner": (
+        "live knows the customer of every order",
+        lambda evidence: replace(evidence, owners=dict.fromkeys(evidence.owners, "bob")),
+    ),
+    "a customer is told of another's order": (
+        "a customer is told of the events of own orders only",
+        lambda evidence: replace(evidence, told={"ann": {order(evidence, DISPATCHED)}}),
+    ),
     "a stranger's order is listed": (
         "a customer's list shows exactly the customer's orders",
         listed("ann", lambda orders: orders | {"stranger": "PENDING"}),

@@ -49,7 +49,9 @@ def evidence_of(history: History) -> Evidence:
         purchases=records.purchases,
         cancellations=records.cancellations,
         dispatches=records.dispatches,
-        entities={name: _entities(shop, name) for name in shop.deployed if name != "history"},
+        entities={
+            name: _entities(shop, name) for name, each in shop.deployed.items() if not each.service.subscribes_to_all
+        },
         recorded=shop.log.events,
         published=shop.topic.published.keys(),
         payments=_payments(shop),
@@ -75,6 +77,8 @@ def evidence_of(history: History) -> Evidence:
         pairs=_pairs(shop.deployed["recommendation"].table),
         leftovers={name: _dead_letters(shop, name) for name in shop.deployed},
         poison=records.poison,
+        owners=shop.live.owners,
+        told=shop.live.told,
     )
 
 

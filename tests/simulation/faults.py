@@ -25,6 +25,7 @@ from functions.payment.gateway import (
 )
 from functions.payment.reports import Report, ReportQueue
 from tests.simulation.clock import SECOND
+from tests.simulation.ports.live import MemoryLive
 from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.random_source import RandomSource
 from tests.simulation.tasks import Task, Tasks
@@ -43,7 +44,7 @@ from tidings.core.ports import (
     TransactionConflictError,
     Unpublished,
 )
-from tidings.messaging.assembly import Record
+from tidings.messaging.assembly import Receive
 from tidings.testing import VirtualClock
 
 T = TypeVar("T")
@@ -357,11 +358,31 @@ class FaultySecrets:
 class FaultyLog:
     """History's event log."""
 
-    record_event: Record
+    record_event: Receive
     calls: Calls
 
     def record(self, event: Event[str]) -> None:
         self.calls.make("record", lambda: self.record_event(event))
+
+
+@dataclass(frozen=True)
+class FaultyLive:
+    """Live's owners and sockets. Its connections are read without a fault."""
+
+    live: MemoryLive
+    calls: Calls
+
+    def record(self, order: str, customer: str, time: int) -> None:
+        self.calls.make("record an owner", lambda: self.live.record(order, customer, time))
+
+    def find(self, order: str) -> str | None:
+        return self.calls.make("find an owner", lambda: self.live.find(order))
+
+    def send(self, connection: str, message: bytes) -> bool:
+        return self.calls.make("push", lambda: self.live.send(connection, message))
+
+    def close(self, connection: str) -> None:
+        self.live.close(connection)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ import msgspec
 from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Rules
 from functions.fraud.service import service as fraud
+from functions.history.service import service as history
+from functions.live.broadcast import Broadcast
+from functions.live.service import service as live
 from functions.notification.bounces import with_bounces
 from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
@@ -29,6 +32,7 @@ from tests.simulation.faults import (
     Calls,
     CrashError,
     FaultyGateway,
+    FaultyLive,
     FaultyLog,
     FaultyMailer,
     FaultyProducts,
@@ -40,6 +44,7 @@ from tests.simulation.faults import (
     FaultyTopic,
 )
 from tests.simulation.ports.gateway import MemoryGateway
+from tests.simulation.ports.live import MemoryLive
 from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
 from tests.simulation.ports.products import MemoryProducts
@@ -60,10 +65,10 @@ from tidings.core.ports import DeadLetter, Message, StreamRecord
 from tidings.core.service import Service
 from tidings.handling.executor import EventExecutor, Handle, HandlerExecutor
 from tidings.handling.retries import GAVE_UP, LAST_PAUSE, LAST_TRIES, WAITED_TOO_LONG, RetryPolicy
-from tidings.messaging.assembly import executor_of, parser_of
+from tidings.messaging.assembly import Receive, executor_of, parser_of
 from tidings.messaging.consumer import Consumer
 from tidings.messaging.relay import Relay
-from tidings.testing import MemoryRelayDeadLetterQueue, MemoryTable, VirtualClock
+from tidings.testing import InlineExecutor, MemoryRelayDeadLetterQueue, MemoryTable, VirtualClock
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -214,6 +219,7 @@ class Shop:
         self.gateway = MemoryGateway(self.clock)
         self.mailer = MemoryMailer()
         self.log = MemoryLog(self.clock)
+        self.live = MemoryLive()
         self.products = MemoryProducts()
         self.email_crashes: Counter[tuple[str, str]] = Counter()
         self.outages = 0.0
@@ -353,7 +359,7 @@ class Shop:
                 executor_of(
                     service,
                     handlers=lambda: self.handlers(service, port),
-                    record=FaultyLog(self.log.record, self.calls).record,
+                    receive=self._receiver(service),
                     threads=self.threads,
                 ),
                 self._take_note_of_try,
@@ -364,6 +370,15 @@ class Shop:
             clock=self.clock,
             sleep=self._sleep,
         )
+
+    def _receiver(self, service: Service[Any]) -> Receive | None:
+        """Return the function of a service that receives every event, as its `consume.py` makes it."""
+        if service is history:
+            return FaultyLog(self.log.record, self.calls).record
+        if service is live:
+            faulty = FaultyLive(self.live, self.calls)
+            return Broadcast(faulty, self.live, faulty, InlineExecutor(), lambda _: None, self.clock).receive
+        return None
 
     def _port(self, service: Service[Any]) -> Any:
         """Return the port of a service with adapters, as its `consume.py` makes it."""

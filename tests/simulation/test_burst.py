@@ -119,7 +119,7 @@ class Function:
             executor=executor_of(
                 payment,
                 handlers=lambda: HandlerExecutor(payment, table, ports, self.clock, lambda _attempt: self.sleep(0.1)),
-                record=None,
+                receive=None,
                 threads=threads,
             ),
             threads=threads,

@@ -97,7 +97,7 @@ class Deployed:
             executor=executor_of(
                 service,
                 handlers=lambda: HandlerExecutor(service, self.table, self.port, self.clock, self._pause),
-                record=None,
+                receive=None,
                 threads=threads,
             ),
             threads=threads,

@@ -59,7 +59,7 @@ class EvidenceReader:
     def __init__(self, shop: DeployedShop, load: LoadGenerator) -> None:
         self._shop = shop
         self._load = load
-        self._services = {service.name: service for service in SERVICES if service.name != "history"}
+        self._services = {service.name: service for service in SERVICES if not service.subscribes_to_all}
         self._began = datetime.now(ZONE).date()
         self._sqs = shop.client("sqs")
         self._dynamodb = shop.client("dynamodb")
@@ -142,6 +142,8 @@ class EvidenceReader:
             pairs={pair: count for sku in prices for pair, count in self._pairs(sku)},
             leftovers=self._leftovers(),
             poison={},
+            owners=self._owners(orders),
+            told={},
         )
 
     def incidents(self) -> Incidents:
@@ -166,6 +168,14 @@ class EvidenceReader:
             item["pk"]["S"]: codec.decode(from_attributes(item))
             for item in self._scan(table)
             if "version" in item and item["pk"]["S"] in orders
+        }
+
+    def _owners(self, orders: set[str]) -> Mapping[str, str]:
+        """Return the customers of these orders, as live knows them."""
+        return {
+            item["pk"]["S"]: item["customer"]["S"]
+            for item in self._scan(self._shop.outputs.table("live"))
+            if item["pk"]["S"] in orders
         }
 
     def _recorded(self, orders: set[str]) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from tidings.core.errors import described
 from tidings.core.service import Service
 from tidings.handling.executor import HandlerExecutor
 from tidings.handling.retries import RetryPolicy
-from tidings.messaging.assembly import Record, executor_of, parser_of
+from tidings.messaging.assembly import Receive, executor_of, parser_of
 from tidings.messaging.consumer import Consumer, Parse
 from tidings.observability.log import logger
 
@@ -89,7 +89,7 @@ def consumer(
     port: Any = None,
     pace: "Pace | None" = None,
     parse: Parse | None = None,
-    record: Record | None = None,
+    receive: Receive | None = None,
 ) -> Handler:
     """Return the Lambda handler of a service's queue.
 
@@ -98,7 +98,7 @@ def consumer(
         port: The port through which its effects are performed.
         pace: The pace of the port's calls, if its provider limits their rate.
         parse: Parses the queue's messages, if it receives more than the topic's events.
-        record: Records one event, if the service is a log.
+        receive: Receives one event, if the service is a log or an observer.
     """
     threads = ThreadPoolExecutor(clients.WORKERS)
     queue = Consumer(
@@ -108,7 +108,7 @@ def consumer(
         executor=executor_of(
             service,
             handlers=lambda: executor(service, port),
-            record=record,
+            receive=receive,
             threads=threads,
         ),
         threads=threads,

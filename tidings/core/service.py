@@ -10,7 +10,7 @@ from tidings.core.decisions import Decision
 from tidings.core.entity import Entity, EntityCodec
 from tidings.core.event import Event
 from tidings.core.personal import Personal, keeps_personal
-from tidings.core.strategy import Log, OneByOne, Projection, Strategy
+from tidings.core.strategy import Log, Observer, OneByOne, Projection, Strategy
 
 S = TypeVar("S")
 C = TypeVar("C", bound=Contract)
@@ -100,7 +100,7 @@ class Service(Generic[S]):
         has_side_effects: Whether its effects reach beyond its table and its events.
         rebuildable: Whether its state may be deleted and rebuilt from the event log.
         indexes: The indexes of its table.
-        expires: Whether increments of its table's items may say when the table deletes them.
+        expires: Whether items of its table may say when the table deletes them.
         keeps: The types of personal data that its state or its announced events contain. The service is subscribed to
             the events that have such data erased, and the executor handles them.
         under_way: Names what still goes on with an entity, given its state; "" if nothing does. The personal data of
@@ -113,8 +113,8 @@ class Service(Generic[S]):
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
             a contract of another producer, if two handlers are declared for one event type, if its state or an
             announced event contains personal data that the service does not declare to keep, if a handler reads the
-            personal data of an event that carries none, if a log or a projection keeps any, or if a log declares
-            anything about its entities.
+            personal data of an event that carries none, if a log, an observer or a projection keeps any, or if a log
+            or an observer declares anything about its entities.
     """
 
     name: str
@@ -144,8 +144,8 @@ class Service(Generic[S]):
         types = [contract.__name__ for contract in (*handled, *self.erased_by)]
         if len(types) != len(set(types)):
             raise ValueError(f"{self.name} declares two handlers of one event type")
-        if isinstance(self.strategy, Log) and self.handlers:
-            raise ValueError(f"{self.name} records every event, so it cannot have event handlers")
+        if self.subscribes_to_all and self.handlers:
+            raise ValueError(f"{self.name} receives every event, so it cannot have event handlers")
         self._check_personal()
 
     def _check_personal(self) -> None:
@@ -158,12 +158,14 @@ class Service(Generic[S]):
             if handler.reads_personal and handler.contract.personal is None:
                 text = f"{self.name} reads personal data of {handler.contract.__name__}, which carries no personal data"
                 raise ValueError(text)
-        if isinstance(self.strategy, Log | Projection) and self.keeps:
-            raise ValueError(f"{self.name} keeps personal data of entities, so it cannot be a log or a projection")
+        if isinstance(self.strategy, Log | Observer | Projection) and self.keeps:
+            raise ValueError(
+                f"{self.name} keeps personal data of entities, so it cannot be a log, an observer or a projection"
+            )
         if keeps_personal(self.state) and not self.keeps:
             raise ValueError(f"{self.name} has a state with personal data, and does not declare that it keeps any")
-        if isinstance(self.strategy, Log) and self.answers_about_people:
-            raise ValueError(f"{self.name} records every event, so it has no entities to tell of")
+        if self.subscribes_to_all and self.answers_about_people:
+            raise ValueError(f"{self.name} receives every event, so it has no entities to tell of")
 
     @cached_property
     def codec(self) -> EntityCodec[S]:
@@ -188,7 +190,7 @@ class Service(Generic[S]):
     @property
     def subscribes_to_all(self) -> bool:
         """True if it receives every event of the topic."""
-        return isinstance(self.strategy, Log)
+        return isinstance(self.strategy, Log | Observer)
 
     @property
     def consumes(self) -> bool:

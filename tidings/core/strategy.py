@@ -88,4 +88,14 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     batch: Batch | None = None
 
 
-Strategy = OneByOne | Batched | Projection[S] | Log
+class Observer(msgspec.Struct, frozen=True, kw_only=True):
+    """Every event of the topic is handed to a function of the service, without its personal data.
+
+    The service has no event handlers and no entities. Its table contains what that function writes.
+    """
+
+    sort_key: str | None = None
+    batch: Batch | None = None
+
+
+Strategy = OneByOne | Batched | Projection[S] | Log | Observer

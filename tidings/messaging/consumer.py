@@ -16,7 +16,7 @@ from typing import Any
 from tidings.core.clock import Clock, now
 from tidings.core.contract import Contract, ContractRegistry
 from tidings.core.errors import PermanentError, RetryableError, UntriedError, causes, described
-from tidings.core.event import Event, decode, refuse_future, with_data
+from tidings.core.event import Event, decode, refuse_future, with_data, without_personal
 from tidings.core.ports import DeadLetter, Message, Queue
 from tidings.core.service import QueueKind
 from tidings.handling.executor import EventExecutor, Handle
@@ -42,6 +42,11 @@ def parse_typed(contracts: Iterable[type[Contract]]) -> Parse:
 def parse_any(body: str) -> Event[str]:
     """Parse an event of any contract. Its data is the whole message, word for word."""
     return with_data(decode(body), body)
+
+
+def parse_untyped(body: str) -> Event[Any]:
+    """Parse an event of any contract. Its data is as decoded from JSON, and its personal data is withheld."""
+    return without_personal(decode(body))
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from tidings.core.service import Service
 from tidings.core.strategy import CounterKey
 from tidings.handling.executor import Command, EventExecutor, Execution, Handle, HandlerExecutor
 from tidings.handling.retries import RetryPolicy
-from tidings.messaging.assembly import Record, executor_of
-from tidings.messaging.consumer import Consumer, Parse, parse_any, parse_typed
+from tidings.messaging.assembly import Receive, executor_of, parser_of
+from tidings.messaging.consumer import Consumer, Parse, parse_typed
 from tidings.testing.clock import VirtualClock
 from tidings.testing.making import CORRELATION_ID, TRACEPARENT, make_record
 from tidings.testing.ports import MemoryQueue, MemoryTable
@@ -64,7 +64,7 @@ class Scenario(Generic[S]):
     """
 
     def __init__(
-        self, service: Service[S], *, port: Any = None, parse: Parse | None = None, record: Record | None = None
+        self, service: Service[S], *, port: Any = None, parse: Parse | None = None, receive: Receive | None = None
     ) -> None:
         """Create a scenario in which nothing has happened; see `given`."""
         self.service = service
@@ -74,7 +74,7 @@ class Scenario(Generic[S]):
         self.clock = VirtualClock()
         self.pauses: list[int] = []
         self._parse = parse or _parser_of(service)
-        self._record = record
+        self._receive = receive
         self._shards = 0
 
     @property
@@ -203,7 +203,9 @@ class Scenario(Generic[S]):
         self.clock.advance(milliseconds=math.ceil(seconds * 1000))
 
     def _executor(self) -> EventExecutor:
-        return executor_of(self.service, handlers=lambda: self.executor, record=self._record, threads=InlineExecutor())
+        return executor_of(
+            self.service, handlers=lambda: self.executor, receive=self._receive, threads=InlineExecutor()
+        )
 
     def _choose_shard(self, shards: int) -> int:
         self._shards += 1
@@ -216,7 +218,7 @@ def given(
     port: Any = None,
     numbers: Mapping[str, Numbers] | None = None,
     parse: Parse | None = None,
-    record: Record | None = None,
+    receive: Receive | None = None,
 ) -> Scenario[S]:
     """Return a scenario in which these steps have happened.
 
@@ -226,7 +228,7 @@ def given(
         port: The port through which its effects are performed.
         numbers: The numbers of items that are not entities, by `reserved_key`.
         parse: Parses the queue's messages, if they are not only events of the service's contracts.
-        record: Records one event, if the service is a log.
+        receive: Receives one event, if the service is a log or an observer.
 
     Raises:
         AssertionError: If an event fails, or a command is rejected.
@@ -236,7 +238,7 @@ def given(
         given(assignment, opened).when(closed).then(state=Ticket("closed"), announced=[TicketClosed()])
         ```
     """
-    scenario = Scenario(service, port=port, parse=parse, record=record)
+    scenario = Scenario(service, port=port, parse=parse, receive=receive)
     for key, values in (numbers or {}).items():
         scenario.table.put_numbers(key, values)
     return scenario.given(*steps)
@@ -411,7 +413,7 @@ def _record(message: Event[Any] | str, receives: int, sent: str) -> dict[str, An
 
 def _parser_of(service: Service[Any]) -> Parse:
     if service.subscribes_to_all:
-        return parse_any
+        return parser_of(service)
     external = (handler.contract for handler in service.external_handlers)
     return parse_typed((*service.contracts, *external))
 

@@ -303,6 +303,6 @@ def test_an_item_whose_position_names_no_time_is_no_readable_event() -> None:
 def test_an_event_of_any_contract_is_recorded_word_for_word() -> None:
     recorded: list[tuple[str, str]] = []
     body = encode(PLACED).replace('"OrderPlaced"', '"NeverHeardOf"').replace("{", '{"extra": 1, ', 1)
-    scenario = given(service, record=lambda event: recorded.append((event.id, event.data)))
+    scenario = given(service, receive=lambda event: recorded.append((event.id, event.data)))
     scenario.when_batch(body).then()
     assert recorded == [(PLACED.id, body)]

@@ -17,7 +17,7 @@ from tidings.core.errors import ContentionError, PermanentError
 from tidings.core.event import MAX_PERSONAL, Event, decode, encode, read_personal, without_personal
 from tidings.core.personal import Personal, personal_of, redacted, with_personal
 from tidings.core.service import Index, Service, on
-from tidings.core.strategy import Batch, Batched, Projection
+from tidings.core.strategy import Batch, Batched, Observer, Projection
 from tidings.handling.retries import MAX_ATTEMPTS
 from tidings.testing import (
     CORRELATION_ID,
@@ -502,7 +502,8 @@ def declare(state: Any = NoneType, **fields: Any) -> Service[Any]:
     [
         ({"announces": (Seated,)}, "does not declare that it keeps personal data"),
         ({"state": Seat}, "does not declare that it keeps any"),
-        ({"keeps": (Guest,), "strategy": Projection(contribution=lambda _: {})}, "a log or a projection"),
+        ({"keeps": (Guest,), "strategy": Observer()}, "a log, an observer or a projection"),
+        ({"keeps": (Guest,), "strategy": Projection(contribution=lambda _: {})}, "a log, an observer or a projection"),
         ({"keeps": (Guest,), "handlers": (on(GuestErased, lambda _entity, _event: Save(None)),)}, "two handlers"),
     ],
 )

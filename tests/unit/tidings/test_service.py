@@ -6,7 +6,7 @@ import pytest
 from tests.unit.tidings.example import Answered, Asked, Known, Repeated, answer, answers, skip
 from tidings.core.entity import Entity
 from tidings.core.service import Index, Service, on
-from tidings.core.strategy import Log, OneByOne
+from tidings.core.strategy import Log, Observer, OneByOne
 
 
 def test_a_service_subscribes_to_the_contracts_that_it_handles() -> None:
@@ -32,8 +32,12 @@ def test_a_service_without_handlers_has_no_queue() -> None:
     assert not Service(name="answers", state=Known).consumes
 
 
-def test_a_log_receives_every_event() -> None:
-    service = Service(name="log", state=NoneType, strategy=Log(sort_key="id"))
+RECEIVES_ALL = pytest.mark.parametrize("strategy", [Log(sort_key="id"), Observer()], ids=["log", "observer"])
+
+
+@RECEIVES_ALL
+def test_a_log_and_an_observer_receive_every_event(strategy: Log | Observer) -> None:
+    service = Service(name="log", state=NoneType, strategy=strategy)
     assert service.subscribes_to_all
     assert service.consumes
     assert service.contracts == ()
@@ -56,10 +60,13 @@ def test_a_service_with_effects_beyond_its_table_cannot_be_rebuilt(declaration: 
         Service(name="answers", state=Known, handlers=(on(Asked, answer),), rebuildable=True, **declaration)
 
 
+@RECEIVES_ALL
 @pytest.mark.parametrize("declaration", [{"under_way": str}, {"list_of": str}, {"in_exports": True}])
-def test_a_log_has_no_entities_to_tell_of(declaration: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="log records every event, so it has no entities to tell of"):
-        Service(name="log", state=NoneType, strategy=Log(sort_key="id"), **declaration)
+def test_a_log_and_an_observer_have_no_entities_to_tell_of(
+    strategy: Log | Observer, declaration: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="log receives every event, so it has no entities to tell of"):
+        Service(name="log", state=NoneType, strategy=strategy, **declaration)
 
 
 @pytest.mark.parametrize("declaration", [{"under_way": lambda _: ""}, {"list_of": str}, {"in_exports": True}])
@@ -68,9 +75,10 @@ def test_a_service_that_declares_something_about_people_answers_about_them(decla
     assert not answers().answers_about_people
 
 
-def test_a_log_cannot_have_event_handlers() -> None:
-    with pytest.raises(ValueError, match="log records every event, so it cannot have event handlers"):
-        Service(name="log", state=Known, strategy=Log(sort_key="id"), handlers=(on(Asked, answer),))
+@RECEIVES_ALL
+def test_a_log_and_an_observer_cannot_have_event_handlers(strategy: Log | Observer) -> None:
+    with pytest.raises(ValueError, match="log receives every event, so it cannot have event handlers"):
+        Service(name="log", state=Known, strategy=strategy, handlers=(on(Asked, answer),))
 
 
 def test_a_services_index_attributes_are_those_of_all_its_indexes() -> None:

@@ -135,7 +135,7 @@ def test_a_projections_counters_are_compared() -> None:
 def test_a_log_records_events() -> None:
     recorded: list[str] = []
     service = Service(name="log", state=Known, strategy=Log(sort_key="id"))
-    given(service, ASKED, record=lambda event: recorded.append(event.data))
+    given(service, ASKED, receive=lambda event: recorded.append(event.data))
     assert recorded == [encode(ASKED)]
 
 

@@ -1,0 +1,48 @@
+"""The connections as API Gateway has them: it sends messages to them and closes them."""
+
+import os
+from typing import Any
+from urllib.parse import urljoin
+
+import boto3
+from botocore.config import Config
+
+from tidings.aws import clients
+
+ONCE = clients.CONFIG.merge(Config(read_timeout=1, retries={"total_max_attempts": 1}))
+"""A push is not repeated: the client reads the state again in any case, and the next person waits."""
+
+
+class ApiGatewaySockets:
+    """The connections of a WebSocket API.
+
+    Args:
+        client: The client of the API's management endpoint (`apigatewaymanagementapi`).
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def send(self, connection: str, message: bytes) -> bool:
+        """Send a message. Return False if the connection does not exist."""
+        try:
+            self._client.post_to_connection(ConnectionId=connection, Data=message)
+        except self._client.exceptions.GoneException:
+            return False
+        return True
+
+    def close(self, connection: str) -> None:
+        """Close a connection. Nothing happens if it does not exist."""
+        try:
+            self._client.delete_connection(ConnectionId=connection)
+        except self._client.exceptions.GoneException:
+            return
+
+
+def connect() -> ApiGatewaySockets:
+    """Return the sockets of the API whose management endpoint `MANAGEMENT_ENDPOINT` is.
+
+    An emulator serves it at a path below its own address.
+    """
+    endpoint = urljoin(os.environ.get("AWS_ENDPOINT_URL", ""), os.environ["MANAGEMENT_ENDPOINT"])
+    return ApiGatewaySockets(boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=ONCE))
