@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Annotated
 from uuid import uuid4
 
@@ -31,6 +32,7 @@ from functions.operations.state import (
     concerned,
     view_with_messages,
 )
+from tidings.aws.recovery import reporting
 from tidings.core.clock import to_rfc3339
 from tidings.core.decisions import Save
 from tidings.core.entity import MessageMetadata
@@ -78,8 +80,8 @@ NOT_REDRIVABLE = Rule(
 BROKEN_OFF = Rule(
     502,
     "Broken off",
-    "A call to a queue was refused. The record of the action says which messages were taken before. The same request "
-    "may be sent again.",
+    "A call to a queue or a table was refused. The record of the action, if it has one, says which messages were taken "
+    "before. The same request may be sent again.",
     {"action": str},
 )
 
@@ -161,23 +163,33 @@ class ActionRecord:
         return self.key if self.action.messages else None
 
     def add(self, found: Sequence[DeadLetterDetails]) -> None:
-        """Record messages before they are taken."""
+        """Record messages before they are taken.
+
+        Raises:
+            RecoveryError: If they cannot be recorded.
+        """
         messages = (*self.action.messages, *(concerned(each) for each in found))
         self._save(replace(self.action, messages=messages))
 
     def complete(self, changed: Changed) -> None:
-        """Record the end of the action, if it began."""
+        """Record the end of the action, if it began.
+
+        Raises:
+            RecoveryError: If it cannot be recorded.
+        """
         if self.id:
             refused, left, truncated = changed.refused, changed.left, changed.truncated
             self._save(replace(self.action, outcome="done", refused=refused, left=left, truncated=truncated))
 
     def fail(self, error: RecoveryError) -> None:
-        """Record that a call was refused, if the action had begun."""
+        """Record that a call was refused, if the action had begun. If that is refused too, it stays `begun`."""
         if self.id:
-            self._save(replace(self.action, outcome="failed", problem=str(error)))
+            with suppress(RecoveryError):
+                self._save(replace(self.action, outcome="failed", problem=str(error)))
 
     def _save(self, action: Action) -> None:
-        self._unit.execute(lambda _entity: Save(action), self._metadata, creates=not self.action.messages)
+        with reporting("the action cannot be recorded"):
+            self._unit.execute(lambda _entity: Save(action), self._metadata, creates=not self.action.messages)
         self.action = action
 
 
@@ -325,12 +337,12 @@ class Api:
         record = self._begin(name, request, body, source)
         try:
             changed = change(record)
+            record.complete(changed)
         except RecoveryError as error:
             logger.warning("an action was broken off", extra={"action": record.id, "error": str(error)})
             record.fail(error)
-            detail = "A queue refused a call. See the action's record, if it has one, and send the request again."
+            detail = "A call was refused. See the action's record, if it has one, and send the request again."
             raise Problem(BROKEN_OFF, detail, members={"action": record.id or ""}) from error
-        record.complete(changed)
         return _has_changed(body, changed, record.id)
 
     def _begin(

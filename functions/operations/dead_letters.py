@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from functions.operations.deployment import KINDS, DeployedService, Deployment
 from functions.operations.queues import Queues
@@ -269,26 +270,22 @@ def _recording(
 
 
 def _view(source: SourceQueue, details: DeadLetterDetails) -> DeadLetterView:
-    return DeadLetterView(**_members(source, details))
+    remedy = None if source.kind == "relay" else remedy_of(details.reason)
+    return DeadLetterView(
+        id=details.message,
+        service=source.service.name,
+        kind=source.kind,
+        event=details.event,
+        order=details.subject,
+        type=details.type,
+        reason=details.reason,
+        detail=details.detail,
+        sent_at=details.first_seen,
+        receives=details.receives,
+        remedy=RemedyView(remedy.action, remedy.first) if remedy else None,
+        since=details.since,
+    )
 
 
 def _with_body(source: SourceQueue, message: DeadLetterMessage, details: DeadLetterDetails) -> DeadLetterBody:
-    return DeadLetterBody(**_members(source, details), body=message.body)
-
-
-def _members(source: SourceQueue, details: DeadLetterDetails) -> dict[str, object]:
-    remedy = None if source.kind == "relay" else remedy_of(details.reason)
-    return {
-        "id": details.message,
-        "service": source.service.name,
-        "kind": source.kind,
-        "event": details.event,
-        "order": details.subject,
-        "type": details.type,
-        "reason": details.reason,
-        "detail": details.detail,
-        "sent_at": details.first_seen,
-        "receives": details.receives,
-        "remedy": RemedyView(remedy.action, remedy.first) if remedy else None,
-        "since": details.since,
-    }
+    return DeadLetterBody(**asdict(_view(source, details)), body=message.body)

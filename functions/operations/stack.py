@@ -68,7 +68,7 @@ def deployment_of(stack: ServiceStack) -> Deployment:
     services = (
         DeployedService(
             folder.name,
-            folder.summary,
+            folder.summary.removeprefix(f"{folder.name.capitalize()}: "),
             folder.service.queue if folder.service.consumes else None,
             bool(folder.service.announces),
         )
