@@ -50,6 +50,11 @@ class Outputs(Struct, frozen=True):
     operators: Pool
     services: Mapping[str, ServiceOutputs]
 
+    @property
+    def consumers(self) -> Mapping[str, ServiceOutputs]:
+        """The resources of the services that have a queue."""
+        return {name: service for name, service in self.services.items() if service.queue}
+
     def service(self, name: str) -> ServiceOutputs:
         """Return the resources of a service.
 

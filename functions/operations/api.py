@@ -29,7 +29,7 @@ from functions.operations.state import (
     ActionMessages,
     ActionName,
     ActionView,
-    concerned,
+    record_of,
     view_with_messages,
 )
 from tidings.aws.recovery import reporting
@@ -48,7 +48,7 @@ ServiceName = Annotated[
     str, Meta(pattern=r"^[a-z][a-z0-9-]{0,63}\Z", description="A service's name, such as its folder has")
 ]
 MessageId = Annotated[
-    str, Meta(pattern=r"^[!-.0-~]{1,100}\Z", description="The id that the queue gave to the dead letter")
+    str, Meta(pattern=r"^[!-+\-.0-~]{1,100}\Z", description="The id that the queue gave to the dead letter")
 ]
 Kind = Annotated[
     str,
@@ -58,8 +58,13 @@ Kind = Annotated[
         "those that the topic could not deliver, `relay` for events that could not be published",
     ),
 ]
-OrderKey = Annotated[str, Meta(min_length=1, max_length=200, description="An order's id, or another message's group")]
-Reason = Annotated[str, Meta(min_length=1, max_length=200, description="The reason of the failure, as the list shows")]
+# Without a comma: the gateway joins a parameter that was sent twice with one.
+OrderKey = Annotated[
+    str, Meta(pattern=r"^[!-+\--~]{1,200}\Z", description="An order's id, or the group of a message without an event")
+]
+Reason = Annotated[
+    str, Meta(pattern=r"^[!-+\--~]{1,200}\Z", description="The reason of a failure, such as the list shows")
+]
 ActionId = Annotated[
     str,
     Meta(
@@ -168,7 +173,7 @@ class ActionRecord:
         Raises:
             RecoveryError: If they cannot be recorded.
         """
-        messages = (*self.action.messages, *(concerned(each) for each in found))
+        messages = (*self.action.messages, *(record_of(each) for each in found))
         self._save(replace(self.action, messages=messages))
 
     def complete(self, changed: Changed) -> None:

@@ -18,7 +18,7 @@ ACTIONS = "actions"
 """The list of all actions."""
 
 
-class Concerned(Struct, frozen=True):
+class MessageRecord(Struct, frozen=True):
     """A dead letter that an action concerns. It has no body, because that may contain personal data."""
 
     id: str
@@ -55,7 +55,7 @@ class Action(Struct, frozen=True, omit_defaults=True):
     subject: str | None = None
     reason: str | None = None
     outcome: Outcome = "begun"
-    messages: tuple[Concerned, ...] = ()
+    messages: tuple[MessageRecord, ...] = ()
     refused: Mapping[str, str] = {}
     left: int = 0
     truncated: bool = False
@@ -97,12 +97,12 @@ class ActionView(Struct, frozen=True):
 class ActionMessages(ActionView, frozen=True):
     """An action with the messages that it concerned. Their bodies are not recorded."""
 
-    messages: tuple[Concerned, ...]
+    messages: tuple[MessageRecord, ...]
 
 
-def concerned(details: DeadLetterDetails) -> Concerned:
+def record_of(details: DeadLetterDetails) -> MessageRecord:
     """Return what is recorded of a dead letter."""
-    return Concerned(details.message, details.event, details.type, details.reason)
+    return MessageRecord(details.message, details.event, details.type, details.reason)
 
 
 def view(key: str, action: Action) -> ActionView:

@@ -20,6 +20,7 @@ LATEST_SECONDS = 10 * 60
 """Age of the oldest value that still counts. SQS reports once a minute, some minutes late."""
 
 PERIOD = 60
+"""Number of seconds of which a value is the largest."""
 
 
 class CloudWatchClient(Protocol):
@@ -120,7 +121,8 @@ def latest_values(client: CloudWatchClient, metrics: Sequence[Metric], now: int)
         request = {
             "MetricDataQueries": [_query(n, metric) for n, metric in enumerate(asked)],
             "StartTime": now // 1000 - LATEST_SECONDS,
-            "EndTime": now // 1000,
+            # The end is excluded, and the present minute has values already.
+            "EndTime": now // 1000 + PERIOD,
             "ScanBy": "TimestampDescending",
         }
         with reporting("metrics cannot be read"):

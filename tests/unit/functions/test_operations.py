@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from functions.operations.api import DeadLetterSelection
 from functions.operations.dead_letters import MAX_LISTED, MAX_MESSAGES, RemedyView
 from functions.operations.overview import AlarmView, MappingView, QueueView
-from functions.operations.state import Action, ActionView, Concerned
+from functions.operations.state import Action, ActionView, MessageRecord
 from tests.unit.functions.operations_stage import DEPLOYMENT, WORK_SECONDS, OperationsApi
 from tests.unit.tidings.recovery.memory import event
 from tidings.aws.monitoring import Alarm, oldest_message, relay_lag
@@ -238,8 +238,8 @@ def test_a_redrive_sends_the_selected_messages_and_records_who_did_it(stage: Ope
     assert (action.action, action.who, action.time, action.service) == ("redrive", "operator-1", NOON, "orders")
     assert (action.outcome, action.reason, action.left) == ("done", "gave-up", 0)
     assert action.messages == (
-        Concerned(first, "tickets/a/1", "TicketClosed", "gave-up"),
-        Concerned(second, "tickets/b/1", "TicketClosed", "gave-up"),
+        MessageRecord(first, "tickets/a/1", "TicketClosed", "gave-up"),
+        MessageRecord(second, "tickets/b/1", "TicketClosed", "gave-up"),
     )
 
 
@@ -470,7 +470,7 @@ def test_an_action_is_shown_with_its_messages(stage: OperationsApi) -> None:
     stage.call(stage.api.redrive, ALL)
     shown = stage.api.show_action(make_request({"id": FIRST_ACTION}, caller="operator-2"))
     assert (shown.id, shown.who) == (FIRST_ACTION, "operator-1")
-    assert shown.messages == (Concerned(message, "tickets/a/1", "TicketClosed", "gave-up"),)
+    assert shown.messages == (MessageRecord(message, "tickets/a/1", "TicketClosed", "gave-up"),)
 
 
 def test_an_unknown_action_is_not_found(stage: OperationsApi) -> None:
