@@ -204,7 +204,7 @@ class Api:
     Args:
         deployment: The services of the stage.
         queues: Their queues.
-        monitor: What AWS observes of them.
+        monitor: The observations of them by AWS.
         dead_letters: Their dead letters.
         actions: The records of actions.
         pages: The list of actions.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Monitor(Protocol):
-    """What AWS observes of the stage. A method raises `RecoveryError` if its call is refused."""
+    """The observations of the stage by AWS. A method raises `RecoveryError` if its call is refused."""
 
     def alarms(self) -> Sequence[Alarm]:
         """Return all alarms, those that changed last first."""

@@ -66,7 +66,7 @@ class ServiceView(Struct, frozen=True):
 
 
 class Observed(Struct, frozen=True):
-    """What was observed of a stage: depths by queue, values by metric, the status of mappings, and alarms."""
+    """The observations of a stage: depths by queue, values by metric, the status of mappings, and alarms."""
 
     depths: Mapping[str, QueueDepth]
     values: Mapping[Metric, float]

@@ -242,9 +242,9 @@ def test_no_policy_names_a_table_of_another_stack(prod: Synthesis) -> None:
 
 
 def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
-    for found in services:
+    for found in consumers:
         actions = allowed(prod, found.name, "consumer")
         data = {action for action in actions if action.startswith("dynamodb:")}
         expected = CHANGES
@@ -252,9 +252,6 @@ def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
             expected = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
         elif isinstance(found.service.strategy, Batched | Projection):
             expected = CHANGES | {"dynamodb:BatchGetItem"}
-        if not found.service.consumes:
-            assert actions == {}
-            continue
         assert data == expected
         touched = {
             table
@@ -274,11 +271,10 @@ def sends_to(synthesis: Synthesis, stack: str, function: str) -> set[str]:
 
 
 def test_a_consumer_may_send_to_its_dead_letter_queue_and_payments_also_to_its_own_queue(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
-    for found in services:
-        expected = {"-dlq"} if found.service.consumes else set()
-        assert sends_to(prod, found.name, "consumer") == expected | ({""} if found.name == "payment" else set())
+    for found in consumers:
+        assert sends_to(prod, found.name, "consumer") == ({"-dlq", ""} if found.name == "payment" else {"-dlq"})
 
 
 @pytest.mark.parametrize("role", ["api", "checks", "webhooks"])
@@ -420,7 +416,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
 
 
 def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_service_module(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
     handlers = {
         function.stack: (
@@ -435,8 +431,7 @@ def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_se
         found.name: (f"functions.{found.name}.consume.handler", None)
         if found.name in own
         else ("tidings.aws.consume.handler", f"functions.{found.name}.service")
-        for found in services
-        if found.service.consumes
+        for found in consumers
     }
 
 

@@ -51,7 +51,7 @@ def extended(project: Path) -> Synthesis:
     return synthesize_project(project)
 
 
-def test_a_new_folder_adds_one_stack_and_changes_no_other_but_those_that_observe_all_services(
+def test_a_new_folder_adds_one_stack_and_changes_only_those_that_observe_all(
     dev: Synthesis, extended: Synthesis
 ) -> None:
     # The copy has built its layers and assets again, so equal templates show that these are equal to the byte.

@@ -40,7 +40,7 @@ class MemoryQueues:
         destinations: The consumers' queues by name.
         depths: The numbers of messages of consumers' queues by name; none in the others.
         refused: The names of the queues whose calls are refused.
-        watch: Called before each dead-letter queue is opened.
+        opened: The names of the dead-letter queues that were opened.
     """
 
     letters: dict[str, MemoryDeadLetterQueue] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class MemoryQueues:
 
 @dataclass
 class MemoryMonitor:
-    """What is observed of the stage."""
+    """The observations of the stage."""
 
     found_alarms: list[Alarm] = field(default_factory=list)
     found_mappings: list[MappingStatus] = field(default_factory=list)
@@ -99,7 +99,7 @@ class OperationsApi:
     """The API of operations.
 
     Attributes:
-        seconds: The time that a request sees. Each look at it takes `step` seconds.
+        seconds: The time that a request sees. It advances by `step` seconds whenever it is asked for.
     """
 
     def __init__(self) -> None:
