@@ -137,11 +137,11 @@ class Topology:
         }
 
     def _is_idle(self) -> bool:
-        return not any(self._depth(str(service.queue)) for service in self.outputs.services.values())
+        return not any(self._depth(str(service.queue)) for service in self.outputs.consumers.values())
 
     def _queues(self) -> Iterator[str]:
         """Yield the addresses of all queues and dead-letter queues."""
-        for service in self.outputs.services.values():
+        for service in self.outputs.consumers.values():
             yield from (str(service.queue), str(service.dlq))
 
     def _depth(self, queue: str) -> int:

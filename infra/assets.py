@@ -22,7 +22,18 @@ LOCK = ROOT / "requirements-layer.txt"
 OPENAPI_FUNCTION = ROOT / "infra" / "openapi" / "function.py"
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
-MODELS = {"apigatewaymanagementapi", "cognito-idp", "dynamodb", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs"}
+MODELS = {
+    "apigatewaymanagementapi",
+    "cloudwatch",
+    "cognito-idp",
+    "dynamodb",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "ses",
+    "sns",
+    "sqs",
+}
 """The services that functions call. Layers contain no other service's model: the models are most of botocore's size."""
 
 Files = Mapping[str, bytes]

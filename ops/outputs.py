@@ -94,6 +94,11 @@ class Outputs(Struct, frozen=True):
     live: str | None = None
     pages: PagesOutputs | None = None
 
+    @property
+    def consumers(self) -> Mapping[str, ServiceOutputs]:
+        """The resources of the services that have a queue."""
+        return {name: service for name, service in self.services.items() if service.queue}
+
     def service(self, name: str) -> ServiceOutputs:
         """Return the resources of a service.
 

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 
 from contracts.orders.order_cancelled import CancellationReason
 from contracts.values.address import Address
+from contracts.values.customer import CustomerId
 from contracts.values.goods import OrderLine, Sku
 from contracts.values.money import Money
 from contracts.values.order import OrderId
@@ -116,8 +117,7 @@ class Api:
     @route("GET", "/orders", OrderPage, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_own(self, request: Request) -> OrderPage:
         """List the caller's own orders, newest first."""
-        owner = handlers.customers_list(request.require_caller().id)
-        return OrderPage(*self._pages.read(owner, Summary, request, newest_first=True))
+        return self._list(request.require_caller().id, request)
 
     @route(
         "GET",
@@ -167,6 +167,18 @@ class Api:
         """Cancel any customer's order, if it is not dispatched. A payment is released or refunded."""
         return self._cancelled(self._any(request), "operator", request)
 
+    @route(
+        "GET",
+        "/operators/customers/{id}/orders",
+        OrderPage,
+        path={"id": CustomerId},
+        query=PAGE_QUERY,
+        rules=PAGE_RULES,
+    )
+    def list_any(self, request: Request) -> OrderPage:
+        """List the orders of any customer, newest first. A customer without orders has an empty list."""
+        return self._list(request.path["id"], request)
+
     @route("GET", "/products", ProductPage, open=True, query=PAGE_QUERY, rules=PAGE_RULES)
     def list_products(self, request: Request) -> ProductPage:
         """List the products, by SKU."""
@@ -192,6 +204,10 @@ class Api:
         """Set a product's name and price. Orders placed before keep their price."""
         raise_all(list(self._terms.refuse_currency(body.price.currency, "price.currency")))
         return self._products.put(request.path["sku"], body)
+
+    def _list(self, customer: str, request: Request) -> OrderPage:
+        owner = handlers.customers_list(customer)
+        return OrderPage(*self._pages.read(owner, Summary, request, newest_first=True))
 
     def _own(self, request: Request) -> UnitOfWork[Order]:
         """Return the order asked for, if it is the caller's. To others it does not exist."""

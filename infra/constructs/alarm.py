@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from tidings.aws.monitoring import describe_alarm
+
 if TYPE_CHECKING:
     from infra.stacks.base import ApplicationStack
 
@@ -66,7 +68,7 @@ class Alarm(cloudwatch.Alarm):
             stack,
             f"{name}-alarm",
             alarm_name=self.full_name,
-            alarm_description=f"{problem} See {RUNBOOK}#{kind or name}",
+            alarm_description=describe_alarm(problem, f"{RUNBOOK}#{kind or name}"),
             metric=metric,
             threshold=threshold,
             comparison_operator=operator.LESS_THAN_THRESHOLD if below else operator.GREATER_THAN_THRESHOLD,

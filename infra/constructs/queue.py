@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 
 from infra.stacks.base import ApplicationStack
+from tidings.aws.names import queue_name
 from tidings.core.service import QueueKind
 
 
@@ -22,12 +23,11 @@ def add_queue(
         window: Number of seconds that its consumer waits for a batch to fill.
     """
     stage = stack.stage
-    name = stack.stack_name if role == "queue" else f"{stack.stack_name}-{role}"
     fifo = kind == "fifo"
     return sqs.Queue(
         stack,
         role,
-        queue_name=f"{name}.fifo" if fifo else name,
+        queue_name=queue_name(stack.stack_name, role, kind),
         fifo=True if fifo else None,
         content_based_deduplication=False if fifo else None,
         deduplication_scope=sqs.DeduplicationScope.MESSAGE_GROUP if fifo else None,

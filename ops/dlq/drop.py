@@ -12,7 +12,7 @@ from ops.dlq.queues import DeadLetterSelection
 from ops.dlq.report import format_counts
 from ops.errors import CommandError
 from tidings.core.clock import now, to_rfc3339
-from tidings.recovery import DeadLetterMessage, DeadLetters
+from tidings.recovery import DeadLetterFilter, DeadLetterMessage, DeadLetters
 
 Confirm = Callable[[str], bool]
 """Asks a question, and returns whether the answer is yes."""
@@ -38,8 +38,8 @@ def drop(
         return reasons
     if not confirm(f"{selection.service}: {format_counts(reasons, 'will be dropped')}"):
         return None
-    confirmed = {message.id for message, _ in found}
-    return dead_letters.drop(partial(record, path), lambda details: details.message in confirmed)
+    confirmed = DeadLetterFilter(messages=frozenset(message.id for message, _ in found))
+    return dead_letters.drop(partial(record, path), confirmed.selects)
 
 
 def record_path(directory: Path, stage: str, selection: DeadLetterSelection) -> Path:

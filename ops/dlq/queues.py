@@ -1,7 +1,6 @@
 """The dead-letter queues of a stage."""
 
 import shlex
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,9 @@ from msgspec import Struct, field
 from ops.errors import CommandError
 from ops.outputs import Outputs, ServiceOutputs
 from ops.stage import LOCAL, WORKERS, DeployedStage
-from tidings.aws.recovery import QueueDestination, SqsDeadLetterQueue
+from tidings.aws.recovery import SqsDeadLetterQueue, queue_sender
 from tidings.aws.recovery.dead_letter_queue import HIDDEN_SECONDS, MAX_BATCH
-from tidings.core.service import QueueKind
-from tidings.recovery import DeadLetterDetails, DeadLetters, FailureKind, RedriveResult, Sender
+from tidings.recovery import DeadLetterDetails, DeadLetterFilter, DeadLetters, FailureKind, RedriveResult
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -80,7 +78,7 @@ class DeadLetterSelection:
 
     def selects(self, details: DeadLetterDetails) -> bool:
         """Return whether a dead letter is selected."""
-        return self.order in (None, details.subject) and self.reason in (None, details.reason)
+        return DeadLetterFilter(subject=self.order, reason=self.reason).selects(details)
 
 
 @dataclass(frozen=True)
@@ -116,10 +114,8 @@ class DeadLetterQueues:
         """Send the selected dead letters back to their consumer's queue."""
         dead_letters = self.dead_letters(selection, rate)
         target = self.outputs.queue(selection.service)
-        kind: QueueKind = "fifo" if target.endswith(".fifo") else "standard"
         with ThreadPoolExecutor(WORKERS) as threads:
-            destination = QueueDestination(self.stage.client("sqs"), target, kind)
-            sender = Sender(destination, run=uuid.uuid4().hex[:12], threads=threads, rate=rate)
+            sender = queue_sender(self.stage.client("sqs"), target, threads, rate=rate)
             return dead_letters.redrive(sender.send, selection.selects)
 
     def _queues(self) -> Iterator[tuple[str, FailureKind, str]]:

@@ -42,7 +42,7 @@ from tidings.testing import CORRELATION_ID, SUBJECT, TRACEPARENT
 T = TypeVar("T")
 COMMAND = MessageMetadata(CORRELATION_ID, TRACEPARENT, 0)
 
-EXAMPLES = ("mug", "T-0123456789ab", "3f2b8c1e-7a6d-4e0b-9c58-0d1e2f3a4b5c", "5", "2026-01-31")
+EXAMPLES = ("mug", "dlq", "T-0123456789ab", "3f2b8c1e-7a6d-4e0b-9c58-0d1e2f3a4b5c", "5", "2026-01-31")
 """Texts of which at least one is valid for each parameter."""
 
 OTHER_TEXTS = (

@@ -16,6 +16,12 @@ from tidings.http.routes import OPERATORS
 
 ORDERS = 12
 
+KEPT, DROPPED = "loyalty", "recommendation"
+"""The service whose dead letter remains, and the one whose dead letters generated requests redrive and drop."""
+
+DEAD_LETTER, ACTION = "/operators/dead-letters/{service}/{id}", "/operators/actions/{id}"
+"""The paths of things that a request changes or makes elsewhere, so that no other request finds them by chance."""
+
 MAX_EXAMPLES = 100
 """Maximum number of requests in a round for each operation and phase."""
 
@@ -72,16 +78,37 @@ def run_fuzz(shop: DeployedShop, requests: int, seed: int) -> Report:
     """Send at least this many generated requests, half of them as an operator to operators' routes."""
     report = Report(seed)
     operator, customer = shop.user("fuzz-operator", operator=True), shop.user("fuzz-customer")
-    existing = _seed_shop(shop, operator, customer)
+    existing, items = _seed_shop(shop, operator, customer), _seed_operations(shop, operator)
     for number, user in enumerate((operator, customer), start=1):
         covered = requests >= MIN_COVERED
         answered = -1
         # A round without an answer failed to begin, and so would the next one.
         while answered < report.answers.total() < requests * number // 2:
             answered = report.answers.total()
-            _run_round(shop, user, existing, report, seed, requests, covered=covered)
+            _run_round(shop, user, existing, items, report, seed, requests, covered=covered)
             seed, covered = seed + 1, False
+    # The first token may have expired.
+    _drop(shop.user("fuzz-operator", operator=True), items[DEAD_LETTER])
     return report
+
+
+def _seed_operations(shop: DeployedShop, operator: User) -> dict[str, dict[str, str]]:
+    """Add a dead letter that no generated request drops, and an action. Return their parameters by their path."""
+    letter, dropped = (
+        {"service": KEPT, "id": str(sent["MessageId"])}
+        for sent in (
+            shop.client("sqs").send_message(QueueUrl=shop.outputs.services[KEPT].dlq, MessageBody=body)
+            for body in ("kept", "dropped")
+        )
+    )
+    return {DEAD_LETTER: letter, ACTION: {"id": _drop(operator, dropped)}}
+
+
+def _drop(operator: User, letter: dict[str, str]) -> str:
+    """Drop a dead letter, and return the id of the action."""
+    path = f"/operators/dead-letters/{letter['service']}/drop"
+    answer = operator.http.post(path, json={"ids": [letter["id"]]}).raise_for_status()
+    return str(answer.json()["action"])
 
 
 def _seed_shop(shop: DeployedShop, operator: User, customer: User) -> dict[str, list[str]]:
@@ -95,6 +122,7 @@ def _seed_shop(shop: DeployedShop, operator: User, customer: User) -> dict[str, 
     return {
         "sku": skus,
         "id": orders,
+        "service": [DROPPED],
         "from": [today],
         "to": [today],
         "payment_method": list(terms.payment_methods),
@@ -106,6 +134,7 @@ def _run_round(
     shop: DeployedShop,
     user: User,
     existing: dict[str, list[str]],
+    items: dict[str, dict[str, str]],
     report: Report,
     seed: int,
     requests: int,
@@ -128,6 +157,7 @@ def _run_round(
             "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
             "PYTHONPATH": str(ROOT),
             "FUZZ_EXISTING": json.dumps(existing),
+            "FUZZ_ITEMS": json.dumps(items),
             "FUZZ_ANSWERS": str(answers),
         }
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own command

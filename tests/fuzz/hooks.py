@@ -18,6 +18,9 @@ from tidings.http.problems import Rule
 EXISTING: dict[str, list[str]] = json.loads(os.environ["FUZZ_EXISTING"])
 """Names of existing things, days, and accepted payment methods and currencies, by their parameter or member."""
 
+ITEMS: dict[str, dict[str, str]] = json.loads(os.environ["FUZZ_ITEMS"])
+"""The parameters of existing things that one of their names does not identify, by the path."""
+
 ANSWERS = Path(os.environ["FUZZ_ANSWERS"])
 """The file of the answers: a line with the operation and the status for each."""
 
@@ -38,6 +41,8 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
     lines = body["lines"] if isinstance(body, dict) and "lines" in body else []
     for named in (case.path_parameters or {}, case.query or {}):
         named.update({name: choices.choice(EXISTING[name]) for name in named if name in EXISTING})
+    if case.path_parameters and case.operation.path in ITEMS:
+        case.path_parameters.update(ITEMS[case.operation.path])
     for line, sku in zip(lines, EXISTING["sku"], strict=False):
         line["sku"] = sku
     if lines:

@@ -20,6 +20,12 @@ def services() -> tuple[ServiceFolder, ...]:
 
 
 @pytest.fixture(scope="session")
+def consumers(services: tuple[ServiceFolder, ...]) -> tuple[ServiceFolder, ...]:
+    """The services that have a queue."""
+    return tuple(found for found in services if found.service.consumes)
+
+
+@pytest.fixture(scope="session")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     return synthesize("dev", tmp_path_factory.mktemp("dev"))
 

@@ -92,7 +92,7 @@ def test_the_layers_clients_have_their_endpoints_and_retries(local: Synthesis) -
     command = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
     *endpoints, module = done.stdout.splitlines()
-    hosts = {"ses": "email", "apigatewaymanagementapi": "execute-api"}
+    hosts = {"apigatewaymanagementapi": "execute-api", "cloudwatch": "monitoring", "ses": "email"}
     expected = [hosts.get(name, name) for name in names]
     assert endpoints == [f"https://{name}.eu-west-1.amazonaws.com" for name in expected]
     assert module.startswith(str(layer(local)))

@@ -147,9 +147,9 @@ def mapping(synthesis: Synthesis, found: ServiceFolder, function: str) -> Resour
 
 
 def test_a_consumer_reports_failed_messages_and_has_its_declared_batch_and_concurrency(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
-    for found in services:
+    for found in consumers:
         settings = mapping(prod, found, "consumer").properties
         assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         batch = found.service.strategy.batch
@@ -158,10 +158,10 @@ def test_a_consumer_reports_failed_messages_and_has_its_declared_batch_and_concu
         assert ("MaximumBatchingWindowInSeconds" in settings) == (found.service.queue == "standard")
 
 
-def test_a_services_concurrency_is_capped_by_its_stage(local: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
+def test_a_services_concurrency_is_capped_by_its_stage(local: Synthesis, consumers: tuple[ServiceFolder, ...]) -> None:
     cap = STAGES["local"].max_concurrency
-    assert any(found.service.concurrency > cap for found in services)
-    for found in services:
+    assert any(found.service.concurrency > cap for found in consumers)
+    for found in consumers:
         scaling = mapping(local, found, "consumer").properties["ScalingConfig"]
         assert scaling == {"MaximumConcurrency": min(found.service.concurrency, cap)}
 
@@ -218,9 +218,9 @@ def test_a_declared_batch_has_its_window_and_its_queue_hides_messages_for_that_m
 
 
 def test_a_stage_that_does_not_wait_has_batches_of_ten_at_most(
-    local: Synthesis, services: tuple[ServiceFolder, ...]
+    local: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
-    for found in services:
+    for found in consumers:
         settings = mapping(local, found, "consumer").properties
         assert settings["BatchSize"] <= 10
         assert settings.get("MaximumBatchingWindowInSeconds", 0) == 0

@@ -4,14 +4,18 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
+from functions.operations.deployment import DeployedService, Deployment
 from infra.discovery import ServiceFolder
 from tests.infra.synthesis import Resource, Synthesis
 from tidings.core.strategy import Batched, Log, Observer, Projection
 
 ROLES = ("api", "jobs", "consumer", "relay")
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+OBSERVATIONS = {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings"}
+"""The actions without a resource by which operations reads alarms, metrics and mappings."""
 CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 
@@ -183,8 +187,48 @@ def test_the_api_may_read_the_files_of_exports_and_the_jobs_alone_may_write_them
     }
 
 
-def test_only_tracing_is_allowed_on_every_resource(prod: Synthesis) -> None:
-    assert {action for _, action, resource in prod.allowed() if resource == "*"} == EVERYWHERE
+def test_only_tracing_is_allowed_on_every_resource_and_observations_to_operations(prod: Synthesis) -> None:
+    found = {(policy.stack, action) for policy, action, resource in prod.allowed() if resource == "*"}
+    assert {action for _, action in found} == EVERYWHERE | OBSERVATIONS
+    assert {stack for stack, action in found if action in OBSERVATIONS} == {"operations"}
+
+
+def queues_named(resource: Any) -> str:
+    """Return the last part of a queue's ARN that is made of the account's parts."""
+    return str(resource["Fn::Join"][1][-1]).removeprefix(":")
+
+
+def test_operations_may_take_dead_letters_of_its_stage_and_send_them_to_consumers_queues(prod: Synthesis) -> None:
+    actions = allowed(prod, "operations", "api")
+    named = {action: [queues_named(each) for each in found] for action, found in actions.items() if "sqs:" in action}
+    letters = ["tidings-prod-*-dlq", "tidings-prod-*-dlq.fifo", "tidings-prod-*-undelivered.fifo"]
+    taking = {f"sqs:{name}": letters for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")}
+    reading = {action: ["tidings-prod-*"] for action in ("sqs:GetQueueUrl", "sqs:GetQueueAttributes")}
+    queues = prod.resources("AWS::SQS::Queue")
+    consumers = sorted(queue.properties["QueueName"] for queue in queues if "RedrivePolicy" in queue.properties)
+    assert named == taking | reading | {"sqs:SendMessage": consumers}
+    others = {action.partition(":")[0] for action in actions} - {"sqs", "dynamodb", "logs", "xray"}
+    assert others == {action.partition(":")[0] for action in OBSERVATIONS}
+
+
+def test_operations_finds_the_queues_and_relays_of_every_service_by_their_names(prod: Synthesis) -> None:
+    function = prod.only("operations", "AWS::Lambda::Function")
+    variables = function.properties["Environment"]["Variables"]
+    services = msgspec.json.decode(variables["SERVICES"], type=tuple[DeployedService, ...])
+    deployment = Deployment(variables["PREFIX"], services)
+    assert set(deployment.queues()) == {each.properties["QueueName"] for each in prod.resources("AWS::SQS::Queue")}
+    functions = {each.properties["FunctionName"] for each in prod.resources("AWS::Lambda::Function")}
+    relays = {name for service in services if (name := deployment.relay(service))}
+    assert relays == {name for name in functions if name.endswith("-relay")}
+    for alarm in prod.resources("AWS::CloudWatch::Alarm"):
+        owner = alarm.stack if alarm.stack in deployment.by_name else None
+        assert deployment.service_of(alarm.properties["AlarmName"]) == owner
+
+
+def test_operations_ends_its_work_in_time(prod: Synthesis) -> None:
+    function = prod.only("operations", "AWS::Lambda::Function")
+    variables = function.properties["Environment"]["Variables"]
+    assert float(variables["WORK_SECONDS"]) <= function.properties["Timeout"] / 2.9
 
 
 def test_no_role_has_an_action_with_a_wildcard(prod: Synthesis) -> None:
@@ -198,9 +242,9 @@ def test_no_policy_names_a_table_of_another_stack(prod: Synthesis) -> None:
 
 
 def test_a_consumer_has_the_rights_of_its_strategy_on_its_own_table_only(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
-    for found in services:
+    for found in consumers:
         actions = allowed(prod, found.name, "consumer")
         data = {action for action in actions if action.startswith("dynamodb:")}
         expected = CHANGES
@@ -230,9 +274,9 @@ def sends_to(synthesis: Synthesis, stack: str, function: str) -> set[str]:
 
 
 def test_a_consumer_may_send_to_its_dead_letter_queue_and_payments_also_to_its_own_queue(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
-    for found in services:
+    for found in consumers:
         assert sends_to(prod, found.name, "consumer") == ({"-dlq", ""} if found.name == "payment" else {"-dlq"})
 
 
@@ -247,7 +291,8 @@ def test_the_webhook_may_read_its_secrets_and_send_reports_and_do_nothing_else(
 ) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
     actions = allowed(synthesis, "payment", "webhooks")
-    assert {action for action in actions if not action.startswith(("xray", "logs"))} == {
+    # The emulator checks a separate action for batches.
+    assert {action.removesuffix("Batch") for action in actions if not action.startswith(("xray", "logs"))} == {
         "secretsmanager:GetSecretValue",
         "sqs:SendMessage",
     }
@@ -392,6 +437,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
         ("analytics", "consumer"): {"TIME_ZONE"},
         ("fraud", "consumer"): {"RULES", "PSEUDONYMS_KEY_ARN"},
         ("live", "consumer"): {"MANAGEMENT_ENDPOINT"},
+        ("operations", "api"): {"PREFIX", "SERVICES", "WORK_SECONDS", "LONG_POLL_SECONDS"},
         ("orders", "api"): {"PRODUCT_CACHE_SECONDS", "PAYMENT_TERMS"},
         ("privacy", "api"): {"BUCKET"},
         ("payment", "consumer"): gateway,
@@ -421,7 +467,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
 
 
 def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_service_module(
-    prod: Synthesis, services: tuple[ServiceFolder, ...]
+    prod: Synthesis, consumers: tuple[ServiceFolder, ...]
 ) -> None:
     handlers = {
         function.stack: (
@@ -436,7 +482,7 @@ def test_a_consumer_without_its_own_settings_runs_the_librarys_handler_on_its_se
         found.name: (f"functions.{found.name}.consume.handler", None)
         if found.name in own
         else ("tidings.aws.consume.handler", f"functions.{found.name}.service")
-        for found in services
+        for found in consumers
     }
 
 

@@ -1,4 +1,4 @@
-"""A consumer that `tidings new consumer` creates adds one stack and changes no other."""
+"""A consumer that `tidings new consumer` creates adds one stack and changes no other service's code."""
 
 import shutil
 
@@ -19,9 +19,11 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     return synthesize_project(copy)
 
 
-def test_a_new_consumer_adds_one_stack_and_changes_no_other_but_monitoring(dev: Synthesis, extended: Synthesis) -> None:
+def test_a_new_consumer_adds_one_stack_and_changes_only_those_that_observe_all(
+    dev: Synthesis, extended: Synthesis
+) -> None:
     assert extended.templates.keys() - dev.templates.keys() == {"popularity"}
-    assert changed_stacks(dev, extended) == {"monitoring"}
+    assert changed_stacks(dev, extended) == {"monitoring", "operations"}
 
 
 def test_a_new_consumer_leaves_every_other_functions_code_unchanged(dev: Synthesis, extended: Synthesis) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.discovery import ServiceFolder
 from tests.infra.alarms import RULES, alarms, kinds_of, rule_breakers
 from tests.infra.projects import changed_stacks, copy_project, run_app, synthesize_project
-from tests.infra.synthesis import SHARED, Synthesis
+from tests.infra.synthesis import Synthesis
 
 DECLARATION = '''"""Scoreboard: counts orders."""
 
@@ -50,10 +51,18 @@ def extended(project: Path) -> Synthesis:
     return synthesize_project(project)
 
 
-def test_a_new_folder_adds_one_stack_and_changes_no_other_but_monitoring(dev: Synthesis, extended: Synthesis) -> None:
+def test_a_new_folder_adds_one_stack_and_changes_only_those_that_observe_all(
+    dev: Synthesis, extended: Synthesis
+) -> None:
     # The copy has built its layers and assets again, so equal templates show that these are equal to the byte.
     assert extended.templates.keys() - dev.templates.keys() == {"scoreboard"}
-    assert changed_stacks(dev, extended) == {"monitoring"}
+    assert changed_stacks(dev, extended) == {"monitoring", "operations"}
+
+
+def test_operators_see_a_new_folder_without_more(extended: Synthesis) -> None:
+    function = extended.only("operations", "AWS::Lambda::Function")
+    services = json.loads(function.properties["Environment"]["Variables"]["SERVICES"])
+    assert ["scoreboard", "counts orders.", "standard"] in [each[:3] for each in services]
 
 
 def test_a_new_folder_has_all_alarms_and_is_on_the_dashboard(dev: Synthesis, extended: Synthesis) -> None:
@@ -99,14 +108,26 @@ def test_a_service_whose_name_is_not_its_folders_is_refused(project: Path) -> No
     assert "its name must be its folder's" in done.stderr
 
 
-def test_stacks_have_outputs_for_their_resources(dev: Synthesis) -> None:
+def test_stacks_have_outputs_for_their_resources(dev: Synthesis, services: tuple[ServiceFolder, ...]) -> None:
     templates = dev.templates
-    for stack in templates.keys() - SHARED:
-        assert {"Queue", "Dlq", "Table", "Function"} <= templates[stack]["Outputs"].keys()
     assert {"ApiId", "ApiUrl", "WebSocketApiId", "WebSocketUrl"} <= templates["api"]["Outputs"].keys()
     outputs = templates["users"]["Outputs"].keys()
     assert {"Client", "OperatorClient"} | {
         f"{kind}{each}" for kind in ("User", "Operator") for each in ("Pool", "Domain")
     } <= outputs
     assert {"PageUrl", "Bucket", "Distribution", "Page"} <= templates["web"]["Outputs"].keys()
+    for found in services:
+        queues = {"Queue", "Dlq", "Function"} if found.service.consumes else set()
+        assert {"Table"} | queues <= templates[found.name]["Outputs"].keys()
     assert "Topic" in templates["bus"]["Outputs"]
+
+
+def test_a_service_without_events_has_routes_and_a_table_and_neither_queue_nor_relay(
+    dev: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    without = [found.name for found in services if not found.service.consumes and not found.service.announces]
+    assert without == ["operations"]
+    dev.only("operations", "AWS::DynamoDB::Table", TableName="tidings-dev-operations")
+    dev.only("operations", "AWS::Lambda::Function", FunctionName="tidings-dev-operations-api")
+    kinds = ("AWS::SQS::Queue", "AWS::SNS::Subscription", "AWS::Lambda::EventSourceMapping")
+    assert [each for each in dev.resources(*kinds) if each.stack == "operations"] == []

@@ -52,10 +52,10 @@ class CliDriver:
             operators=Pool("", ""),
             services={
                 name: ServiceOutputs(
-                    queue=cloud.queue(name),
-                    dlq=cloud.dlq(name),
+                    queue=cloud.queue_named(name, "Queue"),
+                    dlq=cloud.queue_named(name, "Dlq"),
                     table=cloud.table(name),
-                    function=f"{name}-consumer",
+                    function=f"{name}-consumer" if name in cloud.consumers else None,
                     undelivered=cloud.queue_named(name, "Undelivered"),
                     relay_dlq=cloud.queue_named(name, "RelayDlq"),
                 )

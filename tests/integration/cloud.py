@@ -128,6 +128,11 @@ class Cloud:
     def services(self) -> list[str]:
         return sorted(set(self._templates) - {"bus", "api", "web", "users", "alarms", "monitoring"})
 
+    @property
+    def consumers(self) -> list[str]:
+        """The services that have a queue."""
+        return [service for service in self.services if "Queue" in self._templates[service]["Outputs"]]
+
     def environment(self, service: str, function: str) -> dict[str, str]:
         """Return a function's environment, as the template sets it, but that no message is too young to be given up."""
         variables = {name: self._value(service, value) for name, value in self._variables(service, function).items()}
@@ -155,7 +160,7 @@ class Cloud:
         return self.environment(service, "consumer")["DLQ"]
 
     def table(self, service: str) -> str:
-        return self.environment(service, "consumer")["TABLE"]
+        return self.environment(service, "consumer" if service in self.consumers else "api")["TABLE"]
 
     def queue_named(self, service: str, output: str) -> str | None:
         """Return the queue that a service's stack exports as this output, or None."""
@@ -276,7 +281,7 @@ class Cloud:
             rng: Shuffles services and batches.
             without: The services that consume nothing.
         """
-        services = [service for service in self.services if service not in without]
+        services = [service for service in self.consumers if service not in without]
         moved = 1
         while moved:
             moved = sum(self.relay(service) for service in self.services)

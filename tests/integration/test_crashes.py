@@ -440,9 +440,18 @@ COMMANDS = {
 }
 
 
+RECOVERY = "/operators/dead-letters/"
+"""The beginning of the paths by which queues are changed, of which a repeat finds less; see `test_operations`."""
+
+
 @pytest.mark.parametrize(
     ("service", "command"),
-    [(folder.name, route.key) for folder in shop_services() for route in folder.routes if route.method != "GET"],
+    [
+        (folder.name, route.key)
+        for folder in shop_services()
+        for route in folder.routes
+        if route.method != "GET" and not route.template.startswith(RECOVERY)
+    ],
 )
 def test_a_command_that_crashed_at_any_call_is_executed_once_and_gets_the_same_answer_when_it_is_sent_again(
     shop: Shop, service: str, command: str
@@ -514,7 +523,7 @@ def test_a_relay_that_crashed_at_any_call_delivers_each_orders_events_to_every_s
             cloud.relay(service)
         made = names(calls.made)
         cloud.relay(service)
-        return made, {name: arrived(cloud, name) for name in cloud.services}
+        return made, {name: arrived(cloud, name) for name in cloud.consumers}
 
     whole, expected = run(None)
     assert any(expected.values())

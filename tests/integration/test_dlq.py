@@ -81,12 +81,12 @@ def waiting(cloud: Cloud, service: str) -> int:
 
 def test_every_consumer_is_listed_though_no_message_failed(cloud: Cloud, run: Run) -> None:
     answer = json.loads(run("dlq", "list", "--json").stdout)
-    assert {each["service"] for each in answer if each["queue"] == "dlq"} == set(cloud.services)
-    assert {each["service"] for each in answer if each["queue"] == "undelivered"} == set(cloud.services)
+    assert {each["service"] for each in answer if each["queue"] == "dlq"} == set(cloud.consumers)
+    assert {each["service"] for each in answer if each["queue"] == "undelivered"} == set(cloud.consumers)
     assert {"orders", "payment", "inventory"} <= {each["service"] for each in answer if each["queue"] == "relay"}
     assert {each["waiting"] for each in answer} == {0}
     table = run("dlq", "list").stdout
-    assert all(service in table for service in cloud.services)
+    assert all(service in table for service in cloud.consumers)
     assert "redrive" not in table
 
 

@@ -25,7 +25,7 @@ def personal_places(cloud: Cloud, order: str) -> Iterator[str]:
     """Find personal data in what is stored of an order: in tables, queues and dead-letter queues."""
     for service in cloud.services:
         texts = [json.dumps(item) for item in cloud.items(cloud.table(service))]
-        for queue in (cloud.queue(service), cloud.dlq(service)):
+        for queue in (cloud.queue(service), cloud.dlq(service)) if service in cloud.consumers else ():
             texts += [json.dumps(record) for record in cloud.receive(queue)]
         if any(word in text for text in texts if order in text for word in PERSONAL):
             yield service

@@ -249,7 +249,7 @@ def test_the_invariants_hold_for_many_orders_in_a_random_order_of_deliveries(sho
     ]
     for order in rng.sample(orders, 5):
         for _ in range(rng.randint(0, 3)):
-            service = rng.choice(shop.cloud.services)
+            service = rng.choice(shop.cloud.consumers)
             shop.cloud.relay(service)
             shop.cloud.deliver(service, times=2, rng=rng)
         assert shop.cancel(order).status == 202
@@ -272,4 +272,4 @@ def test_the_invariants_hold_for_many_orders_in_a_random_order_of_deliveries(sho
         assert level["reserved"] == reserved[sku]
         assert level["available"] >= 0
     assert max(Counter(mail.subject for mail in shop.cloud.mails()).values()) == 1
-    assert all(shop.cloud.dead_letters(service) == [] for service in shop.cloud.services)
+    assert all(shop.cloud.dead_letters(service) == [] for service in shop.cloud.consumers)

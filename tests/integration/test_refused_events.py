@@ -123,7 +123,7 @@ def test_an_event_of_another_service_in_an_outbox_reaches_no_consumer(shop: Shop
     forged = fact(order, AUTHORIZED)
     write(cloud, "loyalty", order, forged)
     cloud.relay("loyalty")
-    assert all(forged not in [each["body"] for each in cloud.receive(cloud.queue(name))] for name in cloud.services)
+    assert all(forged not in [each["body"] for each in cloud.receive(cloud.queue(name))] for name in cloud.consumers)
     ((body, attributes),) = letters(cloud, "loyalty")
     assert (body, attributes["reason"], attributes["key"]) == (forged, "wrong-source", order)
     cloud.drain(without=("payment",))
@@ -132,7 +132,7 @@ def test_an_event_of_another_service_in_an_outbox_reaches_no_consumer(shop: Shop
     answer = run("relay", "--order", order, "--service", "loyalty")
     assert answer.exit_code == 1
     assert f"payment/{order}/1: wrong-source: its source is not loyalty" in answer.stderr
-    assert all(forged not in [each["body"] for each in cloud.receive(cloud.queue(name))] for name in cloud.services)
+    assert all(forged not in [each["body"] for each in cloud.receive(cloud.queue(name))] for name in cloud.consumers)
 
 
 PERSONAL = "Mill Lane"

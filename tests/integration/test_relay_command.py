@@ -100,7 +100,7 @@ def test_events_that_are_published_again_change_nothing(shop: Shop, run: Run) ->
     shop.cloud.drain()
     before = stored_items(shop.cloud)
     assert run("--since", "2026-01-01").exit_code == 0
-    moved = sum(shop.cloud.deliver(service) for service in shop.cloud.services)
+    moved = sum(shop.cloud.deliver(service) for service in shop.cloud.consumers)
     assert moved > 20
     shop.cloud.drain()
     assert stored_items(shop.cloud) == before

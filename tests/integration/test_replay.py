@@ -34,7 +34,7 @@ def test_every_subscribed_event_arrives_at_the_consumer_and_nowhere_else(
     driver.replay("payment", start="2026-01-01")
     wanted = [f"orders/{order}/{n}" for order in orders for n in (1, 2)]
     assert sorted(driver.ids("payment")) == sorted(wanted)
-    assert all(driver.take_all(service) == [] for service in driver.cloud.services)
+    assert all(driver.take_all(service) == [] for service in driver.cloud.consumers)
     assert capsys.readouterr().out == "payment: 24 messages sent (OrderCancelled 12, OrderPlaced 12)\n"
 
 
@@ -327,7 +327,7 @@ def test_all_events_replayed_twice_to_every_consumer_arrive_and_change_nothing(s
     before = snapshot(cloud)
     types = Counter(event["type"] for order in orders for event in shop.timeline(order))
     for _ in range(2):
-        for service in sorted(set(cloud.services) - {"history"}):
+        for service in sorted(set(cloud.consumers) - {"history"}):
             driver.replay(service, start="2026-01-01")
             arrived = waiting(cloud, service)
             assert arrived == sum(types[name] for name in subscribed(service)), service

@@ -72,7 +72,7 @@ class EvidenceReader:
         Args:
             except_for: A service that is stopped.
         """
-        queues = [str(service.queue) for name, service in self._shop.outputs.services.items() if name != except_for]
+        queues = [str(service.queue) for name, service in self._shop.outputs.consumers.items() if name != except_for]
         last: tuple[set[str], set[str]] | None = None
         looks = 0
 
@@ -153,7 +153,7 @@ class EvidenceReader:
     def services_with_dead_letters(self) -> list[str]:
         """Return the services whose dead-letter queue holds more messages than before."""
         left = self._leftovers()
-        dlqs = {name: str(service.dlq).rpartition("/")[2] for name, service in self._shop.outputs.services.items()}
+        dlqs = {name: str(service.dlq).rpartition("/")[2] for name, service in self._shop.outputs.consumers.items()}
         return [name for name, dlq in dlqs.items() if dlq in left]
 
     # The tables

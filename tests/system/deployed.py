@@ -165,7 +165,7 @@ class DeployedShop:
         client = self.client("sqs")
         gauges = [
             SqsQueueGauge(client, str(service.queue))
-            for name, service in self.outputs.services.items()
+            for name, service in self.outputs.consumers.items()
             if name != except_for
         ]
         wait_until(lambda: not any(gauge.depth().total for gauge in gauges), SECONDS, "the end of all events")

@@ -29,7 +29,7 @@ from tidings.recovery.ports import (
     UnreadableEvent,
 )
 from tidings.recovery.rebuild import Rebuild
-from tidings.recovery.redrive import DeadLetters, RedriveResult
+from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, RedriveResult
 from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
 from tidings.recovery.republish import Republisher
 from tidings.recovery.resequencer import Gap
@@ -39,6 +39,7 @@ __all__ = [
     "Checkpoint",
     "ConsumerSwitch",
     "DeadLetterDetails",
+    "DeadLetterFilter",
     "DeadLetterMessage",
     "DeadLetterQueue",
     "DeadLetters",

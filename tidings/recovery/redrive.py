@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, describe, original_of
 from tidings.recovery.ports import DeadLetterMessage, DeadLetterQueue, OutgoingMessage
 
@@ -21,6 +23,9 @@ each with the reason; raises `RecoveryError` if another was not sent."""
 Record = Callable[[Sequence[DeadLetterMessage]], None]
 """Records dead letters durably."""
 
+Enough = Callable[[], bool]
+"""Returns whether to stop before the queue was read to its end. It is asked before each request for messages."""
+
 Take = Callable[[Sequence[DeadLetterMessage]], Sequence[DeadLetterMessage]]
 """Receives dead letters, each once, and returns those that are to be deleted."""
 
@@ -28,6 +33,37 @@ Take = Callable[[Sequence[DeadLetterMessage]], Sequence[DeadLetterMessage]]
 def every_dead_letter(_details: DeadLetterDetails) -> bool:
     """Select every dead letter."""
     return True
+
+
+def without_record(_messages: Sequence[DeadLetterMessage]) -> None:
+    """Record nothing."""
+
+
+def read_to_the_end() -> bool:
+    """Return False: read a queue to its end."""
+    return False
+
+
+class DeadLetterFilter(Struct, frozen=True, kw_only=True):
+    """The conditions that a selected dead letter meets, each unless it is None.
+
+    Attributes:
+        messages: It has one of these ids.
+        subject: It is about this entity.
+        reason: It failed for this reason.
+    """
+
+    messages: frozenset[str] | None = None
+    subject: str | None = None
+    reason: str | None = None
+
+    def selects(self, details: DeadLetterDetails) -> bool:
+        """Return whether a dead letter is selected."""
+        return (
+            (self.messages is None or details.message in self.messages)
+            and self.subject in (None, details.subject)
+            and self.reason in (None, details.reason)
+        )
 
 
 @dataclass(frozen=True)
@@ -60,23 +96,41 @@ class DeadLetters:
     kind: FailureKind
 
     def find(
-        self, selects: Selects = every_dead_letter, limit: int | None = None
+        self, selects: Selects = every_dead_letter, limit: int | None = None, enough: Enough = read_to_the_end
     ) -> list[tuple[DeadLetterMessage, DeadLetterDetails]]:
-        """Return the selected dead letters, at most `limit`. All remain in the queue."""
+        """Return the selected dead letters, at most `limit`. All remain in the queue.
+
+        Args:
+            selects: Selects dead letters.
+            limit: Maximum number of dead letters; None for no limit.
+            enough: Ends the search before all dead letters were received.
+        """
         found: list[tuple[DeadLetterMessage, DeadLetterDetails]] = []
 
         def take(messages: Sequence[DeadLetterMessage]) -> Sequence[DeadLetterMessage]:
             found.extend(self._selected(messages, selects))
             return ()
 
-        visit(self.queue, take, enough=lambda: limit is not None and len(found) >= limit)
+        visit(self.queue, take, lambda: enough() or (limit is not None and len(found) >= limit))
         return found[:limit]
 
-    def redrive(self, send: Send, selects: Selects = every_dead_letter) -> RedriveResult:
+    def redrive(
+        self,
+        send: Send,
+        selects: Selects = every_dead_letter,
+        record: Record = without_record,
+        enough: Enough = read_to_the_end,
+    ) -> RedriveResult:
         """Send the selected dead letters back to their queue, and delete them here.
 
         A message that fails again at once returns while the redrive is under way. It is sent once only. A message
         that its queue will never accept stays here, and holds up no other.
+
+        Args:
+            send: Sends messages to the consumer's queue.
+            selects: Selects dead letters.
+            record: Records dead letters before they are sent.
+            enough: Ends the redrive before all dead letters were received.
         """
         result = RedriveResult()
         sent: set[str] = set()
@@ -89,6 +143,7 @@ class DeadLetters:
                     continue
                 sent.add(message.body)
                 chosen.append((message, details, original_of(message)))
+            record([message for message, _, _ in chosen])
             refused = send([original for _, _, original in chosen])
             done = [(message, details) for message, details, original in chosen if original not in refused]
             result.sent.update(details.reason for _, details in done)
@@ -99,11 +154,19 @@ class DeadLetters:
             )
             return [message for message, _ in done]
 
-        visit(self.queue, take)
+        visit(self.queue, take, enough)
         return result
 
-    def drop(self, record: Record, selects: Selects = every_dead_letter) -> Counter[str]:
-        """Record and then delete the selected dead letters. Return their number by reason."""
+    def drop(
+        self, record: Record, selects: Selects = every_dead_letter, enough: Enough = read_to_the_end
+    ) -> Counter[str]:
+        """Record and then delete the selected dead letters. Return their number by reason.
+
+        Args:
+            record: Records dead letters before they are deleted.
+            selects: Selects dead letters.
+            enough: Ends the drop before all dead letters were received.
+        """
         dropped: Counter[str] = Counter()
 
         def take(messages: Sequence[DeadLetterMessage]) -> Sequence[DeadLetterMessage]:
@@ -112,7 +175,7 @@ class DeadLetters:
             dropped.update(details.reason for _, details in chosen)
             return [message for message, _ in chosen]
 
-        visit(self.queue, take)
+        visit(self.queue, take, enough)
         return dropped
 
     def _selected(
@@ -122,7 +185,7 @@ class DeadLetters:
         return [(message, details) for message, details in described if selects(details)]
 
 
-def visit(queue: DeadLetterQueue, take: Take, enough: Callable[[], bool] = lambda: False) -> None:
+def visit(queue: DeadLetterQueue, take: Take, enough: Enough = read_to_the_end) -> None:
     """Hand each dead letter once to `take`, those of a group in sequence, and release the others at the end.
 
     Received messages stay hidden until the end, so that the queue returns others. A FIFO queue returns no more

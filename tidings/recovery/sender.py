@@ -27,6 +27,7 @@ class Sender:
         run: A text that no earlier run had, for the deduplication ids.
         threads: Sends the batches of a round in parallel.
         rate: Maximum number of messages a second; None for no limit.
+        attempts: Number of attempts to send a message.
         clock: Returns a time in seconds.
         pause: Waits for a number of seconds.
     """
@@ -35,6 +36,7 @@ class Sender:
     run: str
     threads: Executor
     rate: float | None = None
+    attempts: int = MAX_SEND_ATTEMPTS
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
     _due: float = field(default=0, init=False)
@@ -68,7 +70,7 @@ class Sender:
     ) -> dict[OutgoingMessage, str]:
         refused: dict[OutgoingMessage, str] = {}
         pending = messages
-        for attempt in range(1, MAX_SEND_ATTEMPTS + 1):
+        for attempt in range(1, self.attempts + 1):
             if attempt > 1:
                 self.pause(0.2 * 2 ** (attempt - 2))
             failures = self._request(pending, f"{self.run}#{attempt}", watch)
@@ -76,7 +78,7 @@ class Sender:
             pending = [message for message, failure in failures.items() if not failure.permanent]
             if not pending:
                 return refused
-        text = f"{len(pending)} messages were refused {MAX_SEND_ATTEMPTS} times ({failures[pending[0]].reason})"
+        text = f"{len(pending)} messages were refused {self.attempts} times ({failures[pending[0]].reason})"
         raise RecoveryError(f"{text}; run the command again to continue")
 
     def _request(

@@ -1,8 +1,8 @@
 """The ports of recovery on AWS: SQS, SNS, DynamoDB and Lambda's event source mappings."""
 
 from tidings.aws.recovery.dead_letter_queue import SqsDeadLetterQueue
-from tidings.aws.recovery.destinations import QueueDestination, TopicDestination
-from tidings.aws.recovery.event_source import EventSourceMapping
+from tidings.aws.recovery.destinations import QueueDestination, TopicDestination, queue_sender
+from tidings.aws.recovery.event_source import EventSourceMapping, MappingStatus, mapping_statuses
 from tidings.aws.recovery.queue_gauge import AWS_DELAYS, SqsQueueGauge
 from tidings.aws.recovery.refusals import reporting
 from tidings.aws.recovery.tables import DynamoOutboxTable, DynamoProjectionTable
@@ -12,9 +12,12 @@ __all__ = [
     "DynamoOutboxTable",
     "DynamoProjectionTable",
     "EventSourceMapping",
+    "MappingStatus",
     "QueueDestination",
     "SqsDeadLetterQueue",
     "SqsQueueGauge",
     "TopicDestination",
+    "mapping_statuses",
+    "queue_sender",
     "reporting",
 ]

@@ -1,7 +1,9 @@
 """The destinations of past messages: a consumer's queue of Amazon SQS, and the topic of Amazon SNS."""
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from tidings.core.entity import OutboxEvent
 from tidings.core.errors import described
 from tidings.core.service import QueueKind
 from tidings.recovery.ports import OutgoingMessage, SendFailure
+from tidings.recovery.sender import MAX_SEND_ATTEMPTS, Sender
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -61,6 +64,27 @@ class QueueDestination:
         if self.kind == "fifo":
             entry |= {"MessageGroupId": head.subject, "MessageDeduplicationId": f"{head.id}#{attempt}"}
         return entry
+
+
+def queue_sender(
+    client: "SQSClient",
+    url: str,
+    threads: Executor,
+    *,
+    rate: float | None = None,
+    attempts: int = MAX_SEND_ATTEMPTS,
+) -> Sender:
+    """Return a sender to a consumer's queue, for one redrive.
+
+    Args:
+        client: The client.
+        url: The queue's URL.
+        threads: Sends batches in parallel.
+        rate: Maximum number of messages a second; None for no limit.
+        attempts: Number of attempts to send a message.
+    """
+    kind: QueueKind = "fifo" if url.endswith(".fifo") else "standard"
+    return Sender(QueueDestination(client, url, kind), uuid.uuid4().hex[:12], threads, rate, attempts)
 
 
 @dataclass(frozen=True)

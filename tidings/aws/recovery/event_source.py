@@ -1,7 +1,10 @@
-"""The connection from a queue to its function: an event source mapping of AWS Lambda."""
+"""The connections from queues and streams to functions: event source mappings of AWS Lambda."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+
+from tidings.aws.recovery.refusals import reporting
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.polling import wait_until
 
@@ -11,6 +14,28 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 300
 """Maximum time to wait for a change of the mapping."""
+
+MappingKind = Literal["queue", "stream"]
+
+WORKING = {"OK", "No records processed", ""}
+"""The results of a mapping's last batch that are no problem (AWS Lambda API Reference,
+"EventSourceMappingConfiguration"). A mapping of a queue has none."""
+
+
+class MappingStatus(Struct, frozen=True):
+    """The status of one event source mapping.
+
+    Attributes:
+        function: The function's name.
+        kind: Whether its source is a queue or a table's stream.
+        state: Lambda's word for its state: `Enabled`, `Disabled`, or a change to one of them.
+        problem: Why it delivers nothing, as a sentence; None if it does. None of Lambda's own words is repeated.
+    """
+
+    function: str
+    kind: MappingKind
+    state: str
+    problem: str | None
 
 
 class EventSourceMapping:
@@ -54,3 +79,29 @@ class EventSourceMapping:
                 f"{self._function} has {len(found)} event source mappings instead of one; deploy it first"
             )
         return found[0]
+
+
+def mapping_statuses(client: "LambdaClient", prefix: str) -> list[MappingStatus]:
+    """Return the status of each event source mapping of the functions whose names begin with a prefix.
+
+    Raises:
+        RecoveryError: If AWS refuses the call.
+    """
+    with reporting("the event source mappings cannot be read"):
+        pages = list(client.get_paginator("list_event_source_mappings").paginate())
+    found = [_status(mapping) for page in pages for mapping in page["EventSourceMappings"]]
+    return sorted((each for each in found if each.function.startswith(prefix)), key=lambda each: each.function)
+
+
+def _status(mapping: "EventSourceMappingConfigurationTypeDef") -> MappingStatus:
+    # A function's ARN has seven parts, and an eighth if it names a version.
+    function = mapping["FunctionArn"].split(":")[6]
+    kind: MappingKind = "queue" if ":sqs:" in mapping.get("EventSourceArn", "") else "stream"
+    state = mapping.get("State", "")
+    return MappingStatus(function, kind, state, _problem(state, mapping.get("LastProcessingResult", "")))
+
+
+def _problem(state: str, result: str) -> str | None:
+    if state != "Enabled":
+        return "It delivers nothing until it is enabled."
+    return None if result in WORKING else "Its last batch failed."

@@ -2,8 +2,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tidings.aws.recovery import EventSourceMapping
+from tidings.aws.recovery import EventSourceMapping, MappingStatus, mapping_statuses
+from tidings.recovery import RecoveryError
 
 
 class LambdaClient:
@@ -40,3 +42,55 @@ def test_a_started_mapping_is_enabled() -> None:
     EventSourceMapping(client, "analytics-consumer").start()
     assert client.requests == [True]
     assert client.states == ["Enabled"]
+
+
+class MappingPages:
+    """A client that lists mappings, a page for each."""
+
+    def __init__(self, *mappings: dict[str, Any]) -> None:
+        self.mappings = mappings
+
+    def get_paginator(self, operation: str) -> "MappingPages":
+        assert operation == "list_event_source_mappings"
+        return self
+
+    def paginate(self) -> Any:
+        return iter({"EventSourceMappings": [mapping]} for mapping in self.mappings)
+
+
+def mapping(function: str, state: str, source: str = "sqs", **more: str) -> dict[str, Any]:
+    source_arn = f"arn:aws:{source}:eu-west-1:123456789012:a"
+    return {
+        "FunctionArn": f"arn:aws:lambda:eu-west-1:123456789012:function:{function}",
+        "EventSourceArn": source_arn,
+        "State": state,
+        **more,
+    }
+
+
+def test_the_mappings_of_the_stage_are_read_with_their_problems() -> None:
+    client: Any = MappingPages(
+        mapping("shop-dev-b-relay", "Enabled", "dynamodb", LastProcessingResult="PROBLEM: ann@example.com failed"),
+        mapping("shop-dev-b-relay:live", "Enabled", "dynamodb", LastProcessingResult="No records processed"),
+        mapping("shop-dev-a-consumer", "Enabled"),
+        mapping("shop-dev-c-consumer", "Disabled"),
+        mapping("shop-prod-a-consumer", "Enabled"),
+    )
+    assert mapping_statuses(client, "shop-dev-") == [
+        MappingStatus("shop-dev-a-consumer", "queue", "Enabled", None),
+        MappingStatus("shop-dev-b-relay", "stream", "Enabled", "Its last batch failed."),
+        MappingStatus("shop-dev-b-relay", "stream", "Enabled", None),
+        MappingStatus("shop-dev-c-consumer", "queue", "Disabled", "It delivers nothing until it is enabled."),
+    ]
+
+
+def test_a_refused_list_of_mappings_is_described_by_its_code() -> None:
+    class Refusing:
+        def get_paginator(self, _operation: str) -> Any:
+            error = {"Error": {"Code": "AccessDeniedException", "Message": "ann@example.com may not"}}
+            raise ClientError(error, "ListEventSourceMappings")  # type: ignore[arg-type]  # a whole answer has more
+
+    client: Any = Refusing()
+    with pytest.raises(RecoveryError, match="AccessDeniedException") as refused:
+        mapping_statuses(client, "shop-dev-")
+    assert "ann@example.com" not in str(refused.value)

@@ -1,6 +1,7 @@
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,15 @@ from tests.unit.tidings.recovery.memory import (
     event,
 )
 from tidings.core.event import decode
-from tidings.recovery import DeadLetterDetails, DeadLetterMessage, DeadLetters, OutgoingMessage, RecoveryError, Sender
+from tidings.recovery import (
+    DeadLetterDetails,
+    DeadLetterFilter,
+    DeadLetterMessage,
+    DeadLetters,
+    OutgoingMessage,
+    RecoveryError,
+    Sender,
+)
 from tidings.testing import InlineExecutor
 
 Selects = Callable[[DeadLetterDetails], bool]
@@ -29,7 +38,7 @@ def redrive(queue: MemoryDeadLetterQueue, destination: MemoryDestination) -> Non
 
 
 def selecting(*, subject: str | None = None, reason: str | None = None) -> Selects:
-    return lambda details: subject in (None, details.subject) and reason in (None, details.reason)
+    return DeadLetterFilter(subject=subject, reason=reason).selects
 
 
 def events(entities: int, each: int = 1) -> list[str]:
@@ -247,6 +256,48 @@ def test_a_dropped_message_was_recorded_before() -> None:
     assert event("entity-3") not in queue.bodies()
     assert len(queue.stored) == 24
     assert queue.hidden == set()
+
+
+def test_a_redriven_message_was_recorded_before_it_was_sent() -> None:
+    queue, destination = queue_of(events(25)), MemoryDestination()
+    recorded = list[str]()
+
+    def record(messages: Sequence[DeadLetterMessage]) -> None:
+        assert not {message.body for message in messages} & set(destination.bodies())
+        recorded.extend(message.body for message in messages)
+
+    DeadLetters(queue, "dlq").redrive(sender(destination).send, selecting(reason="gave-up"), record)
+    assert sorted(recorded) == sorted(destination.bodies())
+    assert len(recorded) == 25
+
+
+@pytest.mark.parametrize("fifo", [True, False])
+def test_what_is_done_enough_ends_before_the_queue_does_and_hides_nothing(fifo: bool) -> None:
+    queue, destination = queue_of(events(35), fifo=fifo), MemoryDestination()
+    letters = DeadLetters(queue, "dlq")
+    found = letters.find(enough=lambda: queue.receives >= 2)
+    assert (len(found), len(queue.stored), queue.hidden) == (2 * BATCH, 35, set())
+    letters.redrive(sender(destination).send, enough=lambda: len(destination.arrived) >= BATCH)
+    assert (len(destination.arrived), len(queue.stored), queue.hidden) == (BATCH, 25, set())
+    dropped = list[DeadLetterMessage]()
+    letters.drop(dropped.extend, enough=lambda: len(dropped) >= BATCH)
+    assert (len(dropped), len(queue.stored), queue.hidden) == (BATCH, 15, set())
+
+
+def test_a_filter_selects_by_the_ids_the_entity_and_the_reason_together() -> None:
+    queue = queue_of(events(3))
+    queue.add(event("entity-1", 2), "entity-1", reason="undecodable")
+    messages = [message.id for message in queue.stored]
+
+    def chosen(**conditions: Any) -> list[str]:
+        return [message.id for message, _ in DeadLetters(queue, "dlq").find(DeadLetterFilter(**conditions).selects)]
+
+    assert chosen() == messages
+    assert chosen(messages=frozenset(messages[:2])) == messages[:2]
+    assert chosen(messages=frozenset()) == []
+    assert chosen(subject="entity-1") == [messages[1], messages[3]]
+    assert chosen(subject="entity-1", reason="gave-up") == [messages[1]]
+    assert chosen(messages=frozenset(messages[:1]), subject="entity-1") == []
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -1,11 +1,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tidings.aws.recovery import QueueDestination
+from tidings.aws.recovery import QueueDestination, queue_sender
 from tidings.core.entity import EventHead
 from tidings.messaging.relay import MAX_PUBLISH_BYTES
 from tidings.recovery import OutgoingMessage, RecoveryError, Sender
@@ -19,8 +19,14 @@ class SqsClient:
     """A client that accepts batches like SQS, and refuses the entries that a test selects."""
 
     def __init__(
-        self, refuses: Refuses = lambda _entry: False, code: str = "Busy", *, sender_fault: bool = False
+        self,
+        refuses: Refuses = lambda _entry: False,
+        code: str = "Busy",
+        *,
+        sender_fault: bool = False,
+        queue: str = QUEUE,
     ) -> None:
+        self.queue = queue
         self.refuses = refuses
         self.code = code
         self.sender_fault = sender_fault
@@ -28,7 +34,7 @@ class SqsClient:
         self.accepted: list[Mapping[str, Any]] = []
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        assert QueueUrl == QUEUE
+        assert QueueUrl == self.queue
         self.calls.append(Entries)
         refused = [entry for entry in Entries if self.refuses(entry)]
         self.accepted += [entry for entry in Entries if entry not in refused]
@@ -101,6 +107,23 @@ def test_a_message_that_is_always_refused_ends_the_run_and_no_later_one_overtake
         sender(client).send([message("a", 1), message("a", 2)])
     assert len(client.calls) == MAX_SEND_ATTEMPTS
     assert client.accepted == []
+
+
+def test_a_sender_with_less_time_makes_fewer_attempts() -> None:
+    client = SqsClient(lambda _entry: True)
+    with pytest.raises(RecoveryError, match="1 messages were refused 2 times"):
+        sender(client, attempts=2).send([message("a", 1)])
+    assert len(client.calls) == 2
+
+
+@pytest.mark.parametrize(("name", "is_fifo"), [("consumer.fifo", True), ("consumer", False)])
+def test_the_sender_to_a_queue_knows_its_kind_by_its_name_and_each_has_its_own_ids(name: str, is_fifo: bool) -> None:
+    client = SqsClient(queue=f"https://queue.example/{name}")
+    for _ in range(2):
+        queue_sender(cast("Any", client), client.queue, ThreadPoolExecutor(1)).send([message("a", 1)])
+    ids = [entry.get("MessageDeduplicationId") for entry in client.accepted]
+    assert len(set(ids)) == (2 if is_fifo else 1)
+    assert [entry.get("MessageGroupId") for entry in client.accepted] == (["a", "a"] if is_fifo else [None, None])
 
 
 def is_first_of_a(entry: Mapping[str, Any]) -> bool:

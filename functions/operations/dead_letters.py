@@ -1,0 +1,291 @@
+"""The dead letters of the stage's queues, as routes show, redrive and drop them: as many as fit into a request."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from functions.operations.deployment import KINDS, DeployedService, Deployment
+from functions.operations.queues import Queues
+from tidings.recovery import (
+    DeadLetterDetails,
+    DeadLetterFilter,
+    DeadLetterMessage,
+    DeadLetters,
+    FailureKind,
+    describe,
+    remedy_of,
+)
+
+MAX_MESSAGES = 500
+"""Number of messages that a request redrives or drops, and after which it takes no further ones."""
+
+MAX_LISTED = 100
+"""Maximum number of dead letters of one queue that the list shows."""
+
+Seconds = Callable[[], float]
+"""Returns a time in seconds, of which only differences mean something."""
+
+
+class RemedyView(Struct, frozen=True):
+    """The remedy for a dead letter: `redrive` it, or `drop` it; and before, what `first` says."""
+
+    action: Literal["redrive", "drop"]
+    first: str
+
+
+class DeadLetterView(Struct, frozen=True):
+    """A dead letter.
+
+    `order` is the key of what it is about, which is an order if the message is an event. `sent_at` is when it was first
+    sent, and `receives` the number of its deliveries. `detail` is the error's text. A dead letter of a relay has no
+    remedy here: `tidings relay` publishes its events again. One without an event stands for a batch of the table's
+    stream, none of whose events precedes `since`.
+    """
+
+    id: str
+    service: str
+    kind: FailureKind
+    event: str | None
+    order: str | None
+    type: str | None
+    reason: str
+    detail: str
+    sent_at: str
+    receives: int | None
+    remedy: RemedyView | None
+    since: str | None
+
+
+class DeadLetterBody(DeadLetterView, frozen=True):
+    """A dead letter with the text of the message, which may contain personal data."""
+
+    body: str
+
+
+class DeadLetterList(Struct, frozen=True):
+    """Dead letters, latest first. `truncated` says that there are more, or may be."""
+
+    items: tuple[DeadLetterView, ...]
+    truncated: bool
+
+
+class SourceQueue(NamedTuple):
+    """A dead-letter queue: its service, its kind and its name."""
+
+    service: DeployedService
+    kind: FailureKind
+    name: str
+
+
+class Selected(Struct, frozen=True):
+    """The dead letters that a redrive or a drop would select.
+
+    Attributes:
+        found: The dead letters.
+        truncated: Whether there may be more.
+    """
+
+    found: tuple[DeadLetterDetails, ...]
+    truncated: bool
+
+
+class Changed(Selected, frozen=True):
+    """The dead letters that a redrive or a drop selected.
+
+    Attributes:
+        found: The dead letters.
+        refused: Those that the consumer's queue will never accept, with the reason: by the event's id, or by the
+            message's if it holds no event.
+        repeated: Number of dead letters that came back while they were redriven.
+    """
+
+    refused: Mapping[str, str] = {}
+    repeated: int = 0
+
+    @property
+    def done(self) -> tuple[DeadLetterDetails, ...]:
+        """The dead letters that were sent or deleted."""
+        return tuple(each for each in self.found if (each.event or each.message) not in self.refused)
+
+    @property
+    def left(self) -> int:
+        """The number of those that are still there, or came back."""
+        return len(self.found) - len(self.done) + self.repeated
+
+
+Recorder = Callable[[Sequence[DeadLetterDetails]], None]
+"""Records dead letters durably, before they are sent or deleted."""
+
+
+class Budget:
+    """The time and the number of messages of one request.
+
+    Attributes:
+        spent: Whether the request had to end before the queue's end.
+    """
+
+    def __init__(self, seconds: Seconds, until: float, chosen: DeadLetterFilter) -> None:
+        self._seconds = seconds
+        self._until = until
+        self._wanted = len(chosen.messages) if chosen.messages is not None else None
+        self.taken = 0
+        self.spent = False
+
+    def enough(self) -> bool:
+        """Return whether to end. Nothing remains to be done if all messages that were named have been found."""
+        if self._wanted is not None and self.taken >= self._wanted:
+            return True
+        self.spent = self.spent or self.taken >= MAX_MESSAGES or self._seconds() >= self._until
+        return self.spent
+
+
+class StageDeadLetters:
+    """The dead letters of all services of a stage.
+
+    Args:
+        deployment: The services.
+        queues: Their queues.
+        threads: Reads queues in parallel.
+        work_seconds: Number of seconds after which a request receives no further messages. The rest of its time is for
+            the calls that were begun, and for making messages visible again.
+        seconds: Returns the time.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        queues: Queues,
+        threads: Executor,
+        work_seconds: float,
+        seconds: Seconds = time.monotonic,
+    ) -> None:
+        self._deployment = deployment
+        self._queues = queues
+        self._threads = threads
+        self._work_seconds = work_seconds
+        self._seconds = seconds
+
+    def sources(self, service: DeployedService | None, kind: FailureKind | None) -> list[SourceQueue]:
+        """Return the dead-letter queues of a service or of all, of a kind or of all."""
+        return [
+            SourceQueue(each, one, name)
+            for each in ([service] if service else self._deployment.services)
+            for one in ([kind] if kind else KINDS)
+            if (name := self._deployment.dead_letter_queue(each, one))
+        ]
+
+    def not_empty(self, sources: Sequence[SourceQueue]) -> list[SourceQueue]:
+        """Return the queues that are not empty as far as SQS knows, which lags by up to a minute.
+
+        To receive from a queue that is empty takes longer than to ask for its number of messages.
+        """
+        totals = self._threads.map(lambda source: self._queues.depth(source.name).total, sources)
+        return [source for source, total in zip(sources, totals, strict=True) if total]
+
+    def list(self, sources: Sequence[SourceQueue], chosen: DeadLetterFilter) -> DeadLetterList:
+        """List the selected dead letters of some queues."""
+        budget = self._budget(chosen)
+
+        def find(source: SourceQueue) -> list[DeadLetterView]:
+            found = self._open(source).find(chosen.selects, MAX_LISTED + 1, budget.enough)
+            return [_view(source, details) for _, details in found]
+
+        per_queue = list(self._threads.map(find, sources))
+        shown = [each for found in per_queue for each in islice(found, MAX_LISTED)]
+        truncated = budget.spent or any(len(found) > MAX_LISTED for found in per_queue)
+        return DeadLetterList(tuple(sorted(shown, key=lambda each: each.sent_at, reverse=True)), truncated)
+
+    def show(self, sources: Sequence[SourceQueue], message: str) -> DeadLetterBody | None:
+        """Return a dead letter with its body; None if it is in none of the queues, or in flight."""
+        chosen = DeadLetterFilter(messages=frozenset([message]))
+        budget = self._budget(chosen)
+
+        def find(source: SourceQueue) -> list[DeadLetterBody]:
+            found = self._open(source).find(chosen.selects, 1, budget.enough)
+            return [_with_body(source, each, details) for each, details in found]
+
+        return next((each for found in self._threads.map(find, sources) for each in found), None)
+
+    def select(self, source: SourceQueue, chosen: DeadLetterFilter) -> Selected:
+        """Return the dead letters that a redrive or a drop would select now."""
+        budget = self._budget(chosen)
+        found = self._open(source).find(chosen.selects, MAX_MESSAGES + 1, budget.enough)
+        truncated = budget.spent or len(found) > MAX_MESSAGES
+        return Selected(tuple(details for _, details in islice(found, MAX_MESSAGES)), truncated)
+
+    def redrive(self, source: SourceQueue, target: str, chosen: DeadLetterFilter, record: Recorder) -> Changed:
+        """Send the selected dead letters back to their consumer's queue.
+
+        Raises:
+            RecoveryError: If a call is refused. Messages that were sent may still be there.
+        """
+        budget, found = self._budget(chosen), list[DeadLetterDetails]()
+        letters = self._open(source)
+        send = self._queues.sender(target)
+        recording = _recording(source.kind, budget, found, record)
+        result = letters.redrive(send, chosen.selects, recording, budget.enough)
+        return Changed(tuple(found), budget.spent, result.refused, result.repeated.total())
+
+    def drop(self, source: SourceQueue, chosen: DeadLetterFilter, record: Recorder) -> Changed:
+        """Delete the selected dead letters.
+
+        Raises:
+            RecoveryError: If a call is refused. Messages that were recorded may still be there.
+        """
+        budget, found = self._budget(chosen), list[DeadLetterDetails]()
+        self._open(source).drop(_recording(source.kind, budget, found, record), chosen.selects, budget.enough)
+        return Changed(tuple(found), budget.spent)
+
+    def _open(self, source: SourceQueue) -> DeadLetters:
+        return DeadLetters(self._queues.dead_letters(source.name), source.kind)
+
+    def _budget(self, chosen: DeadLetterFilter) -> Budget:
+        return Budget(self._seconds, self._seconds() + self._work_seconds, chosen)
+
+
+def count_reasons(found: Sequence[DeadLetterDetails]) -> dict[str, int]:
+    """Return the number of dead letters by reason."""
+    return dict(Counter(each.reason for each in found))
+
+
+def _recording(
+    kind: FailureKind, budget: Budget, found: list[DeadLetterDetails], record: Recorder
+) -> Callable[[Sequence[DeadLetterMessage]], None]:
+    """Return what records each batch of messages, and counts it."""
+
+    def recording(messages: Sequence[DeadLetterMessage]) -> None:
+        if messages:
+            details = [describe(message, kind) for message in messages]
+            record(details)
+            found.extend(details)
+            budget.taken += len(details)
+
+    return recording
+
+
+def _view(source: SourceQueue, details: DeadLetterDetails) -> DeadLetterView:
+    remedy = None if source.kind == "relay" else remedy_of(details.reason)
+    return DeadLetterView(
+        id=details.message,
+        service=source.service.name,
+        kind=source.kind,
+        event=details.event,
+        order=details.subject,
+        type=details.type,
+        reason=details.reason,
+        detail=details.detail,
+        sent_at=details.first_seen,
+        receives=details.receives,
+        remedy=RemedyView(remedy.action, remedy.first) if remedy else None,
+        since=details.since,
+    )
+
+
+def _with_body(source: SourceQueue, message: DeadLetterMessage, details: DeadLetterDetails) -> DeadLetterBody:
+    return DeadLetterBody(**asdict(_view(source, details)), body=message.body)

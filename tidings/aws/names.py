@@ -1,0 +1,20 @@
+"""The names of a service's resources. Stacks give them, and what has no reference to a resource finds it by them."""
+
+from typing import Literal
+
+from tidings.core.service import QueueKind
+
+QueueRole = Literal["queue", "dlq", "undelivered", "relay-dlq"]
+"""The role of a queue: the consumer's, its dead-letter queue, the subscription's, or the relay's."""
+
+
+def queue_name(service: str, role: str, kind: QueueKind) -> str:
+    """Return the name of a service's queue: `helpdesk-dev-desk-dlq.fifo`. The consumer's has the service's own name.
+
+    Args:
+        service: The service's name with the application's and the stage's: `helpdesk-dev-desk`.
+        role: The queue's role; see `QueueRole`.
+        kind: The queue's kind.
+    """
+    name = service if role == "queue" else f"{service}-{role}"
+    return f"{name}.fifo" if kind == "fifo" else name
