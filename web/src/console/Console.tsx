@@ -1,0 +1,144 @@
+/** The operators' console: its frame, its navigation and its pages. */
+
+import AppLayout from "@cloudscape-design/components/app-layout";
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import Flashbar from "@cloudscape-design/components/flashbar";
+import SideNavigation from "@cloudscape-design/components/side-navigation";
+import Spinner from "@cloudscape-design/components/spinner";
+import TopNavigation from "@cloudscape-design/components/top-navigation";
+import { applyMode, Mode } from "@cloudscape-design/global-styles";
+import { type ComponentType, lazy, type ReactNode, Suspense, useEffect } from "react";
+import { Redirect, Route, Router, Switch, useLocation } from "wouter";
+import { useLiveState, useOnline, usePage, usePerson } from "../shared/page";
+
+/** The console's pages, in the order of the navigation. Each is loaded when it is first shown. */
+const PAGES: readonly { readonly path: string; readonly title: string; readonly load: ComponentType }[] = [
+  { path: "/live", title: "Live", load: lazy(() => import("./pages/Live")) },
+  { path: "/orders", title: "Orders", load: lazy(() => import("./pages/Orders")) },
+  { path: "/failures", title: "Failures", load: lazy(() => import("./pages/Failures")) },
+  { path: "/sales", title: "Sales", load: lazy(() => import("./pages/Sales")) },
+  { path: "/products", title: "Products and stock", load: lazy(() => import("./pages/Products")) },
+  { path: "/services", title: "Services", load: lazy(() => import("./pages/Services")) },
+  { path: "/contracts", title: "Contracts", load: lazy(() => import("./pages/Contracts")) },
+];
+
+const Order = lazy(() => import("./pages/Order"));
+
+const DARK = window.matchMedia("(prefers-color-scheme: dark)");
+
+export function Console(): ReactNode {
+  useEffect(() => {
+    const apply = () => {
+      applyMode(DARK.matches ? Mode.Dark : Mode.Light);
+    };
+    apply();
+    DARK.addEventListener("change", apply);
+    return () => {
+      DARK.removeEventListener("change", apply);
+    };
+  }, []);
+  return (
+    <Router base="/console">
+      <Header />
+      {usePerson() === null ? <SignedOut /> : <Pages />}
+    </Router>
+  );
+}
+
+function Header(): ReactNode {
+  const { config, session } = usePage();
+  const person = usePerson();
+  return (
+    <header>
+      <TopNavigation
+        identity={{ href: "/console/", title: `${config.title} console` }}
+        utilities={
+          person === null
+            ? []
+            : [
+                { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
+                {
+                  type: "menu-dropdown",
+                  text: person.email,
+                  items: [{ id: "sign-out", text: "Sign out" }],
+                  onItemClick: () => void session.signOut(),
+                },
+              ]
+        }
+      />
+    </header>
+  );
+}
+
+function SignedOut(): ReactNode {
+  const { session } = usePage();
+  const [path] = useLocation();
+  return (
+    <Box padding="xxxl" textAlign="center">
+      <main>
+        <Box variant="h1" padding={{ bottom: "l" }}>
+          Sign in to see the shop at work
+        </Box>
+        <Button variant="primary" onClick={() => void session.signIn(`/console${path}`)}>
+          Sign in
+        </Button>
+      </main>
+    </Box>
+  );
+}
+
+function Pages(): ReactNode {
+  const [path, navigate] = useLocation();
+  return (
+    <AppLayout
+      toolsHide
+      notifications={<Connection />}
+      navigation={
+        <SideNavigation
+          activeHref={`/console/${path.split("/")[1] ?? ""}`}
+          header={{ href: "/console/", text: "Console" }}
+          items={PAGES.map(({ path: href, title }) => ({ type: "link", text: title, href: `/console${href}` }))}
+          onFollow={(event) => {
+            event.preventDefault();
+            navigate(event.detail.href.replace("/console", ""));
+          }}
+        />
+      }
+      ariaLabels={{
+        navigation: "Pages",
+        navigationClose: "Close the navigation",
+        navigationToggle: "Open the navigation",
+      }}
+      content={
+        <Suspense fallback={<Spinner size="large" />}>
+          <Switch>
+            {PAGES.map(({ path: href, load: Page }) => (
+              <Route key={href} path={href}>
+                <Page />
+              </Route>
+            ))}
+            <Route path="/orders/:id">{({ id }) => <Order key={id} id={id} />}</Route>
+            <Route path="/">
+              <Redirect to="/live" replace />
+            </Route>
+            <Route>
+              <Box variant="h1">There is no such page</Box>
+            </Route>
+          </Switch>
+        </Suspense>
+      }
+    />
+  );
+}
+
+/** Says that the connection is lost, and that what is shown may be old. */
+function Connection(): ReactNode {
+  const lost = useLiveState() === "lost";
+  const online = useOnline();
+  if (online && !lost) return null;
+  const content = online
+    ? "The connection for live events is lost. It is opened again by itself. Pages are read again every half a minute."
+    : "This computer has no network. What is shown may be old.";
+  return <Flashbar items={[{ id: "connection", type: "warning", content, statusIconAriaLabel: "Warning" }]} />;
+}
