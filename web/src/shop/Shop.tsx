@@ -11,11 +11,13 @@ import { Checkout } from "./pages/Checkout";
 import { NotFound } from "./pages/NotFound";
 import { Order } from "./pages/Order";
 import { Orders } from "./pages/Orders";
+import { Guard } from "./parts/Guard";
 import { Product } from "./pages/Product";
 import { Products } from "./pages/Products";
 
 export function Shop(): ReactNode {
   useFreshData();
+  const [path] = useLocation();
   return (
     <>
       <a className="skip" href="#content">
@@ -23,28 +25,30 @@ export function Shop(): ReactNode {
       </a>
       <Header />
       <Connection />
-      <Switch>
-        <Route path="/">
-          <Products />
-        </Route>
-        <Route path="/products/:sku">{({ sku }) => <Product sku={sku} />}</Route>
-        <Route path="/basket">
-          <Basket />
-        </Route>
-        <Route path="/checkout">
-          <Checkout />
-        </Route>
-        <Route path="/orders">
-          <Orders />
-        </Route>
-        <Route path="/orders/:id">{({ id }) => <Order key={id} id={id} />}</Route>
-        <Route path="/account">
-          <Account />
-        </Route>
-        <Route>
-          <NotFound />
-        </Route>
-      </Switch>
+      <Guard key={path}>
+        <Switch>
+          <Route path="/">
+            <Products />
+          </Route>
+          <Route path="/products/:sku">{({ sku }) => <Product sku={sku} />}</Route>
+          <Route path="/basket">
+            <Basket />
+          </Route>
+          <Route path="/checkout">
+            <Checkout />
+          </Route>
+          <Route path="/orders">
+            <Orders />
+          </Route>
+          <Route path="/orders/:id">{({ id }) => <Order key={id} id={id} />}</Route>
+          <Route path="/account">
+            <Account />
+          </Route>
+          <Route>
+            <NotFound />
+          </Route>
+        </Switch>
+      </Guard>
       <Footer />
     </>
   );
@@ -77,7 +81,7 @@ function Header(): ReactNode {
               Sign in
             </button>
           ) : (
-            <button className="plain" onClick={() => void session.signOut()}>
+            <button className="plain wide" onClick={() => void session.signOut()}>
               Sign out
             </button>
           )}
@@ -107,7 +111,7 @@ function Connection(): ReactNode {
   return (
     <div role="status" className="banner">
       {online
-        ? "The live connection is lost. It comes back by itself. Until then your orders are read again every half a minute."
+        ? "Live updates are interrupted. They resume by themselves. Until then, what you see may be half a minute old."
         : "You are offline. What you see may be old."}
     </div>
   );

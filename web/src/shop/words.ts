@@ -135,6 +135,13 @@ export function waitsOf(order: Order, payment: Payment | null | undefined): read
   return names.map((name) => WAITS[name] ?? name);
 }
 
+/** Returns true if the payment of an order has begun. Until then the API knows of none. */
+export function hasPayment(order: Order, events: readonly TimelineEvent[]): boolean {
+  const { status, waiting_for } = order;
+  if (status === "CONFIRMED" || status === "DISPATCHED" || waiting_for.includes("approval")) return true;
+  return events.some(({ source }) => source === "payment");
+}
+
 /** Returns true if the customer must approve the payment. */
 export function needsApproval(order: Order, payment: Payment | null | undefined): boolean {
   return order.status === "PENDING" && payment?.approval != null;

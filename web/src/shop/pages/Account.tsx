@@ -17,6 +17,7 @@ const RUNNING = 5_000;
 const LINK = 10 * 60_000;
 
 export function Account(): ReactNode {
+  const { session } = usePage();
   const person = usePerson();
   const [erased, setErased] = useState(false);
   if (erased) {
@@ -35,9 +36,14 @@ export function Account(): ReactNode {
   }
   return (
     <Page title="Account">
-      <p>
-        You are signed in as <strong>{person.email}</strong>.
-      </p>
+      <div className="row">
+        <p>
+          You are signed in as <strong>{person.email}</strong>.
+        </p>
+        <button className="narrow" onClick={() => void session.signOut()}>
+          Sign out
+        </button>
+      </div>
       <Points />
       <section aria-labelledby="data" className="stack">
         <h2 id="data">Your data</h2>

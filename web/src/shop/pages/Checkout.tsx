@@ -259,7 +259,8 @@ function AddressFields(props: {
 }
 
 function emptyAddress(): Address {
-  const region = new Intl.Locale(navigator.language).maximize().region;
+  // Not every browser's language is one that `Intl.Locale` takes.
+  const region = /-([A-Z]{2})(?![A-Za-z])/.exec(navigator.language)?.[1];
   const country = COUNTRIES.find((code) => code === region) ?? "DE";
   return { name: "", street: "", city: "", postal_code: "", country };
 }

@@ -17,6 +17,7 @@ import {
   describeRefund,
   describeStatus,
   formatTime,
+  hasPayment,
   needsApproval,
   type Order as Found,
   type Payment,
@@ -40,10 +41,11 @@ function Own({ id }: { id: string }): ReactNode {
   const { api } = usePage();
   const refetchInterval = useOrderPause(id);
   const order = useQuery({ ...orderQuery(api, id), refetchInterval });
-  const payment = useQuery({ ...paymentQuery(api, id), refetchInterval });
   const timeline = useQuery({ ...timelineQuery(api, id), refetchInterval });
-  if (order.data === null) return <NotFound what="order" />;
   const events = timeline.data?.events ?? [];
+  const enabled = order.data != null && hasPayment(order.data, events);
+  const payment = useQuery({ ...paymentQuery(api, id), refetchInterval, enabled });
+  if (order.data === null) return <NotFound what="order" />;
   return (
     <Page title="Your order">
       <Shown what="the order" read={{ ...order, data: order.data ?? undefined }}>

@@ -28,7 +28,7 @@ export function AddButton(props: { product: Product; quantity?: number; primary?
       <button
         className={primary ? "primary" : ""}
         disabled={full}
-        aria-label={`Add ${product.name} to the basket`}
+        aria-label={primary ? undefined : `Add ${product.name} to the basket`}
         onClick={() => {
           addToBasket(product.sku, quantity);
           setAdded(added + 1);
