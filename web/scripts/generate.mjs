@@ -1,6 +1,6 @@
 /**
- * Generates `src/generated` from `docs/contracts`: the types of the API and of the events, and the catalogue of
- * services and events.
+ * Generates `src/generated` from `docs/contracts`: the types of the API and of the events, the limits of orders, and
+ * the catalogue of services and events.
  */
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const OPTIONS = { bannerComment: "", format: false, unknownAny: true };
 
 const asyncapi = await json("asyncapi.json");
 await mkdir(generated, { recursive: true });
-await Promise.all([writeApi(), writeEvents(), writeCatalogue()]);
+await Promise.all([writeApi(), writeLimits(), writeEvents(), writeCatalogue()]);
 
 /** Writes the types of the requests and answers of the API. */
 async function writeApi() {
@@ -23,13 +23,32 @@ async function writeApi() {
   await write("api.d.ts", astToString(document));
 }
 
-/** Writes the types of the events, and a union of all. */
+/** Writes what an order may contain, which types cannot say. */
+async function writeLimits() {
+  const { OrderRequest, LineRequest, AddressRequest } = (await json("openapi.json")).components.schemas;
+  const limits = {
+    MAX_LINES: OrderRequest.properties.lines.maxItems,
+    MAX_QUANTITY: LineRequest.properties.quantity.maximum,
+    SKU: LineRequest.properties.sku.pattern,
+    MAX_LENGTHS: Object.fromEntries(
+      Object.entries(AddressRequest.properties).map(([name, { maxLength = 2 }]) => [name, maxLength]),
+    ),
+    COUNTRIES: AddressRequest.properties.country.enum,
+  };
+  const lines = Object.entries(limits).map(
+    ([name, value]) => `export const ${name} = ${JSON.stringify(value)} as const;`,
+  );
+  await write("limits.ts", lines.join("\n") + "\n");
+}
+
+/** Writes the types of the events, and the data of each by its name. */
 async function writeEvents() {
   const schemas = await Promise.all(messages().map(async ({ name, payload }) => [name, await json(payload.$ref)]));
   const types = await Promise.all(schemas.map(([name, schema]) => compile(named(schema, name), name, OPTIONS)));
   // Schemas of different events have definitions with the same names, so each event has a namespace.
   const namespaces = schemas.map(([name], index) => `export namespace ${name}Event {\n${types[index]}}\n`);
-  await write("events.d.ts", namespaces.join("\n"));
+  const data = schemas.map(([name]) => `  ${name}: ${name}Event.${name}["data"];\n`);
+  await write("events.d.ts", `${namespaces.join("\n")}\nexport interface EventData {\n${data.join("")}}\n`);
 }
 
 /** Writes which service announces and handles which events, with their summaries. */

@@ -1,4 +1,5 @@
 import { startPage } from "../shared/page";
+import "./shop.css";
 import { Shop } from "./Shop";
 
 void startPage({

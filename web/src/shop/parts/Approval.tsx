@@ -1,0 +1,46 @@
+/** The customer's approval of a payment: in a window of Stripe's script, or on the page of the simulated bank. */
+
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import type { Payment } from "../words";
+
+type Needed = NonNullable<Payment["approval"]>;
+
+export function Approval({ id, approval }: { id: string; approval: Needed }): ReactNode {
+  const queries = useQueryClient();
+  const approving = useMutation({
+    mutationFn: async () => {
+      const { approve } = await import("../stripe/load");
+      await approve(approval.publishable_key, approval.client_secret);
+    },
+    // The decision reaches the shop from the bank, so the page only shows the order again.
+    onSettled: () => queries.invalidateQueries({ queryKey: ["orders", id] }),
+  });
+  if (approval.url) {
+    return (
+      <p>
+        <a className="button primary" href={approval.url} target="_blank" rel="noreferrer">
+          Go to your bank <span className="unseen">(in a new tab)</span>
+        </a>
+      </p>
+    );
+  }
+  return (
+    <>
+      <button
+        className="primary"
+        disabled={approving.isPending}
+        onClick={() => {
+          approving.mutate();
+        }}
+      >
+        {approving.isPending ? "Waiting for your bank…" : "Approve the payment"}
+      </button>
+      {approving.error && (
+        <p className="problem" role="alert">
+          {approving.error.message}
+        </p>
+      )}
+    </>
+  );
+}

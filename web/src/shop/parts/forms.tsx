@@ -1,0 +1,156 @@
+/** Parts of forms: fields with their problems, quantities, and questions. */
+
+import { type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef } from "react";
+import { MAX_QUANTITY } from "../../generated/limits";
+import { ProblemError } from "../../shared/problem";
+
+/** The detail of a problem, at the field that it is about. */
+export function FieldProblem({ id, children }: { id: string; children: string | undefined }): ReactNode {
+  return (
+    <p className="problem" id={id}>
+      {children}
+    </p>
+  );
+}
+
+interface FieldProps {
+  readonly label: string;
+  readonly hint?: string;
+  readonly problem: string | undefined;
+  /** Renders the control with the attributes that tie it to its label, hint and problem. */
+  readonly children: (control: ControlProps) => ReactNode;
+}
+
+interface ControlProps {
+  readonly id: string;
+  readonly "aria-invalid": boolean;
+  readonly "aria-describedby": string | undefined;
+}
+
+/** A labelled control of a form. */
+export function Field({ label, hint, problem, children }: FieldProps): ReactNode {
+  const id = useId();
+  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children({ id, "aria-invalid": problem !== undefined, "aria-describedby": described || undefined })}
+      {hint !== undefined && (
+        <p className="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {problem !== undefined && <FieldProblem id={`${id}-problem`}>{problem}</FieldProblem>}
+    </div>
+  );
+}
+
+/** A labelled line of text. */
+export function TextField({
+  label,
+  problem,
+  hint,
+  ...input
+}: Pick<FieldProps, "label" | "problem" | "hint"> & InputHTMLAttributes<HTMLInputElement>): ReactNode {
+  return (
+    <Field label={label} problem={problem} {...(hint !== undefined && { hint })}>
+      {(control) => <input type="text" {...input} {...control} />}
+    </Field>
+  );
+}
+
+/** Why a request failed, as far as the form says it at none of its fields. */
+export function FormProblem({ problem, fields }: { problem: Error | null; fields: readonly string[] }): ReactNode {
+  const details = problem === null ? [] : detailsOf(problem, fields);
+  if (details.length === 0) return null;
+  return (
+    <div className="notice bad" role="alert">
+      {details.map((detail) => (
+        <p key={detail}>{detail}</p>
+      ))}
+    </div>
+  );
+}
+
+function detailsOf(problem: Error, fields: readonly string[]): readonly string[] {
+  if (problem instanceof ProblemError) {
+    return [...problem.fields].filter(([field]) => !fields.includes(field)).map(([, detail]) => detail);
+  }
+  // `fetch` fails with a TypeError, whose text is each browser's own.
+  if (problem instanceof TypeError) return ["The shop could not be reached. Check your connection, and try again."];
+  return [problem.message];
+}
+
+/** A number of units with buttons for one more and one less. */
+export function Quantity(props: { of: string; value: number; onChange: (quantity: number) => void }): ReactNode {
+  const { of: name, value, onChange } = props;
+  return (
+    <div className="quantity" role="group" aria-label={`Quantity of ${name}`}>
+      <button
+        type="button"
+        aria-label={`One ${name} less`}
+        disabled={value <= 1}
+        onClick={() => {
+          onChange(value - 1);
+        }}
+      >
+        −
+      </button>
+      <input
+        type="number"
+        inputMode="numeric"
+        aria-label={`Quantity of ${name}`}
+        min={1}
+        max={MAX_QUANTITY}
+        value={value}
+        onChange={({ target }) => {
+          if (target.value !== "") onChange(Math.max(1, Math.min(MAX_QUANTITY, Math.trunc(target.valueAsNumber) || 1)));
+        }}
+      />
+      <button
+        type="button"
+        aria-label={`One ${name} more`}
+        disabled={value >= MAX_QUANTITY}
+        onClick={() => {
+          onChange(value + 1);
+        }}
+      >
+        +
+      </button>
+    </div>
+  );
+}
+
+interface QuestionProps {
+  readonly title: string;
+  readonly children: ReactNode;
+  /** The name of the button that does it. */
+  readonly yes: string;
+  readonly no: string;
+  readonly busy: boolean;
+  readonly problem: Error | null;
+  readonly onYes: () => void;
+  readonly onNo: () => void;
+}
+
+/** A question that must be answered before something is done that cannot be undone. */
+export function Question({ title, children, yes, no, busy, problem, onYes, onNo }: QuestionProps): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onClose={onNo}>
+      <h2 id={id}>{title}</h2>
+      {children}
+      <FormProblem problem={problem} fields={[]} />
+      <div className="buttons">
+        <button onClick={onNo}>{no}</button>
+        <button className="danger" disabled={busy} onClick={onYes}>
+          {yes}
+        </button>
+      </div>
+    </dialog>
+  );
+}
