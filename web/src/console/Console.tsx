@@ -45,13 +45,7 @@ export function Console(): ReactNode {
     <I18nProvider locale="en" messages={[messages]}>
       <Router base="/console">
         <Header />
-        {usePerson() === null ? (
-          <SignedOut />
-        ) : (
-          <Events>
-            <Pages />
-          </Events>
-        )}
+        {usePerson() === null ? <SignedOut /> : <Pages />}
       </Router>
     </I18nProvider>
   );
@@ -61,24 +55,22 @@ function Header(): ReactNode {
   const { config, session } = usePage();
   const person = usePerson();
   return (
-    <header>
-      <TopNavigation
-        identity={{ href: "/console/", title: `${config.title} console` }}
-        utilities={
-          person === null
-            ? []
-            : [
-                { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
-                {
-                  type: "menu-dropdown",
-                  text: person.email,
-                  items: [{ id: "sign-out", text: "Sign out" }],
-                  onItemClick: () => void session.signOut(),
-                },
-              ]
-        }
-      />
-    </header>
+    <TopNavigation
+      identity={{ href: "/console/", title: `${config.title} console` }}
+      utilities={
+        person === null
+          ? []
+          : [
+              { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
+              {
+                type: "menu-dropdown",
+                text: person.email,
+                items: [{ id: "sign-out", text: "Sign out" }],
+                onItemClick: () => void session.signOut(),
+              },
+            ]
+      }
+    />
   );
 }
 
@@ -99,7 +91,16 @@ function SignedOut(): ReactNode {
   );
 }
 
+/** Keeps the latest events, whatever page is shown. */
 function Pages(): ReactNode {
+  return (
+    <Events>
+      <Frame />
+    </Events>
+  );
+}
+
+function Frame(): ReactNode {
   const [path, navigate] = useLocation();
   return (
     <AppLayout

@@ -20,6 +20,12 @@ import { type Load, loads, rate } from "./tail";
 
 const MAP = layout(services);
 
+/** API and topic, which all services share. */
+const SHARED = MAP.nodes.filter(({ service }) => service === "");
+
+/** The boxes of services and their queues. */
+const OWNED = MAP.nodes.filter(({ service }) => service !== "");
+
 const HEADINGS: Readonly<Partial<Record<NodeKind, string>>> = {
   announcer: "Announce events",
   queue: "Queues",
@@ -70,10 +76,14 @@ export function ServiceMap(): ReactNode {
             {MAP.edges.map(({ id, from, to, y }) => (
               <line key={id} className="map-edge" x1={from} x2={to} y1={y} y2={y} />
             ))}
-            {MAP.nodes.map((node) => (
+            {SHARED.map((node) => (
+              <MapNode key={node.id} node={node} load={undefined} />
+            ))}
+            {/* Events pass behind the services, whose names stay readable, and in front of the topic. */}
+            {!still && <Dots />}
+            {OWNED.map((node) => (
               <MapNode key={node.id} node={node} load={load.get(node.service)} />
             ))}
-            {!still && <Dots />}
           </svg>
         </div>
         <ExpandableSection headerText="Numbers by service">

@@ -30,7 +30,12 @@ const OPTIONS: readonly PropertyFilterProps.FilteringOption[] = [
     .map(({ name }) => ({ propertyKey: "source", value: name })),
 ];
 
-const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", fractionalSecondDigits: 3 } as const);
+const TIME = new Intl.DateTimeFormat(undefined, {
+  hour: "numeric",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
 
 const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
   {
@@ -43,7 +48,8 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
     id: "type",
     header: "Type",
     isRowHeader: true,
-    cell: (entry) => (entry.kind === "gap" ? <Missing from={entry.from} to={entry.to} /> : entry.type),
+    cell: (entry) =>
+      entry.kind === "gap" ? <StatusIndicator type="warning">Events may be missing</StatusIndicator> : entry.type,
   },
   { id: "source", header: "Source", cell: (entry) => (entry.kind === "gap" ? "" : entry.source) },
   {
@@ -51,7 +57,7 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
     header: "Order",
     cell: (entry) =>
       entry.kind === "gap" ? (
-        ""
+        `No connection since ${TIME.format(entry.from)}`
       ) : (
         <PageLink to={`/orders/${encodeURIComponent(entry.subject)}`}>{entry.subject}</PageLink>
       ),
@@ -79,6 +85,7 @@ export function TailTable(): ReactNode {
       columnDefinitions={COLUMNS}
       trackBy="id"
       variant="container"
+      wrapLines
       ariaLabels={{ tableLabel: "Events" }}
       header={
         <Header
@@ -114,14 +121,6 @@ export function TailTable(): ReactNode {
       }
       pagination={<Pagination {...paginationProps} />}
     />
-  );
-}
-
-function Missing({ from, to }: { from: number; to: number }): ReactNode {
-  return (
-    <StatusIndicator type="warning">
-      No connection from {TIME.format(from)} to {TIME.format(to)}. Events of this time are missing here.
-    </StatusIndicator>
   );
 }
 

@@ -36,10 +36,10 @@ export interface Layout {
 /** Left sides and widths of the columns. */
 export const COLUMNS: Readonly<Record<NodeKind, { readonly x: number; readonly width: number }>> = {
   api: { x: 0, width: 64 },
-  announcer: { x: 128, width: 224 },
-  topic: { x: 432, width: 64 },
-  queue: { x: 576, width: 64 },
-  handler: { x: 704, width: 256 },
+  announcer: { x: 120, width: 200 },
+  topic: { x: 384, width: 64 },
+  queue: { x: 512, width: 64 },
+  handler: { x: 624, width: 236 },
 };
 
 const ROW = 46;

@@ -49,10 +49,11 @@ export function Recorded({ id }: { id: string }): ReactNode {
                 {
                   id: "outcome",
                   header: "Outcome",
-                  cell: ({ details: { outcome, problem } }) => (
+                  cell: ({ details: { outcome, problem, left } }) => (
                     <StatusIndicator type={OUTCOMES[outcome].type}>
                       {OUTCOMES[outcome].text}
                       {problem !== null && `: ${problem}`}
+                      {left > 0 && ` (${left} left or came back)`}
                     </StatusIndicator>
                   ),
                 },

@@ -8,7 +8,13 @@ import "./waterfall.css";
 /** The width of the drawing, in its own units. It is scaled to the page's width. */
 const WIDTH = 1120;
 
-const START = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const START = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "numeric",
+  minute: "2-digit",
+  second: "2-digit",
+});
 
 interface Selection {
   /** The id of the selected event. */
@@ -39,7 +45,6 @@ export function Waterfall({
     list.current?.querySelectorAll<SVGElement>("[role=option]")[target]?.focus();
   };
   const chain = chainOf(layout, selected);
-  const first = marks[0];
   return (
     <div className="waterfall">
       <svg viewBox={`0 0 ${width} ${height}`} style={{ minWidth: Math.max(760, width * 0.8) }}>
@@ -52,8 +57,9 @@ export function Waterfall({
               viewBox="0 0 8 8"
               refX={7}
               refY={4}
-              markerWidth={7}
-              markerHeight={7}
+              markerUnits="userSpaceOnUse"
+              markerWidth={9}
+              markerHeight={9}
               orient="auto"
             >
               <path d="M0 0.5L7.5 4L0 7.5z" />
@@ -75,16 +81,11 @@ export function Waterfall({
           </g>
         ))}
         <line className="waterfall-rule" x1={left} x2={left} y1={lanes[0]?.y ?? 0} y2={height} />
-        {first !== undefined && (
-          <text className="waterfall-faint" x={10} y={14}>
-            {START.format(new Date(first.event.time))}
-          </text>
-        )}
-        {ticks.slice(1).map(({ x, milliseconds }) => (
+        {ticks.map(({ x, milliseconds, start }) => (
           <g key={x}>
-            <line className="waterfall-tick" x1={x} x2={x} y1={28} y2={height} />
-            <text className="waterfall-faint" x={x} y={14} textAnchor="middle">
-              {formatDelay(milliseconds)}
+            <line className="waterfall-tick" x1={x} x2={x} y1={20} y2={height} />
+            <text className="waterfall-faint" x={x} y={14} textAnchor={start === null ? "middle" : "start"}>
+              {start === null ? `+${formatDelay(milliseconds)}` : START.format(new Date(start))}
             </text>
           </g>
         ))}
@@ -142,7 +143,7 @@ function Event({
     <g
       role="option"
       aria-selected={selected}
-      aria-label={`${event.type} by ${event.source}${delay === "" ? "" : `, ${delay} after its cause`}`}
+      aria-label={`${event.type}${delay === "" ? "" : ` ${delay} after its cause`}, by ${event.source}`}
       tabIndex={reachable ? 0 : -1}
       className="waterfall-event"
       onClick={() => {

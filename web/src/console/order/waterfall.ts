@@ -34,10 +34,12 @@ export interface Pause {
   readonly milliseconds: number;
 }
 
-/** A mark on the axis: the time since the first event. */
+/** A mark on the axis: the time of the first event or of one after a pause, or the time since that. */
 export interface Tick {
   readonly x: number;
   readonly milliseconds: number;
+  /** The time itself, for the first event and for one after a pause; null for the others. */
+  readonly start: string | null;
 }
 
 export interface Waterfall {
@@ -64,7 +66,10 @@ const ROW = 28;
 const LANE_PADDING = 7;
 const STEP = 20;
 const PAUSE = 84;
-const TICK_DISTANCE = 84;
+
+/** The room that the axis has for a time since the last pause, on each side, and for a time. */
+const TICK = 34;
+const TICK_START = 120;
 
 /** The average width of a character of a label. */
 const CHARACTER = 7.1;
@@ -101,7 +106,6 @@ export function waterfall(events: readonly TimelineEvent[], available: number): 
     y += height;
   }
   const marks = sorted.flatMap(({ id }) => placed.get(id) ?? []);
-  const first = sorted[0];
   return {
     width,
     height: y,
@@ -113,7 +117,7 @@ export function waterfall(events: readonly TimelineEvent[], available: number): 
       sorted.filter(({ causationid }) => causationid !== null && !placed.has(causationid)).map(({ id }) => id),
     ),
     pauses,
-    ticks: first === undefined ? [] : ticks(marks, timeOf(first)),
+    ticks: ticks(marks, pauses),
   };
 }
 
@@ -129,7 +133,10 @@ function spread(
     if (wait > limit) return PAUSE;
     return wait === 0 && sorted[index]?.source !== sorted[index + 1]?.source ? 0 : STEP;
   });
-  const used = LEFT + 2 * MARGIN + steps.reduce((total, step) => total + step, 0);
+  const last = sorted.at(-1);
+  // The last label has room, at least for a small number of events.
+  const right = last === undefined ? MARGIN : MARGIN + textWidth(last.type, delayText(last));
+  const used = LEFT + MARGIN + right + steps.reduce((total, step) => total + step, 0);
   const shared = waits.reduce((total, wait) => total + (wait > limit ? 0 : wait), 0);
   const left = Math.max(0, available - used);
   const xs: number[] = [];
@@ -148,7 +155,7 @@ function spread(
 
 /** Returns an event's mark without its row. The label is on the left if there is no room on the right. */
 function label(event: TimelineEvent, x: number, width: number): Mark {
-  const delay = event.delay_ms === null ? "" : `+${formatDelay(event.delay_ms)}`;
+  const delay = delayText(event);
   const text = textWidth(event.type, delay);
   const fits = x + RADIUS + 6 + text <= width;
   return { event, x, y: 0, labelX: fits ? x + RADIUS + 5 : x - RADIUS - 5, anchor: fits ? "start" : "end", delay };
@@ -170,6 +177,10 @@ function freeRow(rows: number[][], mark: Mark): number {
   return rows.length - 1;
 }
 
+function delayText({ delay_ms: delay }: TimelineEvent): string {
+  return delay === null ? "" : `+${formatDelay(delay)}`;
+}
+
 function textWidth(type: string, delay: string): number {
   return (type.length + (delay === "" ? 0 : delay.length + 1)) * CHARACTER + 8;
 }
@@ -182,11 +193,19 @@ function arrow(cause: Mark | undefined, effect: Mark): readonly Arrow[] {
   return [{ from: cause.event.id, to: effect.event.id, path }];
 }
 
-function ticks(marks: readonly Mark[], start: number): readonly Tick[] {
+function ticks(marks: readonly Mark[], pauses: readonly Pause[]): readonly Tick[] {
+  const starts = new Set(pauses.map(({ x, width }) => x + width));
   const shown: Tick[] = [];
-  for (const { event, x } of marks) {
-    if (x - (shown.at(-1)?.x ?? -Infinity) >= TICK_DISTANCE) shown.push({ x, milliseconds: timeOf(event) - start });
-  }
+  let since = 0;
+  let free = -Infinity;
+  marks.forEach(({ event, x }, index) => {
+    const isStart = index === 0 || starts.has(x);
+    if (isStart) since = timeOf(event);
+    const [before, after] = isStart ? [0, TICK_START] : [TICK, TICK];
+    if (x - before < free) return;
+    free = x + after;
+    shown.push({ x, milliseconds: timeOf(event) - since, start: isStart ? event.time : null });
+  });
   return shown;
 }
 
