@@ -14,6 +14,7 @@ const HEADER = "// Generated from docs/contracts by `npm run generate`. Do not e
 const OPTIONS = { bannerComment: "", format: false, unknownAny: true };
 
 const asyncapi = await json("asyncapi.json");
+const openapi = await json("openapi.json");
 await mkdir(generated, { recursive: true });
 await Promise.all([writeApi(), writeLimits(), writeEvents(), writeCatalogue()]);
 
@@ -56,13 +57,18 @@ async function writeCatalogue() {
   const services = new Map();
   const service = (operation) => {
     const name = operation.split(".")[0];
-    if (!services.has(name)) services.set(name, { name, summary: "", announces: [], handles: [] });
+    if (!services.has(name)) services.set(name, { name, summary: "", commands: false, announces: [], handles: [] });
     return services.get(name);
   };
   for (const [operation, { action, summary, messages: carried }] of Object.entries(asyncapi.operations)) {
     const entry = service(operation);
     entry.summary ||= summary.slice(summary.indexOf(": ") + 2);
     entry[action === "send" ? "announces" : "handles"] = carried.map(({ $ref }) => $ref.split("/").at(-1)).sort();
+  }
+  for (const path of Object.values(openapi.paths)) {
+    for (const [method, { tags }] of Object.entries(path)) {
+      if (method !== "get" && services.has(tags?.[0])) services.get(tags[0]).commands = true;
+    }
   }
   const events = messages().map(({ name, summary, payload }) => ({ name, summary, schema: payload.$ref }));
   const catalogue = { services: [...services.values()].sort(byName), events: events.sort(byName) };
@@ -71,6 +77,8 @@ async function writeCatalogue() {
 export interface CatalogueService {
   readonly name: string;
   readonly summary: string;
+  /** Whether the service takes commands over the API. */
+  readonly commands: boolean;
   readonly announces: readonly EventType[];
   readonly handles: readonly EventType[];
 }

@@ -4,6 +4,8 @@ import AppLayout from "@cloudscape-design/components/app-layout";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Flashbar from "@cloudscape-design/components/flashbar";
+import { I18nProvider } from "@cloudscape-design/components/i18n";
+import messages from "@cloudscape-design/components/i18n/messages/all.en";
 import SideNavigation from "@cloudscape-design/components/side-navigation";
 import Spinner from "@cloudscape-design/components/spinner";
 import TopNavigation from "@cloudscape-design/components/top-navigation";
@@ -11,6 +13,7 @@ import { applyMode, Mode } from "@cloudscape-design/global-styles";
 import { type ComponentType, lazy, type ReactNode, Suspense, useEffect } from "react";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { useLiveState, useOnline, usePage, usePerson } from "../shared/page";
+import { Events } from "./live/events";
 
 /** The console's pages, in the order of the navigation. Each is loaded when it is first shown. */
 const PAGES: readonly { readonly path: string; readonly title: string; readonly load: ComponentType }[] = [
@@ -39,10 +42,12 @@ export function Console(): ReactNode {
     };
   }, []);
   return (
-    <Router base="/console">
-      <Header />
-      {usePerson() === null ? <SignedOut /> : <Pages />}
-    </Router>
+    <I18nProvider locale="en" messages={[messages]}>
+      <Router base="/console">
+        <Header />
+        {usePerson() === null ? <SignedOut /> : <Pages />}
+      </Router>
+    </I18nProvider>
   );
 }
 
@@ -50,24 +55,22 @@ function Header(): ReactNode {
   const { config, session } = usePage();
   const person = usePerson();
   return (
-    <header>
-      <TopNavigation
-        identity={{ href: "/console/", title: `${config.title} console` }}
-        utilities={
-          person === null
-            ? []
-            : [
-                { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
-                {
-                  type: "menu-dropdown",
-                  text: person.email,
-                  items: [{ id: "sign-out", text: "Sign out" }],
-                  onItemClick: () => void session.signOut(),
-                },
-              ]
-        }
-      />
-    </header>
+    <TopNavigation
+      identity={{ href: "/console/", title: `${config.title} console` }}
+      utilities={
+        person === null
+          ? []
+          : [
+              { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
+              {
+                type: "menu-dropdown",
+                text: person.email,
+                items: [{ id: "sign-out", text: "Sign out" }],
+                onItemClick: () => void session.signOut(),
+              },
+            ]
+      }
+    />
   );
 }
 
@@ -88,7 +91,16 @@ function SignedOut(): ReactNode {
   );
 }
 
+/** Keeps the latest events, whatever page is shown. */
 function Pages(): ReactNode {
+  return (
+    <Events>
+      <Frame />
+    </Events>
+  );
+}
+
+function Frame(): ReactNode {
   const [path, navigate] = useLocation();
   return (
     <AppLayout

@@ -1,6 +1,18 @@
-import Header from "@cloudscape-design/components/header";
+/** What happens now: a map along which events move, and the latest events. */
+
+import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { ReactNode } from "react";
+import { ServiceMap } from "../live/ServiceMap";
+import { TailTable } from "../live/TailTable";
+import { Page } from "../shared/states";
 
 export default function Live(): ReactNode {
-  return <Header variant="h1">Live</Header>;
+  return (
+    <Page title="Live" description="Events of all orders, as they are announced.">
+      <SpaceBetween size="l">
+        <ServiceMap />
+        <TailTable />
+      </SpaceBetween>
+    </Page>
+  );
 }

@@ -1,6 +1,36 @@
-import Header from "@cloudscape-design/components/header";
+/** The page of an order: its state, its payment, its timeline, its dead letters, and the actions on it. */
+
+import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { ReactNode } from "react";
+import { Actions } from "../order/Actions";
+import { DeadLetters } from "../order/DeadLetters";
+import { PaymentDetails } from "../order/PaymentDetails";
+import { useFollow, useOrder, usePayment, useTimeline } from "../order/queries";
+import { Recorded } from "../order/Recorded";
+import { Summary } from "../order/Summary";
+import { Timeline } from "../order/Timeline";
+import { Page, PageLink, Queried } from "../shared/states";
 
 export default function Order({ id }: { id: string }): ReactNode {
-  return <Header variant="h1">Order {id}</Header>;
+  const order = useOrder(id);
+  const payment = usePayment(id);
+  const awaited = useFollow(id, order.data?.status === "PENDING");
+  const timeline = useTimeline(id, awaited);
+  return (
+    <Page
+      title={`Order ${id}`}
+      description={<PageLink to="/orders">All orders</PageLink>}
+      actions={order.data !== undefined && <Actions order={order.data} payment={payment.data ?? null} />}
+    >
+      <SpaceBetween size="l">
+        <Queried query={order} what="the order">
+          {(data) => <Summary order={data} />}
+        </Queried>
+        <Timeline query={timeline} />
+        <PaymentDetails id={id} query={payment} />
+        <DeadLetters id={id} />
+        <Recorded id={id} />
+      </SpaceBetween>
+    </Page>
+  );
 }

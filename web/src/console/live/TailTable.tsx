@@ -1,0 +1,129 @@
+/** The latest events as a table, with filters and a pause. */
+
+import { useCollection } from "@cloudscape-design/collection-hooks";
+import Button from "@cloudscape-design/components/button";
+import Header from "@cloudscape-design/components/header";
+import Pagination from "@cloudscape-design/components/pagination";
+import PropertyFilter, { type PropertyFilterProps } from "@cloudscape-design/components/property-filter";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import { type ReactNode, useState } from "react";
+import { events, services } from "../../generated/catalogue";
+import { formatNumber } from "../shared/format";
+import { Empty, PageLink } from "../shared/states";
+import { useTail } from "./events";
+import { matches } from "./filter";
+import { type Entry, MOST_ENTRIES, type Tail } from "./tail";
+
+const PAGE_SIZE = 25;
+
+const PROPERTIES = [
+  { key: "type", propertyLabel: "Type", groupValuesLabel: "Types", operators: ["=", "!=", ":"] },
+  { key: "source", propertyLabel: "Source", groupValuesLabel: "Sources", operators: ["=", "!="] },
+  { key: "subject", propertyLabel: "Order", groupValuesLabel: "Orders", operators: ["=", ":"] },
+] as const satisfies readonly PropertyFilterProps.FilteringProperty[];
+
+const OPTIONS: readonly PropertyFilterProps.FilteringOption[] = [
+  ...events.map(({ name }) => ({ propertyKey: "type", value: name })),
+  ...services
+    .filter(({ announces }) => announces.length > 0)
+    .map(({ name }) => ({ propertyKey: "source", value: name })),
+];
+
+const TIME = new Intl.DateTimeFormat(undefined, {
+  hour: "numeric",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
+
+const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
+  {
+    id: "time",
+    header: "Time",
+    width: 160,
+    cell: (entry) => TIME.format(entry.kind === "gap" ? entry.to : new Date(entry.time)),
+  },
+  {
+    id: "type",
+    header: "Type",
+    isRowHeader: true,
+    cell: (entry) =>
+      entry.kind === "gap" ? <StatusIndicator type="warning">Events may be missing</StatusIndicator> : entry.type,
+  },
+  { id: "source", header: "Source", cell: (entry) => (entry.kind === "gap" ? "" : entry.source) },
+  {
+    id: "order",
+    header: "Order",
+    cell: (entry) =>
+      entry.kind === "gap" ? (
+        `No connection since ${TIME.format(entry.from)}`
+      ) : (
+        <PageLink to={`/orders/${encodeURIComponent(entry.subject)}`}>{entry.subject}</PageLink>
+      ),
+  },
+];
+
+export function TailTable(): ReactNode {
+  const current = useTail();
+  const [held, setHeld] = useState<Tail | null>(null);
+  const { entries } = held ?? current;
+  const behind = held === null ? 0 : count(current) - count(held);
+  const { items, collectionProps, propertyFilterProps, paginationProps, filteredItemsCount } = useCollection(entries, {
+    propertyFiltering: {
+      filteringProperties: PROPERTIES,
+      filteringFunction: (entry, query) => entry.kind === "gap" || matches(entry, query),
+      empty: <Empty title="No events yet">Events appear here as they are announced.</Empty>,
+      noMatch: <Empty title="No event matches the filters" />,
+    },
+    pagination: { pageSize: PAGE_SIZE },
+  });
+  return (
+    <Table
+      {...collectionProps}
+      items={items}
+      columnDefinitions={COLUMNS}
+      trackBy="id"
+      variant="container"
+      wrapLines
+      ariaLabels={{ tableLabel: "Events" }}
+      header={
+        <Header
+          variant="h2"
+          counter={`(${formatNumber(entries.length)})`}
+          description={
+            held === null
+              ? `The latest ${formatNumber(MOST_ENTRIES)} events, the latest one first.`
+              : `Paused. ${behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.`
+          }
+          actions={
+            <Button
+              iconName={held === null ? "pause" : "play"}
+              onClick={() => {
+                setHeld(held === null ? current : null);
+              }}
+            >
+              {held === null ? "Pause" : "Resume"}
+            </Button>
+          }
+        >
+          Events
+        </Header>
+      }
+      filter={
+        <PropertyFilter
+          {...propertyFilterProps}
+          filteringOptions={OPTIONS}
+          countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
+          filteringAriaLabel="Find events"
+          filteringPlaceholder="Find events by type, source or order"
+        />
+      }
+      pagination={<Pagination {...paginationProps} />}
+    />
+  );
+}
+
+function count({ types }: Tail): number {
+  return [...types.values()].reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,143 @@
+/** What the page of an order reads, and when it reads again. */
+
+import { useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState } from "react";
+import type { components } from "../../generated/api";
+import { answer } from "../../shared/api";
+import type { Notification } from "../../shared/live";
+import { useLiveState, useNotifications, usePage } from "../../shared/page";
+import { ProblemError } from "../../shared/problem";
+import { type Awaited, missing } from "./awaited";
+
+type Schemas = components["schemas"];
+
+export type Order = Schemas["OrderView"];
+export type Payment = Schemas["PaymentView"];
+export type Refund = Schemas["RefundView"];
+export type Timeline = Schemas["Timeline"];
+export type DeadLetter = Schemas["DeadLetterView"];
+export type Action = Schemas["ActionView"];
+
+/** Notifications that come together are answered by one reading. In milliseconds. */
+const DEBOUNCE = 300;
+
+/** How often a pending order is read, in milliseconds. */
+const PENDING = 30_000;
+
+/** How often the timeline is read while it lacks an event that has been announced, in milliseconds. */
+const AWAITED = 1_000;
+
+export function useOrder(id: string): UseQueryResult<Order> {
+  const { api } = usePage();
+  return useQuery({
+    queryKey: ["order", id, "view"],
+    queryFn: () => answer(api.GET("/operators/orders/{id}", { params: { path: { id } } })),
+  });
+}
+
+/** Reads an order's payment; null if it has not begun. */
+export function usePayment(id: string): UseQueryResult<Payment | null> {
+  const { api } = usePage();
+  return useQuery({
+    queryKey: ["order", id, "payment"],
+    queryFn: () => unlessUnknown(answer(api.GET("/operators/orders/{id}/payment", { params: { path: { id } } })), null),
+  });
+}
+
+/**
+ * Reads an order's timeline. The service that records events may do so after an event has been announced: then the
+ * timeline is read until it has the event.
+ */
+export function useTimeline(id: string, awaited: readonly Awaited[]): UseQueryResult<Timeline> {
+  const { api } = usePage();
+  return useQuery({
+    queryKey: ["order", id, "timeline"],
+    queryFn: () =>
+      unlessUnknown(answer(api.GET("/operators/orders/{id}/timeline", { params: { path: { id } } })), {
+        order_id: id,
+        events: [],
+      }),
+    refetchInterval: ({ state: { data } }) => (missing(awaited, data?.events ?? [], Date.now()) ? AWAITED : false),
+  });
+}
+
+export function useDeadLetters(id: string): UseQueryResult<Schemas["DeadLetterList"]> {
+  const { api } = usePage();
+  return useQuery({
+    queryKey: ["order", id, "dead-letters"],
+    queryFn: () => answer(api.GET("/operators/dead-letters", { params: { query: { order: id } } })),
+  });
+}
+
+/** Reads the latest actions of operators, and keeps those that were limited to an order. */
+export function useActions(id: string): UseQueryResult<readonly Action[]> {
+  const { api } = usePage();
+  return useQuery({
+    queryKey: ["order", id, "actions"],
+    queryFn: async () => {
+      const { items } = await answer(api.GET("/operators/actions", { params: { query: { limit: 100 } } }));
+      return items.filter(({ subject }) => subject === id);
+    },
+  });
+}
+
+/**
+ * Reads all about an order again when one of its events arrives, when a lost connection is back, and every 30 seconds
+ * while it is pending.
+ *
+ * @returns The events that have arrived, for which the timeline waits.
+ */
+export function useFollow(id: string, pending: boolean): readonly Awaited[] {
+  const readAgain = useReadAgain(id);
+  const [awaited, setAwaited] = useState<readonly Awaited[]>([]);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useNotifications(
+    useCallback(
+      (notification: Notification) => {
+        if (notification.subject !== id) return;
+        setAwaited((before) => [...before.slice(-50), { id: notification.id, since: Date.now() }]);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(readAgain, DEBOUNCE);
+      },
+      [id, readAgain],
+    ),
+  );
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+    },
+    [],
+  );
+  const state = useLiveState();
+  const before = useRef(state);
+  useEffect(() => {
+    if (state === "connected" && before.current !== "connected") readAgain();
+    before.current = state;
+  }, [state, readAgain]);
+  useEffect(() => {
+    if (!pending) return undefined;
+    const interval = setInterval(readAgain, PENDING);
+    return () => {
+      clearInterval(interval);
+    };
+  }, [pending, readAgain]);
+  return awaited;
+}
+
+/** Returns a function that reads all about an order again. */
+export function useReadAgain(id: string): () => void {
+  const queries = useQueryClient();
+  return useCallback(() => void queries.invalidateQueries({ queryKey: ["order", id] }), [queries, id]);
+}
+
+/** Returns another value if the API does not know what was asked for. */
+async function unlessUnknown<Value>(pending: Promise<Value>, otherwise: Value): Promise<Value>;
+async function unlessUnknown<Value, Other>(pending: Promise<Value>, otherwise: Other): Promise<Value | Other>;
+async function unlessUnknown<Value, Other>(pending: Promise<Value>, otherwise: Other): Promise<Value | Other> {
+  try {
+    return await pending;
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 404) return otherwise;
+    throw error;
+  }
+}
