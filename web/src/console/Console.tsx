@@ -4,6 +4,8 @@ import AppLayout from "@cloudscape-design/components/app-layout";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Flashbar from "@cloudscape-design/components/flashbar";
+import { I18nProvider } from "@cloudscape-design/components/i18n";
+import messages from "@cloudscape-design/components/i18n/messages/all.en";
 import SideNavigation from "@cloudscape-design/components/side-navigation";
 import Spinner from "@cloudscape-design/components/spinner";
 import TopNavigation from "@cloudscape-design/components/top-navigation";
@@ -19,6 +21,7 @@ const PAGES: readonly { readonly path: string; readonly title: string; readonly 
   { path: "/failures", title: "Failures", load: lazy(() => import("./pages/Failures")) },
   { path: "/sales", title: "Sales", load: lazy(() => import("./pages/Sales")) },
   { path: "/products", title: "Products and stock", load: lazy(() => import("./pages/Products")) },
+  { path: "/customers", title: "Customers", load: lazy(() => import("./pages/Customers")) },
   { path: "/services", title: "Services", load: lazy(() => import("./pages/Services")) },
   { path: "/contracts", title: "Contracts", load: lazy(() => import("./pages/Contracts")) },
 ];
@@ -39,10 +42,12 @@ export function Console(): ReactNode {
     };
   }, []);
   return (
-    <Router base="/console">
-      <Header />
-      {usePerson() === null ? <SignedOut /> : <Pages />}
-    </Router>
+    <I18nProvider locale="en" messages={[messages]}>
+      <Router base="/console">
+        <Header />
+        {usePerson() === null ? <SignedOut /> : <Pages />}
+      </Router>
+    </I18nProvider>
   );
 }
 

@@ -8,7 +8,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
-import { Empty, More, Queried, Time } from "../shared/states";
+import { Empty, More, PageLink, Queried, Time } from "../shared/states";
 import { formatDetails } from "./failures";
 
 /** Shows the record of actions. */
@@ -28,6 +28,7 @@ export function Actions(): ReactNode {
           items={pages.flatMap(({ items }) => items)}
           trackBy="id"
           variant="container"
+          wrapLines
           ariaLabels={{ tableLabel: "Record of actions" }}
           header={
             <Header
@@ -45,7 +46,12 @@ export function Actions(): ReactNode {
             { id: "action", header: "Action", cell: ({ action }) => action, isRowHeader: true },
             { id: "who", header: "Operator", cell: ({ who }) => who },
             { id: "service", header: "Service", cell: ({ service }) => service ?? "–" },
-            { id: "subject", header: "Subject", cell: ({ subject }) => subject ?? "–" },
+            {
+              id: "subject",
+              header: "Order",
+              cell: ({ subject }) =>
+                subject === null ? "–" : <PageLink to={`/orders/${subject}`}>{subject.slice(0, 8)}</PageLink>,
+            },
             {
               id: "details",
               header: "Details",
