@@ -1,19 +1,22 @@
 /** The record of what operators have done to dead letters, the newest first. */
 
 import Button from "@cloudscape-design/components/button";
-import Box from "@cloudscape-design/components/box";
 import Header from "@cloudscape-design/components/header";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import type { components } from "../../generated/api";
 import { answer } from "../../shared/api";
-import { usePage } from "../../shared/page";
-import { Empty, More, PageLink, Queried, Time } from "../shared/states";
-import { formatDetails } from "./failures";
+import { usePage, usePerson } from "../../shared/page";
+import { formatNumber } from "../shared/format";
+import { Empty, More, Queried, Time } from "../shared/states";
+import { formatReasons, KINDS } from "./failures";
 
 /** Shows the record of actions. */
 export function Actions(): ReactNode {
   const { api } = usePage();
+  const person = usePerson();
   const query = useInfiniteQuery({
     queryKey: ["actions"],
     queryFn: ({ pageParam: cursor }) =>
@@ -43,27 +46,35 @@ export function Actions(): ReactNode {
           footer={<More query={query} />}
           columnDefinitions={[
             { id: "time", header: "Time", cell: ({ time }) => <Time at={time} /> },
-            { id: "action", header: "Action", cell: ({ action }) => action, isRowHeader: true },
-            { id: "who", header: "Operator", cell: ({ who }) => who },
-            { id: "service", header: "Service", cell: ({ service }) => service ?? "–" },
             {
-              id: "subject",
-              header: "Order",
-              cell: ({ subject }) =>
-                subject === null ? "–" : <PageLink to={`/orders/${subject}`}>{subject.slice(0, 8)}</PageLink>,
+              id: "action",
+              header: "Action",
+              isRowHeader: true,
+              cell: ({ action }) => (action === "redrive" ? "Redrive" : "Drop"),
             },
-            {
-              id: "details",
-              header: "Details",
-              cell: ({ details }) => (
-                <Box fontSize="body-s" color="text-body-secondary">
-                  {formatDetails(details)}
-                </Box>
-              ),
-            },
+            { id: "who", header: "Operator", cell: ({ who }) => (who === person?.id ? "You" : who) },
+            { id: "service", header: "Service", cell: ({ service }) => service },
+            { id: "kind", header: "Kind", cell: ({ details }) => KINDS[details.kind] },
+            { id: "messages", header: "Messages", cell: ({ details }) => formatReasons(details.reasons) },
+            { id: "outcome", header: "Outcome", cell: ({ details }) => <Outcome details={details} /> },
           ]}
         />
       )}
     </Queried>
+  );
+}
+
+type Details = components["schemas"]["ActionDetails"];
+
+function Outcome({ details: { outcome, left, refused, truncated, problem } }: { details: Details }): ReactNode {
+  if (outcome === "failed") return <StatusIndicator type="error">{problem ?? "Failed"}</StatusIndicator>;
+  if (outcome === "begun") return <StatusIndicator type="in-progress">Begun, or broken off</StatusIndicator>;
+  const notes = [
+    ...(left > 0 ? [`${formatNumber(left)} left`] : []),
+    ...(refused > 0 ? [`${formatNumber(refused)} refused`] : []),
+    ...(truncated ? ["not all were looked at"] : []),
+  ];
+  return (
+    <StatusIndicator type={notes.length === 0 ? "success" : "warning"}>{["Done", ...notes].join(", ")}</StatusIndicator>
   );
 }

@@ -11,12 +11,12 @@ import { type ReactNode, useState } from "react";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
 import { PageLink, Queried, Time } from "../shared/states";
-import { type DeadLetter, formatBody, KINDS } from "./failures";
+import { type DeadLetter, formatBody, formatRemedy, KINDS } from "./failures";
 
 /** Shows a dead letter. */
 export function DeadLetterDetails({ letter, onClose }: { letter: DeadLetter; onClose: () => void }): ReactNode {
   const [asked, setAsked] = useState(false);
-  const { service, kind, event, order, type, reason, receives, sent_at: sentAt } = letter;
+  const { service, kind, event, order, type, reason, receives, detail, sent_at: sentAt } = letter;
   return (
     <Modal
       visible
@@ -44,6 +44,12 @@ export function DeadLetterDetails({ letter, onClose }: { letter: DeadLetter; onC
             { label: "Message", value: letter.id },
           ]}
         />
+        <KeyValuePairs
+          items={[
+            ...(detail === "" ? [] : [{ label: "Error", value: detail }]),
+            { label: "What helps", value: formatRemedy(letter) },
+          ]}
+        />
         {asked ? (
           <Body letter={letter} />
         ) : (
@@ -68,11 +74,12 @@ export function DeadLetterDetails({ letter, onClose }: { letter: DeadLetter; onC
   );
 }
 
-function Body({ letter: { service, id } }: { letter: DeadLetter }): ReactNode {
+function Body({ letter: { service, kind, id } }: { letter: DeadLetter }): ReactNode {
   const { api } = usePage();
   const query = useQuery({
-    queryKey: ["dead-letter", service, id],
-    queryFn: () => answer(api.GET("/operators/dead-letters/{service}/{id}", { params: { path: { service, id } } })),
+    queryKey: ["dead-letter", service, kind, id],
+    queryFn: () =>
+      answer(api.GET("/operators/dead-letters/{service}/{id}", { params: { path: { service, id }, query: { kind } } })),
     // Personal data is not kept longer than it is shown.
     gcTime: 0,
   });

@@ -10,36 +10,56 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { answer, type Api } from "../../shared/api";
 import { usePage } from "../../shared/page";
+import { ProblemError } from "../../shared/problem";
 import { formatNumber } from "../shared/format";
 import { Failed, Loading, messageOf } from "../shared/states";
-import { countReasons, type DeadLetter, idsByService, type Recovery, type RecoveryResult } from "./failures";
+import {
+  type DeadLetter,
+  failingAgain,
+  formatReasons,
+  KINDS,
+  type QueueSelection,
+  type Recovery,
+  type RecoveryResult,
+  selectByQueue,
+} from "./failures";
 
 const TEXTS = {
   redrive: {
     title: "Redrive dead letters",
     verb: "Redrive",
-    meaning: "They are sent to their services again, and those of an order stay in sequence.",
-    warning: "A message fails again unless the cause of its failure is removed.",
+    meaning: "They are sent to their services again. Those of an order stay in sequence.",
     planned: "Would be sent",
     done: "Sent",
   },
   drop: {
     title: "Drop dead letters",
     verb: "Drop",
-    meaning: "They are deleted, and their services never handle them.",
-    warning: "This cannot be undone. Their orders may stay as they are for ever.",
+    meaning:
+      "They are deleted, and their services never handle them. The record of actions keeps their ids, types and reasons, but no message. The command tidings dlq drop keeps the messages in a file.",
     planned: "Would be deleted",
     done: "Deleted",
   },
 } as const satisfies Record<Recovery, object>;
 
-/** The outcome for the dead letters of one service. */
-interface Outcome {
-  readonly service: string;
-  readonly requested: number;
+/** The outcome for the dead letters of one queue. */
+interface Outcome extends QueueSelection {
+  /** null if it is not known. */
   readonly result: RecoveryResult | null;
   readonly error: unknown;
 }
+
+/** The outcome for messages none of which is in the queue. */
+const NOTHING: RecoveryResult = {
+  matched: 0,
+  done: 0,
+  left: 0,
+  ids: [],
+  reasons: {},
+  refused: {},
+  truncated: false,
+  action: null,
+};
 
 /** Redrives or drops dead letters once the operator has confirmed what a dry run says. */
 export function RecoveryDialog({
@@ -118,16 +138,12 @@ export function RecoveryDialog({
             {plan.data !== undefined && (
               <>
                 <OutcomeTable label="What would happen" outcomes={plan.data} column={texts.planned} number="matched" />
-                <Box color="text-body-secondary">
-                  Reasons:{" "}
-                  {countReasons(letters)
-                    .map(([reason, count]) => `${reason} ${formatNumber(count)}`)
-                    .join(", ")}
-                </Box>
                 {matched === 0 ? (
-                  <Alert type="info">The messages are no longer in their queues, or are just being received.</Alert>
+                  <Alert type="info">
+                    The messages are no longer in their queues, or another request holds them for a moment.
+                  </Alert>
                 ) : (
-                  <Alert type="warning">{texts.warning}</Alert>
+                  <Warning action={action} letters={letters} />
                 )}
               </>
             )}
@@ -138,23 +154,51 @@ export function RecoveryDialog({
   );
 }
 
+function Warning({ action, letters }: { action: Recovery; letters: readonly DeadLetter[] }): ReactNode {
+  if (action === "drop")
+    return <Alert type="warning">This cannot be undone. The orders of these messages may remain as they are.</Alert>;
+  const failing = failingAgain(letters);
+  if (failing.length === 0) return null;
+  return (
+    <Alert type="warning" header="Some will fail again unless their cause is removed">
+      <ul>
+        {failing.map(([remedy, count]) => (
+          <li key={remedy}>
+            {countMessages(count)}: {remedy}
+          </li>
+        ))}
+      </ul>
+    </Alert>
+  );
+}
+
 function Done({ outcomes, done }: { outcomes: readonly Outcome[]; done: string }): ReactNode {
-  const failed = outcomes.filter(({ error }) => error !== null);
-  const missed = outcomes.some(({ requested, result }) => result !== null && result.done < requested);
-  const total = outcomes.reduce((sum, { result }) => sum + (result?.done ?? 0), 0);
+  const results = outcomes.flatMap(({ result }) => result ?? []);
+  const total = results.reduce((sum, result) => sum + result.done, 0);
+  const missed = outcomes.some(({ ids, result }) => result !== null && result.done < ids.length);
   return (
     <div role="status">
       <SpaceBetween size="l">
-        {failed.map(({ service, error }) => (
-          <Alert key={service} type="error" header={`${service}: not known what was done`}>
-            {messageOf(error)} Look at the record of actions before you try again.
-          </Alert>
-        ))}
+        {outcomes.map(
+          ({ service, kind, error }) =>
+            error !== null && (
+              <Alert key={`${service} ${kind}`} type="error" header={`${service}: not known what was done`}>
+                {messageOf(error)} See the record of actions before you try again.
+              </Alert>
+            ),
+        )}
         <Alert type={missed ? "warning" : "success"} header={`${done}: ${countMessages(total)}`}>
           {missed
-            ? "Others were refused by the queue, or were no longer in it. They are still listed if they are there."
-            : "The list is read again."}
+            ? "The others are no longer in their queues, were refused, or came back. Those that are there are still listed."
+            : "The list of dead letters is read again."}
         </Alert>
+        {results.map(({ refused }) =>
+          Object.entries(refused).map(([id, reason]) => (
+            <Alert key={id} type="error" header="A queue refused a message">
+              {id}: {reason}
+            </Alert>
+          )),
+        )}
         <OutcomeTable label="What happened" outcomes={outcomes} column={done} number="done" />
       </SpaceBetween>
     </div>
@@ -172,6 +216,8 @@ function OutcomeTable({
   column: string;
   number: "matched" | "done";
 }): ReactNode {
+  const count = (result: RecoveryResult | null, name: "matched" | "done" | "left") =>
+    result === null ? "?" : formatNumber(result[name]);
   return (
     <Table
       variant="embedded"
@@ -179,13 +225,18 @@ function OutcomeTable({
       items={outcomes}
       columnDefinitions={[
         { id: "service", header: "Service", cell: ({ service }) => service, isRowHeader: true },
-        { id: "requested", header: "Selected", cell: ({ requested }) => formatNumber(requested) },
-        { id: number, header: column, cell: ({ result }) => (result === null ? "?" : formatNumber(result[number])) },
-        {
-          id: "left",
-          header: number === "matched" ? "In the queue now" : "Left in the queue",
-          cell: ({ result }) => (result === null ? "?" : formatNumber(result.left)),
-        },
+        { id: "kind", header: "Kind", cell: ({ kind }) => KINDS[kind] },
+        { id: "selected", header: "Selected", cell: ({ ids }) => formatNumber(ids.length) },
+        { id: number, header: column, cell: ({ result }) => count(result, number) },
+        ...(number === "done"
+          ? [{ id: "left", header: "Left", cell: ({ result }: Outcome) => count(result, "left") }]
+          : [
+              {
+                id: "reasons",
+                header: "Reasons",
+                cell: ({ result }: Outcome) => (result === null ? "?" : formatReasons(result.reasons)),
+              },
+            ]),
       ]}
     />
   );
@@ -195,21 +246,23 @@ function countMessages(count: number): string {
   return `${formatNumber(count)} ${count === 1 ? "message" : "messages"}`;
 }
 
-/** Recovers the dead letters of each service. A refusal for one does not hold up the others. */
+/** Recovers the dead letters of each queue. A refusal for one does not hold up the others. */
 async function recover(
   api: Api,
   action: Recovery,
   letters: readonly DeadLetter[],
   dryRun: boolean,
 ): Promise<readonly Outcome[]> {
-  const outcomes = [...idsByService(letters)].map(async ([service, ids]): Promise<Outcome> => {
-    const body = { ids: [...ids], reason: null, order: null, dry_run: dryRun };
+  const outcomes = selectByQueue(letters).map(async (selection): Promise<Outcome> => {
+    const { service, kind, ids } = selection;
+    const body = { kind, ids: [...ids], reason: null, order: null, dry_run: dryRun };
     const path = `/operators/dead-letters/{service}/${action}` as const;
     try {
       const result = await answer(api.POST(path, { params: { path: { service } }, body }));
-      return { service, requested: ids.length, result, error: null };
+      return { ...selection, result, error: null };
     } catch (error) {
-      return { service, requested: ids.length, result: null, error };
+      if (error instanceof ProblemError && error.status === 404) return { ...selection, result: NOTHING, error: null };
+      return { ...selection, result: null, error };
     }
   });
   return Promise.all(outcomes);

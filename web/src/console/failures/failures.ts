@@ -1,10 +1,11 @@
 /** What the page of failures computes from dead letters. */
 
 import type { components } from "../../generated/api";
+import { formatNumber } from "../shared/format";
 
-export type DeadLetter = components["schemas"]["DeadLetterItem"];
+export type DeadLetter = components["schemas"]["DeadLetterView"];
 export type FailureKind = DeadLetter["kind"];
-export type RecoveryResult = components["schemas"]["RecoveryResult"];
+export type RecoveryResult = components["schemas"]["DeadLettersChanged"];
 export type Recovery = "redrive" | "drop";
 
 /** The name of each kind of failure. */
@@ -14,7 +15,7 @@ export const KINDS: Readonly<Record<FailureKind, string>> = {
   relay: "Not relayed",
 };
 
-/** The conditions of a list of dead letters. An empty one selects all. */
+/** The conditions of a list of dead letters. One that is empty selects all. */
 export interface DeadLetterFilter {
   readonly service: string;
   readonly kind: string;
@@ -22,37 +23,54 @@ export interface DeadLetterFilter {
   readonly order: string;
 }
 
-/** Returns the dead letters that meet a filter's conditions, the oldest first. */
-export function filterDeadLetters(items: readonly DeadLetter[], filter: DeadLetterFilter): readonly DeadLetter[] {
-  const { service, kind, reason } = filter;
-  const order = filter.order.trim();
-  return items
-    .filter(
-      (item) =>
-        (service === "" || item.service === service) &&
-        (kind === "" || item.kind === kind) &&
-        (reason === "" || item.reason === reason) &&
-        (order === "" || item.order === order),
-    )
-    .toSorted((one, other) => one.sent_at.localeCompare(other.sent_at));
+/** Returns the conditions that a filter has, as the API's query. */
+export function conditionsOf(filter: DeadLetterFilter): Partial<DeadLetterFilter> {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ""));
 }
 
-/** Returns the number of dead letters by reason, the most frequent first. */
-export function countReasons(items: readonly DeadLetter[]): readonly (readonly [string, number])[] {
-  const counts = new Map<string, number>();
-  for (const { reason } of items) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].toSorted(([, one], [, other]) => other - one);
+/** Returns the number of dead letters by reason. */
+export function countReasons(items: readonly DeadLetter[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of items) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
 }
 
-/** Returns the ids of dead letters by service. A request to redrive or drop is about one service. */
-export function idsByService(items: readonly DeadLetter[]): ReadonlyMap<string, readonly string[]> {
-  const groups = new Map<string, string[]>();
-  for (const { service, id } of items) {
-    const ids = groups.get(service);
-    if (ids === undefined) groups.set(service, [id]);
-    else ids.push(id);
+/** The dead letters of one queue. A request to redrive or drop is about one queue. */
+export interface QueueSelection {
+  readonly service: string;
+  readonly kind: FailureKind;
+  readonly ids: readonly string[];
+}
+
+/** Returns dead letters by their queues. */
+export function selectByQueue(items: readonly DeadLetter[]): readonly QueueSelection[] {
+  const queues = new Map<string, { service: string; kind: FailureKind; ids: string[] }>();
+  for (const { service, kind, id } of items) {
+    const queue = queues.get(`${service} ${kind}`) ?? { service, kind, ids: [] };
+    queue.ids.push(id);
+    queues.set(`${service} ${kind}`, queue);
   }
-  return groups;
+  return [...queues.values()];
+}
+
+/** Returns what an operator does about a dead letter, as a sentence. */
+export function formatRemedy({ remedy, since }: Pick<DeadLetter, "remedy" | "since">): string {
+  if (remedy === null)
+    return `Publish its events again with tidings relay${since === null ? "" : ` --since ${since}`}, then drop it.`;
+  const action = remedy.action === "drop" ? "drop it: no service handles it" : "redrive it";
+  const sentence = remedy.first === "" ? action : `${remedy.first}, then ${action}`;
+  return `${sentence.slice(0, 1).toUpperCase()}${sentence.slice(1)}.`;
+}
+
+/** Returns the dead letters that fail again as things are, by what must be done before. */
+export function failingAgain(items: readonly DeadLetter[]): readonly (readonly [string, number])[] {
+  const counts = new Map<string, number>();
+  for (const { remedy, since } of items) {
+    if (remedy === null || (remedy.action === "redrive" && remedy.first === "")) continue;
+    const text = formatRemedy({ remedy, since });
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return [...counts];
 }
 
 /** Returns why the dead letters cannot be redriven; null if they can. */
@@ -71,14 +89,10 @@ export function formatBody(body: string): string {
   }
 }
 
-/** Returns the details of an action as text: `matched: 3, reason: gave-up`. */
-export function formatDetails(details: unknown): string {
-  if (details === null || details === undefined) return "";
-  if (typeof details !== "object") return typeof details === "string" ? details : JSON.stringify(details);
-  return Object.entries(details)
-    .filter(([, value]) => value !== null)
-    .map(
-      ([name, value]) => `${name.replaceAll("_", " ")}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
-    )
+/** Returns the number of messages of an action by the reason of their failure: `gave-up 2, undecodable 1`. */
+export function formatReasons(reasons: Readonly<Record<string, number>>): string {
+  return Object.entries(reasons)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([reason, count]) => `${reason} ${formatNumber(count)}`)
     .join(", ");
 }

@@ -12,7 +12,7 @@ import Pagination from "@cloudscape-design/components/pagination";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useSearchParams } from "wouter";
 import { services } from "../../generated/catalogue";
@@ -24,7 +24,8 @@ import {
   countReasons,
   type DeadLetter,
   type DeadLetterFilter,
-  filterDeadLetters,
+  conditionsOf,
+  formatReasons,
   KINDS,
   type Recovery,
   redriveRefusal,
@@ -59,15 +60,10 @@ function DeadLetters(): ReactNode {
     reason: search.get("reason") ?? "",
     order: search.get("order") ?? "",
   };
-  const { service, kind } = filter;
   const query = useQuery({
-    queryKey: ["dead-letters", service, kind],
-    queryFn: () =>
-      answer(
-        api.GET("/operators/dead-letters", {
-          params: { query: { ...(service !== "" && { service }), ...(kind in KINDS && { kind }) } },
-        }),
-      ),
+    queryKey: ["dead-letters", filter],
+    queryFn: () => answer(api.GET("/operators/dead-letters", { params: { query: conditionsOf(filter) } })),
+    placeholderData: keepPreviousData,
   });
   const [shown, setShown] = useState<DeadLetter | null>(null);
   const [recovery, setRecovery] = useState<{ action: Recovery; letters: readonly DeadLetter[] } | null>(null);
@@ -139,21 +135,20 @@ function DeadLetterTable({
   onRecover: (action: Recovery, letters: readonly DeadLetter[]) => void;
   onRefresh: () => void;
 }): ReactNode {
-  const filtered = filterDeadLetters(items, filter);
   const isFiltered = Object.values(filter).some((value) => value !== "");
   const {
     items: rows,
     collectionProps,
     paginationProps,
-  } = useCollection(filtered, {
+  } = useCollection(items, {
     selection: { trackBy: "id", keepSelection: true },
     pagination: { pageSize: PAGE_SIZE },
     sorting: {},
   });
   const selectedIds = new Set(collectionProps.selectedItems?.map(({ id }) => id));
-  const selected = filtered.filter(({ id }) => selectedIds.has(id));
+  const selected = items.filter(({ id }) => selectedIds.has(id));
   const refusal = redriveRefusal(selected);
-  const counter = selected.length > 0 ? `${selected.length}/${filtered.length}` : formatNumber(filtered.length);
+  const counter = selected.length > 0 ? `${selected.length}/${items.length}` : formatNumber(items.length);
   return (
     <Table
       {...collectionProps}
@@ -174,10 +169,8 @@ function DeadLetterTable({
           counter={`(${counter}${truncated ? "+" : ""})`}
           description={
             truncated
-              ? "There are more than are shown. Filter by service and kind, or recover these first."
-              : countReasons(filtered)
-                  .map(([reason, count]) => `${reason} ${formatNumber(count)}`)
-                  .join(", ")
+              ? "There are more than are shown. Choose a service and a kind, or recover these first."
+              : formatReasons(countReasons(items))
           }
           actions={
             <SpaceBetween direction="horizontal" size="xs">
@@ -272,7 +265,7 @@ function Filters({
   onFilter: (changed: Partial<DeadLetterFilter>) => void;
 }): ReactNode {
   const names = new Set([...services.map(({ name }) => name), ...items.map(({ service }) => service)]);
-  const reasons = new Set(items.map(({ reason }) => reason));
+  const reasons = new Set([...items.map(({ reason }) => reason), ...(filter.reason === "" ? [] : [filter.reason])]);
   return (
     <Grid gridDefinition={Array.from({ length: 4 }, () => ({ colspan: { default: 12, xxs: 6, s: 3 } }))}>
       <Choice
@@ -302,18 +295,40 @@ function Filters({
           onFilter({ reason });
         }}
       />
-      <FormField label="Order" stretch>
-        <Input
-          type="search"
-          placeholder="Id"
-          clearAriaLabel="Show the dead letters of all orders"
-          value={filter.order}
-          onChange={({ detail }) => {
-            onFilter({ order: detail.value });
-          }}
-        />
-      </FormField>
+      <OrderFilter
+        key={filter.order}
+        value={filter.order}
+        onChange={(order) => {
+          onFilter({ order });
+        }}
+      />
     </Grid>
+  );
+}
+
+/** The field for an order. The list is read when the id is complete: on Enter, or when the field is left. */
+function OrderFilter({ value, onChange }: { value: string; onChange: (order: string) => void }): ReactNode {
+  const [text, setText] = useState(value);
+  const apply = () => {
+    if (text.trim() !== value) onChange(text.trim());
+  };
+  return (
+    <FormField label="Order" stretch>
+      <Input
+        type="search"
+        placeholder="Id"
+        clearAriaLabel="Show the dead letters of all orders"
+        value={text}
+        onChange={({ detail }) => {
+          setText(detail.value);
+          if (detail.value === "" && value !== "") onChange("");
+        }}
+        onBlur={apply}
+        onKeyDown={({ detail }) => {
+          if (detail.key === "Enter") apply();
+        }}
+      />
+    </FormField>
   );
 }
 
