@@ -22,6 +22,7 @@ const PAGES: readonly { readonly path: string; readonly title: string; readonly 
   { path: "/failures", title: "Failures", load: lazy(() => import("./pages/Failures")) },
   { path: "/sales", title: "Sales", load: lazy(() => import("./pages/Sales")) },
   { path: "/products", title: "Products and stock", load: lazy(() => import("./pages/Products")) },
+  { path: "/customers", title: "Customers", load: lazy(() => import("./pages/Customers")) },
   { path: "/services", title: "Services", load: lazy(() => import("./pages/Services")) },
   { path: "/contracts", title: "Contracts", load: lazy(() => import("./pages/Contracts")) },
 ];
