@@ -3,18 +3,19 @@
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
+from functions.live.viewers import customers_partition
+from ops.orders import ShopClient
 from ops.outputs import PagesOutputs
 from ops.users import sign_in_of
 from tests.system.deployed import SECONDS, DeployedShop, User, order_id
 from tests.system.pages.conftest import Axe, Console
-from tests.system.pages.signing_in import claims_of, fill_in, store_session
+from tests.system.pages.signing_in import fill_in, store_session
 from tidings.recovery import wait_until
 
 APPROVED = "pm_card_authentication_required"
@@ -179,7 +180,7 @@ def move_to(page: Page, target: Locator, most: int = 100) -> None:
 
 
 def test_the_apis_problems_are_at_their_fields_and_a_dearer_order_is_confirmed_anew(
-    signed_in: Page, console: Console, shop: DeployedShop, operator: User, buyer: User, sku: str, look: Look
+    signed_in: Page, console: Console, operator: User, buyer: User, sku: str, look: Look
 ) -> None:
     page = signed_in
     console.expect("status of (400|409|422)")
@@ -256,3 +257,84 @@ def test_a_customer_sees_nothing_of_another(
     guessed = re.sub("ticket=.*", f"ticket={'A' * 22}", used)
     for address in (used, guessed):
         assert page.evaluate(CONNECT, address) == REFUSED
+
+
+# The account
+
+
+def test_a_customer_sees_points_and_exports_and_erases_the_own_data(
+    signed_in: Page, shop: DeployedShop, operator: User, buyer: User, sku: str, look: Look
+) -> None:
+    page = signed_in
+    order = order_id(buyer.place({sku: 1}))
+    buyer.timeline(order, "OrderConfirmed", "PointsAwarded")
+    page.goto("/account")
+    expect(page.get_by_role("region", name="Your points")).to_contain_text("10 points")
+    page.get_by_role("button", name="Export your data").click()
+    link = page.get_by_role("link", name="Download your data")
+    wait_until(lambda: finished(shop, link), SECONDS, "the export")
+    with page.expect_download() as saved:
+        link.click()
+    assert order in Path(saved.value.path()).read_text()
+    look(page)
+
+    page.get_by_role("button", name="Erase your account").click()
+    look(page)
+    page.get_by_role("dialog").get_by_role("button", name="Erase everything").click()
+    under_way = page.get_by_role("main").get_by_role("link", name=order)
+    wait_until(lambda: finished(shop, under_way), SECONDS, "the report")
+    wait_until(
+        lambda: operator.http.post(f"/operators/shipments/{order}/dispatch", json={}).is_success, SECONDS, "the parcel"
+    )
+    buyer.timeline(order, "OrderDispatched")
+    erased = page.get_by_role("heading", name="Your account is erased")
+    wait_until(lambda: finished(shop, erased), SECONDS, "the erasure")
+    look(page)
+
+
+def finished(shop: DeployedShop, shown: Locator) -> bool:
+    """Run the jobs of privacy, which a schedule runs otherwise, and return True if the page shows their result."""
+    run = shop.client("lambda").invoke(FunctionName="tidings-local-privacy-jobs", Payload=b'{"all": true}')
+    assert "FunctionError" not in run, run["Payload"].read()
+    return shown.is_visible()
+
+
+# The connection
+
+
+def test_a_lost_connection_is_said_and_recovers_by_itself_and_the_page_then_shows_the_truth(
+    signed_in: Page, console: Console, shop: DeployedShop, operator: User, buyer: User, sku: str, look: Look
+) -> None:
+    page = signed_in
+    order = order_id(buyer.place({sku: 1}, payment_method=APPROVED))
+    buyer.timeline(order, "PaymentActionRequired")
+    page.goto(f"/orders/{order}")
+    expect(page.get_by_role("link", name="Go to your bank")).to_be_visible()
+    page.evaluate(MARK)
+
+    console.expect("ERR_INTERNET_DISCONNECTED|ERR_FAILED")
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline.")).to_be_visible()
+    look(page)
+    customer = ShopClient(shop.outputs.api, buyer.token)
+    customer.decide(order, customer.payment(order)["approval"]["url"], "approve")
+    assert buyer.outcome(order)["status"] == "CONFIRMED"
+    expect(page.get_by_role("link", name="Go to your bank")).to_be_visible()
+    page.context.set_offline(False)
+    confirmed(page)
+
+    # No ticket is given out, so the page cannot connect again.
+    page.route("**/v1/live/tickets", lambda route: route.abort())
+    partition = customers_partition(claims_of(buyer.token)["sub"])
+    wait_until(lambda: shop.connections(partition), SECONDS, "the connection")
+    shop.disconnect(partition)
+    expect(page.get_by_text("Live updates are interrupted.")).to_be_visible()
+    look(page)
+    wait_until(
+        lambda: operator.http.post(f"/operators/shipments/{order}/dispatch", json={}).is_success, SECONDS, "the parcel"
+    )
+    buyer.timeline(order, "OrderDispatched")
+    page.unroute("**/v1/live/tickets")
+    expect(page.get_by_text("Live updates are interrupted.")).to_have_count(0)
+    expect(state(page)).to_contain_text("On its way")
+    assert page.evaluate(MARKED)
