@@ -87,8 +87,9 @@ def connected(page: Page) -> bool:
     return bool(page.evaluate("1"))
 
 
+@pytest.mark.usefixtures("broken_gateway")
 def test_an_operator_sees_a_failure_redrives_it_and_watches_the_order_confirm(
-    signed_in: Page, broken_gateway: None, shop: DeployedShop, operator: User, customer: User, sku: str, axe: Axe
+    signed_in: Page, shop: DeployedShop, operator: User, customer: User, sku: str, axe: Axe
 ) -> None:
     page = signed_in
     order = order_id(customer.place({sku: 1}))

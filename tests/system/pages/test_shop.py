@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ops.outputs import PagesOutputs
 from ops.users import sign_in_of
 from tests.system.deployed import SECONDS, DeployedShop, User, order_id
 from tests.system.pages.conftest import Axe, Console
-from tests.system.pages.signing_in import fill_in, store_session
+from tests.system.pages.signing_in import claims_of, fill_in, store_session
 from tidings.recovery import wait_until
 
 APPROVED = "pm_card_authentication_required"
@@ -65,7 +66,7 @@ def signed_in(page: Page, shop: DeployedShop, pages: PagesOutputs, buyer: User) 
 
 def put_into_basket(page: Page, sku: str) -> None:
     page.goto(f"/products/{sku}")
-    page.get_by_role("button", name="Add to the basket").click()
+    page.get_by_role("button", name="Add Thing to the basket").click()
     expect(page.get_by_text("1 in the basket")).to_be_visible()
 
 
@@ -145,7 +146,7 @@ def test_a_customer_signs_in_orders_approves_and_watches_the_order_confirm(
 def test_an_order_is_placed_and_cancelled_by_the_keyboard_alone(signed_in: Page, sku: str) -> None:
     page = signed_in
     page.goto(f"/products/{sku}")
-    add = page.get_by_role("button", name="Add to the basket")
+    add = page.get_by_role("button", name="Add Thing to the basket")
     expect(add).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate(FOCUSED) == "Go to the content"
