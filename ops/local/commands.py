@@ -102,7 +102,7 @@ def demo(
         bool, typer.Option("--once", help="Place no orders if a demonstration has ended on this local cloud before.")
     ] = False,
 ) -> None:
-    """Place example orders and show their outcomes, or orders at a rate."""
+    """Place example orders and show their outcomes."""
     if context.invoked_subcommand is not None:
         return
     work: CommandContext = context.obj

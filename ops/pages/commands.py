@@ -21,7 +21,7 @@ def upload_(
     context: typer.Context,
     folder: Annotated[Path, typer.Option("--from", metavar="FOLDER", help="The folder of the built pages.")] = BUILT,
 ) -> None:
-    """Upload the built pages to the stage, with a configuration made from its outputs."""
+    """Upload the built pages with the stage's configuration."""
     work: CommandContext = context.obj
     pages = _pages(work)
     with step("Uploading the pages"):

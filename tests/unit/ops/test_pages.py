@@ -17,7 +17,7 @@ from ops.errors import CommandError
 from ops.outputs import Outputs, PagesOutputs, Pool, outputs_of
 from ops.pages import upload
 from ops.pages.config import config_of
-from ops.stage import REGION, DeployedStage
+from ops.stage import DeployedStage
 from tests.unit.ops.api import OUTPUTS
 from tidings.recovery import RecoveryError
 
@@ -32,7 +32,7 @@ class MemoryFiles(boto3.Session):
     """A session with a bucket and a distribution in memory. Objects of the names in `old` were uploaded long ago."""
 
     def __init__(self, old: Iterable[str] = (), recent: Iterable[str] = (), failure: Exception | None = None) -> None:
-        super().__init__(region_name=REGION)
+        super().__init__(region_name="eu-west-1")
         now = datetime.now(UTC)
         self.objects: dict[str, dict[str, Any]] = {}
         self.times = dict.fromkeys(old, now - timedelta(days=8)) | dict.fromkeys(recent, now - timedelta(days=6))
@@ -65,7 +65,7 @@ class MemoryFiles(boto3.Session):
 
 
 def stage_with(session: boto3.Session, endpoint: str | None = None) -> DeployedStage:
-    return DeployedStage("dev", REGION, session, endpoint)
+    return DeployedStage("dev", "eu-west-1", session, endpoint)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ class Stacks(boto3.Session):
     """A session with CloudFormation's answer: the outputs by stack."""
 
     def __init__(self, stacks: Mapping[str, Mapping[str, str]]) -> None:
-        super().__init__(region_name=REGION)
+        super().__init__(region_name="eu-west-1")
         self._stacks = [
             {
                 "StackName": f"tidings-dev-{name}",

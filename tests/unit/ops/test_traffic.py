@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from ops.local import traffic as traffic_module
 from ops.local.traffic import PARALLEL, Traffic, in_parallel, run_traffic, ticks
 from ops.orders import RefusedError
 from ops.outputs import PagesOutputs
-from ops.stage import REGION, DeployedStage
+from ops.stage import DeployedStage
 from tests.unit.ops.api import OUTPUTS
 
 METHODS = ("pm_card_visa", "pm_card_declined", "pm_card_authentication_required")
@@ -118,7 +119,7 @@ def test_a_caller_that_is_slower_than_the_rate_makes_up_for_nothing() -> None:
 
 
 def test_no_more_is_begun_at_once_than_may_be() -> None:
-    held = traffic_module.Lock()
+    held = Lock()
     begun: list[int] = []
 
     def act() -> None:
@@ -151,7 +152,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
     return shop
 
 
-STAGE = DeployedStage("local", REGION, boto3.Session(region_name=REGION), "http://127.0.0.1:4600")
+STAGE = DeployedStage("local", "eu-west-1", boto3.Session(region_name="eu-west-1"), "http://127.0.0.1:4600")
 
 
 def with_gateway(name: str) -> Any:
