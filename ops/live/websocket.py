@@ -1,7 +1,7 @@
 """The connections of the library websockets."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -43,9 +43,10 @@ def connector(url: str) -> "Callable[[str], AbstractContextManager[Connection]]"
         # Imported here, because no other command needs it.
         from websockets.sync.client import connect as open_connection
 
-        with _reporting():
-            opened = open_connection(f"{url}?{urlencode({'ticket': ticket})}", open_timeout=OPEN_SECONDS)
-        with opened as connection:
+        address = f"{url}?{urlencode({'ticket': ticket})}"
+        with ExitStack() as stack:
+            with _reporting():
+                connection = stack.enter_context(open_connection(address, open_timeout=OPEN_SECONDS))
             yield WebSocket(connection)
 
     return connect

@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from contracts.inventory.stock_reserved import StockReserved
 from functions.live.connections import MAX_CONNECTIONS
 from functions.live.viewers import customers_partition
 from functions.live.websocket.session import MAX_MESSAGE
+from infra.stages import STAGES
 from ops.stage import ROOT
 from tests.soak.kills import WORKER
 from tests.system.deployed import SECONDS, DeployedShop, User, clean_environment
@@ -41,9 +42,11 @@ def address(shop: DeployedShop, ticket: str) -> str:
     return f"{shop.outputs.live}?{httpx.QueryParams(ticket=ticket)}"
 
 
-def opened(shop: DeployedShop, user: User) -> ClientConnection:
-    """Open a connection of a user. The caller closes it."""
-    return connect(address(shop, ticket_of(user)), open_timeout=SECONDS)
+@contextmanager
+def opened(shop: DeployedShop, user: User) -> Iterator[ClientConnection]:
+    """Open a connection of a user for the duration of the context."""
+    with connect(address(shop, ticket_of(user)), open_timeout=SECONDS) as connection:
+        yield connection
 
 
 def refused(url: str) -> int:
@@ -196,8 +199,8 @@ def test_an_eleventh_connection_is_refused_until_another_is_closed(shop: Deploye
     partition = customers_partition(id_of(shop, user))
     with ExitStack() as stack:
         first, *_ = [stack.enter_context(opened(shop, user)) for _ in range(MAX_CONNECTIONS)]
-        with pytest.raises(InvalidStatus):
-            opened(shop, user)
+        with pytest.raises(InvalidStatus), opened(shop, user):
+            pass
         first.close()
         wait_until(lambda: len(connections_in(shop, partition)) < MAX_CONNECTIONS, SECONDS, "the end of the connection")
         stack.enter_context(opened(shop, user))
@@ -243,8 +246,9 @@ def test_a_restarted_consumer_knows_the_owners_and_the_connections(
     before = consumers(shop)
     assert before
     function = str(shop.outputs.service("live").function)
-    # A changed configuration ends all processes of a function.
-    shop.client("lambda").update_function_configuration(FunctionName=function, Description="Started again")
+    # A new configuration ends all processes of a function, even if it is the same.
+    timeout = STAGES["local"].timeout
+    shop.client("lambda").update_function_configuration(FunctionName=function, Timeout=timeout)
     wait_until(lambda: not before & consumers(shop), SECONDS, "the end of the processes")
     later = fact(StockReserved(lines=()), order=order)
     hand(shop, later)
@@ -268,9 +272,9 @@ def test_two_hundred_connections_are_told_of_an_event(shop: DeployedShop) -> Non
     users = [shop.user(operator=True) for _ in range(CONNECTIONS // MAX_CONNECTIONS)]
     event = make_event(StockReserved(lines=()), subject=str(uuid.uuid4()))
     with ThreadPoolExecutor(8) as threads, ExitStack() as stack:
-        found: Sequence[ClientConnection] = list(threads.map(lambda user: opened(shop, user), users * MAX_CONNECTIONS))
-        for connection in found:
-            stack.enter_context(connection)
+        found: Sequence[ClientConnection] = list(
+            threads.map(lambda user: stack.enter_context(opened(shop, user)), users * MAX_CONNECTIONS)
+        )
         hand(shop, event)
         arrived = list(threads.map(lambda each: until(each, "StockReserved", subject=event.subject)[-1]["id"], found))
         # They close at once, not one after another.
