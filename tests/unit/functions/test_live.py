@@ -501,10 +501,17 @@ class ManagementClient:
 
 
 def test_api_gateway_says_which_connections_are_gone() -> None:
-    client = ManagementClient()
-    sockets = ApiGatewaySockets(client)
+    created: list[ManagementClient] = []
+
+    def create() -> ManagementClient:
+        created.append(ManagementClient())
+        return created[-1]
+
+    sockets = ApiGatewaySockets(create)
+    assert created == [], "it is created when it is needed"
     assert sockets.send("open", b"hello")
     assert not sockets.send("gone", b"hello")
     sockets.close("open")
     sockets.close("gone")
+    (client,) = created
     assert client.sent == [b"hello"]
