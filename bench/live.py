@@ -41,7 +41,7 @@ def measure() -> Iterator[Figure]:
         "ms",
         None,
         "The shop on the local cloud with IAM enforced. From an event's time, which its service takes just before the "
-        "conditional write that commits it, to the arrival of its push at a WebSocket client of an operator on the same "
+        "conditional write that commits it, to the arrival of its push at an operator's WebSocket client on the same "
         "machine: the write, the table's stream, the relay, the topic, live's queue and the push. "
         f"{ORDERS} orders, one every {1000 * SINGLE_SECONDS:.0f} ms, with {EVENTS} events each. This is p50; p95 is "
         f"{1000 * _p95(every):.0f} ms. On AWS polling, networks and cold starts differ.",
