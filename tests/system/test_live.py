@@ -25,6 +25,7 @@ from ops.stage import ROOT
 from tests.soak.kills import WORKER
 from tests.system.deployed import SECONDS, DeployedShop, User, clean_environment
 from tests.unit.facts import fact, order_placed
+from tidings.core.clock import now
 from tidings.core.event import Event, encode
 from tidings.recovery import wait_until
 from tidings.testing import make_event
@@ -228,7 +229,7 @@ def test_until_the_placing_is_handled_only_operators_are_told_of_an_orders_event
     early, late = (fact(StockReserved(lines=()), n=n, order=order) for n in (1, 2))
     hand(shop, early)
     assert until(watching, "StockReserved", subject=order)[-1]["id"] == early.id
-    placed = fact(order_placed(customer=id_of(shop, customer)), order=order)
+    placed = fact(order_placed(customer=id_of(shop, customer)), order=order, time=now())
     hand(shop, placed)
     until(watching, "OrderPlaced", subject=order)
     hand(shop, late)
@@ -240,7 +241,7 @@ def test_a_restarted_consumer_knows_the_owners_and_the_connections(
 ) -> None:
     customer, connection = own
     order = str(uuid.uuid4())
-    placed = fact(order_placed(customer=id_of(shop, customer)), order=order)
+    placed = fact(order_placed(customer=id_of(shop, customer)), order=order, time=now())
     hand(shop, placed)
     assert next_event(connection)["id"] == placed.id
     before = consumers(shop)
