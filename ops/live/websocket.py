@@ -22,7 +22,7 @@ class WebSocket:
         self._connection = connection
 
     def receive(self, seconds: float) -> str | None:
-        """Wait for a message. Return None if there is none for a number of seconds."""
+        """Wait for a message. Return None after a number of seconds without one."""
         with _reporting():
             try:
                 return str(self._connection.recv(seconds))

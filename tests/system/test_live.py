@@ -1,4 +1,4 @@
-"""Live on a local cloud: who is told of which events, over real WebSocket connections."""
+"""Live on a local cloud: who is notified of which events, over real WebSocket connections."""
 
 import json
 import signal
@@ -115,7 +115,7 @@ def watching(shop: DeployedShop, operator: User) -> Iterator[ClientConnection]:
         yield connection
 
 
-def test_a_customer_and_an_operator_are_told_of_an_order_as_it_progresses(
+def test_a_customer_and_an_operator_are_notified_of_an_order_as_it_progresses(
     own: tuple[User, ClientConnection], watching: ClientConnection, sku: str
 ) -> None:
     customer, connection = own
@@ -133,13 +133,13 @@ def test_a_customer_and_an_operator_are_told_of_an_order_as_it_progresses(
         assert event.get("causationid") == known["causationid"]
 
 
-def test_a_customer_is_told_of_no_event_of_another(
+def test_a_customer_is_notified_of_no_event_of_another(
     shop: DeployedShop, own: tuple[User, ClientConnection], watching: ClientConnection, sku: str
 ) -> None:
     customer, connection = own
     other = shop.user()
     others = other.place({sku: 1}).json()["id"]
-    # Whatever a client sends is no subscription.
+    # A client cannot subscribe.
     connection.send(json.dumps({"action": "subscribe", "order": others}))
     until(watching, "OrderConfirmed", subject=others)
     mine = customer.place({sku: 1}).json()["id"]
@@ -221,7 +221,7 @@ def test_a_gone_connection_is_removed_and_keeps_nobody_waiting(
     assert len(connections_in(shop, partition)) == 1
 
 
-def test_until_the_placing_is_handled_only_operators_are_told_of_an_orders_events(
+def test_until_the_placing_is_handled_only_operators_are_notified_of_an_orders_events(
     shop: DeployedShop, own: tuple[User, ClientConnection], watching: ClientConnection
 ) -> None:
     customer, connection = own
@@ -269,7 +269,7 @@ def consumers(shop: DeployedShop) -> set[int]:
     return found
 
 
-def test_two_hundred_connections_are_told_of_an_event(shop: DeployedShop) -> None:
+def test_two_hundred_connections_are_notified_of_an_event(shop: DeployedShop) -> None:
     users = [shop.user(operator=True) for _ in range(CONNECTIONS // MAX_CONNECTIONS)]
     event = make_event(StockReserved(lines=()), subject=str(uuid.uuid4()))
     with ThreadPoolExecutor(8) as threads, ExitStack() as stack:

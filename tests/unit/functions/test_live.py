@@ -1,4 +1,4 @@
-"""Live: who is told of which event, whatever fails."""
+"""Live: who is notified of which event, whatever fails."""
 
 import threading
 from collections import defaultdict
@@ -310,7 +310,7 @@ class TestBroadcast:
         shown.receive(PLACED, PLACED)
         assert shown.sent[CUSTOMER.user] == [PLACED.id, PLACED.id]
 
-    def test_all_connections_of_a_viewer_are_told(self, shown: Shown) -> None:
+    def test_all_connections_of_a_viewer_are_notified(self, shown: Shown) -> None:
         for n in range(200):
             shown.connect(OPERATOR, f"o{n}")
         shown.receive(PLACED)

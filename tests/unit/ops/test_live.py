@@ -42,7 +42,7 @@ class Scripted:
         connections: The messages of each connection. An error in their place refuses the connection.
         tickets: The tickets with which connections were opened.
         sent: What was sent.
-        reports: What the user was told.
+        reports: What the user was notified.
         pauses: The seconds between the attempts.
     """
 
