@@ -16,7 +16,7 @@ from infra.stacks.service import ServiceStack
 ROUTES = ("$connect", "$disconnect", "$default")
 
 FAILED_PUSHES = 20
-"""Number of failed pushes in five minutes from which on an operator is notified. Single ones fail when a client leaves."""
+"""Number of failed pushes in five minutes beyond which operators are notified. Single ones fail at any time."""
 
 
 def add_resources(stack: ServiceStack, _settings: ShopSettings) -> None:
