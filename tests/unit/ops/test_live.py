@@ -183,7 +183,9 @@ class TestWebSocket:
         def handle(connection: ServerConnection) -> None:
             assert connection.request
             connection.send(connection.request.path)
-            connection.send(f"you said {connection.recv()}")
+            said = connection.recv()
+            assert isinstance(said, str)
+            connection.send(f"you said {said}")
 
         with running(serve(handle, "127.0.0.1", 0)) as server:
             yield server
