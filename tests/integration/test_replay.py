@@ -348,7 +348,7 @@ def waiting(cloud: Cloud, service: str) -> int:
 
 
 def subscribed(service: str, known: Collection[str]) -> set[str]:
-    """Return the event types that a service is subscribed to; of a service that receives every event, the known ones."""
+    """Return the event types that a service is subscribed to: the known ones if it receives every event."""
     options = ReplayOptions(consumer=service, start="2026-01-01")
     found = options.checked_service()
     return set(known) if found.subscribes_to_all else {contract.__name__ for contract in found.contracts}
