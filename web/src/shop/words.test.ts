@@ -10,6 +10,7 @@ import {
   pointsOf,
   stepsOf,
   type TimelineEvent,
+  trackingOf,
   waitsOf,
 } from "./words";
 
@@ -81,6 +82,12 @@ test("points that were revoked do not count", () => {
   const awarded = event("PointsAwarded", { customer: "c", points: 12 });
   expect(pointsOf([awarded])).toBe(12);
   expect(pointsOf([awarded, event("PointsRevoked", { customer: "c", points: 12 })])).toBe(0);
+});
+
+test("the tracking code is that of the dispatch, if it has one", () => {
+  expect(trackingOf([event("OrderPlaced", {}), event("OrderDispatched", { tracking: "T1" })])).toBe("T1");
+  expect(trackingOf([event("OrderDispatched", { tracking: "" })])).toBe("");
+  expect(trackingOf([])).toBe("");
 });
 
 test("an order is open until it is dispatched or cancelled, and nothing goes on with its money", () => {

@@ -38,6 +38,21 @@ test("what was bought with the basket's products is shown, without these", async
   expect(names.map(({ textContent }) => textContent)).toEqual(["Iron pot", "Assam tea"]);
 });
 
+test("a quantity is typed, and stays within the limits of an order", async () => {
+  fillBasket(["mug", 2]);
+  const { user } = renderPage(<Shop />, { routes: PRODUCTS, path: "/basket" });
+  const field = await screen.findByRole<HTMLInputElement>("spinbutton", { name: "Quantity of Blue mug" });
+  const stored = () => localStorage.getItem("basket");
+  await user.clear(field);
+  expect(stored()).toBe('[{"sku":"mug","quantity":2}]');
+  await user.type(field, "12");
+  expect(stored()).toBe('[{"sku":"mug","quantity":12}]');
+  await user.type(field, "345");
+  await user.tab();
+  expect([field.value, stored()]).toEqual(["1000", '[{"sku":"mug","quantity":1000}]']);
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "One Blue mug more" }).disabled).toBe(true);
+});
+
 test("an empty basket leads to the products", async () => {
   const { user } = renderPage(<Shop />, { routes: PRODUCTS, path: "/basket" });
   await user.click(screen.getByRole("link", { name: "See the products" }));

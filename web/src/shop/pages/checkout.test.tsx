@@ -14,6 +14,8 @@ const FOLLOWED = {
   "GET /orders/{id}/timeline": () => ({ body: { order_id: ID, events: [] } }),
 } satisfies Routes;
 
+const ADDRESS = { Name: "N. Name", "Street and number": "Street 1", "Postal code": "12345", City: "City" };
+
 /** Shows the checkout of two mugs, whose address is complete. */
 async function checkOut(place: NonNullable<Routes["POST /orders"]>) {
   fillBasket(["mug", 2]);
@@ -22,10 +24,11 @@ async function checkOut(place: NonNullable<Routes["POST /orders"]>) {
     path: "/checkout",
     routes: { ...FOLLOWED, "POST /orders": place },
   });
-  await page.user.type(await screen.findByLabelText("Name"), "N. Name");
-  await page.user.type(screen.getByLabelText("Street and number"), "Street 1");
-  await page.user.type(screen.getByLabelText("Postal code"), "12345");
-  await page.user.type(screen.getByLabelText("City"), "City");
+  await screen.findByLabelText("Name");
+  for (const [label, text] of Object.entries(ADDRESS)) {
+    await page.user.click(screen.getByLabelText(label));
+    await page.user.paste(text);
+  }
   await page.user.selectOptions(screen.getByLabelText("Country"), "France");
   const placements = () => page.requests.filter(({ method, path }) => method === "POST" && path === "/orders");
   return { ...page, placements };

@@ -63,7 +63,8 @@ test("a reader without a network learns why nothing is loaded", async () => {
       },
     },
   });
-  expect(await screen.findByText("You are offline. What you see may be old.")).toBeDefined();
+  expect(await screen.findByText("You are offline, so the products cannot be loaded.")).toBeDefined();
+  expect(screen.getByText("You are offline. What you see may be old.")).toBeDefined();
 });
 
 test("a product goes into the basket in the chosen quantity, and others are shown that were bought with it", async () => {
