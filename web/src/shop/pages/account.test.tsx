@@ -47,6 +47,15 @@ test("the account shows the points, and the orders that earned them", async () =
   expect(await violations(container)).toEqual([]);
 });
 
+test("the points change as events arrive", async () => {
+  let balance = 0;
+  const { push } = showAccount({ "GET /loyalty": () => ({ body: { balance, items: [], next: null } }) });
+  await screen.findByText("Each confirmed order earns points.");
+  balance = 25;
+  push({ type: "PointsAwarded", source: "loyalty", subject: ID });
+  expect(await screen.findByText("25")).toBeDefined();
+});
+
 test("an export is requested under a key, and followed", async () => {
   const { user, requests } = showAccount({
     "POST /me/export": () => ({ status: 202, body: JOB }),

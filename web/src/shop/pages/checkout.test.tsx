@@ -63,6 +63,7 @@ test("an order is sent with its address, method and total, empties the basket, a
     expected_total: { amount: 2500, currency: "EUR" },
   });
   expect(localStorage.getItem("basket")).toBe("[]");
+  expect(sessionStorage.getItem("placing")).toBeNull();
 });
 
 test("a repeat after a lost answer has the same key, and a changed request another one", async () => {

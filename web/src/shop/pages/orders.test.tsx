@@ -1,5 +1,5 @@
 import { screen, within } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { formatMoney } from "../../shared/money";
 import { CUSTOMER, renderPage, type Routes, violations } from "../../shared/testing";
 import { ID, ORDER, PAYMENT, PRODUCTS, sampleEvent, sampleProblem } from "../samples";
@@ -14,6 +14,15 @@ interface World {
   payment: Payment | null;
   events: TimelineEvent[];
 }
+
+beforeEach(() => {
+  // Nothing is read again by time, so events and the connection must have done it.
+  vi.useFakeTimers({ toFake: ["setInterval"] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function showOrder(world: World, more: Routes = {}) {
   return renderPage(<Shop />, {
@@ -119,6 +128,17 @@ test("an order that has left says why it cannot be cancelled", async () => {
   expect((await within(dialog).findByRole("alert")).textContent).toBe("The goods have left.");
 });
 
+test("an order is read again by time, too", async () => {
+  const world: World = { order: ORDER, payment: null, events: [] };
+  showOrder(world);
+  await screen.findByText("We are reserving your goods.");
+  world.order = { ...ORDER, waiting_for: ["payment"] };
+  await vi.advanceTimersByTimeAsync(1_500);
+  await vi.waitFor(() => {
+    expect(screen.queryByText("We are reserving your goods.")).toBeNull();
+  });
+});
+
 test("refunds and disputes are shown", async () => {
   const amount = { amount: 500, currency: "EUR" } as const;
   showOrder({
@@ -173,6 +193,26 @@ test("own orders are listed, the newest first, page by page", async () => {
   expect(await violations(container)).toEqual([]);
   await user.click(screen.getByRole("button", { name: "Show more orders" }));
   expect((await screen.findByText("Cancelled")).closest("a")?.getAttribute("href")).toBe("/orders/two");
+});
+
+test.each(["an event", "time"])("the list of orders changes by %s", async (cause) => {
+  let status: Order["status"] = "PENDING";
+  const { push } = renderPage(<Shop />, {
+    person: CUSTOMER,
+    path: "/orders",
+    routes: {
+      "GET /orders": () => ({
+        body: { items: [{ id: ID, status, total: ORDER.total, created_at: ORDER.created_at }], next: null },
+      }),
+    },
+  });
+  await screen.findByText("In progress");
+  status = "CONFIRMED";
+  if (cause === "time") await vi.advanceTimersByTimeAsync(30_000);
+  else push({ type: "OrderConfirmed", subject: ID });
+  await vi.waitFor(() => {
+    expect(screen.getByText("Confirmed")).toBeDefined();
+  });
 });
 
 test("a customer without orders learns so", async () => {
