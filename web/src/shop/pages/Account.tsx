@@ -60,7 +60,7 @@ export function Account(): ReactNode {
   );
 }
 
-const AWARDS = { awarded: "", forbidden: "none: the order was cancelled", revoked: "taken back" } as const;
+const NOT_AWARDED = { forbidden: "none: the order was cancelled", revoked: "taken back" } as const;
 
 function Points(): ReactNode {
   const { query, pages, items } = usePoints();
@@ -79,7 +79,7 @@ function Points(): ReactNode {
                 <li key={order}>
                   <Link href={`/orders/${order}`}>
                     <time dateTime={earned_at}>{formatTime(earned_at)}</time>
-                    <span className="quiet">{AWARDS[status]}</span>
+                    {status !== "awarded" && <span className="quiet">{NOT_AWARDED[status]}</span>}
                     <span className={status === "awarded" ? "price" : "price gone"}>{points} points</span>
                   </Link>
                 </li>

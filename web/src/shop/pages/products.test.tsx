@@ -1,8 +1,9 @@
 import { screen, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
+import { MAX_LINES } from "../../generated/limits";
 import { formatMoney } from "../../shared/money";
 import { renderPage, violations } from "../../shared/testing";
-import { MUG, PRODUCTS, sampleProblem } from "../samples";
+import { fillBasket, MUG, PRODUCTS, sampleProblem } from "../samples";
 import { Shop } from "../Shop";
 
 test("the products are listed with their prices, and none breaks a rule of accessibility", async () => {
@@ -71,12 +72,30 @@ test("a product goes into the basket in the chosen quantity, and others are show
   const { user, container } = renderPage(<Shop />, { routes: PRODUCTS, path: "/products/mug" });
   expect(await screen.findByRole("heading", { name: "Blue mug", level: 1 })).toBeDefined();
   await user.click(screen.getByRole("button", { name: "One Blue mug more" }));
-  await user.click(screen.getByRole("button", { name: "Add to the basket" }));
+  await user.click(screen.getByRole("button", { name: "Add Blue mug to the basket" }));
   expect(screen.getByText("2 in the basket")).toBeDefined();
   expect(screen.getByRole("link", { name: /^Basket/ }).textContent).toBe("Basket2");
   const also = await screen.findByRole("region", { name: "Also bought" });
   expect(await within(also).findByRole("link", { name: "Iron pot" })).toBeDefined();
   expect(await violations(container)).toEqual([]);
+});
+
+test("a product is added from the list, which says how many are in the basket", async () => {
+  const { user, container } = renderPage(<Shop />, { routes: PRODUCTS });
+  const button = await screen.findByRole("button", { name: "Add Blue mug to the basket" });
+  await user.click(button);
+  await user.click(button);
+  expect(screen.getByText("2 in the basket")).toBeDefined();
+  expect(localStorage.getItem("basket")).toBe('[{"sku":"mug","quantity":2}]');
+  expect(await violations(container)).toEqual([]);
+});
+
+test("a full basket takes no more products", async () => {
+  fillBasket(...Array.from({ length: MAX_LINES }, (_, n): [string, number] => [`sku-${n}`, 1]));
+  renderPage(<Shop />, { routes: PRODUCTS });
+  const button = await screen.findByRole<HTMLButtonElement>("button", { name: "Add Blue mug to the basket" });
+  expect(button.disabled).toBe(true);
+  expect(screen.getAllByText(`The basket is full: it holds ${MAX_LINES} products.`)).toHaveLength(2);
 });
 
 test("the focus is at the heading after a navigation", async () => {
