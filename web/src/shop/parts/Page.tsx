@@ -52,7 +52,10 @@ export function Failed({ what, error, again }: { what: string; error: Error; aga
         <strong>{online ? `We could not load ${what}.` : `You are offline, so ${what} cannot be loaded.`}</strong>
       </p>
       {online && <p>{describeError(error)}</p>}
-      <button onClick={again}>Try again</button>
+      {/* It may be shown within a form, which it does not send. */}
+      <button type="button" onClick={again}>
+        Try again
+      </button>
     </div>
   );
 }

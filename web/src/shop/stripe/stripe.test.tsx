@@ -4,6 +4,7 @@ import { screen } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { beforeEach, expect, test, vi } from "vitest";
 import { CUSTOMER, renderPage, type Routes } from "../../shared/testing";
+import { STILL_LOADING } from "../placing";
 import { fillBasket, ID, ORDER, PAYMENT, PRODUCTS, sampleEvent } from "../samples";
 import { Shop } from "../Shop";
 
@@ -43,6 +44,8 @@ beforeEach(() => {
   vi.mocked(loadStripe).mockResolvedValue(STRIPE as never);
 });
 
+const LABELS = ["Name", "Street and number", "Postal code", "City"];
+
 async function checkOut(place: NonNullable<Routes["POST /orders"]>) {
   fillBasket(["mug", 2]);
   const page = renderPage(<Shop />, {
@@ -56,9 +59,7 @@ async function checkOut(place: NonNullable<Routes["POST /orders"]>) {
       "POST /orders": place,
     },
   });
-  for (const label of ["Name", "Street and number", "Postal code", "City"]) {
-    await page.user.type(await screen.findByLabelText(label), "1");
-  }
+  for (const label of LABELS) await page.user.type(await screen.findByLabelText(label), "1");
   await screen.findByRole("button", { name: "Card" });
   const submit = () => page.user.click(screen.getByRole("button", { name: /^Order and pay/ }));
   const sent = () =>
@@ -125,8 +126,11 @@ test("a card form that cannot be loaded is loaded on demand", async () => {
     routes: PRODUCTS,
   });
   expect((await screen.findByRole("alert")).textContent).toContain("We could not load the card form.");
+  for (const label of LABELS) await user.type(screen.getByLabelText(label), "1");
   await user.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByRole("button", { name: "Card" })).toBeDefined();
+  // The button sends no order, although the form has it.
+  expect(screen.queryByText(STILL_LOADING)).toBeNull();
 });
 
 function showApproval() {
