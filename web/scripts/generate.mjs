@@ -20,7 +20,8 @@ await Promise.all([writeApi(), writeLimits(), writeEvents(), writeCatalogue()]);
 
 /** Writes the types of the requests and answers of the API. */
 async function writeApi() {
-  const document = await openapiTS(new URL("openapi.json", contracts));
+  // Answers leave out members that have their default.
+  const document = await openapiTS(new URL("openapi.json", contracts), { defaultNonNullable: false });
   await write("api.d.ts", astToString(document));
 }
 
