@@ -9,6 +9,7 @@ import { useFollow, useOrder, usePayment, useTimeline } from "../order/queries";
 import { Recorded } from "../order/Recorded";
 import { Summary } from "../order/Summary";
 import { Timeline } from "../order/Timeline";
+import { ProblemError } from "../../shared/problem";
 import { Page, PageLink, Queried } from "../shared/states";
 
 export default function Order({ id }: { id: string }): ReactNode {
@@ -16,6 +17,7 @@ export default function Order({ id }: { id: string }): ReactNode {
   const payment = usePayment(id);
   const awaited = useFollow(id, order.data?.status === "PENDING");
   const timeline = useTimeline(id, awaited);
+  const unknown = order.error instanceof ProblemError && order.error.status === 404;
   return (
     <Page
       title={`Order ${id}`}
@@ -26,10 +28,14 @@ export default function Order({ id }: { id: string }): ReactNode {
         <Queried query={order} what="the order">
           {(data) => <Summary order={data} />}
         </Queried>
-        <Timeline query={timeline} />
-        <PaymentDetails id={id} query={payment} />
-        <DeadLetters id={id} />
-        <Recorded id={id} />
+        {!unknown && (
+          <>
+            <Timeline query={timeline} />
+            <PaymentDetails id={id} query={payment} />
+            <DeadLetters id={id} />
+            <Recorded id={id} />
+          </>
+        )}
       </SpaceBetween>
     </Page>
   );
