@@ -229,6 +229,29 @@ test("the order is read again when one of its events arrives, once for events th
   expect(count(page, `/operators/orders/${ID}`)).toBe(before + 1);
 });
 
+test("an event causes no list of dead letters, and the return of a connection does", async () => {
+  const page = renderOrder();
+  await screen.findByText("No dead letters");
+  const before = count(page, "/operators/dead-letters");
+  page.push({ id: "event-1", subject: ID });
+  await pass(2000);
+  expect(count(page, "/operators/dead-letters")).toBe(before);
+  page.setLive("lost");
+  page.setLive("connected");
+  await pass(100);
+  expect(count(page, "/operators/dead-letters")).toBe(before + 1);
+});
+
+test("the customer whom the first event names is a link to the customer's orders", async () => {
+  const page = renderOrder({
+    "GET /operators/orders/{id}/timeline": () => ({
+      body: { order_id: ID, events: [{ ...PLACED, data: { customer: "customer-1" } }] },
+    }),
+  });
+  await page.user.click(await screen.findByRole("link", { name: "customer-1" }));
+  expect(page.history.at(-1)).toBe("/orders?customer=customer-1");
+});
+
 test("the timeline is read until it has an event that was announced", async () => {
   const answers = [[PLACED], [PLACED], [PLACED], [PLACED, AUTHORIZED]];
   const page = renderOrder({

@@ -3,6 +3,7 @@
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { ReactNode } from "react";
 import { Actions } from "../order/Actions";
+import { customerOf } from "../order/customer";
 import { DeadLetters } from "../order/DeadLetters";
 import { PaymentDetails } from "../order/PaymentDetails";
 import { useFollow, useOrder, usePayment, useTimeline } from "../order/queries";
@@ -26,7 +27,7 @@ export default function Order({ id }: { id: string }): ReactNode {
     >
       <SpaceBetween size="l">
         <Queried query={order} what="the order">
-          {(data) => <Summary order={data} />}
+          {(data) => <Summary order={data} customer={customerOf(timeline.data?.events ?? [])} />}
         </Queried>
         {!unknown && (
           <>
