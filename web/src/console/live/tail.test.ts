@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { CatalogueService } from "../../generated/catalogue";
+import { formatRate } from "./rates";
 import { append, type Arrival, EMPTY, type Gap, loads, MOST_ENTRIES, rate, seenOrders } from "./tail";
 
 function arrival(id: number, options: Partial<Arrival> = {}): Arrival {
@@ -69,6 +70,22 @@ test("a rate at which more arrive in 10 seconds than are kept is not too low", (
     arrivals(5000, (id) => ({ arrived: id * 2 })),
   );
   expect(rate(tail, 10_000)).toBeCloseTo(500, -1);
+});
+
+test("a rate is right although the clock is late", () => {
+  const tail = append(
+    EMPTY,
+    arrivals(2000, (id) => ({ arrived: 50_000 + id })),
+  );
+  expect(rate(tail, 50_900)).toBeCloseTo(1000, -1);
+});
+
+test.each([
+  [0, "0.0/s"],
+  [4.26, "4.3/s"],
+  [123.4, "123/s"],
+])("a rate of %d is written %s", (rate, text) => {
+  expect(formatRate(rate, "en")).toBe(text);
 });
 
 test("a service has announced what it is the source of, and was sent what it handles", () => {
