@@ -8,7 +8,7 @@ import Header from "@cloudscape-design/components/header";
 import CloudscapeLink from "@cloudscape-design/components/link";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
-import type { UseQueryResult } from "@tanstack/react-query";
+import type { UseInfiniteQueryResult, UseQueryResult } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
 import { useLocation, useRouter } from "wouter";
 import { usePage } from "../../shared/page";
@@ -34,12 +34,12 @@ export function Page({
   }, [title, config.title]);
   useEffect(() => {
     // Only after navigation: a page that is opened by its address begins at its top.
-    if (document.activeElement !== document.body) heading.current?.focus();
+    if (document.activeElement !== document.body) heading.current?.querySelector("h1")?.focus();
   }, []);
   return (
     <ContentLayout
       header={
-        <div ref={heading} tabIndex={-1} style={{ outline: "none" }}>
+        <div ref={heading}>
           <Header variant="h1" description={description} actions={actions}>
             {title}
           </Header>
@@ -192,13 +192,14 @@ export function Time({ at }: { at: string }): ReactNode {
   );
 }
 
-/** A link to a page of the console. */
-export function PageLink({ to, children }: { to: string; children: ReactNode }): ReactNode {
+/** A link to a page of the console. Its label replaces its text where that says too little by itself. */
+export function PageLink({ to, label, children }: { to: string; label?: string; children: ReactNode }): ReactNode {
   const { base } = useRouter();
   const [, navigate] = useLocation();
   return (
     <CloudscapeLink
       href={`${base}${to}`}
+      {...(label !== undefined && { ariaLabel: label })}
       onFollow={(event) => {
         event.preventDefault();
         navigate(to);
@@ -206,5 +207,21 @@ export function PageLink({ to, children }: { to: string; children: ReactNode }):
     >
       {children}
     </CloudscapeLink>
+  );
+}
+
+/** The button that reads the next page of a list; nothing after the last. */
+export function More({
+  query,
+}: {
+  query: Pick<UseInfiniteQueryResult, "hasNextPage" | "isFetchingNextPage" | "fetchNextPage">;
+}): ReactNode {
+  if (!query.hasNextPage) return null;
+  return (
+    <Box textAlign="center">
+      <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+        Show more
+      </Button>
+    </Box>
   );
 }
