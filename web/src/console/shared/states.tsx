@@ -192,13 +192,14 @@ export function Time({ at }: { at: string }): ReactNode {
   );
 }
 
-/** A link to a page of the console. */
-export function PageLink({ to, children }: { to: string; children: ReactNode }): ReactNode {
+/** A link to a page of the console. Its label replaces its text where that says too little by itself. */
+export function PageLink({ to, label, children }: { to: string; label?: string; children: ReactNode }): ReactNode {
   const { base } = useRouter();
   const [, navigate] = useLocation();
   return (
     <CloudscapeLink
       href={`${base}${to}`}
+      {...(label !== undefined && { ariaLabel: label })}
       onFollow={(event) => {
         event.preventDefault();
         navigate(to);
