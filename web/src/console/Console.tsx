@@ -56,24 +56,22 @@ function Header(): ReactNode {
   const { config, session } = usePage();
   const person = usePerson();
   return (
-    <header>
-      <TopNavigation
-        identity={{ href: "/console/", title: `${config.title} console` }}
-        utilities={
-          person === null
-            ? []
-            : [
-                { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
-                {
-                  type: "menu-dropdown",
-                  text: person.email,
-                  items: [{ id: "sign-out", text: "Sign out" }],
-                  onItemClick: () => void session.signOut(),
-                },
-              ]
-        }
-      />
-    </header>
+    <TopNavigation
+      identity={{ href: "/console/", title: `${config.title} console` }}
+      utilities={
+        person === null
+          ? []
+          : [
+              { type: "button", text: `Stage ${config.stage}`, disableUtilityCollapse: true },
+              {
+                type: "menu-dropdown",
+                text: person.email,
+                items: [{ id: "sign-out", text: "Sign out" }],
+                onItemClick: () => void session.signOut(),
+              },
+            ]
+      }
+    />
   );
 }
 

@@ -14,6 +14,7 @@ test("the event of the address is open, with its fields and its personal data", 
   expect(row?.textContent).toContain("Personal");
   expect(within(table).getByText("lines[].sku").closest("tr")?.textContent).not.toContain("Personal");
   expect(screen.getAllByRole("table")).toHaveLength(1);
+  await page.user.type(screen.getByLabelText("Find an event"), "address.city");
   expect(await violations(page.container)).toEqual([]);
 });
 
@@ -21,7 +22,6 @@ test("a search finds events by a field, and says when none has it", async () => 
   const page = renderContracts();
   const search = screen.getByLabelText("Find an event");
   await page.user.type(search, "address.city");
-  expect(screen.getByText("2 events")).toBeDefined();
   expect(screen.getAllByRole("heading", { level: 2 })).toHaveLength(2);
   await page.user.type(search, " nothing");
   await page.user.click(screen.getByRole("button", { name: "Show all" }));
