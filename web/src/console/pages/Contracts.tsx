@@ -15,7 +15,8 @@ import { useSearchParams } from "wouter";
 import { services } from "../../generated/catalogue";
 import { type Contract, contracts, searchContracts } from "../contracts/contracts";
 import type { Field } from "../contracts/fields";
-import { Empty, Page, PageLink } from "../shared/states";
+import { parseSpans } from "../shared/spans";
+import { Empty, Page, PageLink, Spans } from "../shared/states";
 
 export default function Contracts(): ReactNode {
   const [search, setSearch] = useSearchParams();
@@ -96,7 +97,7 @@ function Event({ contract, opened }: { contract: Contract; opened: boolean }): R
         headingTagOverride="h2"
         headerText={type}
         headerCounter={`by ${announcedBy.join(", ")}`}
-        headerDescription={meaning}
+        headerDescription={meaning.replaceAll("`", "")}
         headerInfo={fields.some(({ personal }) => personal) && <Badge color="severity-medium">Personal data</Badge>}
         expanded={isExpanded}
         onChange={({ detail }) => {
@@ -130,6 +131,7 @@ function Details({ contract: { type, announcedBy, handledBy, fields, schema } }:
           {
             id: "path",
             header: "Field",
+            width: 280,
             isRowHeader: true,
             cell: ({ path, personal }) => (
               <SpaceBetween direction="horizontal" size="xs">
@@ -138,9 +140,14 @@ function Details({ contract: { type, announcedBy, handledBy, fields, schema } }:
               </SpaceBetween>
             ),
           },
-          { id: "type", header: "Type", cell: ({ type: text }) => text },
-          { id: "required", header: "Required", cell: ({ required }) => (required ? "Yes" : "No") },
-          { id: "description", header: "Meaning", cell: ({ description }) => description || "–" },
+          { id: "type", header: "Type", width: 240, cell: ({ type: text }) => text },
+          { id: "required", header: "Required", width: 110, cell: ({ required }) => (required ? "Yes" : "No") },
+          {
+            id: "description",
+            header: "Meaning",
+            minWidth: 240,
+            cell: ({ description }) => (description === "" ? "–" : <Spans spans={parseSpans(description)} />),
+          },
         ]}
       />
     </SpaceBetween>

@@ -22,7 +22,7 @@ export default function Customers(): ReactNode {
   return (
     <Page
       title="Customers"
-      description="Personal data is in the hands of the customer: export it or erase it on request."
+      description="A customer's points, and the export and the erasure of personal data at the customer's request."
     >
       <SpaceBetween size="l">
         <Container>
@@ -35,10 +35,10 @@ export default function Customers(): ReactNode {
           />
         </Container>
         {ID.test(id) && (
-          <>
+          <SpaceBetween size="l">
             <PersonalData key={`data ${id}`} customer={id} />
             <Points key={`points ${id}`} customer={id} />
-          </>
+          </SpaceBetween>
         )}
       </SpaceBetween>
     </Page>

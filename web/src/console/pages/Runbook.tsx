@@ -6,8 +6,8 @@ import TextContent from "@cloudscape-design/components/text-content";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useSearchParams } from "wouter";
-import { type Block, findEntry, parseBlocks, type Span } from "../runbook/runbook";
-import { Empty, Page, PageLink, Queried } from "../shared/states";
+import { type Block, findEntry, parseBlocks } from "../runbook/runbook";
+import { Empty, Page, PageLink, Queried, Spans } from "../shared/states";
 
 export default function Runbook({ entry }: { entry: string }): ReactNode {
   const [search] = useSearchParams();
@@ -99,11 +99,4 @@ function BlockView({ block }: { block: Block }): ReactNode {
       );
     }
   }
-}
-
-function Spans({ spans }: { spans: readonly Span[] }): ReactNode {
-  return spans.map(({ kind, text }, index) => {
-    if (kind === "text") return text;
-    return kind === "code" ? <code key={index}>{text}</code> : <strong key={index}>{text}</strong>;
-  });
 }

@@ -60,7 +60,7 @@ test("a service with problems says which, and links to its failures and to the r
     "idle",
   ]);
   const target = (name: string) => screen.getByRole("link", { name }).getAttribute("href");
-  expect(target("17 dead letters")).toBe("/failures?service=payment&kind=dlq");
+  expect(target("17 not handled")).toBe("/failures?service=payment&kind=dlq");
   expect(target("Runbook: dlq-depth")).toBe("/runbook/dlq-depth?service=payment");
   expect(await violations(page.container)).toEqual([]);
 });

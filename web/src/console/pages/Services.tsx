@@ -14,12 +14,13 @@ import type { ReactNode } from "react";
 import { services as catalogue } from "../../generated/catalogue";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
-import type { FailureKind } from "../failures/failures";
+import { type FailureKind, KINDS } from "../failures/failures";
 import { entryOf } from "../runbook/runbook";
 import {
   activeAlarms,
   type Alarm,
   delivers,
+  type Mapping,
   overviewOf,
   problemsOf,
   type ServiceView,
@@ -69,7 +70,7 @@ export default function Services(): ReactNode {
                 header: (service) => <CardHeader service={service} />,
                 sections: [
                   { id: "state", content: (service) => <State service={service} /> },
-                  { id: "alarms", header: "Alarms", content: (service) => <Alarms service={service} /> },
+                  { id: "alarms", content: (service) => <Alarms service={service} /> },
                   { id: "events", content: ({ name }) => <Events name={name} /> },
                 ],
               }}
@@ -155,56 +156,74 @@ function State({ service }: { service: ServiceView }): ReactNode {
             value: `${formatNumber(queue.waiting)} waiting, ${formatNumber(queue.in_flight)} in flight`,
           },
           {
-            label: "Oldest message",
+            label: "Oldest",
             value: queue.oldest_seconds === null ? "–" : formatDuration(queue.oldest_seconds),
           },
         ]),
-    ...(relay === null ? [] : [{ label: "Lag of the relay", value: lag === null ? "–" : formatDuration(lag) }]),
-    ...deadLetters(name, "dlq", "Not handled", dlq),
-    ...deadLetters(name, "undelivered", "Not delivered", undelivered),
-    ...deadLetters(name, "relay", "Not relayed", relay),
-    ...mappings.map((mapping) => ({
-      label: mapping.kind === "queue" ? "Queue to consumer" : "Stream to relay",
-      value: (
-        <StatusIndicator type={delivers(mapping) ? "success" : "error"}>
-          {mapping.problem ?? mapping.state}
-        </StatusIndicator>
-      ),
-    })),
+    ...(relay === null ? [] : [{ label: "Relay lag", value: lag === null ? "–" : formatDuration(lag) }]),
+    ...(dlq === null && undelivered === null && relay === null
+      ? []
+      : [
+          {
+            label: "Dead letters",
+            value: (
+              <DeadLetters
+                service={name}
+                counts={{ dlq: dlq ?? 0, undelivered: undelivered ?? 0, relay: relay ?? 0 }}
+              />
+            ),
+          },
+        ]),
+    ...(mappings.length === 0
+      ? []
+      : [{ label: "Deliveries", value: mappings.map((mapping) => <Delivery key={mapping.kind} mapping={mapping} />) }]),
   ];
   if (items.length === 0) return <Box color="text-body-secondary">It has no queue and no relay.</Box>;
   return <KeyValuePairs columns={3} items={items} />;
 }
 
-function deadLetters(
-  service: string,
-  kind: FailureKind,
-  label: string,
-  count: number | null,
-): readonly { label: string; value: ReactNode }[] {
-  if (count === null) return [];
-  const value =
-    count === 0 ? (
-      "0"
-    ) : (
+function DeadLetters({
+  service,
+  counts,
+}: {
+  service: string;
+  counts: Readonly<Record<FailureKind, number>>;
+}): ReactNode {
+  const kinds = (Object.keys(KINDS) as FailureKind[]).filter((kind) => counts[kind] > 0);
+  if (kinds.length === 0) return "None";
+  return kinds.map((kind) => (
+    <div key={kind}>
       <PageLink to={`/failures?service=${service}&kind=${kind}`}>
-        {formatNumber(count)} {count === 1 ? "dead letter" : "dead letters"}
+        {formatNumber(counts[kind])} {KINDS[kind].toLowerCase()}
       </PageLink>
-    );
-  return [{ label, value }];
+    </div>
+  ));
+}
+
+function Delivery({ mapping }: { mapping: Mapping }): ReactNode {
+  const { kind, state, problem } = mapping;
+  return (
+    <div>
+      <StatusIndicator type={delivers(mapping) ? "success" : "error"}>
+        {kind === "queue" ? "Queue" : "Relay"}: {problem ?? state}
+      </StatusIndicator>
+    </div>
+  );
 }
 
 function Alarms({ service: { name, alarms } }: { service: ServiceView }): ReactNode {
   const active = activeAlarms(alarms);
   const others = alarms.filter((alarm) => !active.includes(alarm));
-  if (alarms.length === 0) return <Box color="text-body-secondary">It has none.</Box>;
+  if (alarms.length === 0) return null;
   return (
     <SpaceBetween size="xs">
       {active.map((alarm) => (
         <AlarmView key={alarm.name} alarm={alarm} service={name} />
       ))}
       {others.length > 0 && (
-        <ExpandableSection headerText={active.length === 0 ? `${others.length} not active` : `${others.length} others`}>
+        <ExpandableSection
+          headerText={`${others.length} ${others.length === 1 ? "alarm that is" : "alarms that are"} not active`}
+        >
           <SpaceBetween size="xs">
             {others.map((alarm) => (
               <AlarmView key={alarm.name} alarm={alarm} service={name} />

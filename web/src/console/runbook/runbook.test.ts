@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import runbook from "../../../../docs/runbook.md?raw";
-import { entryOf, findEntry, parseBlocks, parseSpans } from "./runbook";
+import { entryOf, findEntry, parseBlocks } from "./runbook";
 
 const MARKDOWN = `# Runbook
 
@@ -60,13 +60,6 @@ test("an entry has the blocks that its Markdown has", () => {
         [[{ kind: "code", text: "c" }], [{ kind: "text", text: "d" }]],
       ],
     },
-  ]);
-});
-
-test("the code in strong text is strong text", () => {
-  expect(parseSpans("**`gave-up`.** Repair")).toEqual([
-    { kind: "strong", text: "gave-up." },
-    { kind: "text", text: " Repair" },
   ]);
 });
 

@@ -1,10 +1,6 @@
 /** The runbook's entries, read from the Markdown of `docs/runbook.md`. */
 
-/** A part of a line: text, code or emphasis. */
-export interface Span {
-  readonly kind: "text" | "code" | "strong";
-  readonly text: string;
-}
+import { parseSpans, type Span } from "../shared/spans";
 
 /** A part of an entry. */
 export type Block =
@@ -65,16 +61,4 @@ function parseBlock(text: string): Block {
     };
   }
   return { kind: "paragraph", spans: parseSpans(text.replace(/\n/g, " ")) };
-}
-
-/** Returns the parts of a line. */
-export function parseSpans(line: string): readonly Span[] {
-  return line
-    .split(/(`[^`]+`|\*\*.+?\*\*)/)
-    .filter((part) => part !== "")
-    .map((part) => {
-      if (part.startsWith("`")) return { kind: "code", text: part.slice(1, -1) };
-      if (part.startsWith("**")) return { kind: "strong", text: part.slice(2, -2).replaceAll("`", "") };
-      return { kind: "text", text: part };
-    });
 }
