@@ -4,6 +4,8 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
+  // The console shows the runbook of docs/.
+  server: { fs: { allow: [".."] } },
   build: {
     // Each page has its own entry, so the shop loads no component of the console.
     rolldownOptions: { input: { shop: "index.html", console: "console/index.html" } },

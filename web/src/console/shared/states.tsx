@@ -14,6 +14,7 @@ import { useLocation, useRouter } from "wouter";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
 import { formatExact, formatRelative } from "./format";
+import type { Span } from "./spans";
 
 /** The frame of a page: its title, which is focused when the page is opened, and its content. */
 export function Page({
@@ -224,4 +225,12 @@ export function More({
       </Button>
     </Box>
   );
+}
+
+/** A line of Markdown. */
+export function Spans({ spans }: { spans: readonly Span[] }): ReactNode {
+  return spans.map(({ kind, text }, index) => {
+    if (kind === "text") return text;
+    return kind === "code" ? <code key={index}>{text}</code> : <strong key={index}>{text}</strong>;
+  });
 }
