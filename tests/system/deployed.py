@@ -190,6 +190,22 @@ class DeployedShop:
         pages = scan.paginate(TableName=self.outputs.services[service].table, ProjectionExpression="pk")
         return {item["pk"]["S"] for page in pages for item in page["Items"]}
 
+    def connections(self, partition: str) -> list[str]:
+        """Return the ids of the connections for live events that are registered in a partition."""
+        found = self.client("dynamodb").query(
+            TableName=self.outputs.table("live"),
+            KeyConditionExpression="pk = :partition",
+            ExpressionAttributeValues={":partition": {"S": partition}},
+        )
+        return [item["sk"]["S"].rpartition("#")[2] for item in found["Items"]]
+
+    def disconnect(self, partition: str) -> None:
+        """Close the connections for live events of a partition, as API Gateway does after two hours."""
+        endpoint = str(self.outputs.live).replace("ws", "http", 1)
+        management = self.stage.session.client("apigatewaymanagementapi", endpoint_url=endpoint)
+        for connection in self.connections(partition):
+            management.delete_connection(ConnectionId=connection)
+
     def dead_letters(self, service: str) -> list[dict[str, Any]]:
         """Return messages of a service's dead-letter queue, at most ten."""
         return list(

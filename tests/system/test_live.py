@@ -86,16 +86,6 @@ def id_of(shop: DeployedShop, user: User) -> str:
     return str(next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub"))
 
 
-def connections_in(shop: DeployedShop, partition: str) -> list[str]:
-    """Return the registered connections of a partition."""
-    found = shop.client("dynamodb").query(
-        TableName=shop.outputs.table("live"),
-        KeyConditionExpression="pk = :partition",
-        ExpressionAttributeValues={":partition": {"S": partition}},
-    )
-    return [item["sk"]["S"].rpartition("#")[2] for item in found["Items"]]
-
-
 def table_item(key: str, row: str) -> dict[str, Any]:
     return {"pk": {"S": key}, "sk": {"S": row}}
 
@@ -191,8 +181,8 @@ def test_a_closed_connection_is_no_longer_registered(shop: DeployedShop) -> None
     user = shop.user()
     partition = customers_partition(id_of(shop, user))
     with opened(shop, user):
-        assert len(connections_in(shop, partition)) == 1
-    wait_until(lambda: not connections_in(shop, partition), SECONDS, "the end of the connection")
+        assert len(shop.connections(partition)) == 1
+    wait_until(lambda: not shop.connections(partition), SECONDS, "the end of the connection")
 
 
 def test_an_eleventh_connection_is_refused_until_another_is_closed(shop: DeployedShop) -> None:
@@ -203,7 +193,7 @@ def test_an_eleventh_connection_is_refused_until_another_is_closed(shop: Deploye
         with pytest.raises(InvalidStatus), opened(shop, user):
             pass
         first.close()
-        wait_until(lambda: len(connections_in(shop, partition)) < MAX_CONNECTIONS, SECONDS, "the end of the connection")
+        wait_until(lambda: len(shop.connections(partition)) < MAX_CONNECTIONS, SECONDS, "the end of the connection")
         stack.enter_context(opened(shop, user))
 
 
@@ -217,8 +207,8 @@ def test_a_gone_connection_is_removed_and_keeps_nobody_waiting(
     shop.client("dynamodb").put_item(TableName=shop.outputs.table("live"), Item=gone)
     order = customer.place({sku: 1}).json()["id"]
     until(connection, "OrderConfirmed", subject=order)
-    wait_until(lambda: "gone" not in connections_in(shop, partition), SECONDS, "the removal of the connection")
-    assert len(connections_in(shop, partition)) == 1
+    wait_until(lambda: "gone" not in shop.connections(partition), SECONDS, "the removal of the connection")
+    assert len(shop.connections(partition)) == 1
 
 
 def test_until_the_placing_is_handled_only_operators_are_notified_of_an_orders_events(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -23,6 +23,16 @@ REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`the policy refuses ${event.blockedURI} by ${event.effectiveDirective}`));
 """
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+# Colours that change step by step are those of neither scheme meanwhile.
+RUN_AXE = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const ending = document.getAnimations().filter((each) => each.effect.getComputedTiming().endTime !== Infinity);
+  await Promise.all(ending.map((each) => each.finished.catch(() => null)));
+  return axe.run();
+}"""
 
 Axe = Callable[[Page], None]
 
@@ -72,28 +82,31 @@ def page(browser: Browser, pages: PagesOutputs, console: Console) -> Iterator[Pa
     context.set_default_timeout(1000 * SECONDS)
     expect.set_options(timeout=1000 * SECONDS)
     context.add_init_script(REPORT_VIOLATIONS)
-    page = context.new_page()
-    page.on("console", lambda message: console.errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: console.errors.append(str(error)))
-    yield page
+    # Of the context: a link may open another tab.
+    context.on("console", lambda message: console.errors.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: console.errors.append(str(error.error)))
+    yield context.new_page()
     context.close()
     assert console.unexpected == []
 
 
 @pytest.fixture(scope="session")
 def axe() -> Axe:
-    """Return a function that fails on a violation of accessibility by a page as it is now."""
+    """Return a function that fails on a violation of accessibility by a page as it is now, in light or in dark."""
     source = AXE.read_text()
 
     def check(page: Page) -> None:
         # The debugging protocol evaluates it, so the page's policy need not allow it.
         page.evaluate(source)
-        found: dict[str, Any] = page.evaluate("() => axe.run()")
-        described = [
-            f"{violation['id']}: {violation['help']}: {', '.join(str(node['target']) for node in violation['nodes'])}"
-            for violation in found["violations"]
-        ]
-        assert described == []
-        assert found["passes"]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found: dict[str, Any] = page.evaluate(RUN_AXE)
+            described = [
+                f"{scheme}: {each['id']}: {each['help']}: {', '.join(str(node['target']) for node in each['nodes'])}"
+                for each in found["violations"]
+            ]
+            assert described == []
+            assert found["passes"]
+        page.emulate_media(color_scheme="null")
 
     return check

@@ -2,11 +2,13 @@
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { usePage } from "../../shared/page";
 import type { Payment } from "../words";
 
 type Needed = NonNullable<Payment["approval"]>;
 
 export function Approval({ id, approval }: { id: string; approval: Needed }): ReactNode {
+  const { config } = usePage();
   const queries = useQueryClient();
   const approving = useMutation({
     mutationFn: async () => {
@@ -19,7 +21,7 @@ export function Approval({ id, approval }: { id: string; approval: Needed }): Re
   if (approval.url) {
     return (
       <p>
-        <a className="button primary" href={approval.url} target="_blank" rel="noreferrer">
+        <a className="button primary" href={bankAddress(config.api, id, approval.url)} target="_blank" rel="noreferrer">
           Go to your bank <span className="unseen">(in a new tab)</span>
         </a>
       </p>
@@ -43,4 +45,9 @@ export function Approval({ id, approval }: { id: string; approval: Needed }): Re
       )}
     </>
   );
+}
+
+/** Returns the address of the bank's page, which the API may give relative to that of the payment. */
+export function bankAddress(api: string, id: string, url: string): string {
+  return new URL(url, new URL(`${api}/orders/${id}/payment`, location.origin)).href;
 }
