@@ -98,8 +98,9 @@ def handled_event(invocations: Recording, concurrent: Recording = ()) -> Figure:
         requests.total() / events.total(),
         "requests",
         None,
-        f"{HAPPY}: {requests.total()} DynamoDB requests for {events.total()} handled events, without history's and "
-        "without those of the simulated payment gateway, which is a model of Stripe. Each message is a batch by "
+        f"{HAPPY}: {requests.total()} DynamoDB requests for {events.total()} handled events, without those of "
+        "history and live, which have no event handlers, and of the simulated payment gateway, a model of Stripe. "
+        "Each message is a batch by "
         f"itself, unless two events of the order wait in a queue together.{compared}",
         Limit("≤", 2.0),
         (Table("DynamoDB requests of a handled event", columns, rows, "requests", "bars"),),
@@ -226,7 +227,10 @@ def million_orders(invocations: Recording, schemas: Schemas) -> Figure:
         f"{listed.note} Lambda's time is assumed: the milliseconds that the file gives each request, in a function of "
         f"{STAGE.memory_mb} MB. Also assumed are {listed.log_bytes_an_invocation:g} bytes of log an invocation, and "
         f"traces of {listed.traced:.0%} of the invocations. The bill does not contain costs that do not depend on "
-        "orders (polling, alarms, keys), Stripe's fees, Cognito's price for each monthly active user "
+        "orders (polling, alarms, keys), "
+        f"those of open pages ({10**6 * listed.usd['websocket_message']:g} USD for a million pushes, and "
+        f"{10**6 * listed.usd['websocket_connection_minute']:g} USD for a million minutes of connections), "
+        "Stripe's fees, Cognito's price for each monthly active user "
         f"({listed.usd['cognito_essentials_monthly_user']:g} USD; AWS's free tier covers the first 10,000), "
         "and storage: an order leaves "
         f"{kept / 1024:.1f} KB without its indexes, which is "
@@ -347,11 +351,12 @@ def _folder_size(folder: Path) -> int:
 
 
 def _requests_and_events(invocations: Recording) -> tuple[Counter[str], Counter[str]]:
-    """Return the DynamoDB requests and the handled events of each service except history."""
+    """Return the DynamoDB requests and the handled events of each service that has event handlers."""
+    handling = {folder.name for folder in shop_services() if not folder.service.subscribes_to_all}
     requests: Counter[str] = Counter()
     events: Counter[str] = Counter()
     for each in invocations:
-        if each.function == "consumer" and each.service != "history":
+        if each.function == "consumer" and each.service in handling:
             requests[each.service] += len(list(own_calls(each, "DynamoDB")))
             events[each.service] += len(each.types)
     return requests, events

@@ -233,14 +233,21 @@ def measure() -> Iterator[Figure]:
 @contextmanager
 def deployed() -> Iterator[tuple[Topology, Topology]]:
     """Deploy the shop and the bare topology on a new local cloud, and stop it afterwards."""
+    with deployed_shop() as (cloud, shop):
+        bare = replace(shop.stage, name=BARE.name)
+        deploy(bare, cloud.directory, [sys.executable, "-m", "bench.bare_shop.app"])
+        yield shop, _topology(bare)
+
+
+@contextmanager
+def deployed_shop() -> Iterator[tuple[LocalCloud, Topology]]:
+    """Deploy the shop on a new local cloud, and stop it afterwards."""
     with tempfile.TemporaryDirectory() as scratch:
         cloud = LocalCloud(Path(scratch))
         try:
             shop = local_stage(cloud.start(free_port()).endpoint)
-            bare = replace(shop, name=BARE.name)
             deploy(shop, cloud.directory)
-            deploy(bare, cloud.directory, [sys.executable, "-m", "bench.bare_shop.app"])
-            yield _with_products(shop), _topology(bare)
+            yield cloud, _with_products(shop)
         finally:
             cloud.stop()
 

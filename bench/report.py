@@ -17,7 +17,7 @@ from bench.figures import Figure, Table
 from bench.plots import number, svg
 
 HERE = Path(__file__).parent
-GROUPS = ("costs", "hot_sku", "speed", "init", "flow")
+GROUPS = ("costs", "hot_sku", "speed", "init", "flow", "live")
 """The modules that measure, the fast ones first."""
 
 DESCRIPTIONS = {
@@ -39,6 +39,7 @@ DESCRIPTIONS = {
     "init.stripe": "cold start of payment with Stripe ÷ a bare handler's",
     "flow.throughput": "orders a second until all consumers are done ÷ bare handlers, same topology",
     "flow.confirm": "time from 202 to CONFIRMED",
+    "live.latency": "time from an event's commit to its push at a client",
 }
 
 

@@ -99,7 +99,7 @@ class ShopSettings:
         pending_limit: Number of seconds after which a pending order expires.
         retention_days: Number of days after an order's end at which its personal data is erased.
         erasure_interval: Number of seconds between two passes of an erasure over a person's orders. It is longer than
-            indexes lag behind their tables, and no shorter than a token of a deleted account is valid.
+            indexes lag behind their tables, and than a token of a deleted account is valid.
         time_zone: The time zone of the days that sales are counted by, by its name in the IANA Time Zone Database.
         alarm_addresses: The e-mail addresses that are notified of alarms.
         domain: The pages' own domain; empty for the distribution's name at CloudFront.
@@ -118,7 +118,7 @@ class ShopSettings:
     product_cache: int = 60
     pending_limit: int = 15 * 60
     retention_days: int = 365
-    erasure_interval: int = 60 * 60
+    erasure_interval: int = 65 * 60
     time_zone: str = "Europe/Berlin"
     alarm_addresses: tuple[str, ...] = ()
     domain: str = ""

@@ -41,7 +41,7 @@ def token_for(stage: DeployedStage, outputs: Outputs, user: str, *, operator: bo
 
 
 class SignIn(NamedTuple):
-    """How a user of the local cloud signs in."""
+    """An account of the local cloud: its address, and its password."""
 
     address: str
     password: str

@@ -4,6 +4,8 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
+  // The console shows the runbook of docs/.
+  server: { fs: { allow: [".."] } },
   build: {
     // Each page has its own entry, so the shop loads no component of the console.
     rolldownOptions: { input: { shop: "index.html", console: "console/index.html" } },
@@ -12,5 +14,5 @@ export default defineConfig({
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1500,
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true, testTimeout: 30_000 },
 });

@@ -6,8 +6,9 @@ from time to time, so they lose nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, wait
-from dataclasses import dataclass
 from typing import Any, cast
+
+from msgspec import Struct
 
 from contracts.orders.order_placed import OrderPlaced
 from functions.live.ports import Connection, Connections, Owners, Sockets
@@ -30,8 +31,7 @@ OPENING_MILLIS = 10_000
 _orders = ContractRegistry([OrderPlaced])
 
 
-@dataclass(frozen=True)
-class Broadcast:
+class Broadcast(Struct, frozen=True):
     """The receiver of every event.
 
     Attributes:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 OWNER_DAYS = 90
 """Number of days after its placing for which an order's owner is known.
 
-Returns and refunds are over by then. Of a later event, such as the end of a dispute, only operators are told; the
+Returns and refunds are over by then. Of a later event, such as the end of a dispute, only operators are notified; the
 customer finds it on the order's page, which reads the state.
 """
 

@@ -1,4 +1,4 @@
-"""Live: tells operators of each event as it happens, and customers of the events of their own orders."""
+"""Live: notifies operators of each event as it happens, and each customer of the events of own orders."""
 
 from types import NoneType
 

@@ -1,6 +1,9 @@
 """The connections as API Gateway has them: it sends messages to them and closes them."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 from urllib.parse import urljoin
 
@@ -17,26 +20,35 @@ class ApiGatewaySockets:
     """The connections of a WebSocket API.
 
     Args:
-        client: The client of the API's management endpoint (`apigatewaymanagementapi`).
+        create: Creates the client of the API's management endpoint (`apigatewaymanagementapi`). It is created for the
+            first connection: most cold starts are for an event that nobody watches.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, create: Callable[[], Any]) -> None:
+        self._create = create
+        self._creating = Lock()
+        self._created: Any = None
 
     def send(self, connection: str, message: bytes) -> bool:
         """Send a message. Return False if the connection does not exist."""
+        client = self._client()
         try:
-            self._client.post_to_connection(ConnectionId=connection, Data=message)
-        except self._client.exceptions.GoneException:
+            client.post_to_connection(ConnectionId=connection, Data=message)
+        except client.exceptions.GoneException:
             return False
         return True
 
     def close(self, connection: str) -> None:
         """Close a connection. Nothing happens if it does not exist."""
-        try:
-            self._client.delete_connection(ConnectionId=connection)
-        except self._client.exceptions.GoneException:
-            return
+        client = self._client()
+        with suppress(client.exceptions.GoneException):
+            client.delete_connection(ConnectionId=connection)
+
+    def _client(self) -> Any:
+        with self._creating:
+            if self._created is None:
+                self._created = self._create()
+            return self._created
 
 
 def connect() -> ApiGatewaySockets:
@@ -45,4 +57,4 @@ def connect() -> ApiGatewaySockets:
     An emulator serves it at a path below its own address.
     """
     endpoint = urljoin(os.environ.get("AWS_ENDPOINT_URL", ""), os.environ["MANAGEMENT_ENDPOINT"])
-    return ApiGatewaySockets(boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=ONCE))
+    return ApiGatewaySockets(lambda: boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=ONCE))

@@ -16,7 +16,7 @@ from infra.stacks.service import ServiceStack
 ROUTES = ("$connect", "$disconnect", "$default")
 
 FAILED_PUSHES = 20
-"""Number of failed pushes in five minutes that an operator is told of. Single ones fail when API Gateway is busy."""
+"""Number of failed pushes in five minutes beyond which operators are notified. Single ones fail at any time."""
 
 
 def add_resources(stack: ServiceStack, _settings: ShopSettings) -> None:
@@ -128,7 +128,7 @@ def _add_alarm(stack: ServiceStack) -> None:
     Alarm(
         stack,
         "pushes-failed",
-        problem="Pages are not told of events: pushes over the WebSocket API fail.",
+        problem="Pages are not notified of events: pushes over the WebSocket API fail.",
         metric=stack.metric(FAILED, "Sum", FIVE_MINUTES),
         threshold=FAILED_PUSHES,
         missing=MISSING_IS_GOOD,

@@ -1,4 +1,4 @@
-"""The viewers of events: operators see all events, and customers those of their own orders."""
+"""The viewers of events: operators see all events, and a customer those of own orders."""
 
 from typing import Any, Literal
 

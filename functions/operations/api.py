@@ -1,13 +1,11 @@
 """The routes of operations."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
 from typing import Annotated
 from uuid import uuid4
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from functions.operations.dead_letters import (
     MAX_MESSAGES,
@@ -23,26 +21,23 @@ from functions.operations.deployment import DeployedService, Deployment
 from functions.operations.monitor import Monitor
 from functions.operations.overview import AlarmView, ServiceView, alarm_views, observe, service_views
 from functions.operations.queues import Queues
+from functions.operations.record import ActionRecord
 from functions.operations.state import (
     ACTIONS,
     Action,
     ActionMessages,
     ActionName,
     ActionView,
-    record_of,
     view_with_messages,
 )
-from tidings.aws.recovery import reporting
 from tidings.core.clock import to_rfc3339
-from tidings.core.decisions import Save
-from tidings.core.entity import MessageMetadata
-from tidings.handling.executor import HandlerExecutor, UnitOfWork
+from tidings.handling.executor import HandlerExecutor
 from tidings.http.pagination import PAGE_QUERY, PAGE_RULES, Pages
 from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Request
 from tidings.http.routes import route
 from tidings.observability.log import logger
-from tidings.recovery import DeadLetterDetails, DeadLetterFilter, FailureKind, RecoveryError
+from tidings.recovery import DeadLetterFilter, FailureKind, RecoveryError
 
 ServiceName = Annotated[
     str, Meta(pattern=r"^[a-z][a-z0-9-]{0,63}\Z", description="A service's name, such as its folder has")
@@ -76,7 +71,9 @@ ActionId = Annotated[
 NO_SUCH_SERVICE = Rule(404, "No such service", "No service has this name.")
 NO_SUCH_QUEUE = Rule(404, "No such queue", "The service has no dead-letter queue of this kind.")
 NO_SUCH_DEAD_LETTER = Rule(
-    404, "No such dead letter", "The queue has no message with this id, or another request holds it at the moment."
+    404,
+    "No such dead letter",
+    "The queue has no message with this id, another request holds it, or the queue is too long to find it in time.",
 )
 NO_SUCH_ACTION = Rule(404, "No such action", "No action has this id.")
 NOT_REDRIVABLE = Rule(
@@ -147,55 +144,6 @@ class ActionPage(Struct, frozen=True):
 
     items: tuple[ActionView, ...]
     next: str | None
-
-
-class ActionRecord:
-    """The record of a running action. It is written before the first message is taken, and completed after the last.
-
-    Attributes:
-        action: The action as recorded last.
-    """
-
-    def __init__(self, key: str, unit: UnitOfWork[Action], action: Action, metadata: MessageMetadata) -> None:
-        self.key = key
-        self.action = action
-        self._unit = unit
-        self._metadata = metadata
-
-    @property
-    def id(self) -> str | None:
-        """The record's id; None if nothing is recorded."""
-        return self.key if self.action.messages else None
-
-    def add(self, found: Sequence[DeadLetterDetails]) -> None:
-        """Record messages before they are taken.
-
-        Raises:
-            RecoveryError: If they cannot be recorded.
-        """
-        messages = (*self.action.messages, *(record_of(each) for each in found))
-        self._save(replace(self.action, messages=messages))
-
-    def complete(self, changed: Changed) -> None:
-        """Record the end of the action, if it began.
-
-        Raises:
-            RecoveryError: If it cannot be recorded.
-        """
-        if self.id:
-            refused, left, truncated = changed.refused, changed.left, changed.truncated
-            self._save(replace(self.action, outcome="done", refused=refused, left=left, truncated=truncated))
-
-    def fail(self, error: RecoveryError) -> None:
-        """Record that a call was refused, if the action had begun. If that is refused too, it stays `begun`."""
-        if self.id:
-            with suppress(RecoveryError):
-                self._save(replace(self.action, outcome="failed", problem=str(error)))
-
-    def _save(self, action: Action) -> None:
-        with reporting("the action cannot be recorded"):
-            self._unit.execute(lambda _entity: Save(action), self._metadata, creates=not self.action.messages)
-        self.action = action
 
 
 class Api:

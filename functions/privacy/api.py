@@ -44,7 +44,8 @@ class JobView(Struct, frozen=True):
     `status` is `running`, `waiting` until its next pass over the customer's orders, `done`, or `failed` if it failed
     again and again; it is tried again all the same. `orders` is the number of orders that the last whole pass found,
     and `under_way` lists those that could not be erased then, with what goes on. `url` is a link to the file of an
-    export that is done. It is valid for 15 minutes, each answer has a new one, and the file is deleted after 7 days.
+    export that is done. It is valid for 15 minutes, and each answer has a new one. The file is deleted after 7 days, or
+    at the end of an erasure of the customer's data.
     """
 
     id: str
@@ -125,7 +126,7 @@ class Api:
         time = to_rfc3339(now)
         metadata = request.metadata(now)
         job = Job(kind, person, time, by, metadata.correlation_id, metadata.traceparent, due=time)
-        unit = self._records.entity(job_id(person, kind, request.headers["Idempotency-Key"]))
+        unit = self._records.entity(job_id(person, by, kind, request.headers["Idempotency-Key"]))
         execution = unit.execute(lambda entity: handlers.request(entity, job), metadata, creates=True)
         if execution.changed:
             fields = {"job": execution.entity.key, "kind": kind, "requested_by": by, "caller": _caller(request)}
@@ -161,9 +162,12 @@ class Api:
         return self._links.link(file_of(job.person, key), LINK_SECONDS)
 
 
-def job_id(person: str, kind: Kind, key: str) -> str:
-    """Return the id of the job that is requested for a person under an idempotency key: the same for a repeat."""
-    return str(uuid5(uuid5(NAMESPACE, person), f"{kind}/{key}"))
+def job_id(person: str, by: Requester, kind: Kind, key: str) -> str:
+    """Return the id of the job that is requested for a person under an idempotency key: the same for a repeat.
+
+    An operator's job is another than the customer's under the same key, so that who requested it is recorded.
+    """
+    return str(uuid5(uuid5(NAMESPACE, person), f"{by}/{kind}/{key}"))
 
 
 def _caller(request: Request) -> str:

@@ -34,7 +34,11 @@ class Files(Links, Protocol):
         """Write a file, in place of the one that has its name."""
 
     def join(self, name: str, parts: Sequence[str | bytes]) -> None:
-        """Write a file from texts, and from other files that are given by their names."""
+        """Write a file from texts, and from other files that are given by their names.
+
+        Raises:
+            FileNotFoundError: If one of those files does not exist.
+        """
 
     def delete(self, prefix: str) -> None:
         """Delete the files whose names begin with a prefix, if there are any."""
@@ -42,6 +46,11 @@ class Files(Links, Protocol):
 
 class S3Client(Protocol):
     """The part of the client of Amazon S3 that the adapter calls."""
+
+    @property
+    def exceptions(self) -> Any:
+        """The types of the client's errors."""
+        ...
 
     def put_object(self, **request: Any) -> Any:
         """Write an object."""
@@ -105,7 +114,11 @@ class S3Files:
         self._put(name, text)
 
     def join(self, name: str, parts: Sequence[str | bytes]) -> None:
-        """Write a file from texts, and from other files that are given by their names, one of them in memory."""
+        """Write a file from texts, and from other files that are given by their names, one of them in memory.
+
+        Raises:
+            FileNotFoundError: If one of those files does not exist.
+        """
         with tempfile.TemporaryFile() as joined:
             for part in parts:
                 joined.write(part if isinstance(part, bytes) else self._read(part))
@@ -122,7 +135,10 @@ class S3Files:
                 return
 
     def _read(self, name: str) -> bytes:
-        text: bytes = self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+        try:
+            text: bytes = self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+        except self._client.exceptions.NoSuchKey as error:
+            raise FileNotFoundError("a part of an export was deleted") from error
         return text
 
     def _put(self, name: str, body: Any) -> None:

@@ -135,7 +135,7 @@ class WebStack(ApplicationStack):
             acknowledge(
                 distribution,
                 "CFR4",
-                "Without a domain of its own, the distribution has CloudFront's certificate, which fixes the oldest "
+                "Without the application's own domain, CloudFront's certificate is used, which fixes the oldest "
                 "version of TLS. An operator chooses a domain and its certificate in the stage's settings.",
             )
 

@@ -30,7 +30,7 @@ class Connection(Protocol):
     """An open connection. Its methods raise `LostConnectionError` if it ends."""
 
     def receive(self, seconds: float) -> str | None:
-        """Wait for a message. Return None if there is none for a number of seconds."""
+        """Wait for a message. Return None after a number of seconds without one."""
 
     def send(self, message: str) -> None:
         """Send a message."""

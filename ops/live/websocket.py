@@ -1,7 +1,7 @@
 """The connections of the library websockets."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ class WebSocket:
         self._connection = connection
 
     def receive(self, seconds: float) -> str | None:
-        """Wait for a message. Return None if there is none for a number of seconds."""
+        """Wait for a message. Return None after a number of seconds without one."""
         with _reporting():
             try:
                 return str(self._connection.recv(seconds))
@@ -43,9 +43,10 @@ def connector(url: str) -> "Callable[[str], AbstractContextManager[Connection]]"
         # Imported here, because no other command needs it.
         from websockets.sync.client import connect as open_connection
 
-        with _reporting():
-            opened = open_connection(f"{url}?{urlencode({'ticket': ticket})}", open_timeout=OPEN_SECONDS)
-        with opened as connection:
+        address = f"{url}?{urlencode({'ticket': ticket})}"
+        with ExitStack() as stack:
+            with _reporting():
+                connection = stack.enter_context(open_connection(address, open_timeout=OPEN_SECONDS))
             yield WebSocket(connection)
 
     return connect

@@ -55,7 +55,7 @@ def explaining_interruption(cloud: LocalCloud, again: str) -> Iterator[None]:
 
 @app.command()
 def up(context: typer.Context, port: Port = None, app: App = None) -> None:
-    """Start the local cloud, deploy the shop on it and upload its pages.
+    """Start the local cloud, deploy the shop and upload its pages.
 
     A cloud that runs is used. The command prints its address.
     """
@@ -102,7 +102,7 @@ def demo(
         bool, typer.Option("--once", help="Place no orders if a demonstration has ended on this local cloud before.")
     ] = False,
 ) -> None:
-    """Load a catalogue, place some orders and show their outcomes. With `traffic`, place orders at a rate."""
+    """Place example orders and show their outcomes."""
     if context.invoked_subcommand is not None:
         return
     work: CommandContext = context.obj
@@ -132,7 +132,7 @@ def traffic(
     rate: Annotated[float, typer.Option(min=0.1, max=MAX_RATE, help="Number of orders a second.")] = 1,
     duration: Annotated[int, typer.Option(min=1, max=MAX_SECONDS, help="Number of seconds.")] = 60,
 ) -> None:
-    """Place orders at a rate by all payment methods of the simulated gateway. Ctrl-C ends it."""
+    """Place orders at a rate, by all test methods, until Ctrl-C."""
     work: CommandContext = context.obj
     work.require_local()
     run_traffic(work.stage, work.outputs, rate, duration)

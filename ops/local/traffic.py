@@ -118,10 +118,10 @@ def run_traffic(stage: DeployedStage, outputs: Outputs, rate: float, seconds: in
 
 
 def in_parallel(act: Callable[[], None], beats: Iterable[int]) -> Iterator[int]:
-    """Do something at each beat in a thread, unless as many threads as may be are at it. Repeat the beats.
+    """Do something in a thread at each beat, unless the maximum number of threads are busy. Iterate over the beats.
 
     Raises:
-        CommandError: If it ended with that.
+        CommandError: If a thread ended with this error.
     """
     running: set[Future[None]] = set()
     with ThreadPoolExecutor(PARALLEL) as workers:

@@ -13,7 +13,7 @@ from ops.pages.config import config_of
 from ops.pages.sign_in import describe_pages
 from ops.pages.upload import BUILT, upload
 
-app = typer.Typer(no_args_is_help=True, help="Upload the pages, and show their addresses and their configuration.")
+app = typer.Typer(no_args_is_help=True, help="Upload the pages, and show their addresses.")
 
 
 @app.command("upload")
@@ -21,7 +21,7 @@ def upload_(
     context: typer.Context,
     folder: Annotated[Path, typer.Option("--from", metavar="FOLDER", help="The folder of the built pages.")] = BUILT,
 ) -> None:
-    """Upload the built pages to the stage, with a configuration made from its outputs."""
+    """Upload the built pages with the stage's configuration."""
     work: CommandContext = context.obj
     pages = _pages(work)
     with step("Uploading the pages"):
@@ -38,7 +38,7 @@ def config(context: typer.Context) -> None:
 
 @app.command()
 def show(context: typer.Context) -> None:
-    """Print the addresses of the pages; on the local cloud also an account for each."""
+    """Print the addresses of the pages, and local accounts for them."""
     work: CommandContext = context.obj
     print_result(describe_pages(work.stage, work.outputs, _pages(work)))
 

@@ -66,7 +66,7 @@ class PageFile:
 
     @property
     def cache_control(self) -> str:
-        """How long it may be cached: for ever if its name contains a hash of its content."""
+        """How long it may be cached: a year if its name contains a hash of its content."""
         return IMMUTABLE if self.key.startswith("assets/") else REVALIDATED
 
 

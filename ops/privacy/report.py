@@ -32,7 +32,8 @@ def next_steps(job: Mapping[str, Any], again: str) -> str | None:
     if job["status"] == "running":
         return f"The job continues by itself. {again} shows how far it is."
     if job["status"] == "waiting":
-        return f"The job runs again by itself within about an hour, for what was still under way. {again} shows it."
+        why = "for what was still under way" if job["under_way"] else "for orders that are found late"
+        return f"The job runs again by itself within about an hour, {why}. {again} shows it."
     return None
 
 

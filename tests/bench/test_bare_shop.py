@@ -39,7 +39,9 @@ def as_local(synthesis: Synthesis) -> dict[str, Any]:
     names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", SHOP_SETTINGS.sender: SETTINGS["local"].sender}
     # The dashboard's body is a text, in which quotes are escaped.
     quoted = {f"{quote}{STAGE.name}{quote}": f"{quote}{LOCAL.name}{quote}" for quote in ('"', r"\"")}
-    for name, local in (names | quoted).items():
+    # The stage of the WebSocket API has the stage's name too.
+    paths = {f"/{STAGE.name}{end}": f"/{LOCAL.name}{end}" for end in ("/", '"')}
+    for name, local in (names | quoted | paths).items():
         text = text.replace(name, local)
     templates: dict[str, Any] = json.loads(text)
     return templates
@@ -66,6 +68,8 @@ def test_the_bare_topology_differs_from_the_shops_only_in_its_functions_code(tmp
     kept = [function["Handler"] for function in functions if not function["Handler"].startswith("index.")]
     others = {
         "function.handler",
+        "functions.live.websocket.authorizer.handler",
+        "functions.live.websocket.function.handler",
         "functions.orders.expiry.function.handler",
         "functions.payment.bank.function.handler",
         "functions.payment.checks.function.handler",

@@ -153,6 +153,26 @@ def test_history_makes_one_request_an_event_and_one_for_each_hour_of_a_process(
         assert calls.names() == Counter({write: 10}) + Counter(PutItem=hours)
 
 
+def test_live_asks_for_an_orders_owner_once_and_for_its_viewers_connections_at_each_event(cloud: Cloud) -> None:
+    order = new_order()
+    cloud.handler("live", "consumer")
+    with cloud.calls.counted() as calls:
+        cloud.hand("live", placed(order, ("mug", 2)))
+    assert calls.names() == {"PutItem": 1, "Query": 2}
+    cloud.forget("live", "consumer")
+    for reads in (1, 0):
+        with cloud.calls.counted() as calls:
+            cloud.hand("live", fact(order, CAPTURED))
+        assert calls.names() == Counter(GetItem=reads, Query=2)
+
+
+def test_an_event_of_an_order_that_live_does_not_know_is_two_reads(cloud: Cloud) -> None:
+    cloud.handler("live", "consumer")
+    with cloud.calls.counted() as calls:
+        cloud.hand("live", fact(new_order(), CAPTURED))
+    assert calls.names() == {"GetItem": 1, "Query": 1}
+
+
 def test_an_erasure_is_one_read_and_one_write_and_its_duplicate_one_read(cloud: Cloud) -> None:
     order = new_order()
     assert cloud.hand("notification", placed(order, ("mug", 2))) == []

@@ -264,12 +264,12 @@ def _owners(evidence: Evidence) -> Violations:
         yield f"live knows {_difference(evidence.owners, own)}"
 
 
-@invariant("a customer is told of the events of own orders only")
+@invariant("a customer is notified of the events of own orders only")
 def _told(evidence: Evidence) -> Violations:
     for customer, orders in evidence.told.items():
         for order in orders:
             if evidence.placed[order].customer != customer:
-                yield f"{customer} was told of an event of {order}"
+                yield f"{customer} was notified of an event of {order}"
 
 
 # Money, stock, e-mails and points

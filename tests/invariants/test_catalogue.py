@@ -351,8 +351,8 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "live knows the customer of every order",
         lambda evidence: replace(evidence, owners=dict.fromkeys(evidence.owners, "bob")),
     ),
-    "a customer is told of another's order": (
-        "a customer is told of the events of own orders only",
+    "a customer is notified of another's order": (
+        "a customer is notified of the events of own orders only",
         lambda evidence: replace(evidence, told={"ann": {order(evidence, DISPATCHED)}}),
     ),
     "a stranger's order is listed": (

@@ -13,6 +13,8 @@ from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Order as CheckedOrder
 from functions.history.log import Log
 from functions.inventory import handlers as inventory
+from functions.live import viewers
+from functions.live.broadcast import Broadcast
 from functions.loyalty import handlers as loyalty
 from functions.notification import handlers as notification
 from functions.notification.limit import LimitedMailer
@@ -116,6 +118,8 @@ FREE = "an order that costs nothing is confirmed without a payment"
 HELD = "a confirmed order holds its goods, and a cancelled one none"
 STOCK = "stock adds up"
 HOLDS_UP = "an event that the topic refuses holds up no other"
+OWNERS = "live knows the customer of every order"
+OWN_EVENTS = "a customer is notified of the events of own orders only"
 RECORDED = "every event is published, and history has recorded exactly these"
 IN_ORDER = "a source's events of an order are published in their order"
 STATUSES = "no order is lost, and none is pending at rest"
@@ -951,6 +955,20 @@ MUTATIONS = [
         "order.erased or order.since >= event.time",
         "order.erased or order.since",
         IMPLIED,
+    ),
+    _mutation(
+        "live keeps no owner",
+        Broadcast.receive,
+        "self.owners.record(event.subject, placed.customer, event.millis)",
+        "pass",
+        OWNERS,
+    ),
+    _mutation(
+        "live notifies a customer of another's order",
+        viewers.audience,
+        "customers_partition(owner)",
+        'customers_partition(owner), customers_partition("customer-0")',
+        OWN_EVENTS,
     ),
     _mutation(
         "history keeps the personal data of an erased order",

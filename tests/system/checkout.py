@@ -16,6 +16,8 @@ IGNORED = shutil.ignore_patterns(
     ".git", ".venv", ".build", ".local", ".*_cache", "__pycache__", "*.egg-info", "cdk.out", "node_modules"
 )
 
+STAMPS = (".installed", ".complete")
+"""The files in a folder of npm that say which steps of its installation are done."""
 
 SECONDS = 900
 """A timeout that is long enough for checking all types anew, on a machine on which other tests run too."""
@@ -48,20 +50,26 @@ def copy_checkout(folder: Path) -> Checkout:
     shutil.copytree(ROOT, folder, ignore=IGNORED)
     tools = Path(sys.executable).parent
     _share_packages(tools, folder / ".venv")
-    modules = folder / "node_modules"
-    modules.mkdir()
-    for module in (ROOT / "node_modules").iterdir():
-        # npm would delete the contents of a linked folder, but only the links in this one.
-        (modules / module.name).symlink_to(module)
-    (modules / ".installed").unlink()
     # The steps of the installation that are done; see the Makefile.
-    for stamp in (folder / ".venv" / ".uv", folder / ".venv" / ".packages", modules / ".installed"):
+    for stamp in (folder / ".venv" / ".uv", folder / ".venv" / ".packages"):
         stamp.touch()
+    for modules in (Path("node_modules"), Path("web", "node_modules")):
+        _share_modules(ROOT / modules, folder / modules)
     # A user's shell has no variables of an outer make or pytest, and not this environment's commands on its path.
     ignored = ("MAKE", "MFLAGS", "PYTEST_", "VIRTUAL_ENV")
     inherited = {name: value for name, value in clean_environment().items() if not name.startswith(ignored)}
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != tools)
     return Checkout(folder, inherited | {"PATH": path, "PORT": str(free_port())})
+
+
+def _share_modules(source: Path, modules: Path) -> None:
+    """Create a folder of npm with the modules of another, whose installation is done."""
+    modules.mkdir()
+    for module in source.iterdir():
+        # npm would delete the contents of a linked folder, but only the links in this one.
+        if module.name not in STAMPS:
+            (modules / module.name).symlink_to(module)
+    (modules / ".installed").touch()
 
 
 def _share_packages(tools: Path, environment: Path) -> None:

@@ -1,4 +1,4 @@
-"""Live on a local cloud: who is told of which events, over real WebSocket connections."""
+"""Live on a local cloud: who is notified of which events, over real WebSocket connections."""
 
 import json
 import signal
@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -20,10 +20,12 @@ from contracts.inventory.stock_reserved import StockReserved
 from functions.live.connections import MAX_CONNECTIONS
 from functions.live.viewers import customers_partition
 from functions.live.websocket.session import MAX_MESSAGE
+from infra.stages import STAGES
 from ops.stage import ROOT
 from tests.soak.kills import WORKER
 from tests.system.deployed import SECONDS, DeployedShop, User, clean_environment
 from tests.unit.facts import fact, order_placed
+from tidings.core.clock import now
 from tidings.core.event import Event, encode
 from tidings.recovery import wait_until
 from tidings.testing import make_event
@@ -41,9 +43,11 @@ def address(shop: DeployedShop, ticket: str) -> str:
     return f"{shop.outputs.live}?{httpx.QueryParams(ticket=ticket)}"
 
 
-def opened(shop: DeployedShop, user: User) -> ClientConnection:
-    """Open a connection of a user. The caller closes it."""
-    return connect(address(shop, ticket_of(user)), open_timeout=SECONDS)
+@contextmanager
+def opened(shop: DeployedShop, user: User) -> Iterator[ClientConnection]:
+    """Open a connection of a user for the duration of the context."""
+    with connect(address(shop, ticket_of(user)), open_timeout=SECONDS) as connection:
+        yield connection
 
 
 def refused(url: str) -> int:
@@ -101,7 +105,7 @@ def watching(shop: DeployedShop, operator: User) -> Iterator[ClientConnection]:
         yield connection
 
 
-def test_a_customer_and_an_operator_are_told_of_an_order_as_it_progresses(
+def test_a_customer_and_an_operator_are_notified_of_an_order_as_it_progresses(
     own: tuple[User, ClientConnection], watching: ClientConnection, sku: str
 ) -> None:
     customer, connection = own
@@ -119,13 +123,13 @@ def test_a_customer_and_an_operator_are_told_of_an_order_as_it_progresses(
         assert event.get("causationid") == known["causationid"]
 
 
-def test_a_customer_is_told_of_no_event_of_another(
+def test_a_customer_is_notified_of_no_event_of_another(
     shop: DeployedShop, own: tuple[User, ClientConnection], watching: ClientConnection, sku: str
 ) -> None:
     customer, connection = own
     other = shop.user()
     others = other.place({sku: 1}).json()["id"]
-    # Whatever a client sends is no subscription.
+    # A client cannot subscribe.
     connection.send(json.dumps({"action": "subscribe", "order": others}))
     until(watching, "OrderConfirmed", subject=others)
     mine = customer.place({sku: 1}).json()["id"]
@@ -186,8 +190,8 @@ def test_an_eleventh_connection_is_refused_until_another_is_closed(shop: Deploye
     partition = customers_partition(id_of(shop, user))
     with ExitStack() as stack:
         first, *_ = [stack.enter_context(opened(shop, user)) for _ in range(MAX_CONNECTIONS)]
-        with pytest.raises(InvalidStatus):
-            opened(shop, user)
+        with pytest.raises(InvalidStatus), opened(shop, user):
+            pass
         first.close()
         wait_until(lambda: len(shop.connections(partition)) < MAX_CONNECTIONS, SECONDS, "the end of the connection")
         stack.enter_context(opened(shop, user))
@@ -207,7 +211,7 @@ def test_a_gone_connection_is_removed_and_keeps_nobody_waiting(
     assert len(shop.connections(partition)) == 1
 
 
-def test_until_the_placing_is_handled_only_operators_are_told_of_an_orders_events(
+def test_until_the_placing_is_handled_only_operators_are_notified_of_an_orders_events(
     shop: DeployedShop, own: tuple[User, ClientConnection], watching: ClientConnection
 ) -> None:
     customer, connection = own
@@ -215,7 +219,7 @@ def test_until_the_placing_is_handled_only_operators_are_told_of_an_orders_event
     early, late = (fact(StockReserved(lines=()), n=n, order=order) for n in (1, 2))
     hand(shop, early)
     assert until(watching, "StockReserved", subject=order)[-1]["id"] == early.id
-    placed = fact(order_placed(customer=id_of(shop, customer)), order=order)
+    placed = fact(order_placed(customer=id_of(shop, customer)), order=order, time=now())
     hand(shop, placed)
     until(watching, "OrderPlaced", subject=order)
     hand(shop, late)
@@ -227,14 +231,15 @@ def test_a_restarted_consumer_knows_the_owners_and_the_connections(
 ) -> None:
     customer, connection = own
     order = str(uuid.uuid4())
-    placed = fact(order_placed(customer=id_of(shop, customer)), order=order)
+    placed = fact(order_placed(customer=id_of(shop, customer)), order=order, time=now())
     hand(shop, placed)
     assert next_event(connection)["id"] == placed.id
     before = consumers(shop)
     assert before
     function = str(shop.outputs.service("live").function)
-    # A changed configuration ends all processes of a function.
-    shop.client("lambda").update_function_configuration(FunctionName=function, Description="Started again")
+    # A new configuration ends all processes of a function, even if it is the same.
+    timeout = STAGES["local"].timeout
+    shop.client("lambda").update_function_configuration(FunctionName=function, Timeout=timeout)
     wait_until(lambda: not before & consumers(shop), SECONDS, "the end of the processes")
     later = fact(StockReserved(lines=()), order=order)
     hand(shop, later)
@@ -254,13 +259,13 @@ def consumers(shop: DeployedShop) -> set[int]:
     return found
 
 
-def test_two_hundred_connections_are_told_of_an_event(shop: DeployedShop) -> None:
+def test_two_hundred_connections_are_notified_of_an_event(shop: DeployedShop) -> None:
     users = [shop.user(operator=True) for _ in range(CONNECTIONS // MAX_CONNECTIONS)]
     event = make_event(StockReserved(lines=()), subject=str(uuid.uuid4()))
     with ThreadPoolExecutor(8) as threads, ExitStack() as stack:
-        found: Sequence[ClientConnection] = list(threads.map(lambda user: opened(shop, user), users * MAX_CONNECTIONS))
-        for connection in found:
-            stack.enter_context(connection)
+        found: Sequence[ClientConnection] = list(
+            threads.map(lambda user: stack.enter_context(opened(shop, user)), users * MAX_CONNECTIONS)
+        )
         hand(shop, event)
         arrived = list(threads.map(lambda each: until(each, "StockReserved", subject=event.subject)[-1]["id"], found))
         # They close at once, not one after another.

@@ -55,7 +55,7 @@ def test_an_export_contains_every_service_that_answers_and_is_behind_a_link(
     exported = httpx.get(job["url"]).raise_for_status().json()
     (found,) = exported["orders"]
     assert found["order"] == order
-    assert found["services"].keys() == {"notification", "orders", "payment", "warehouse"}
+    assert found["services"].keys() == {"loyalty", "notification", "orders", "payment", "warehouse"}
     assert exported["account"]["email"].startswith(customer.name)
     assert found["services"]["notification"]["state"]["personal"]["email"].startswith(customer.name)
     other = shop.user()

@@ -1,11 +1,12 @@
 /**
- * Generates `src/generated` from `docs/contracts`: the types of the API and of the events, the limits of orders, and
- * the catalogue of services and events.
+ * Generates `src/generated` from `docs/contracts`: the types of the API and of the events, the limits of orders, the
+ * catalogue of services and events, and the schemas of the events.
  */
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { compile } from "json-schema-to-typescript";
 import openapiTS, { astToString } from "openapi-typescript";
+import { schemaModule } from "./schemas.mjs";
 
 const contracts = new URL("../../docs/contracts/", import.meta.url);
 const generated = new URL("../src/generated/", import.meta.url);
@@ -16,11 +17,12 @@ const OPTIONS = { bannerComment: "", format: false, unknownAny: true };
 const asyncapi = await json("asyncapi.json");
 const openapi = await json("openapi.json");
 await mkdir(generated, { recursive: true });
-await Promise.all([writeApi(), writeLimits(), writeEvents(), writeCatalogue()]);
+await Promise.all([writeApi(), writeLimits(), writeEvents(), writeCatalogue(), writeSchemas()]);
 
 /** Writes the types of the requests and answers of the API. */
 async function writeApi() {
-  const document = await openapiTS(new URL("openapi.json", contracts));
+  // Answers leave out members that have their default.
+  const document = await openapiTS(new URL("openapi.json", contracts), { defaultNonNullable: false });
   await write("api.d.ts", astToString(document));
 }
 
@@ -97,6 +99,11 @@ export const services: readonly CatalogueService[] = ${JSON.stringify(catalogue.
 export const events: readonly CatalogueEvent[] = ${JSON.stringify(catalogue.events, null, 2)};
 `,
   );
+}
+
+/** Writes the schemas of the events, for people to read. */
+async function writeSchemas() {
+  await write("schemas.ts", await schemaModule(messages(), json));
 }
 
 function messages() {

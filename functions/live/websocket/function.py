@@ -1,4 +1,4 @@
-"""The Lambda function that is told of connections that open and close, and of messages of clients."""
+"""The Lambda function that is notified of connections that open and close, and of messages of clients."""
 
 import os
 from collections.abc import Mapping

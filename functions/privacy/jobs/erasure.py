@@ -37,7 +37,8 @@ class Erasure:
 
     An index lags behind its table, and a token is valid for a while after its account was deleted. So orders may be
     found late. The account is deleted after a pass that found nothing more, at least `interval` after the request. The
-    erasure is done after a further such pass, as long after that.
+    erasure is done after a further such pass, as long after that. An order is under way while a service keeps personal
+    data of it, such as one whose consumer is stopped.
 
     Attributes:
         records: Executes the erasure of each order.
@@ -65,14 +66,18 @@ class Erasure:
         ended = [order for order in page.keys if not under_way_of(parts[order])]
         metadata = job.metadata(now)
         outcomes = dict(zip(ended, self._erase(ended, job.requested_by, metadata), strict=True))
-        failed = [UnderWay(order, "erasure") for order, outcome in outcomes.items() if outcome == "failed"]
+        unfinished = [
+            UnderWay(order, "erasure")
+            for order, outcome in outcomes.items()
+            if outcome == "failed" or (outcome == "known" and _is_personal(parts[order]))
+        ]
         current = replace(
             current,
             cursor=page.next or "",
             orders=current.orders + len(page.keys),
             erased=current.erased + sum(outcome == "erased" for outcome in outcomes.values()),
-            failed=current.failed + len(failed),
-            under_way=(*current.under_way, *under_way, *failed)[:MAX_LISTED],
+            failed=current.failed + sum(outcome == "failed" for outcome in outcomes.values()),
+            under_way=(*current.under_way, *under_way, *unfinished)[:MAX_LISTED],
         )
         if page.next:
             return replace(job, current=current, status="running", failures=0)
@@ -118,6 +123,10 @@ def erase(records: HandlerExecutor[Record], order: str, reason: ErasureReason, m
 def under_way_of(parts: Mapping[str, Part]) -> str:
     """Return what goes on with an order, given what each service stores of it; empty if nothing does."""
     return ", ".join(part.under_way for _, part in sorted(parts.items()) if part.under_way)
+
+
+def _is_personal(parts: Mapping[str, Part]) -> bool:
+    return any(part.is_personal for part in parts.values())
 
 
 def failed(job: Job, failures: int, now: int) -> Job:

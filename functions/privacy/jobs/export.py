@@ -12,6 +12,7 @@ from functions.privacy.jobs.accounts import Accounts
 from functions.privacy.jobs.people import Part, People
 from functions.privacy.state import Job, Pass
 from tidings.core.clock import Clock, now, to_rfc3339
+from tidings.observability.log import logger
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,18 @@ class Export:
         return job if page.next else self._joined(key, job, current)
 
     def _joined(self, key: str, job: Job, current: Pass) -> Job:
-        """Write the file. Its parts are deleted by the next step, because this one may be repeated."""
+        """Write the file; begin again if a part is gone. The next step deletes the parts: this one may be repeated."""
         time = to_rfc3339(self.clock())
         head = {"customer": job.person, "exported_at": time, "account": self.accounts.read(job.person)}
         texts: list[str | bytes] = [msgspec.json.encode(head)[:-1], b',"orders":[']
         for number in range(job.parts):
             texts += [b",\n" if number else b"", part_of(job.person, key, number)]
-        self.files.join(file_of(job.person, key), [*texts, b"]}"])
+        try:
+            self.files.join(file_of(job.person, key), [*texts, b"]}"])
+        except FileNotFoundError:
+            # An erasure, or the lifecycle of the bucket, deleted a part while the export could not go on.
+            logger.warning("an export begins again, because a part of it was deleted", extra={"job": key})
+            return replace(job, current=Pass(time), parts=0)
         return replace(job, orders=current.orders, finished=time)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tidings.aws.personal_answers import MAX_KEYS
 from tidings.core.errors import RetryableError
+from tidings.core.personal import PERSONAL
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -37,6 +38,11 @@ class Part(Struct, frozen=True):
     events: tuple[Any, ...]
     under_way: str
     erased: bool
+
+    @property
+    def is_personal(self) -> bool:
+        """True if the service still keeps personal data of the order."""
+        return any(isinstance(each, dict) and each.get(PERSONAL) is not None for each in (self.state, *self.events))
 
 
 Parts = Mapping[str, Mapping[str, Part]]

@@ -13,8 +13,8 @@ class MemoryLive:
 
     Attributes:
         owners: The customer of each order.
-        told: The orders of whose events each customer was told.
-        shown: The ids of the events that the operator was told of.
+        told: The orders of whose events each customer was notified.
+        shown: The ids of the events that the operator was notified of.
     """
 
     def __init__(self) -> None:

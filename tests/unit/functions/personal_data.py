@@ -95,6 +95,8 @@ class MemoryFiles:
 
     def join(self, name: str, parts: Sequence[str | bytes]) -> None:
         def joined() -> None:
+            if not {part for part in parts if isinstance(part, str)} <= self.files.keys():
+                raise FileNotFoundError(name)
             self.files[name] = b"".join(part if isinstance(part, bytes) else self.files[part] for part in parts)
 
         self.join_faults.call(joined)

@@ -1,8 +1,10 @@
 """Erasures of a person's data, in runs that may end at any point."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.privacy.jobs.erasure import MAX_FAILURES
 from functions.privacy.state import Record, UnderWay, job_of, order_of
@@ -101,6 +103,30 @@ def test_what_is_under_way_is_reported_and_erased_once_it_has_ended(jobs: Privac
     assert jobs.run_to_the_end() == 6 * HOUR
     assert all_erased(jobs)
     assert jobs.job().under_way == ()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [{"state": {"personal": {"name": "Ann"}}}, {"events": ({"personal": '{"name":"Ann"}'},)}],
+    ids=["state", "event"],
+)
+def test_an_order_of_which_a_service_still_keeps_personal_data_is_under_way(
+    jobs: PrivacyJobs, kept: dict[str, Any]
+) -> None:
+    parts = jobs.people.stored[ORDERS[1]]
+    erased, parts["post"] = parts["post"], replace(parts["post"], **kept)
+    jobs.request("erasure")
+    jobs.run()
+    assert jobs.job().under_way == ()
+    for _ in range(3):
+        jobs.clock.advance(seconds=HOUR)
+        jobs.run()
+        assert (jobs.job().status, jobs.job().under_way) == ("waiting", (UnderWay(ORDERS[1], "erasure"),))
+    assert PERSON in jobs.accounts.accounts
+    parts["post"] = erased
+    assert jobs.run_to_the_end() == 5 * HOUR
+    assert jobs.job().under_way == ()
+    assert jobs.erased(ORDERS[1]) == ["customer"]
 
 
 def test_a_run_that_comes_early_neither_ends_the_job_nor_puts_it_off(jobs: PrivacyJobs) -> None:

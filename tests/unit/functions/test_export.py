@@ -87,6 +87,17 @@ def test_an_export_goes_on_after_a_failure_or_a_crash(jobs: PrivacyJobs, port: s
     assert [order["order"] for order in exported(jobs)["orders"]] == ORDERS
 
 
+def test_an_export_whose_parts_were_deleted_by_an_erasure_begins_again(jobs: PrivacyJobs) -> None:
+    jobs.files.join_faults.next(fails(TimeoutError("no answer")))
+    jobs.request("export")
+    jobs.run()
+    jobs.files.delete(f"{PERSON}/")
+    jobs.clock.advance(seconds=120)
+    jobs.run()
+    assert jobs.job().status == "done"
+    assert [order["order"] for order in exported(jobs)["orders"]] == ORDERS
+
+
 def test_an_export_that_fails_again_and_again_is_shown_as_failed_and_heals(jobs: PrivacyJobs) -> None:
     jobs.files.join_faults.always(fails(TimeoutError("no answer")))
     jobs.request("export")

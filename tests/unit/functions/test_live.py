@@ -1,10 +1,9 @@
-"""Live: who is told of which event, whatever fails."""
+"""Live: who is notified of which event, whatever fails."""
 
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from functions.live.tickets import TICKET_SECONDS, Tickets
 from functions.live.viewers import OPERATORS, Viewer, audience, customers_partition, notification
 from functions.live.websocket.policy import policy
 from functions.live.websocket.session import MAX_MESSAGE, Session
+from tests.integration.cloud import one_call_at_a_time
 from tests.unit.facts import NOON_MILLIS, ORDER, fact, order_confirmed, order_id, order_placed
 from tidings.core.clock import from_rfc3339
 from tidings.core.errors import PermanentError
@@ -51,7 +51,7 @@ LONG_AGO = NOON_MILLIS - OPENING_MILLIS - 1
 def client(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    with mock_aws():
+    with mock_aws(), one_call_at_a_time():
         client = boto3.client("dynamodb", region_name="eu-central-1")
         client.create_table(
             TableName=TABLE,
@@ -310,7 +310,7 @@ class TestBroadcast:
         shown.receive(PLACED, PLACED)
         assert shown.sent[CUSTOMER.user] == [PLACED.id, PLACED.id]
 
-    def test_all_connections_of_a_viewer_are_told(self, shown: Shown) -> None:
+    def test_all_connections_of_a_viewer_are_notified(self, shown: Shown) -> None:
         for n in range(200):
             shown.connect(OPERATOR, f"o{n}")
         shown.receive(PLACED)
@@ -363,7 +363,7 @@ class TestBroadcast:
         for n in range(3):
             slow.connect(OPERATOR, f"o{n}")
         with ThreadPoolExecutor(1) as threads:
-            broadcast = replace(slow.broadcast, threads=threads, seconds=0)
+            broadcast = msgspec.structs.replace(slow.broadcast, threads=threads, seconds=0)
             broadcast.receive(parser_of(service)(encode(RESERVED)))
             assert slow.counts == [{FAILED: 3}]
             answered.set()
@@ -501,10 +501,17 @@ class ManagementClient:
 
 
 def test_api_gateway_says_which_connections_are_gone() -> None:
-    client = ManagementClient()
-    sockets = ApiGatewaySockets(client)
+    created: list[ManagementClient] = []
+
+    def create() -> ManagementClient:
+        created.append(ManagementClient())
+        return created[-1]
+
+    sockets = ApiGatewaySockets(create)
+    assert created == [], "it is created when it is needed"
     assert sockets.send("open", b"hello")
     assert not sockets.send("gone", b"hello")
     sockets.close("open")
     sockets.close("gone")
+    (client,) = created
     assert client.sent == [b"hello"]

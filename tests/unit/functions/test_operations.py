@@ -1,6 +1,7 @@
 """The routes of operations."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,6 +17,8 @@ from tidings.aws.recovery import MappingStatus
 from tidings.http.problems import Problem
 from tidings.recovery import QueueDepth, RecoveryError
 from tidings.testing import NOON, fails, make_request
+
+T = TypeVar("T")
 
 DLQ, UNDELIVERED, RELAY_DLQ = "shop-dev-orders-dlq", "shop-dev-orders-undelivered.fifo", "shop-dev-orders-relay-dlq"
 QUEUE, RELAY = "shop-dev-orders", "shop-dev-orders-relay"
@@ -434,7 +437,13 @@ def test_nothing_is_taken_that_cannot_be_recorded(stage: OperationsApi, name: st
 def test_an_action_whose_end_cannot_be_recorded_stays_begun(stage: OperationsApi) -> None:
     stage.letter(DLQ, event("a"))
     table = stage.scenario.table
-    table.commit_faults.next(lambda call: (call(), table.commit_faults.always(fails(THROTTLED)))[0])
+
+    def last_write(call: Callable[[], T]) -> T:
+        answer = call()
+        table.commit_faults.always(fails(THROTTLED))
+        return answer
+
+    table.commit_faults.next(last_write)
     problem = refusal(stage.call, stage.api.drop, ALL)
     assert problem.members == {"action": FIRST_ACTION}
     assert (recorded(stage).outcome, len(recorded(stage).messages)) == ("begun", 1)

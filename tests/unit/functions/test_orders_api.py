@@ -26,6 +26,7 @@ from functions.orders.requests import AddressRequest, ExpectedTotal, LineRequest
 from functions.orders.service import service
 from tests.unit.facts import fact
 from tests.unit.functions.dynamodb_client import StubDynamoDBClient
+from tidings.aws.dynamodb import to_attributes
 from tidings.core.contract import Contract
 from tidings.core.event import read_personal
 from tidings.http.pagination import Pages
@@ -487,3 +488,20 @@ def test_a_list_refuses_the_cursor_of_another_list(shop: OrdersApi) -> None:
     following = shop.api.list_products(shop.request(query={"limit": 1})).next
     problem = refusal(lambda: shop.api.list_own(shop.request(query={"cursor": following})))
     assert (problem.rule.title, problem.field) == ("Unknown cursor", "cursor")
+
+
+def test_an_operators_list_of_a_customers_orders_is_the_customers_own_list(shop: OrdersApi) -> None:
+    for key in ("1", "2"):
+        shop.api.place(shop.request(headers={"Idempotency-Key": key}), body())
+    shop.client.items |= {
+        key: cast("dict[str, Any]", to_attributes(stored)) for key, stored in shop.table.entities.items()
+    }
+    own = shop.api.list_own(shop.request(query={"limit": 1}))
+    seen = shop.api.list_any(shop.request("customer-1", caller="operator-1", query={"limit": 1}))
+    assert seen == own
+    # So the cursor of the one is a cursor of the other, and of no other customer's list.
+    rest = shop.api.list_any(shop.request("customer-1", caller="operator-1", query={"cursor": seen.next}))
+    assert {each.id for each in (*seen.items, *rest.items)} == set(shop.table.entities)
+    request = shop.request("customer-2", caller="operator-1", query={"cursor": seen.next})
+    assert refusal(lambda: shop.api.list_any(request)).field == "cursor"
+    assert shop.api.list_any(shop.request("customer-2", caller="operator-1")).items == ()

@@ -84,7 +84,7 @@ def test_a_repeated_request_gets_the_same_job_as_it_is_by_now(api: PrivacyApi) -
     assert "Idempotent-Replayed" not in first.headers
 
 
-def test_jobs_differ_by_person_kind_and_key(api: PrivacyApi) -> None:
+def test_jobs_differ_by_person_requester_kind_and_key(api: PrivacyApi) -> None:
     ids = [
         view(reply).id
         for reply in (
@@ -92,10 +92,11 @@ def test_jobs_differ_by_person_kind_and_key(api: PrivacyApi) -> None:
             api.api.erase(own()),
             api.api.export(own("bob")),
             api.api.export(own(key="key-2")),
+            api.api.export_any(of("ann")),
         )
     ]
-    assert len(set(ids)) == 4
-    assert ids[0] == job_id("ann", "export", "key-1")
+    assert len(set(ids)) == 5
+    assert ids[0] == job_id("ann", "customer", "export", "key-1")
 
 
 def test_a_job_is_unknown_to_everyone_else(api: PrivacyApi) -> None:

@@ -124,6 +124,10 @@ def test_an_account_is_read_and_deleted_and_one_that_is_gone_is_no_failure() -> 
 class StubS3:
     """A bucket that lists two objects at a time."""
 
+    class exceptions:  # noqa: N801 - as the client names it
+        class NoSuchKey(Exception):  # noqa: N818 - as the client names it
+            pass
+
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
@@ -133,6 +137,8 @@ class StubS3:
         self.objects[request["Key"]] = body if isinstance(body, bytes) else body.read()
 
     def get_object(self, **request: Any) -> dict[str, Any]:
+        if request["Key"] not in self.objects:
+            raise self.exceptions.NoSuchKey
         return {"Body": io.BytesIO(self.objects[request["Key"]])}
 
     def list_objects_v2(self, **request: Any) -> dict[str, Any]:
@@ -153,6 +159,14 @@ def test_a_file_is_joined_from_texts_and_files() -> None:
     files.write("ann/1/0", b"1,2")
     files.join("ann/1.json", [b"[", "ann/1/0", b"]"])
     assert client.objects["ann/1.json"] == b"[1,2]"
+
+
+def test_a_file_is_not_joined_from_one_that_does_not_exist() -> None:
+    client = StubS3()
+    with pytest.raises(FileNotFoundError) as refused:
+        S3Files(client, "exports").join("ann/1.json", [b"[", "ann/1/0", b"]"])
+    assert "ann" not in str(refused.value)
+    assert client.objects == {}
 
 
 def test_all_files_of_a_person_are_deleted_and_no_other() -> None:

@@ -122,6 +122,7 @@ def test_the_installed_command_starts_in_any_folder(tmp_path: Path) -> None:
         "mappings",
         "monitoring",
         "orders",
+        "pages",
         "relay",
         "replay",
         "sales",
@@ -139,6 +140,7 @@ def test_each_command_family_is_part_of_the_command(run: CliRunner, command: str
         "local": ["up", "down", "demo"],
         "monitoring": ["alarms", "logs"],
         "orders": ["orders", "timeline"],
+        "pages": ["pages"],
         "relay": ["relay"],
         "replay": ["replay"],
         "scaffold": ["new"],
@@ -158,7 +160,8 @@ def test_a_command_of_a_family_shows_its_help_by_a_short_option(run: CliRunner, 
 
 
 @pytest.mark.parametrize(
-    "family", [[], *([name] for name in ("dlq", "orders", "payments", "products", "stock", "shipments", "new"))]
+    "family",
+    [[], *([name] for name in ("demo", "dlq", "orders", "pages", "payments", "products", "stock", "shipments", "new"))],
 )
 def test_the_list_of_commands_cuts_no_sentence_in_eighty_columns(run: CliRunner, family: list[str]) -> None:
     answer = run.invoke(app, [*family, "-h"], terminal_width=80)

@@ -9,7 +9,15 @@ import pytest
 from moto import mock_aws
 
 from ops.errors import CommandError
-from ops.local.deploy import deploy, describe_failure, enable_time_to_live, environment, progress_of
+from ops.local.deploy import (
+    allow_origins,
+    deploy,
+    describe_failure,
+    enable_time_to_live,
+    environment,
+    page_origins,
+    progress_of,
+)
 from ops.stage import local_stage
 from tests.integration.cloud import create_table, set_credentials
 
@@ -135,6 +143,45 @@ def test_what_is_switched_on_is_not_switched_on_again(tmp_path: Path) -> None:
     for _ in range(2):
         enable_time_to_live(tables, tmp_path)
     assert tables.enabled == [{"TableName": "t", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "x"}}]
+
+
+class MemoryApis:
+    """The APIs of a local cloud, by name, with the origins that they admit."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.updated: dict[str, Any] = {}
+
+    def get_apis(self) -> Any:
+        return {"Items": [{"Name": name, "ApiId": f"id-of-{name}"} for name in self.names]}
+
+    def update_api(self, **request: Any) -> None:
+        self.updated[request["ApiId"]] = request["CorsConfiguration"]
+
+
+def api_resource(name: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": name, **properties}}
+
+
+def test_an_api_that_declares_origins_admits_these_and_the_pages(tmp_path: Path) -> None:
+    declared = {"AllowOrigins": ["http://localhost:5173"], "AllowMethods": ["GET"]}
+    write_assembly(
+        tmp_path,
+        api={"http": api_resource("shop", CorsConfiguration=declared), "other": api_resource("websocket")},
+    )
+    apis = MemoryApis("shop", "websocket", "helpdesk")
+    allow_origins(apis, tmp_path, ["http://page.localhost"])
+    admitted = {"AllowOrigins": ["http://localhost:5173", "http://page.localhost"], "AllowMethods": ["GET"]}
+    assert apis.updated == {"id-of-shop": admitted}
+
+
+def test_the_pages_origins_are_those_of_the_deployed_stacks() -> None:
+    class Stacks:
+        def describe_stacks(self) -> Any:
+            page = {"OutputKey": "PageUrl", "OutputValue": "http://page.localhost"}
+            return {"Stacks": [{"Outputs": [{"OutputKey": "Bucket", "OutputValue": "b"}, page]}, {}]}
+
+    assert page_origins(Stacks()) == ["http://page.localhost"]
 
 
 def test_two_deployments_at_once_are_refused(tmp_path: Path) -> None:

@@ -195,8 +195,16 @@ def test_an_erasure_shows_what_is_under_way_and_when_it_runs_again(monkeypatch: 
         f"under way: order {ORDER}, a refund of its payment",
     ]
     assert f"account of customer {CUSTOMER} on dev will be erased for good. Continue? [y/N]" in answer.stderr
-    assert "runs again by itself within about an hour" in answer.stderr
+    assert "runs again by itself within about an hour, for what was still under way." in answer.stderr
     assert f"tidings --stage dev customer job {CUSTOMER} j-1 shows it." in answer.stderr
+
+
+def test_an_erasure_with_nothing_under_way_waits_for_orders_that_are_found_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = Api("erasure", ERASURE, WAITING | {"under_way": []})
+    answer = run(monkeypatch, api, "customer", "erase", CUSTOMER, "--yes")
+    assert "within about an hour, for orders that are found late." in answer.stderr
 
 
 def test_an_erasure_that_is_not_confirmed_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 from ops.errors import CommandError
 from ops.outputs import Outputs, Pool
 from ops.stage import DeployedStage, local_stage
-from ops.users import OPERATOR, token_for
+from ops.users import OPERATOR, sign_in_of, token_for
 from tests.unit.ops.sessions import OneClient
 
 OUTPUTS = Outputs(
@@ -39,6 +39,50 @@ def test_a_user_on_aws_signs_in_with_the_entered_password(monkeypatch: pytest.Mo
 def test_an_impossible_user_name_on_aws_is_refused_before_a_password_is_asked_for() -> None:
     with pytest.raises(CommandError, match=r"a user of prod is an e-mail address: .* --user or TIDINGS_USER"):
         token_for(DeployedStage("prod", "eu-west-1", boto3.Session()), OUTPUTS, OPERATOR, operator=True)
+
+
+# Users of the local cloud
+
+
+class MemoryUsers:
+    """The user pools and the secrets of a local cloud, as one client of both."""
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class UsernameExistsException(Exception): ...  # noqa: N818
+
+        class ResourceExistsException(Exception): ...  # noqa: N818
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, str] = {}
+        self.passwords: dict[str, str] = {}
+
+    def create_secret(self, **request: str) -> None:
+        if request["Name"] in self.secrets:
+            raise self.exceptions.ResourceExistsException
+        self.secrets[request["Name"]] = request["SecretString"]
+
+    def get_secret_value(self, **request: str) -> Any:
+        return {"SecretString": self.secrets[request["SecretId"]]}
+
+    def admin_create_user(self, **request: Any) -> None:
+        if request["Username"] in self.passwords:
+            raise self.exceptions.UsernameExistsException
+        self.passwords[request["Username"]] = ""
+
+    def admin_set_user_password(self, **request: Any) -> None:
+        assert request["Permanent"]
+        self.passwords[request["Username"]] = request["Password"]
+
+
+def test_a_user_of_the_local_cloud_keeps_a_random_password() -> None:
+    users = MemoryUsers()
+    stage = DeployedStage("local", "eu-west-1", OneClient(users), "http://127.0.0.1:4600")
+    first, again, other = (sign_in_of(stage, OUTPUTS.users, name) for name in ("ann", "ann", "bob"))
+    assert first == again == ("ann@example.com", users.passwords["ann@example.com"])
+    assert other.password != first.password
+    assert len(first.password) > 16
+    # Its characters are restricted, and an address may have others.
+    assert all(name.startswith("tidings-local-sign-in/pool/") and "@" not in name for name in users.secrets)
 
 
 # Operators, whose pool requires a second factor

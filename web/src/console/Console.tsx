@@ -28,6 +28,7 @@ const PAGES: readonly { readonly path: string; readonly title: string; readonly 
 ];
 
 const Order = lazy(() => import("./pages/Order"));
+const Runbook = lazy(() => import("./pages/Runbook"));
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -132,6 +133,7 @@ function Frame(): ReactNode {
               </Route>
             ))}
             <Route path="/orders/:id">{({ id }) => <Order key={id} id={id} />}</Route>
+            <Route path="/runbook/:entry">{({ entry }) => <Runbook key={entry} entry={entry} />}</Route>
             <Route path="/">
               <Redirect to="/live" replace />
             </Route>

@@ -65,7 +65,11 @@ export function createQueries(): QueryClient {
       queries: {
         retry: (count, error) => count < 2 && !(error instanceof ProblemError && error.status < 500),
         staleTime: 1000,
+        // A request without a network fails, so that the page can say so. Otherwise it would wait.
+        networkMode: "always",
+        refetchOnReconnect: true,
       },
+      mutations: { networkMode: "always" },
     },
   });
 }

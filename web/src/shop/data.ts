@@ -92,17 +92,24 @@ interface PageQuery {
   readonly cursor?: string;
 }
 
-/** Reads a list page by page. */
+/**
+ * Reads a list page by page.
+ *
+ * @param key The key of the query.
+ * @param read Reads a page.
+ * @param options The number of items in a page, and whether items can change by themselves.
+ */
 function usePages<Item, Content extends Page<Item>>(
   key: readonly string[],
   read: (query: PageQuery) => Promise<Content & Page<Item>>,
-  limit = 20,
+  { limit = 20, changes = () => false }: { limit?: number; changes?: (items: readonly Item[]) => boolean } = {},
 ): Pages<Item, Content> {
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam }) => read(pageParam === null ? { limit } : { limit, cursor: pageParam }),
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
+    refetchInterval: ({ state }) => (state.data?.pages.some(({ items }) => changes(items)) ? OPEN : false),
   });
   const pages = query.data?.pages;
   return { query, pages, items: pages?.flatMap(({ items }) => items) };
@@ -117,13 +124,15 @@ export function useProducts(): Pages<Product> {
     for (const product of page.items) queries.setQueryData(productQuery(api, product.sku).queryKey, product);
     return page;
   };
-  return usePages(["products", "all"], read, 60);
+  return usePages(["products", "all"], read, { limit: 60 });
 }
 
 /** Reads the caller's orders, the newest first. */
 export function useOrders(): Pages<Summary> {
   const { api } = usePage();
-  return usePages(["orders", "list"], (query) => answer(api.GET("/orders", { params: { query } })));
+  return usePages(["orders", "list"], (query) => answer(api.GET("/orders", { params: { query } })), {
+    changes: (orders) => orders.some(({ status }) => status === "PENDING" || status === "CONFIRMED"),
+  });
 }
 
 /** Reads the caller's points: in each page the balance, and orders that earned them. */

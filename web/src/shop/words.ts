@@ -186,6 +186,12 @@ export function pointsOf(events: readonly TimelineEvent[]): number {
   }, 0);
 }
 
+/** Returns the carrier's tracking code; an empty text if there is none. */
+export function trackingOf(events: readonly TimelineEvent[]): string {
+  const dispatched = events.find(({ type }) => type === "OrderDispatched");
+  return (dispatched?.data as EventData["OrderDispatched"] | undefined)?.tracking ?? "";
+}
+
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** Returns a time of the API as the reader writes it. */

@@ -11,6 +11,7 @@ import type { Notification } from "../../shared/live";
 import { useNotifications } from "../../shared/page";
 import { formatNumber } from "../shared/format";
 import { useTail } from "./events";
+import { formatRate } from "./rates";
 import { end, type Flight, frame, launch, route } from "./flights";
 import { COLUMNS, layout, type Node, type NodeKind } from "./layout";
 import "./map.css";
@@ -203,10 +204,4 @@ function Numbers({ loads }: { loads: readonly Load[] }): ReactNode {
       ]}
     />
   );
-}
-
-/** Returns a rate as text: `0.4/s`. */
-function formatRate(rate: number): string {
-  const digits = rate < 10 ? 1 : 0;
-  return `${new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(rate)}/s`;
 }

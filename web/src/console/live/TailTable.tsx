@@ -11,9 +11,11 @@ import { type ReactNode, useState } from "react";
 import { events, services } from "../../generated/catalogue";
 import { formatNumber } from "../shared/format";
 import { Empty, PageLink } from "../shared/states";
+import { useClock } from "./clock";
 import { useTail } from "./events";
 import { matches } from "./filter";
-import { type Entry, MOST_ENTRIES, type Tail } from "./tail";
+import { formatRate } from "./rates";
+import { type Entry, MOST_ENTRIES, rate, type Tail } from "./tail";
 
 const PAGE_SIZE = 25;
 
@@ -66,6 +68,7 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
 
 export function TailTable(): ReactNode {
   const current = useTail();
+  const now = useClock();
   const [held, setHeld] = useState<Tail | null>(null);
   const { entries } = held ?? current;
   const behind = held === null ? 0 : count(current) - count(held);
@@ -93,7 +96,7 @@ export function TailTable(): ReactNode {
           counter={`(${formatNumber(entries.length)})`}
           description={
             held === null
-              ? `The latest ${formatNumber(MOST_ENTRIES)} events, the latest one first.`
+              ? `${formatRate(rate(current, now))} over the last 10 seconds. The latest ${formatNumber(MOST_ENTRIES)} events are kept.`
               : `Paused. ${behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.`
           }
           actions={

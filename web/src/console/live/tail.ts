@@ -59,7 +59,9 @@ export function rate(tail: Tail, now: number, counts: (arrival: Arrival) => bool
   const recent = tail.entries.filter((entry) => entry.kind === "event" && entry.arrived > now - WINDOW) as Arrival[];
   const oldest = recent.at(-1);
   const full = recent.length >= MOST_ENTRIES && oldest !== undefined;
-  const seconds = (full ? Math.max(now - oldest.arrived, 1) : WINDOW) / 1000;
+  // The clock of the page has whole seconds, so the latest event may be later than now.
+  const end = Math.max(now, recent[0]?.arrived ?? 0);
+  const seconds = (full ? Math.max(end - oldest.arrived, 1) : WINDOW) / 1000;
   return recent.filter(counts).length / seconds;
 }
 

@@ -10,11 +10,18 @@ import Table from "@cloudscape-design/components/table";
 import type { ReactNode } from "react";
 import { formatMoney, times } from "../../shared/money";
 import { formatNumber } from "../shared/format";
-import { Time } from "../shared/states";
+import { PageLink, Time } from "../shared/states";
 import type { Order } from "./queries";
 import { ORDER_STATUS, sentence } from "./status";
 
-export function Summary({ order }: { order: Order }): ReactNode {
+export function Summary({
+  order,
+  customer,
+}: {
+  order: Order;
+  /** The customer's id; null if the timeline does not tell it. */
+  customer: string | null;
+}): ReactNode {
   const { status, total, created_at: created, waiting_for: waiting, reason, dispute, lines } = order;
   const { type, text } = ORDER_STATUS[status];
   return (
@@ -26,6 +33,9 @@ export function Summary({ order }: { order: Order }): ReactNode {
             { label: "Status", value: <StatusIndicator type={type}>{text}</StatusIndicator> },
             { label: "Total", value: formatMoney(total) },
             { label: "Placed", value: <Time at={created} /> },
+            ...(customer === null
+              ? []
+              : [{ label: "Customer", value: <PageLink to={`/orders?customer=${customer}`}>{customer}</PageLink> }]),
             ...(waiting.length > 0 ? [{ label: "Waits for", value: sentence(waiting.join(", ")) }] : []),
             ...(reason == null ? [] : [{ label: "Reason", value: sentence(reason) }]),
             ...(dispute == null ? [] : [{ label: "Dispute", value: sentence(dispute) }]),

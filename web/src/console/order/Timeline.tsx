@@ -95,7 +95,6 @@ function EventTable({ events, selected, onSelect }: Shown): ReactNode {
       variant="embedded"
       items={events}
       trackBy="id"
-      wrapLines
       ariaLabels={{ tableLabel: "Events of the order" }}
       columnDefinitions={[
         { id: "time", header: "Time", cell: ({ time }) => TIME.format(new Date(time)) },

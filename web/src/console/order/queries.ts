@@ -30,7 +30,7 @@ const AWAITED = 1_000;
 export function useOrder(id: string): UseQueryResult<Order> {
   const { api } = usePage();
   return useQuery({
-    queryKey: ["order", id, "view"],
+    queryKey: ["order", id, "state", "view"],
     queryFn: () => answer(api.GET("/operators/orders/{id}", { params: { path: { id } } })),
   });
 }
@@ -39,7 +39,7 @@ export function useOrder(id: string): UseQueryResult<Order> {
 export function usePayment(id: string): UseQueryResult<Payment | null> {
   const { api } = usePage();
   return useQuery({
-    queryKey: ["order", id, "payment"],
+    queryKey: ["order", id, "state", "payment"],
     queryFn: () => unlessUnknown(answer(api.GET("/operators/orders/{id}/payment", { params: { path: { id } } })), null),
   });
 }
@@ -51,7 +51,7 @@ export function usePayment(id: string): UseQueryResult<Payment | null> {
 export function useTimeline(id: string, awaited: readonly Awaited[]): UseQueryResult<Timeline> {
   const { api } = usePage();
   return useQuery({
-    queryKey: ["order", id, "timeline"],
+    queryKey: ["order", id, "state", "timeline"],
     queryFn: () =>
       unlessUnknown(answer(api.GET("/operators/orders/{id}/timeline", { params: { path: { id } } })), {
         order_id: id,
@@ -64,7 +64,7 @@ export function useTimeline(id: string, awaited: readonly Awaited[]): UseQueryRe
 export function useDeadLetters(id: string): UseQueryResult<Schemas["DeadLetterList"]> {
   const { api } = usePage();
   return useQuery({
-    queryKey: ["order", id, "dead-letters"],
+    queryKey: ["order", id, "operations", "dead-letters"],
     queryFn: () => answer(api.GET("/operators/dead-letters", { params: { query: { order: id } } })),
   });
 }
@@ -73,7 +73,7 @@ export function useDeadLetters(id: string): UseQueryResult<Schemas["DeadLetterLi
 export function useActions(id: string): UseQueryResult<readonly Action[]> {
   const { api } = usePage();
   return useQuery({
-    queryKey: ["order", id, "actions"],
+    queryKey: ["order", id, "operations", "actions"],
     queryFn: async () => {
       const { items } = await answer(api.GET("/operators/actions", { params: { query: { limit: 100 } } }));
       return items.filter(({ subject }) => subject === id);
@@ -82,13 +82,15 @@ export function useActions(id: string): UseQueryResult<readonly Action[]> {
 }
 
 /**
- * Reads all about an order again when one of its events arrives, when a lost connection is back, and every 30 seconds
- * while it is pending.
+ * Reads an order again when one of its events arrives; and with its dead letters when a lost connection is back, and
+ * every 30 seconds while it is pending. No event tells of a dead letter, and a message that is being listed cannot be
+ * redriven, so events cause no list of dead letters.
  *
  * @returns The events that have arrived, for which the timeline waits.
  */
 export function useFollow(id: string, pending: boolean): readonly Awaited[] {
   const readAgain = useReadAgain(id);
+  const readState = useReadAgain(id, "state");
   const [awaited, setAwaited] = useState<readonly Awaited[]>([]);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useNotifications(
@@ -97,9 +99,9 @@ export function useFollow(id: string, pending: boolean): readonly Awaited[] {
         if (notification.subject !== id) return;
         setAwaited((before) => [...before.slice(-50), { id: notification.id, since: Date.now() }]);
         clearTimeout(timer.current);
-        timer.current = setTimeout(readAgain, DEBOUNCE);
+        timer.current = setTimeout(readState, DEBOUNCE);
       },
-      [id, readAgain],
+      [id, readState],
     ),
   );
   useEffect(
@@ -124,10 +126,13 @@ export function useFollow(id: string, pending: boolean): readonly Awaited[] {
   return awaited;
 }
 
-/** Returns a function that reads all about an order again. */
-export function useReadAgain(id: string): () => void {
+/** Returns a function that reads all about an order again, or a part. */
+export function useReadAgain(id: string, part?: "state" | "operations"): () => void {
   const queries = useQueryClient();
-  return useCallback(() => void queries.invalidateQueries({ queryKey: ["order", id] }), [queries, id]);
+  return useCallback(
+    () => void queries.invalidateQueries({ queryKey: ["order", id, ...(part === undefined ? [] : [part])] }),
+    [queries, id, part],
+  );
 }
 
 /** Returns another value if the API does not know what was asked for. */

@@ -45,6 +45,7 @@ export function IdForm({
           <Input
             value={text}
             type="search"
+            clearAriaLabel="Clear"
             onChange={({ detail }) => {
               setText(detail.value);
               setInvalid(false);

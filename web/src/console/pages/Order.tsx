@@ -3,12 +3,14 @@
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { ReactNode } from "react";
 import { Actions } from "../order/Actions";
+import { customerOf } from "../order/customer";
 import { DeadLetters } from "../order/DeadLetters";
 import { PaymentDetails } from "../order/PaymentDetails";
 import { useFollow, useOrder, usePayment, useTimeline } from "../order/queries";
 import { Recorded } from "../order/Recorded";
 import { Summary } from "../order/Summary";
 import { Timeline } from "../order/Timeline";
+import { ProblemError } from "../../shared/problem";
 import { Page, PageLink, Queried } from "../shared/states";
 
 export default function Order({ id }: { id: string }): ReactNode {
@@ -16,6 +18,7 @@ export default function Order({ id }: { id: string }): ReactNode {
   const payment = usePayment(id);
   const awaited = useFollow(id, order.data?.status === "PENDING");
   const timeline = useTimeline(id, awaited);
+  const unknown = order.error instanceof ProblemError && order.error.status === 404;
   return (
     <Page
       title={`Order ${id}`}
@@ -24,12 +27,16 @@ export default function Order({ id }: { id: string }): ReactNode {
     >
       <SpaceBetween size="l">
         <Queried query={order} what="the order">
-          {(data) => <Summary order={data} />}
+          {(data) => <Summary order={data} customer={customerOf(timeline.data?.events ?? [])} />}
         </Queried>
-        <Timeline query={timeline} />
-        <PaymentDetails id={id} query={payment} />
-        <DeadLetters id={id} />
-        <Recorded id={id} />
+        {!unknown && (
+          <>
+            <Timeline query={timeline} />
+            <PaymentDetails id={id} query={payment} />
+            <DeadLetters id={id} />
+            <Recorded id={id} />
+          </>
+        )}
       </SpaceBetween>
     </Page>
   );

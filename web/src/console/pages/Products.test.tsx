@@ -133,7 +133,7 @@ test.each([
 test("the stock is shown before it is set, and a refusal is at its field", async () => {
   const page = renderProducts({ "PUT /operators/stock/{sku}": () => invalid("on_hand", "More units are reserved.") });
   await screen.findByText("117 of 120");
-  await page.user.click(screen.getByLabelText("Set the stock of MUG"));
+  await page.user.click(screen.getByLabelText("Stock of MUG"));
   const dialog = within(screen.getByRole("dialog"));
   expect(await dialog.findByText("Reserved for orders")).toBeDefined();
   await page.user.click(dialog.getByRole("button", { name: "Set the stock" }));
@@ -151,7 +151,7 @@ test("the stock that was set is shown", async () => {
     },
   });
   await screen.findByText("Never set");
-  await page.user.click(screen.getByLabelText("Set the stock of CUP"));
+  await page.user.click(screen.getByLabelText("Stock of CUP"));
   expect(await screen.findByText(/was never set, so it cannot be ordered/)).toBeDefined();
   await page.user.type(screen.getByLabelText("Units on hand"), "40");
   await page.user.click(screen.getByRole("button", { name: "Set the stock" }));

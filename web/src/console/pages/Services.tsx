@@ -1,6 +1,290 @@
+/** Services: their queues, relays, connections and alarms as they are now. */
+
+import Badge from "@cloudscape-design/components/badge";
+import Box from "@cloudscape-design/components/box";
+import Cards from "@cloudscape-design/components/cards";
+import Container from "@cloudscape-design/components/container";
+import ExpandableSection from "@cloudscape-design/components/expandable-section";
 import Header from "@cloudscape-design/components/header";
+import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { services as catalogue } from "../../generated/catalogue";
+import { answer } from "../../shared/api";
+import { usePage } from "../../shared/page";
+import { type FailureKind, KINDS } from "../failures/failures";
+import { entryOf } from "../runbook/runbook";
+import {
+  activeAlarms,
+  type Alarm,
+  delivers,
+  type Mapping,
+  overviewOf,
+  problemsOf,
+  type ServiceView,
+  shortName,
+  sortServices,
+} from "../services/services";
+import { formatDuration, formatNumber } from "../shared/format";
+import { Empty, Page, PageLink, Queried, Time } from "../shared/states";
+
+/** How often the state is read again while the page is shown, in milliseconds. */
+const INTERVAL = 10_000;
 
 export default function Services(): ReactNode {
-  return <Header variant="h1">Services</Header>;
+  const { api } = usePage();
+  const query = useQuery({
+    queryKey: ["services"],
+    queryFn: () => answer(api.GET("/operators/services")),
+    refetchInterval: INTERVAL,
+  });
+  return (
+    <Page
+      title="Services"
+      description={
+        query.dataUpdatedAt > 0 && (
+          <>
+            Read every 10 seconds, last <Time at={new Date(query.dataUpdatedAt).toISOString()} />. Numbers of messages
+            are approximate.
+          </>
+        )
+      }
+    >
+      <Queried query={query} what="the services">
+        {({ items }) => (
+          <SpaceBetween size="l">
+            <Summary services={items} />
+            <Cards
+              items={sortServices(items)}
+              trackBy="name"
+              cardsPerRow={[{ cards: 1 }, { minWidth: 700, cards: 2 }, { minWidth: 1400, cards: 3 }]}
+              ariaLabels={{
+                itemSelectionLabel: (_, { name }) => name,
+                selectionGroupLabel: "",
+                cardsLabel: "Services",
+              }}
+              empty={<Empty title="No services">This stage has none.</Empty>}
+              cardDefinition={{
+                header: (service) => <CardHeader service={service} />,
+                sections: [
+                  { id: "state", content: (service) => <State service={service} /> },
+                  { id: "alarms", content: (service) => <Alarms service={service} /> },
+                  { id: "events", content: ({ name }) => <Events name={name} /> },
+                ],
+              }}
+            />
+          </SpaceBetween>
+        )}
+      </Queried>
+    </Page>
+  );
+}
+
+function Summary({ services }: { services: readonly ServiceView[] }): ReactNode {
+  const { alarms, deadLetters, messages, oldest, lag } = overviewOf(services);
+  return (
+    <Container>
+      <KeyValuePairs
+        columns={4}
+        items={[
+          { label: "Active alarms", value: <Count value={alarms} /> },
+          { label: "Dead letters", value: <Count value={deadLetters} /> },
+          {
+            label: "Messages in queues",
+            value: (
+              <Figure note={oldest === null ? undefined : `oldest ${formatDuration(oldest)}`}>
+                {formatNumber(messages)}
+              </Figure>
+            ),
+          },
+          { label: "Largest lag of a relay", value: <Figure>{lag === null ? "–" : formatDuration(lag)}</Figure> },
+        ]}
+      />
+    </Container>
+  );
+}
+
+function Figure({ note, children }: { note?: string | undefined; children: ReactNode }): ReactNode {
+  return (
+    <Box fontSize="heading-xl" fontWeight="bold">
+      {children}{" "}
+      {note !== undefined && (
+        <Box variant="span" fontSize="body-m" fontWeight="normal" color="text-body-secondary">
+          {note}
+        </Box>
+      )}
+    </Box>
+  );
+}
+
+/** A number that should be zero. */
+function Count({ value }: { value: number }): ReactNode {
+  return (
+    <Box fontSize="heading-xl" fontWeight="bold" color={value > 0 ? "text-status-error" : "text-status-success"}>
+      {formatNumber(value)}
+    </Box>
+  );
+}
+
+function CardHeader({ service }: { service: ServiceView }): ReactNode {
+  const problems = problemsOf(service);
+  return (
+    <Header
+      variant="h2"
+      description={service.summary}
+      actions={
+        <StatusIndicator type={problems.length === 0 ? "success" : "error"}>
+          {problems.length === 0 ? "Healthy" : problems.join(", ")}
+        </StatusIndicator>
+      }
+    >
+      {service.name}
+    </Header>
+  );
+}
+
+function State({ service }: { service: ServiceView }): ReactNode {
+  const { name, queue, dlq, undelivered, relay_dlq: relay, relay_lag_seconds: lag, mappings } = service;
+  const items = [
+    ...(queue === null
+      ? []
+      : [
+          {
+            label: "Queue",
+            value: `${formatNumber(queue.waiting)} waiting, ${formatNumber(queue.in_flight)} in flight`,
+          },
+          {
+            label: "Oldest",
+            value: queue.oldest_seconds === null ? "–" : formatDuration(queue.oldest_seconds),
+          },
+        ]),
+    ...(relay === null ? [] : [{ label: "Relay lag", value: lag === null ? "–" : formatDuration(lag) }]),
+    ...(dlq === null && undelivered === null && relay === null
+      ? []
+      : [
+          {
+            label: "Dead letters",
+            value: (
+              <DeadLetters
+                service={name}
+                counts={{ dlq: dlq ?? 0, undelivered: undelivered ?? 0, relay: relay ?? 0 }}
+              />
+            ),
+          },
+        ]),
+    ...(mappings.length === 0
+      ? []
+      : [{ label: "Deliveries", value: mappings.map((mapping) => <Delivery key={mapping.kind} mapping={mapping} />) }]),
+  ];
+  if (items.length === 0) return <Box color="text-body-secondary">It has no queue and no relay.</Box>;
+  return <KeyValuePairs columns={3} items={items} />;
+}
+
+function DeadLetters({
+  service,
+  counts,
+}: {
+  service: string;
+  counts: Readonly<Record<FailureKind, number>>;
+}): ReactNode {
+  const kinds = (Object.keys(KINDS) as FailureKind[]).filter((kind) => counts[kind] > 0);
+  if (kinds.length === 0) return "None";
+  return kinds.map((kind) => (
+    <div key={kind}>
+      <PageLink to={`/failures?service=${service}&kind=${kind}`}>
+        {formatNumber(counts[kind])} {KINDS[kind].toLowerCase()}
+      </PageLink>
+    </div>
+  ));
+}
+
+function Delivery({ mapping }: { mapping: Mapping }): ReactNode {
+  const { kind, state, problem } = mapping;
+  return (
+    <div>
+      <StatusIndicator type={delivers(mapping) ? "success" : "error"}>
+        {kind === "queue" ? "Queue" : "Relay"}: {problem ?? state}
+      </StatusIndicator>
+    </div>
+  );
+}
+
+function Alarms({ service: { name, alarms } }: { service: ServiceView }): ReactNode {
+  const active = activeAlarms(alarms);
+  const others = alarms.filter((alarm) => !active.includes(alarm));
+  if (alarms.length === 0) return null;
+  return (
+    <SpaceBetween size="xs">
+      {active.map((alarm) => (
+        <AlarmView key={alarm.name} alarm={alarm} service={name} />
+      ))}
+      {others.length > 0 && (
+        <ExpandableSection
+          headerText={`${others.length} ${others.length === 1 ? "alarm that is" : "alarms that are"} not active`}
+        >
+          <SpaceBetween size="xs">
+            {others.map((alarm) => (
+              <AlarmView key={alarm.name} alarm={alarm} service={name} />
+            ))}
+          </SpaceBetween>
+        </ExpandableSection>
+      )}
+    </SpaceBetween>
+  );
+}
+
+const STATES = {
+  ALARM: { type: "error", text: "Active" },
+  OK: { type: "success", text: "OK" },
+  INSUFFICIENT_DATA: { type: "pending", text: "No data" },
+} as const;
+
+function AlarmView({ alarm, service }: { alarm: Alarm; service: string }): ReactNode {
+  const { state, since, problem, runbook } = alarm;
+  const { type, text } = STATES[state];
+  return (
+    <div>
+      <StatusIndicator type={type}>
+        {shortName(alarm, service)}: {text} since <Time at={since} />
+      </StatusIndicator>
+      <Box color="text-body-secondary" fontSize="body-s">
+        {problem}{" "}
+        {runbook !== "" && (
+          <PageLink to={`/runbook/${entryOf(runbook)}?service=${service}`} label={`Runbook: ${entryOf(runbook)}`}>
+            Runbook
+          </PageLink>
+        )}
+      </Box>
+    </div>
+  );
+}
+
+function Events({ name }: { name: string }): ReactNode {
+  const entry = catalogue.find((service) => service.name === name);
+  if (entry === undefined) return null;
+  const { announces, handles } = entry;
+  return (
+    <ExpandableSection headerText={`Announces ${announces.length} and handles ${handles.length} kinds of events`}>
+      <SpaceBetween size="xs">
+        <EventList label="Announces" events={announces} />
+        <EventList label="Handles" events={handles} />
+      </SpaceBetween>
+    </ExpandableSection>
+  );
+}
+
+function EventList({ label, events }: { label: string; events: readonly string[] }): ReactNode {
+  if (events.length === 0) return null;
+  return (
+    <SpaceBetween direction="horizontal" size="xs">
+      <Badge>{label}</Badge>
+      {events.map((type) => (
+        <PageLink key={type} to={`/contracts?event=${type}`}>
+          {type}
+        </PageLink>
+      ))}
+    </SpaceBetween>
+  );
 }

@@ -78,14 +78,14 @@ export function ProductTable(): ReactNode {
                 cell: (product) => (
                   <SpaceBetween direction="horizontal" size="m">
                     <Action
-                      label={`Change the name or the price of ${product.sku}`}
+                      label={`Name and price of ${product.sku}`}
                       text="Name and price"
                       onClick={() => {
                         setDialog({ kind: "edit", product });
                       }}
                     />
                     <Action
-                      label={`Set the stock of ${product.sku}`}
+                      label={`Stock of ${product.sku}`}
                       text="Stock"
                       onClick={() => {
                         setDialog({ kind: "stock", product });

@@ -14,6 +14,7 @@ import { useLocation, useRouter } from "wouter";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
 import { formatExact, formatRelative } from "./format";
+import type { Span } from "./spans";
 
 /** The frame of a page: its title, which is focused when the page is opened, and its content. */
 export function Page({
@@ -192,13 +193,14 @@ export function Time({ at }: { at: string }): ReactNode {
   );
 }
 
-/** A link to a page of the console. */
-export function PageLink({ to, children }: { to: string; children: ReactNode }): ReactNode {
+/** A link to a page of the console. Its label replaces its text where that says too little by itself. */
+export function PageLink({ to, label, children }: { to: string; label?: string; children: ReactNode }): ReactNode {
   const { base } = useRouter();
   const [, navigate] = useLocation();
   return (
     <CloudscapeLink
       href={`${base}${to}`}
+      {...(label !== undefined && { ariaLabel: label })}
       onFollow={(event) => {
         event.preventDefault();
         navigate(to);
@@ -223,4 +225,12 @@ export function More({
       </Button>
     </Box>
   );
+}
+
+/** A line of Markdown. */
+export function Spans({ spans }: { spans: readonly Span[] }): ReactNode {
+  return spans.map(({ kind, text }, index) => {
+    if (kind === "text") return text;
+    return kind === "code" ? <code key={index}>{text}</code> : <strong key={index}>{text}</strong>;
+  });
 }

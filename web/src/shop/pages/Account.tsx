@@ -8,6 +8,7 @@ import { usePage, usePerson } from "../../shared/page";
 import { clearBasket } from "../basket";
 import { jobQuery, usePoints } from "../data";
 import { forgetJob, type JobKind, newRequest, readJob, rememberJob } from "../jobs";
+import { describeError } from "../errors";
 import { FormProblem, Question } from "../parts/forms";
 import { More, Page, Shown, SignInFirst } from "../parts/Page";
 import { formatTime, type Job } from "../words";
@@ -59,7 +60,7 @@ export function Account(): ReactNode {
   );
 }
 
-const AWARDS = { awarded: "", forbidden: "none: the order was cancelled", revoked: "taken back" } as const;
+const NOT_AWARDED = { forbidden: "none: the order was cancelled", revoked: "taken back" } as const;
 
 function Points(): ReactNode {
   const { query, pages, items } = usePoints();
@@ -78,7 +79,7 @@ function Points(): ReactNode {
                 <li key={order}>
                   <Link href={`/orders/${order}`}>
                     <time dateTime={earned_at}>{formatTime(earned_at)}</time>
-                    <span className="quiet">{AWARDS[status]}</span>
+                    {status !== "awarded" && <span className="quiet">{NOT_AWARDED[status]}</span>}
                     <span className={status === "awarded" ? "price" : "price gone"}>{points} points</span>
                   </Link>
                 </li>
@@ -111,11 +112,13 @@ function useJob(person: string, kind: JobKind) {
     enabled: id !== null,
     refetchInterval: ({ state }) => (state.data?.status === "done" ? LINK : RUNNING),
   });
-  return { job: id === null ? undefined : (read.data ?? request.data), error: read.error, request };
+  const job = id === null ? undefined : (read.data ?? request.data);
+  const unknown = id !== null && job === undefined && read.error === null;
+  return { job, unknown, error: read.error, request };
 }
 
 function Export({ person }: { person: string }): ReactNode {
-  const { job, error, request } = useJob(person, "export");
+  const { job, unknown, error, request } = useJob(person, "export");
   return (
     <div className="panel">
       <h3>Export</h3>
@@ -129,7 +132,7 @@ function Export({ person }: { person: string }): ReactNode {
         </p>
       )}
       <FormProblem problem={request.error} fields={[]} />
-      {(job === undefined || job.status === "done") && (
+      {!unknown && (job === undefined || job.status === "done") && (
         <button
           disabled={request.isPending}
           onClick={() => {
@@ -145,7 +148,7 @@ function Export({ person }: { person: string }): ReactNode {
 
 function Erasure({ person, onDone }: { person: string; onDone: () => void }): ReactNode {
   const { session } = usePage();
-  const { job, error, request } = useJob(person, "erasure");
+  const { job, unknown, error, request } = useJob(person, "erasure");
   const [asking, setAsking] = useState(false);
   const done = job?.status === "done";
   useEffect(() => {
@@ -161,7 +164,7 @@ function Erasure({ person, onDone }: { person: string; onDone: () => void }): Re
       <h3>Erasure</h3>
       <p>Erase all personal data about you, and your account at last.</p>
       <Progress job={job} error={error} />
-      {job === undefined && (
+      {!unknown && job === undefined && (
         <button
           className="danger"
           onClick={() => {
@@ -229,7 +232,7 @@ function Progress({ job, error }: { job: Job | undefined; error: Error | null })
           </ul>
         </>
       )}
-      {error !== null && <p className="problem">We could not see how far it is: {error.message}</p>}
+      {error !== null && <p className="problem">We could not see how far it is. {describeError(error)}</p>}
     </div>
   );
 }

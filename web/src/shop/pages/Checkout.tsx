@@ -27,7 +27,6 @@ const FIELDS = ["name", "street", "postal_code", "city", "country"] as const;
 export function Checkout(): ReactNode {
   const basket = useBasket();
   const person = usePerson();
-  const [placed, setPlaced] = useState(false);
   if (person === null) {
     return (
       <SignInFirst title="Checkout" path="/checkout">
@@ -37,25 +36,20 @@ export function Checkout(): ReactNode {
   }
   return (
     <Page title="Checkout">
-      {basket.length === 0 && !placed ? (
+      {basket.length === 0 ? (
         <Empty title="Your basket is empty">
           <Link href="/" className="button">
             See the products
           </Link>
         </Empty>
       ) : (
-        <Priced
-          basket={basket}
-          onPlaced={() => {
-            setPlaced(true);
-          }}
-        />
+        <Priced basket={basket} />
       )}
     </Page>
   );
 }
 
-function Priced({ basket, onPlaced }: { basket: Basket; onPlaced: () => void }): ReactNode {
+function Priced({ basket }: { basket: Basket }): ReactNode {
   return (
     <Shown what="the prices" read={usePrices(basket)} rows={4}>
       {(prices) =>
@@ -66,14 +60,14 @@ function Priced({ basket, onPlaced }: { basket: Basket; onPlaced: () => void }):
             </Link>
           </Empty>
         ) : (
-          <Form prices={prices} total={prices.total} onPlaced={onPlaced} />
+          <Form prices={prices} total={prices.total} />
         )
       }
     </Shown>
   );
 }
 
-function Form({ prices, total, onPlaced }: { prices: Prices; total: Money; onPlaced: () => void }): ReactNode {
+function Form({ prices, total }: { prices: Prices; total: Money }): ReactNode {
   const { api, config } = usePage();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
@@ -95,10 +89,9 @@ function Form({ prices, total, onPlaced }: { prices: Prices; total: Money; onPla
     },
     onSuccess: (order) => {
       forgetKey();
-      onPlaced();
-      clearBasket();
       queries.setQueryData(orderQuery(api, order.id).queryKey, order);
       navigate(`/orders/${order.id}`, { replace: true });
+      clearBasket();
     },
     onError: (error) => {
       const changed = error instanceof ProblemError ? newTotalOf(error) : null;
@@ -216,6 +209,7 @@ function AddressFields(props: {
   problems: ReadonlyMap<string, string> | undefined;
 }): ReactNode {
   const { address, onChange, problems } = props;
+  const [countries] = useState(countriesByName);
   const line = (name: Exclude<keyof Address, "country">) => ({
     name,
     required: true,
@@ -246,7 +240,7 @@ function AddressFields(props: {
               if (country !== undefined) onChange({ ...address, country });
             }}
           >
-            {countriesByName().map(([code, name]) => (
+            {countries.map(([code, name]) => (
               <option key={code} value={code}>
                 {name}
               </option>

@@ -23,6 +23,7 @@ import {
   type Payment,
   pointsOf,
   type TimelineEvent,
+  trackingOf,
   waitsOf,
 } from "../words";
 import { Approval } from "../parts/Approval";
@@ -53,7 +54,7 @@ function Own({ id }: { id: string }): ReactNode {
           <div className="split order">
             <div className="stack">
               <Progress order={found} payment={payment.data} />
-              <Money order={found} payment={payment.data} events={events} />
+              <Facts order={found} payment={payment.data} events={events} />
               <Lines order={found} />
               {(found.status === "PENDING" || found.status === "CONFIRMED") && <Cancellation id={id} />}
             </div>
@@ -82,6 +83,7 @@ function Progress({ order, payment }: { order: Found; payment: Payment | null | 
           <strong>{describeStatus(order.status)}</strong>
         </p>
         {order.status === "CANCELLED" && <p>{describeReason(order.reason)}</p>}
+        {order.status === "CONFIRMED" && <p>We are packing your parcel.</p>}
         {waitsOf(order, payment).map((text) => (
           <p key={text} className="waits">
             {text}
@@ -93,17 +95,19 @@ function Progress({ order, payment }: { order: Found; payment: Payment | null | 
   );
 }
 
-/** Refunds, disputes and points, if there are any. */
-function Money(props: {
+/** Refunds, disputes, a tracking code and points, if there are any. */
+function Facts(props: {
   order: Found;
   payment: Payment | null | undefined;
   events: readonly TimelineEvent[];
 }): ReactNode {
   const { order, payment, events } = props;
   const points = pointsOf(events);
+  const tracking = trackingOf(events);
   const facts = [
     ...(payment?.refunds ?? []).map(describeRefund),
     ...(order.dispute ? [describeDispute(order.dispute)] : []),
+    ...(tracking ? [`The parcel's tracking code is ${tracking}.`] : []),
     ...(points > 0 ? [`You earned ${points} points with this order.`] : []),
   ];
   if (facts.length === 0) return null;

@@ -2,6 +2,7 @@
 
 import { type ReactNode, useEffect, useRef } from "react";
 import { useOnline, usePage } from "../../shared/page";
+import { describeError } from "../errors";
 
 /** Whether a page was shown before. The browser itself announces the first one. */
 let navigated = false;
@@ -50,8 +51,11 @@ export function Failed({ what, error, again }: { what: string; error: Error; aga
       <p>
         <strong>{online ? `We could not load ${what}.` : `You are offline, so ${what} cannot be loaded.`}</strong>
       </p>
-      {online && <p>{error.message}</p>}
-      <button onClick={again}>Try again</button>
+      {online && <p>{describeError(error)}</p>}
+      {/* It may be shown within a form, which it does not send. */}
+      <button type="button" onClick={again}>
+        Try again
+      </button>
     </div>
   );
 }

@@ -1,8 +1,8 @@
 /** Parts of forms: fields with their problems, quantities, and questions. */
 
-import { type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef } from "react";
+import { type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { MAX_QUANTITY } from "../../generated/limits";
-import { ProblemError } from "../../shared/problem";
+import { detailsOf } from "../errors";
 
 /** The detail of a problem, at the field that it is about. */
 export function FieldProblem({ id, children }: { id: string; children: string | undefined }): ReactNode {
@@ -72,28 +72,17 @@ export function FormProblem({ problem, fields }: { problem: Error | null; fields
   );
 }
 
-function detailsOf(problem: Error, fields: readonly string[]): readonly string[] {
-  if (problem instanceof ProblemError) {
-    return [...problem.fields].filter(([field]) => !fields.includes(field)).map(([, detail]) => detail);
-  }
-  // `fetch` fails with a TypeError, whose text is each browser's own.
-  if (problem instanceof TypeError) return ["The shop could not be reached. Check your connection, and try again."];
-  return [problem.message];
-}
-
 /** A number of units with buttons for one more and one less. */
 export function Quantity(props: { of: string; value: number; onChange: (quantity: number) => void }): ReactNode {
   const { of: name, value, onChange } = props;
+  // While it is being typed, the text may be no number.
+  const [text, setText] = useState<string | null>(null);
+  const step = (change: number) => () => {
+    onChange(value + change);
+  };
   return (
     <div className="quantity" role="group" aria-label={`Quantity of ${name}`}>
-      <button
-        type="button"
-        aria-label={`One ${name} less`}
-        disabled={value <= 1}
-        onClick={() => {
-          onChange(value - 1);
-        }}
-      >
+      <button type="button" aria-label={`One ${name} less`} disabled={value <= 1} onClick={step(-1)}>
         −
       </button>
       <input
@@ -102,19 +91,17 @@ export function Quantity(props: { of: string; value: number; onChange: (quantity
         aria-label={`Quantity of ${name}`}
         min={1}
         max={MAX_QUANTITY}
-        value={value}
+        value={text ?? value}
         onChange={({ target }) => {
-          if (target.value !== "") onChange(Math.max(1, Math.min(MAX_QUANTITY, Math.trunc(target.valueAsNumber) || 1)));
+          setText(target.value);
+          const quantity = Number(target.value);
+          if (Number.isInteger(quantity) && quantity >= 1) onChange(Math.min(MAX_QUANTITY, quantity));
+        }}
+        onBlur={() => {
+          setText(null);
         }}
       />
-      <button
-        type="button"
-        aria-label={`One ${name} more`}
-        disabled={value >= MAX_QUANTITY}
-        onClick={() => {
-          onChange(value + 1);
-        }}
-      >
+      <button type="button" aria-label={`One ${name} more`} disabled={value >= MAX_QUANTITY} onClick={step(1)}>
         +
       </button>
     </div>

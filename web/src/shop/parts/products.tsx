@@ -28,15 +28,22 @@ export function AddButton(props: { product: Product; quantity?: number; primary?
       <button
         className={primary ? "primary" : ""}
         disabled={full}
-        aria-label={primary ? undefined : `Add ${product.name} to the basket`}
         onClick={() => {
           addToBasket(product.sku, quantity);
           setAdded(added + 1);
         }}
       >
-        {primary ? "Add to the basket" : "Add"}
+        <span>
+          Add<span className="unseen"> {product.name}</span>
+          <span className={primary ? "" : "unseen"}> to the basket</span>
+        </span>
+        {!primary && added > 0 && (
+          <span className="count" aria-hidden="true">
+            {inside}
+          </span>
+        )}
       </button>
-      <span role="status" className="quiet">
+      <span role="status" className={primary || full ? "quiet" : "unseen"}>
         {full ? `The basket is full: it holds ${MAX_LINES} products.` : added > 0 && `${inside} in the basket`}
       </span>
     </div>

@@ -2,11 +2,12 @@
 
 import { Elements, PaymentElement, useElements, useStripe } from "@stripe/react-stripe-js";
 import type { StripeElementsOptionsMode } from "@stripe/stripe-js";
-import { type ReactNode, type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, type Ref, useImperativeHandle, useRef, useState } from "react";
 import type { Money } from "../../shared/money";
 import { usePage } from "../../shared/page";
 import { FieldProblem } from "../parts/forms";
-import { Loading } from "../parts/Page";
+import { Loading, Shown } from "../parts/Page";
 import { STILL_LOADING } from "../placing";
 import { loadStripe } from "./load";
 
@@ -21,25 +22,22 @@ interface Props {
 
 export default function CardFields({ total, ref, problem }: Props): ReactNode {
   const { config } = usePage();
-  const [stripe] = useState(() => loadStripe(config.publishableKey));
-  const [failed, setFailed] = useState(false);
-  useEffect(() => {
-    stripe.catch(() => {
-      setFailed(true);
-    });
-  }, [stripe]);
-  if (failed) {
-    return (
-      <p className="problem" role="alert">
-        The card form of Stripe cannot be loaded. Check your connection, and load this page again.
-      </p>
-    );
-  }
+  const stripe = useQuery({
+    queryKey: ["stripe", config.publishableKey],
+    queryFn: () => loadStripe(config.publishableKey),
+    // The script has its own objects, and is loaded once.
+    structuralSharing: false,
+    staleTime: Infinity,
+  });
   return (
-    <Elements stripe={stripe} options={optionsFor(total)}>
-      <Card ref={ref} />
-      {problem !== undefined && <FieldProblem id="card-problem">{problem}</FieldProblem>}
-    </Elements>
+    <Shown what="the card form" read={stripe} rows={2}>
+      {(loaded) => (
+        <Elements stripe={loaded} options={optionsFor(total)}>
+          <Card ref={ref} />
+          {problem !== undefined && <FieldProblem id="card-problem">{problem}</FieldProblem>}
+        </Elements>
+      )}
+    </Shown>
   );
 }
 
