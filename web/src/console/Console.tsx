@@ -80,16 +80,20 @@ function SignedOut(): ReactNode {
   const { session } = usePage();
   const [path] = useLocation();
   return (
-    <Box padding="xxxl" textAlign="center">
-      <main>
-        <Box variant="h1" padding={{ bottom: "l" }}>
-          Sign in to see the shop at work
+    <AppLayout
+      navigationHide
+      toolsHide
+      content={
+        <Box padding="xxxl" textAlign="center">
+          <Box variant="h1" padding={{ bottom: "l" }}>
+            Sign in to see the shop at work
+          </Box>
+          <Button variant="primary" onClick={() => void session.signIn(`/console${path}`)}>
+            Sign in
+          </Button>
         </Box>
-        <Button variant="primary" onClick={() => void session.signIn(`/console${path}`)}>
-          Sign in
-        </Button>
-      </main>
-    </Box>
+      }
+    />
   );
 }
 
