@@ -1,5 +1,6 @@
 """The connections from queues and streams to functions: event source mappings of AWS Lambda."""
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -17,9 +18,9 @@ SWITCH_SECONDS = 300
 
 MappingKind = Literal["queue", "stream"]
 
-WORKING = {"OK", "No records processed", ""}
+WORKING = re.compile("(OK.*|No records processed|)", re.DOTALL)
 """The results of a mapping's last batch that are no problem (AWS Lambda API Reference,
-"EventSourceMappingConfiguration"). A mapping of a queue has none."""
+"EventSourceMappingConfiguration"). A mapping of a queue has none. The local cloud adds the number of records."""
 
 
 class MappingStatus(Struct, frozen=True):
@@ -104,4 +105,4 @@ def _status(mapping: "EventSourceMappingConfigurationTypeDef") -> MappingStatus:
 def _problem(state: str, result: str) -> str | None:
     if state != "Enabled":
         return "It delivers nothing until it is enabled."
-    return None if result in WORKING else "Its last batch failed."
+    return None if WORKING.fullmatch(result) else "Its last batch failed."

@@ -72,7 +72,7 @@ def test_the_mappings_of_the_stage_are_read_with_their_problems() -> None:
     client: Any = MappingPages(
         mapping("shop-dev-b-relay", "Enabled", "dynamodb", LastProcessingResult="PROBLEM: ann@example.com failed"),
         mapping("shop-dev-b-relay:live", "Enabled", "dynamodb", LastProcessingResult="No records processed"),
-        mapping("shop-dev-a-consumer", "Enabled"),
+        mapping("shop-dev-a-consumer", "Enabled", LastProcessingResult="OK - 2 records"),
         mapping("shop-dev-c-consumer", "Disabled"),
         mapping("shop-prod-a-consumer", "Enabled"),
     )
