@@ -1,7 +1,7 @@
 /** Tests of pages: a page in its context, with an API whose answers the test gives. */
 
 import { QueryClientProvider } from "@tanstack/react-query";
-import { act, cleanup, render, type RenderResult } from "@testing-library/react";
+import { act, cleanup, configure, render, type RenderResult } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import axe from "axe-core";
 import type { FetchResponse } from "openapi-fetch";
@@ -178,6 +178,9 @@ class FakeLiveEvents extends LiveEvents {
     });
   }
 }
+
+// A busy machine takes its time.
+configure({ asyncUtilTimeout: 10_000 });
 
 afterEach(() => {
   cleanup();
