@@ -199,13 +199,6 @@ def _base_url(stage: DeployedStage, api: Mapping[str, str]) -> str:
     return f"{stage.endpoint}/_aws/execute-api/{api['ApiId']}"
 
 
-def _websocket_url(stage: DeployedStage, api: Mapping[str, str]) -> str | None:
-    if "WebSocketUrl" not in api or stage.endpoint is None:
-        return api.get("WebSocketUrl")
-    address = stage.endpoint.replace("http", "ws", 1)
-    return f"{address}/_aws/execute-api/{api['WebSocketApiId']}/{stage.name}"
-
-
 def _stacks(stage: DeployedStage) -> dict[str, dict[str, str]]:
     with reporting(f"the stacks of the stage {stage.name} cannot be read"):
         pages = list(stage.client("cloudformation").get_paginator("describe_stacks").paginate())

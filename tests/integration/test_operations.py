@@ -156,14 +156,17 @@ def test_values_that_are_measured_are_shown(shop: Shop) -> None:
     assert shown["payment"]["relay_lag_seconds"] is None
 
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "field"),
     [
         ("GET", f"{LETTERS}/nobody/1", None, 404, "service"),
         ("GET", f"{LETTERS}/operations/1", None, 404, "kind"),
-        ("GET", f"{LETTERS}/payment/{uuid.uuid4()}", None, 404, "id"),
+        ("GET", f"{LETTERS}/payment/{UNKNOWN}", None, 404, "id"),
         ("GET", f"{LETTERS}/Pay%20ment/1", None, 422, "service"),
-        ("GET", f"/operators/actions/{uuid.uuid4()}", None, 404, None),
+        ("GET", f"/operators/actions/{UNKNOWN}", None, 404, None),
         ("POST", f"{LETTERS}/nobody/redrive", {}, 404, "service"),
         ("POST", f"{LETTERS}/nobody/drop", {}, 404, "service"),
         ("POST", f"{LETTERS}/payment/redrive", {"ids": ["m-1"]}, 404, "id"),

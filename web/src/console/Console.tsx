@@ -3,6 +3,7 @@
 import AppLayout from "@cloudscape-design/components/app-layout";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
+import ErrorBoundary from "@cloudscape-design/components/error-boundary";
 import Flashbar from "@cloudscape-design/components/flashbar";
 import { I18nProvider } from "@cloudscape-design/components/i18n";
 import messages from "@cloudscape-design/components/i18n/messages/all.en";
@@ -129,23 +130,26 @@ function Frame(): ReactNode {
         navigationToggle: "Open the navigation",
       }}
       content={
-        <Suspense fallback={<Spinner size="large" />}>
-          <Switch>
-            {PAGES.map(({ path: href, load: Page }) => (
-              <Route key={href} path={href}>
-                <Page />
+        // An error leaves the frame and the other pages as they are. React logs it.
+        <ErrorBoundary key={path} onError={() => undefined}>
+          <Suspense fallback={<Spinner size="large" />}>
+            <Switch>
+              {PAGES.map(({ path: href, load: Page }) => (
+                <Route key={href} path={href}>
+                  <Page />
+                </Route>
+              ))}
+              <Route path="/orders/:id">{({ id }) => <Order key={id} id={id} />}</Route>
+              <Route path="/runbook/:entry">{({ entry }) => <Runbook key={entry} entry={entry} />}</Route>
+              <Route path="/">
+                <Redirect to="/live" replace />
               </Route>
-            ))}
-            <Route path="/orders/:id">{({ id }) => <Order key={id} id={id} />}</Route>
-            <Route path="/runbook/:entry">{({ entry }) => <Runbook key={entry} entry={entry} />}</Route>
-            <Route path="/">
-              <Redirect to="/live" replace />
-            </Route>
-            <Route>
-              <Box variant="h1">There is no such page</Box>
-            </Route>
-          </Switch>
-        </Suspense>
+              <Route>
+                <Box variant="h1">There is no such page</Box>
+              </Route>
+            </Switch>
+          </Suspense>
+        </ErrorBoundary>
       }
     />
   );

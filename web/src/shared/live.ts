@@ -61,6 +61,7 @@ export class LiveEvents {
       window.removeEventListener("online", this.#retryNow);
       this.#socket?.close();
       this.#socket = undefined;
+      this.#set("connecting");
     };
   }
 

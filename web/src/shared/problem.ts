@@ -30,7 +30,7 @@ export class ProblemError extends Error {
 
 /** Returns the problem of an answer that is not successful, whatever its body is. */
 export function problemOf(status: number, body: unknown): ProblemError {
-  if (isProblem(body)) return new ProblemError(body);
+  if (isProblem(body)) return new ProblemError({ ...body, status });
   // API Gateway's own refusals have a message only.
   const message = isObject(body) && typeof body["message"] === "string" ? body["message"] : `HTTP status ${status}`;
   return new ProblemError({ type: "about:blank", title: message, status, detail: message });

@@ -179,7 +179,7 @@ function State({ service }: { service: ServiceView }): ReactNode {
       : [{ label: "Deliveries", value: mappings.map((mapping) => <Delivery key={mapping.kind} mapping={mapping} />) }]),
   ];
   if (items.length === 0) return <Box color="text-body-secondary">It has no queue and no relay.</Box>;
-  return <KeyValuePairs columns={3} items={items} />;
+  return <KeyValuePairs columns={3} minColumnWidth={180} items={items} />;
 }
 
 function DeadLetters({
