@@ -26,7 +26,7 @@ WEB_SOURCES := $(shell find web docs/contracts \( -name node_modules -o -name di
 	-type f -print 2> /dev/null)
 
 .PHONY: help install install-tests web run demo-traffic example stop test test-deployed test-offline test-long simulate \
-	soak fuzz bench check check-web lint docs wheel lock contracts bootstrap deploy record
+	soak fuzz bench screenshots check check-web lint docs wheel lock contracts bootstrap deploy record
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ fuzz: install ## Send REQUESTS (10000) generated requests to the API on a local 
 
 bench: install ## Measure costs and speed and write bench/REPORT.md; or only the figures KEYS
 	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)
+
+screenshots: install-tests web ## Take the pictures of the pages in docs/pictures/ on a local cloud of their own
+	@$(WITH_NODE) $(BIN)/python -m tests.system.pages.screenshots
 
 check: lint check-web docs wheel ## Run what CI runs beside the tests
 
