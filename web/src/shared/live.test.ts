@@ -31,7 +31,6 @@ const NOTIFICATION: Notification = {
   source: "orders",
   subject: "1",
   time: "2026-01-01T00:00:00.000Z",
-  causationid: null,
 };
 
 /** Returns the latest socket. */

@@ -7,7 +7,8 @@ export interface Notification {
   readonly source: string;
   readonly subject: string;
   readonly time: string;
-  readonly causationid: string | null;
+  /** The id of the event that caused it; absent after a request. */
+  readonly causationid?: string;
 }
 
 export type LiveState = "connecting" | "connected" | "lost";

@@ -236,7 +236,6 @@ const NOTIFICATION: Notification = {
   source: "orders",
   subject: "3f0b0b0a-8f2e-4a5e-9a51-2d5f3a1f7c11",
   time: "2026-01-01T12:00:00.000Z",
-  causationid: null,
 };
 
 /**

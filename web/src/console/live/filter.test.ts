@@ -10,7 +10,6 @@ const PLACED: Arrival = {
   source: "orders",
   subject: "3f0b0b0a-8f2e",
   time: "2026-01-01T12:00:00.000Z",
-  causationid: null,
   arrived: 0,
 };
 

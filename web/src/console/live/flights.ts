@@ -57,7 +57,7 @@ export function route(
   const nodes = new Map(map.nodes.map((node) => [node.id, node]));
   const [api, announcer, topic] = [nodes.get("api"), nodes.get(`announcer:${source}`), nodes.get("topic")];
   if (api === undefined || announcer === undefined || topic === undefined) return null;
-  const requested = causationid === null && services.some(({ name, commands }) => name === source && commands);
+  const requested = causationid === undefined && services.some(({ name, commands }) => name === source && commands);
   const y = middle(announcer);
   const left = requested ? REQUEST : 0;
   const trunk = [

@@ -11,7 +11,6 @@ function arrival(id: number, options: Partial<Arrival> = {}): Arrival {
     source: "orders",
     subject: `order-${id}`,
     time: "2026-01-01T12:00:00.000Z",
-    causationid: null,
     arrived: id,
     ...options,
   };
