@@ -88,7 +88,7 @@ function Event({ contract, opened }: { contract: Contract; opened: boolean }): R
   const [isExpanded, setExpanded] = useState(opened);
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (opened) element.current?.scrollIntoView({ block: "center" });
+    if (opened) element.current?.scrollIntoView({ block: "start" });
   }, [opened]);
   return (
     <div ref={element}>
