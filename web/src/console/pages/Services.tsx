@@ -15,6 +15,7 @@ import { services as catalogue } from "../../generated/catalogue";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
 import { type FailureKind, KINDS } from "../failures/failures";
+import { sentence } from "../order/status";
 import { entryOf } from "../runbook/runbook";
 import {
   activeAlarms,
@@ -133,7 +134,7 @@ function CardHeader({ service }: { service: ServiceView }): ReactNode {
   return (
     <Header
       variant="h2"
-      description={service.summary}
+      description={sentence(service.summary)}
       actions={
         <StatusIndicator type={problems.length === 0 ? "success" : "error"}>
           {problems.length === 0 ? "Healthy" : problems.join(", ")}
