@@ -25,6 +25,9 @@ APPROVED = "pm_card_authentication_required"
 
 ADDRESS = {"Name": "Ada Example", "Street and number": "Main Street 1", "Postal code": "10115", "City": "Berlin"}
 
+# The heading is at the top, with some space above it.
+SHOW = "(heading) => scrollBy(0, heading.getBoundingClientRect().top - 32)"
+
 Take = Callable[[str], None]
 
 
@@ -90,7 +93,9 @@ def take_shop(page: Page, take: Take) -> None:
     page.get_by_role("link", name="Check out").click()
     for label, text in ADDRESS.items():
         page.get_by_label(label, exact=True).fill(text)
+    page.get_by_label("Country").select_option("DE")
     page.get_by_label("Payment method").select_option(APPROVED)
+    page.get_by_label("City").blur()
     take("checkout")
     page.get_by_role("button", name="Order and pay").click()
     page.get_by_role("link", name="Go to your bank").wait_for()
@@ -132,15 +137,14 @@ def take_console(page: Page, take: Take, shop: DeployedShop, customer: User) -> 
         ("products", "products", "Golden teapot"),
         ("customers", f"customers?id={claims_of(customer.token)['sub']}", "Awarded"),
         ("services", "services", "analytics"),
-        ("runbook", "runbook/dlq-depth?service=payment", "tidings dlq show payment"),
+        ("runbook", "runbook/undelivered-depth?service=payment", "Meaning"),
         ("contracts", "contracts?event=OrderConfirmed", "Announced by"),
     ):
         page.goto(f"/console/{path}")
         page.get_by_role("main").get_by_text(text).first.wait_for()
         if name == "order":
             page.get_by_role("option", name="OrderConfirmed").click()
-            page.get_by_role("heading", name="Timeline").scroll_into_view_if_needed()
-            page.get_by_role("heading", name="Timeline").evaluate("(heading) => heading.scrollIntoView()")
+            page.get_by_role("heading", name="Timeline").evaluate(SHOW)
         take(name)
 
 
