@@ -39,9 +39,10 @@ def as_local(synthesis: Synthesis) -> dict[str, Any]:
     names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", SHOP_SETTINGS.sender: SETTINGS["local"].sender}
     # The dashboard's body is a text, in which quotes are escaped.
     quoted = {f"{quote}{STAGE.name}{quote}": f"{quote}{LOCAL.name}{quote}" for quote in ('"', r"\"")}
-    # The stage of the WebSocket API has the stage's name too.
-    paths = {f"/{STAGE.name}{end}": f"/{LOCAL.name}{end}" for end in ("/", '"')}
-    for name, local in (names | quoted | paths).items():
+    # The stage of the WebSocket API has the stage's name too, and the distribution's comment contains it.
+    paths = {f"/{STAGE.name}{end}": f"/{LOCAL.name}{end}" for end in ("/", '"', ";")}
+    comment = {f"stage {STAGE.name}": f"stage {LOCAL.name}"}
+    for name, local in (names | quoted | paths | comment).items():
         text = text.replace(name, local)
     templates: dict[str, Any] = json.loads(text)
     return templates
