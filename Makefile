@@ -89,7 +89,7 @@ fuzz: install ## Send REQUESTS (10000) generated requests to the API on a local 
 bench: install ## Measure costs and speed and write bench/REPORT.md; or only the figures KEYS
 	@$(WITH_NODE) $(BIN)/python -m bench $(KEYS)
 
-screenshots: install-tests web ## Take the pictures of the pages in docs/pictures/ on a local cloud of their own
+screenshots: install-tests web ## Take the pictures of the pages in docs/pictures/ on another local cloud
 	@$(WITH_NODE) $(BIN)/python -m tests.system.pages.screenshots
 
 check: lint check-web docs wheel ## Run what CI runs beside the tests

@@ -1,4 +1,4 @@
-"""Pictures of the pages for the documentation, taken on a local cloud of their own: `make screenshots`."""
+"""Pictures of the pages for the documentation, taken on another local cloud: `make screenshots`."""
 
 import subprocess
 import sys
