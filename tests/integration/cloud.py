@@ -398,8 +398,8 @@ class Cloud:
             return value
         if "Fn::ImportValue" in value:
             name = value["Fn::ImportValue"]
-            # The API is not deployed.
-            return name if "-api:" in name else self._exports[name]
+            # The API and its users are not deployed.
+            return name if "-api:" in name or "-users:" in name else self._exports[name]
         if "Fn::Join" in value:
             separator, parts = value["Fn::Join"]
             return str(separator.join(self._value(stack, part) for part in parts))
