@@ -15,11 +15,16 @@ def test_a_deliberate_fault_is_found(mutation: Mutation) -> None:
     first = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**40))
     print(f"SEED={first}")  # noqa: T201 - pytest shows it if the test fails
     known = [] if mutation.seed is None else [mutation.seed]
-    with applied(mutation):
-        failed = first_failure([*known, *range(first, first + HISTORIES - len(known))])
-    assert failed, f"{mutation} was not found in {HISTORIES} histories"
-    seed, found = failed
-    print(f"found by seed {seed}: {found.violation}")  # noqa: T201 - it shows what found the fault
+    seeds = iter([*known, *range(first, first + HISTORIES - len(known))])
     # Any fault may first show as a message that fails again and again.
-    expected = {*mutation.invariants, AT_REST} if mutation.invariants else {found.violation.invariant}
-    assert found.violation.invariant in expected, found.violation
+    expected = {*mutation.invariants, AT_REST}
+    others = set()
+    with applied(mutation):
+        while failed := first_failure(seeds):
+            seed, found = failed
+            if not mutation.invariants or found.violation.invariant in expected:
+                print(f"found by seed {seed}: {found.violation}")  # noqa: T201 - it shows what found the fault
+                return
+            # A fault has many effects. In some histories, another invariant sees one of them first.
+            others.add(found.violation.invariant)
+    pytest.fail(f"{mutation} was not found in {HISTORIES} histories by its invariants, but by {others or 'none'}")

@@ -62,8 +62,9 @@ class Erasure:
         current = job.current or Pass(to_rfc3339(now))
         page = self.people.orders(job.person, current.cursor)
         parts = self.people.parts(page.keys)
-        under_way = [UnderWay(order, what) for order in page.keys if (what := under_way_of(parts[order]))]
-        ended = [order for order in page.keys if not under_way_of(parts[order])]
+        found = {order: under_way_of(parts[order]) for order in page.keys}
+        under_way = [UnderWay(order, what) for order, what in found.items() if what]
+        ended = [order for order, what in found.items() if not what]
         metadata = job.metadata(now)
         outcomes = dict(zip(ended, self._erase(ended, job.requested_by, metadata), strict=True))
         unfinished = [
