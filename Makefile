@@ -22,7 +22,7 @@ endef
 option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
 # What the pages are built from. Their build generates some of it, which is left out.
-WEB_SOURCES := $(shell find web docs/contracts \( -name node_modules -o -name dist -o -name generated \) -prune -o \
+WEB_SOURCES := $(shell find web docs/contracts docs/runbook.md \( -name node_modules -o -name dist -o -name generated \) -prune -o \
 	-type f -print 2> /dev/null)
 
 .PHONY: help install install-tests web run demo-traffic example stop test test-deployed test-offline test-long simulate \
