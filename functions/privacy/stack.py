@@ -3,13 +3,14 @@
 from typing import Any
 
 import msgspec
-from aws_cdk import ArnFormat, Duration
+from aws_cdk import ArnFormat
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_s3 as s3
 
 from functions.privacy.files import KEPT_DAYS
 from functions.privacy.service import JOBS, RETENTION
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, Alarm
+from infra.constructs.bucket import add_private_bucket
 from infra.constructs.function import Function
 from infra.constructs.nag import acknowledge
 from infra.constructs.schedule import alarm_on_late_work, invoke_on_schedule
@@ -78,22 +79,7 @@ def _listing_service(stack: ServiceStack) -> str:
 
 
 def _add_bucket(stack: ServiceStack) -> s3.Bucket:
-    # CloudFormation chooses its name: names of buckets are unique among all accounts.
-    bucket = s3.Bucket(
-        stack,
-        "exports",
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        encryption=s3.BucketEncryption.S3_MANAGED,
-        enforce_ssl=not stack.stage.emulated,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        versioned=False,
-        lifecycle_rules=[
-            s3.LifecycleRule(
-                expiration=Duration.days(KEPT_DAYS), abort_incomplete_multipart_upload_after=Duration.days(1)
-            )
-        ],
-        removal_policy=stack.stage.removal_policy,
-    )
+    bucket = add_private_bucket(stack, "exports", KEPT_DAYS)
     acknowledge(
         bucket,
         "S1",

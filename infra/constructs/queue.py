@@ -4,12 +4,12 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 
 from infra.stacks.base import ApplicationStack
-from tidings.aws.names import queue_name
+from tidings.aws.names import QueueRole, queue_name
 from tidings.core.service import QueueKind
 
 
 def add_queue(
-    stack: ApplicationStack, role: str, kind: QueueKind, dlq: sqs.Queue | None = None, window: int = 0
+    stack: ApplicationStack, role: QueueRole, kind: QueueKind, dlq: sqs.Queue | None = None, window: int = 0
 ) -> sqs.Queue:
     """Add a queue to a service's stack.
 

@@ -1,7 +1,6 @@
 """The stack of one service: its table, queues and functions. It depends on bus, API and users, on no other service."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import msgspec
 from aws_cdk import Duration
@@ -27,6 +26,7 @@ from infra.stacks.api import ApiStack
 from infra.stacks.base import ApplicationStack
 from infra.stacks.bus import BusStack
 from infra.stacks.users import UsersStack
+from tidings.aws.names import QueueRole
 from tidings.aws.personal_answers import lists_index
 from tidings.core.contract import Contract
 from tidings.core.strategy import Batched, Log, Observer, Projection, Strategy
@@ -34,8 +34,6 @@ from tidings.http.routes import Route
 
 PERSONAL = "personal"
 """The role of the function by which a service tells of its entities of a person."""
-
-QueueRole = Literal["queue", "dlq"]
 
 READ_ACTIONS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITE_ACTIONS = ("dynamodb:PutItem", "dynamodb:UpdateItem")

@@ -8,12 +8,12 @@ QueueRole = Literal["queue", "dlq", "undelivered", "relay-dlq"]
 """The role of a queue: the consumer's, its dead-letter queue, the subscription's, or the relay's."""
 
 
-def queue_name(service: str, role: str, kind: QueueKind) -> str:
+def queue_name(service: str, role: QueueRole, kind: QueueKind) -> str:
     """Return the name of a service's queue: `helpdesk-dev-desk-dlq.fifo`. The consumer's has the service's own name.
 
     Args:
         service: The service's name with the application's and the stage's: `helpdesk-dev-desk`.
-        role: The queue's role; see `QueueRole`.
+        role: The queue's role.
         kind: The queue's kind.
     """
     name = service if role == "queue" else f"{service}-{role}"
