@@ -1,4 +1,7 @@
-"""The Lambda function behind `GET /openapi.json` and the route `$default`, which gets all requests of no route."""
+"""The Lambda function behind `GET /openapi.json`, and behind the routes of all requests that no service serves.
+
+These are `$default`, and `OPTIONS /{proxy+}` in a stage whose API other origins may call.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +14,16 @@ DOCUMENT = Path(__file__).with_name("openapi.json").read_text()
 PATHS: Mapping[str, Mapping[str, Any]] = {**json.loads(DOCUMENT)["paths"], "/openapi.json": {"get": {}}}
 
 DEFAULT = "$default"
+PREFLIGHT = "OPTIONS /{proxy+}"
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's shape
-    """Return the document, or a problem (RFC 9457) if the request has no route."""
+    """Return the document, or a problem (RFC 9457) if the request has no route.
+
+    A preflight succeeds with any path, so that a page can read the problem. API Gateway adds the headers of CORS.
+    """
+    if event["routeKey"] == PREFLIGHT:
+        return {"statusCode": 204}
     if event["routeKey"] == DEFAULT:
         return _refuse(allowed_methods(event["rawPath"]))
     return _answer(200, "application/json", DOCUMENT, {"cache-control": "public, max-age=300"})

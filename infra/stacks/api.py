@@ -139,17 +139,22 @@ class ApiStack(ApplicationStack):
             self,
             "document",
             stage=self.stage,
-            description="Serves GET /openapi.json, and refuses the requests of no route",
+            description="Serves GET /openapi.json, and answers the requests that no service serves",
             handler="function.handler",
             code=lambda_.Code.from_asset(str(assets.openapi_function(document))),
         )
         integration = HttpLambdaIntegration("document", function)
-        keys = {
+        reasons = {
             apigateway.HttpRouteKey.with_("/openapi.json", apigateway.HttpMethod.GET): (
                 "The document is public. Clients read it before they have a token."
             ),
             apigateway.HttpRouteKey.DEFAULT: "It only answers that there is no such path or method.",
         }
-        for key, reason in keys.items():
+        if self.application.allowed_origins:
+            # Without it `$default` would refuse these requests (Amazon API Gateway Developer Guide, "Configure CORS for
+            # HTTP APIs in API Gateway").
+            preflight = apigateway.HttpRouteKey.with_("/{proxy+}", apigateway.HttpMethod.OPTIONS)
+            reasons[preflight] = "Browsers send preflight requests without a token (Fetch Standard, CORS protocol)."
+        for key, reason in reasons.items():
             route = apigateway.HttpRoute(self, key.key, http_api=self.http_api, route_key=key, integration=integration)
             acknowledge(route, "APIG4", reason)

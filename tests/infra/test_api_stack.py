@@ -34,6 +34,9 @@ OPEN = {
 BANK = {"GET /simulated-bank", "POST /simulated-bank"}
 """The pages of the simulated bank, in stages with the simulated gateway."""
 
+PREFLIGHT = "OPTIONS /{proxy+}"
+"""The route of the requests by which browsers ask whether they may call the API."""
+
 WEBSOCKET = ("$connect", "$disconnect", "$default")
 """The routes of the WebSocket API."""
 
@@ -85,6 +88,18 @@ def test_a_connection_is_opened_by_a_ticket_in_its_address(stage: str, request: 
     assert authorizer.properties["IdentitySource"] == ["route.request.querystring.ticket"]
     # No answer is kept: a ticket is valid once.
     assert "AuthorizerResultTtlInSeconds" not in authorizer.properties
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_the_websocket_api_may_invoke_the_function_of_each_route(stage: str, request: pytest.FixtureRequest) -> None:
+    synthesis: Synthesis = request.getfixturevalue(stage)
+    websocket = synthesis.only("live", "AWS::Lambda::Function", FunctionName=f"tidings-{stage}-live-websocket")
+    allowed = {
+        each.properties["SourceArn"]["Fn::Join"][1][-1]
+        for each in synthesis.resources("AWS::Lambda::Permission")
+        if each.stack == "live" and each.properties["FunctionName"] == {"Fn::GetAtt": [websocket.id, "Arn"]}
+    }
+    assert allowed == {f"/*{key}" for key in WEBSOCKET}
 
 
 def test_the_websocket_api_has_a_throttled_stage_that_is_named_like_the_deployment(prod: Synthesis) -> None:
@@ -326,6 +341,17 @@ def test_an_unknown_path_is_refused(handler: Handler, path: str) -> None:
     assert answer["statusCode"] == 404
     assert "allow" not in answer["headers"]
     assert problem_of(answer)["status"] == 404
+
+
+@pytest.mark.parametrize("path", ["/orders", "/nowhere"])
+def test_a_preflight_of_any_path_succeeds(handler: Handler, path: str) -> None:
+    assert handler({"routeKey": PREFLIGHT, "rawPath": path}, None) == {"statusCode": 204}
+
+
+def test_a_stage_that_admits_origins_has_a_route_for_preflights(local: Synthesis, prod: Synthesis) -> None:
+    route = local.only("api", "AWS::ApiGatewayV2::Route", RouteKey=PREFLIGHT)
+    assert route.properties.get("AuthorizationType", "NONE") == "NONE"
+    assert PREFLIGHT not in {each.properties["RouteKey"] for each in http_routes(prod)}
 
 
 def problem_of(answer: Json) -> Json:
