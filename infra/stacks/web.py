@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.application import Application, Pages
+from infra.constructs.bucket import add_private_bucket
 from infra.constructs.nag import acknowledge
 from infra.stacks.api import ApiStack
 from infra.stacks.base import ApplicationStack
@@ -49,6 +50,8 @@ class WebStack(ApplicationStack):
         bucket = self._add_bucket()
         distribution = self._add_distribution(bucket, api)
         self.url = self._address(distribution)
+        # The stack of the users imports the name until it is deployed with the pages' own domain, which is later.
+        self.export_value(distribution.distribution_domain_name)
         self.add_output("PageUrl", self.url)
         self.add_output("Bucket", bucket.bucket_name)
         self.add_output("Distribution", distribution.distribution_id)
@@ -62,19 +65,12 @@ class WebStack(ApplicationStack):
             return f"http://{label}.cloudfront.localhost:{self._port}"
         return f"https://{self._pages.domain or distribution.distribution_domain_name}"
 
+    def _global_name(self, *parts: str) -> str:
+        """Return the name of a resource of CloudFront, which has one set of names for all regions of an account."""
+        return "-".join((self.stack_name, *parts, self.region))
+
     def _add_bucket(self) -> s3.Bucket:
-        # CloudFormation chooses its name: names of buckets are unique among all accounts.
-        bucket = s3.Bucket(
-            self,
-            "pages",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=not self.stage.emulated,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=False,
-            lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1))],
-            removal_policy=self.stage.removal_policy,
-        )
+        bucket = add_private_bucket(self, "pages")
         acknowledge(bucket, "S1", "The files are public: the distribution serves them to everybody.")
         return bucket
 
@@ -85,6 +81,9 @@ class WebStack(ApplicationStack):
             else cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS
         )
         headers = self._add_headers(api)
+        access = cloudfront.S3OriginAccessControl(
+            self, "access", origin_access_control_name=self._global_name("access"), description="Reads the pages"
+        )
         domain, certificate = self._pages.domain, self._pages.certificate
         distribution = cloudfront.Distribution(
             self,
@@ -98,7 +97,7 @@ class WebStack(ApplicationStack):
             ),
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if certificate else None,
             default_behavior=cloudfront.BehaviorOptions(
-                origin=origins.S3BucketOrigin.with_origin_access_control(bucket),
+                origin=origins.S3BucketOrigin.with_origin_access_control(bucket, origin_access_control=access),
                 viewer_protocol_policy=viewers,
                 response_headers_policy=headers,
                 function_associations=[self._add_function("pages")],
@@ -159,7 +158,7 @@ class WebStack(ApplicationStack):
         function = cloudfront.Function(
             self,
             f"{name}-paths",
-            function_name=f"{self.stack_name}-{name}-paths",
+            function_name=self._global_name(name, "paths"),
             comment=f"Rewrites the paths of the {name}",
             code=cloudfront.FunctionCode.from_file(file_path=str(FUNCTIONS / f"{name}.js")),
             runtime=cloudfront.FunctionRuntime.JS_2_0,
@@ -171,7 +170,7 @@ class WebStack(ApplicationStack):
         return cloudfront.ResponseHeadersPolicy(
             self,
             "headers",
-            response_headers_policy_name=self.stack_name,
+            response_headers_policy_name=self._global_name("headers"),
             comment=f"The security headers of {self.application.title}",
             security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
                 content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(

@@ -1,6 +1,7 @@
 """The pages: their bucket, their distribution, their headers, their domain, and the origins that may call the API."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,9 @@ from infra.application import Application, Pages
 from infra.build import build
 from infra.discovery import ROOT
 from infra.shop import SETTINGS, placeholders, shop
+from infra.stacks import web
 from infra.stages import STAGES
+from ops.pages import config
 from tests.infra.synthesis import CONTEXT, Json, Synthesis, owned
 
 NODE = Path(sys.executable).parent / "node"
@@ -214,7 +217,48 @@ def test_the_pages_settings_are_in_an_output(synthesis: Synthesis) -> None:
     }
 
 
+PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""The first part of a sign-in page's domain (Amazon Cognito User Pools API Reference, "CreateUserPoolDomain")."""
+
+
+@DEPLOYED_STAGE
+def test_the_domain_of_each_sign_in_page_is_accepted_and_no_other_accounts_is_the_same(synthesis: Synthesis) -> None:
+    domains = [text_of(each.properties["Domain"]) for each in synthesis.resources("AWS::Cognito::UserPoolDomain")]
+    assert len(set(domains)) == 2
+    for domain in domains:
+        assert domain.endswith("-{Ref: AWS::AccountId}")
+        assert PREFIX.fullmatch(domain.replace("{Ref: AWS::AccountId}", "123456789012"))
+        assert not re.search("aws|amazon|cognito", domain.removesuffix("{Ref: AWS::AccountId}"))
+
+
+@DEPLOYED_STAGE
+def test_a_stage_can_be_in_two_regions_of_an_account(synthesis: Synthesis) -> None:
+    names = [text_of(each.properties["Name"]) for each in synthesis.resources("AWS::CloudFront::Function")]
+    for kind, part in (
+        ("AWS::CloudFront::ResponseHeadersPolicy", "ResponseHeadersPolicyConfig"),
+        ("AWS::CloudFront::OriginAccessControl", "OriginAccessControlConfig"),
+    ):
+        names.append(text_of(synthesis.only("web", kind).properties[part]["Name"]))
+    assert len(set(names)) == 4
+    for name in names:
+        assert name.endswith("-{Ref: AWS::Region}")
+        # The maximum length of a function's name (Amazon CloudFront API Reference, "CreateFunction").
+        assert len(name.replace("{Ref: AWS::Region}", "ap-southeast-1")) <= 64
+
+
+def test_the_pages_call_the_api_at_the_path_at_which_the_distribution_has_it() -> None:
+    assert config.API == web.API
+
+
 # A domain, and origins
+
+
+def test_the_pages_can_get_a_domain_after_their_first_deployment(prod: Synthesis, with_domain: Synthesis) -> None:
+    imported = set(re.findall(r'"(tidings-prod-web:[^"]+)"', json.dumps(prod.templates["users"])))
+    outputs = with_domain.templates["web"]["Outputs"].values()
+    assert imported
+    # The stack of the pages is deployed first, and CloudFormation deletes no export that another stack imports.
+    assert imported <= {output["Export"]["Name"] for output in outputs if "Export" in output}
 
 
 def test_a_domain_has_its_certificate_and_tls_1_2_at_least(with_domain: Synthesis) -> None:
