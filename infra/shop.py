@@ -18,10 +18,8 @@ RESERVED_DOMAIN = re.compile(r"[@.](example|test|invalid|localhost|example\.(com
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 """An address in ASCII without a name, as SES and SNS require."""
 
-
 PUBLISHABLE_KEY = re.compile(r"pk_(live|test)_[A-Za-z0-9]+")
 """A publishable API key of Stripe (Stripe Docs, "API keys")."""
-
 
 DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\Z")
 """A domain in lower case."""

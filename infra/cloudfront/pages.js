@@ -1,4 +1,4 @@
-// Answers the paths of the pages' own routes with the page that has the route. Files are what they are.
+// Rewrites each path of a page's own routes to the file of that page. The paths of files stay as they are.
 function handler(event) {
   var request = event.request;
   if (!/^\/(assets\/.*|(console\/)?[^/]+\.[a-z0-9]+)$/.test(request.uri)) {

@@ -30,7 +30,6 @@ STOCK = 100_000
 APPROVED_METHOD = "pm_card_authentication_required"
 """The payment method whose payments wait for the customer at the bank."""
 
-
 PARALLEL = 8
 """Number of orders that are placed at once. Further ones are left out, so that a slow cloud is not overloaded."""
 
@@ -111,7 +110,7 @@ def run_traffic(stage: DeployedStage, outputs: Outputs, rate: float, seconds: in
             for _ in in_parallel(traffic.act, ticks(rate, seconds)):
                 shown.update(f"{traffic.placed.total()} placed")
     except KeyboardInterrupt:
-        # It is how a user ends it.
+        # A user ends the command by it.
         pass
     refused = f"; {traffic.refused} were refused" if traffic.refused else ""
     print_result(f"{traffic.placed.total()} orders were placed by {len(traffic.placed)} payment methods{refused}.")

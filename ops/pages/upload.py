@@ -1,7 +1,8 @@
 """The upload of the built pages to the bucket of a deployed stage."""
 
 import mimetypes
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,13 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 
 KEPT = timedelta(days=7)
-"""How long the assets of earlier builds are kept. A page that was opened before the upload may still load them."""
+"""How long assets are kept after they were replaced. A page that was opened before that may still load them."""
+
+LONGEST_UPLOAD = timedelta(hours=1)
+"""Time within which all files of one upload are stored."""
+
+MAX_DELETED = 1000
+"""Maximum number of objects that are deleted by one request (Amazon S3 API Reference, "DeleteObjects")."""
 
 INVALIDATED = ("/", "/index.html", "/console/*", "/config.json")
 """The paths of what changes under the same name."""
@@ -78,7 +85,7 @@ def is_built(folder: Path = BUILT) -> bool:
 def upload(stage: DeployedStage, pages: PagesOutputs, config: Mapping[str, Any], folder: Path = BUILT) -> int:
     """Upload the built pages and their configuration, and return the number of files.
 
-    A page is uploaded after everything that it loads. Assets of builds that were replaced a week ago are deleted.
+    A page is uploaded after everything that it loads. Files that were replaced more than a week ago are deleted.
 
     Args:
         stage: The stage.
@@ -132,12 +139,29 @@ def _put(client: Any, bucket: str, files: Iterable[PageFile]) -> None:
 
 
 def _delete_replaced(client: Any, bucket: str, current: set[str]) -> None:
-    oldest = datetime.now(UTC) - KEPT
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        replaced = [
-            {"Key": found["Key"]}
-            for found in page.get("Contents", ())
-            if found["Key"] not in current and found["LastModified"] < oldest
-        ]
-        if replaced:
-            client.delete_objects(Bucket=bucket, Delete={"Objects": replaced, "Quiet": True})
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    stored = {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", ())}
+    keys = replaced_before(datetime.now(UTC) - KEPT, stored, current)
+    for start in range(0, len(keys), MAX_DELETED):
+        objects = [{"Key": key} for key in keys[start : start + MAX_DELETED]]
+        client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+def replaced_before(limit: datetime, stored: Mapping[str, datetime], current: Set[str]) -> list[str]:
+    """Return the files that were replaced before a time.
+
+    Each upload stores all files of its build. So a file that is no longer part of the build was replaced when the next
+    upload after its own stored a file.
+
+    Args:
+        limit: The time.
+        stored: When each file was stored last.
+        current: The files of the build that was just uploaded.
+    """
+    times = sorted(stored.values())
+    replaced = []
+    for key, time in stored.items():
+        later = bisect_right(times, time + LONGEST_UPLOAD)
+        if key not in current and later < len(times) and times[later] < limit:
+            replaced.append(key)
+    return replaced

@@ -1,4 +1,4 @@
-"""The names of a service's resources. Stacks give them, and what has no reference to a resource finds it by them."""
+"""The names of a service's resources. Stacks give them, and code without a reference to a resource finds it by them."""
 
 from typing import Literal
 

@@ -1,6 +1,6 @@
 """The configuration, the upload and the addresses of the pages."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,15 @@ LOCAL = "http://127.0.0.1:4600"
 
 
 class MemoryFiles(boto3.Session):
-    """A session with a bucket and a distribution in memory. Objects of the names in `old` were uploaded long ago."""
+    """A session with a bucket and a distribution in memory. `ages` says how long ago objects were uploaded."""
 
-    def __init__(self, old: Iterable[str] = (), recent: Iterable[str] = (), failure: Exception | None = None) -> None:
+    def __init__(self, ages: Mapping[str, timedelta] | None = None, failure: Exception | None = None) -> None:
         super().__init__(region_name="eu-west-1")
         now = datetime.now(UTC)
         self.objects: dict[str, dict[str, Any]] = {}
-        self.times = dict.fromkeys(old, now - timedelta(days=8)) | dict.fromkeys(recent, now - timedelta(days=6))
+        self.times = {key: now - age for key, age in (ages or {}).items()}
         self.puts: list[str] = []
+        self.deletions: list[int] = []
         self.invalidated: list[Any] = []
         self._failure = failure
 
@@ -57,6 +58,7 @@ class MemoryFiles(boto3.Session):
         return [{"Contents": [{"Key": key, "LastModified": time} for key, time in self.times.items()]}, {}]
 
     def delete_objects(self, **request: Any) -> None:
+        self.deletions.append(len(request["Delete"]["Objects"]))
         for deleted in request["Delete"]["Objects"]:
             del self.times[deleted["Key"]]
 
@@ -115,11 +117,31 @@ def test_what_keeps_its_name_is_invalidated(built: Path) -> None:
     assert paths == {"Quantity": 4, "Items": ["/", "/index.html", "/console/*", "/config.json"]}
 
 
-def test_files_of_earlier_builds_are_kept_for_a_week(built: Path) -> None:
-    files = MemoryFiles(old=["assets/shop-0.js", "index.html"], recent=["assets/shop-9.js"])
+OLD, LAST = "assets/shop-8.js", "assets/shop-9.js"
+
+
+@pytest.mark.parametrize(
+    ("ages", "deleted"),
+    [
+        # The last build was uploaded long ago, and pages of it are open until now.
+        ({LAST: timedelta(days=30)}, set()),
+        ({OLD: timedelta(days=30), LAST: timedelta(days=8)}, {OLD}),
+        ({OLD: timedelta(days=30), LAST: timedelta(days=6)}, set()),
+        ({OLD: timedelta(days=30), LAST: timedelta(days=30, minutes=-1)}, set()),
+    ],
+)
+def test_files_of_earlier_builds_are_kept_for_a_week_after_they_were_replaced(
+    built: Path, ages: dict[str, timedelta], deleted: set[str]
+) -> None:
+    files = MemoryFiles(ages | {"index.html": max(ages.values())})
     upload(stage_with(files), PAGES, {}, built)
-    assert "assets/shop-0.js" not in files.times
-    assert {"assets/shop-9.js", "index.html"} <= files.times.keys()
+    assert (ages.keys() | {"index.html"}) - files.times.keys() == deleted
+
+
+def test_many_replaced_files_are_deleted_by_several_requests(built: Path) -> None:
+    files = MemoryFiles({f"assets/{n}.js": timedelta(days=30) for n in range(1500)} | {LAST: timedelta(days=8)})
+    upload(stage_with(files), PAGES, {}, built)
+    assert files.deletions == [1000, 500]
 
 
 @pytest.mark.parametrize("missing", ["index.html", "console/index.html"])
