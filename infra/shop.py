@@ -134,7 +134,7 @@ SETTINGS = {
         product_cache=1,
         pending_limit=10 * 60,
         erasure_interval=5,
-        # The development server of the pages.
+        # A page of another origin that is developed with Vite (Vite, "Server Options", default port).
         origins=("http://localhost:5173",),
     ),
     "dev": ShopSettings(sender="orders@dev.tidings.example", alarm_addresses=("developers@tidings.example",)),

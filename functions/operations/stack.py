@@ -20,8 +20,11 @@ DEAD_LETTER_QUEUES = ("*-dlq", "*-dlq.fifo", "*-undelivered.fifo")
 """The ends of the names of dead-letter queues, of services that are added later too."""
 
 OBSERVE = ("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings")
-"""Actions that support no resource (Service Authorization Reference, Amazon CloudWatch and AWS Lambda). They return
-states and numbers, and no data."""
+"""Actions that return states and numbers, and no data.
+
+The last two support no resource (Service Authorization Reference, Amazon CloudWatch and AWS Lambda). The first returns
+composite alarms only if it is allowed on every resource (Amazon CloudWatch API Reference, "DescribeAlarms").
+"""
 
 
 def add_resources(stack: ServiceStack, _settings: Any) -> None:

@@ -15,7 +15,7 @@ from tidings.core.strategy import Batched, Log, Observer, Projection
 ROLES = ("api", "jobs", "consumer", "relay")
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 OBSERVATIONS = {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings"}
-"""The actions without a resource by which operations reads alarms, metrics and mappings."""
+"""The actions on every resource by which operations reads alarms, metrics and mappings."""
 CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 
@@ -424,6 +424,22 @@ def test_no_environment_contains_a_secret(prod: Synthesis) -> None:
             # The ARN of a secret is none.
             assert name.endswith("_ARN") or not re.search(r"(?i)secret|password|token|api_?key|credential", name)
             assert "secretsmanager" not in json.dumps(value)
+
+
+MAX_ENVIRONMENT = 4096
+"""Maximum number of bytes of a function's environment (AWS Lambda Developer Guide, "Lambda quotas")."""
+
+
+def test_the_environment_of_each_function_is_small_enough(prod: Synthesis) -> None:
+    for function in prod.resources("AWS::Lambda::Function"):
+        variables = function.properties.get("Environment", {}).get("Variables", {})
+        # A reference has about as many characters in the template as the name, the address or the ARN that replaces it.
+        size = sum(len(name) + len(as_text(value).encode()) for name, value in variables.items())
+        assert size <= MAX_ENVIRONMENT, function.properties["FunctionName"]
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def test_functions_environments_contain_the_names_of_their_resources(
