@@ -21,7 +21,7 @@ endef
 # $(call option,NAME) is the option --name with the variable's value, if the variable is set.
 option = $(if $($(1)),--$(shell echo $(1) | tr A-Z a-z) $($(1)))
 
-# What the pages are built from. Their build generates some of it, which is left out.
+# The sources of the pages, without those that their build generates.
 WEB_SOURCES := $(shell find web docs/contracts docs/runbook.md \( -name node_modules -o -name dist -o -name generated \) -prune -o \
 	-type f -print 2> /dev/null)
 
@@ -39,7 +39,7 @@ help: ## List the targets
 install: ## Install the pinned tools and packages in this folder
 	@$(MAKE) --silent --jobs=3 $(VENV)/.installed node_modules/.installed web/node_modules/.installed
 
-install-tests: install ## Install what the pages' tests need besides, among it a browser
+install-tests: install ## Install what else the pages' tests need, such as a browser
 	@$(MAKE) --silent web/node_modules/.complete
 
 web: install ## Build the pages in web/dist

@@ -1,9 +1,10 @@
 import js from "@eslint/js";
 import hooks from "eslint-plugin-react-hooks";
+import { defineConfig, globalIgnores } from "eslint/config";
 import ts from "typescript-eslint";
 
-export default ts.config(
-  { ignores: ["dist", "src/generated"] },
+export default defineConfig(
+  globalIgnores(["dist", "src/generated"]),
   js.configs.recommended,
   {
     files: ["**/*.{ts,tsx}"],

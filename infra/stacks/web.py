@@ -220,9 +220,9 @@ class WebStack(ApplicationStack):
         return [issuer, *domains]
 
     def _websocket_source(self, api: ApiStack) -> str:
+        if api.websocket_api is None:
+            raise ValueError("an application with pages has a WebSocket API")
         if self.stage.emulated:
-            if api.websocket_api is None:
-                raise ValueError("an application with pages has a WebSocket API")
             return f"ws://{HOST}:{self._port}/_aws/execute-api/{api.websocket_api.api_id}/{self.stage.name}"
         return api.websocket_url
 

@@ -246,6 +246,15 @@ def test_a_stage_can_be_in_two_regions_of_an_account(synthesis: Synthesis) -> No
         assert len(name.replace("{Ref: AWS::Region}", "ap-southeast-1")) <= 64
 
 
+@EVERY_STAGE
+def test_the_pages_are_deployed_after_the_api_and_before_the_users(synthesis: Synthesis) -> None:
+    artifacts = json.loads((synthesis.folder / "manifest.json").read_text())["artifacts"]
+    stacks = [f"tidings-{synthesis.stage}-{name}" for name in ("api", "web", "users")]
+    api, pages, _ = stacks
+    needed = [{each for each in artifacts[stack]["dependencies"] if each in stacks} for stack in stacks]
+    assert needed == [set(), {api}, {api, pages}]
+
+
 def test_the_pages_call_the_api_at_the_path_at_which_the_distribution_has_it() -> None:
     assert config.API == web.API
 

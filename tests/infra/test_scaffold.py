@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from infra.discovery import ROOT
+from infra.discovery import ROOT, ServiceFolder
 from ops.scaffold import known_events, new_consumer
+from ops.scaffold.consumer import RESERVED_NAMES
 from tests.infra.projects import changed_stacks, code_of, copy_project, synthesize_project
 from tests.infra.synthesis import Synthesis
 
@@ -34,3 +35,9 @@ def test_a_new_consumer_leaves_every_other_functions_code_unchanged(dev: Synthes
 def test_a_new_consumer_subscribes_to_its_events_and_to_no_others(extended: Synthesis) -> None:
     extended.only("popularity", "AWS::SNS::Subscription", FilterPolicy={"type": ["OrderCancelled", "OrderConfirmed"]})
     extended.only("popularity", "AWS::Lambda::Function", FunctionName="tidings-dev-popularity-consumer")
+
+
+def test_no_new_service_can_be_named_like_another_stack_of_the_stage(
+    dev: Synthesis, services: tuple[ServiceFolder, ...]
+) -> None:
+    assert dev.templates.keys() - {found.name for found in services} <= set(RESERVED_NAMES)
