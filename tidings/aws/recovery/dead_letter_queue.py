@@ -73,7 +73,7 @@ class SqsDeadLetterQueue:
         if remaining:
             raise RecoveryError(
                 f"{len(remaining)} messages were sent or recorded, but not deleted from {self._gauge.name} "
-                f"({remaining[0]}); run the command again: a consumer ignores duplicates"
+                f"({remaining[0]}); try again: a consumer ignores duplicates"
             )
 
     def release(self, messages: Sequence[DeadLetterMessage]) -> None:
