@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LiveEvents, type Notification } from "./live";
+import { LiveEvents, type Notification, notificationIn } from "./live";
 
 class Socket {
   static opened: Socket[] = [];
@@ -41,9 +41,12 @@ function socket(): Socket {
 }
 
 let tickets: number;
+let created: LiveEvents[];
 
 function events(ticket = () => Promise.resolve(`t${++tickets}`)): LiveEvents {
-  return new LiveEvents("wss://live.example/dev", ticket);
+  const live = new LiveEvents("wss://live.example/dev", ticket);
+  created.push(live);
+  return live;
 }
 
 async function connected(live: LiveEvents): Promise<() => void> {
@@ -55,12 +58,16 @@ async function connected(live: LiveEvents): Promise<() => void> {
 
 beforeEach(() => {
   tickets = 0;
+  created = [];
   Socket.opened = [];
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", Socket);
 });
 
 afterEach(() => {
+  created.forEach((live) => {
+    live.open()();
+  });
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
@@ -112,10 +119,97 @@ test("a lost connection is opened at once when the network is back", async () =>
   expect(Socket.opened).toHaveLength(2);
 });
 
-test("an open connection is used, so that it is not closed for being idle", async () => {
+test.each([
+  ["API Gateway's own message", '{"message": "Internal server error", "connectionId": "a", "requestId": "b"}'],
+  ["null", "null"],
+  ["a list", "[]"],
+  ["text that is not JSON", "Internal server error"],
+  ["the answer to a ping", "pong"],
+  ["no time", JSON.stringify({ ...NOTIFICATION, time: undefined })],
+  ["a time that is none", JSON.stringify({ ...NOTIFICATION, time: "yesterday" })],
+  ["a subject that is no text", JSON.stringify({ ...NOTIFICATION, subject: 1 })],
+  ["a cause that is no text", JSON.stringify({ ...NOTIFICATION, causationid: {} })],
+])("a message that is no notification is ignored: %s", async (_, data) => {
+  expect(notificationIn(data)).toBeNull();
+  const live = events();
+  const received: Notification[] = [];
+  live.listen((notification) => received.push(notification));
+  await connected(live);
+  socket().onmessage?.({ data });
+  socket().onmessage?.({ data: JSON.stringify(NOTIFICATION) });
+  expect([received, live.state]).toEqual([[NOTIFICATION], "connected"]);
+});
+
+test("a quiet connection is kept open by pings, and the answers keep it", async () => {
   await connected(events());
-  await vi.advanceTimersByTimeAsync(9 * 60_000);
-  expect(socket().sent).toEqual(["ping"]);
+  for (let minute = 1; minute < 10; minute++) {
+    await vi.advanceTimersByTimeAsync(60_000);
+    socket().onmessage?.({ data: "pong" });
+  }
+  expect([socket().sent.length, Socket.opened.length]).toEqual([9, 1]);
+});
+
+test("a connection that does not answer a ping is lost, and opened again", async () => {
+  const live = events();
+  await connected(live);
+  const first = socket();
+  // The network is gone: nothing arrives, and the browser reports no end.
+  first.onclose = null;
+  await vi.advanceTimersByTimeAsync(60_000 + 10_000);
+  expect([live.state, first.closed]).toEqual(["lost", true]);
+  await vi.advanceTimersByTimeAsync(500);
+  socket().onopen?.();
+  expect([live.state, Socket.opened.length]).toEqual(["connected", 2]);
+});
+
+test("an attempt that never ends is given up after half a minute", async () => {
+  const live = events();
+  live.open();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect([live.state, socket().closed]).toEqual(["lost", true]);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(Socket.opened).toHaveLength(2);
+});
+
+test("the return of the network neither adds a connection nor a second ping", async () => {
+  const waiting: ((ticket: string) => void)[] = [];
+  const live = events(() => new Promise((resolve) => waiting.push(resolve)));
+  live.open();
+  waiting[0]?.("t1");
+  await vi.advanceTimersByTimeAsync(0);
+  socket().onopen?.();
+  socket().close();
+  for (let n = 0; n < 4; n++) window.dispatchEvent(new Event("online"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(waiting).toHaveLength(2);
+  waiting[1]?.("t2");
+  await vi.advanceTimersByTimeAsync(0);
+  window.dispatchEvent(new Event("online"));
+  socket().onopen?.();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([waiting.length, Socket.opened.length, socket().sent]).toEqual([2, 2, ["ping"]]);
+});
+
+test("an open connection is checked when the network is back", async () => {
+  const live = events();
+  await connected(live);
+  window.dispatchEvent(new Event("online"));
+  expect([socket().sent, Socket.opened.length]).toEqual([["ping"], 1]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(live.state).toBe("lost");
+});
+
+test("a socket that closes late changes nothing about its successor", async () => {
+  const live = events();
+  await connected(live);
+  const first = socket();
+  const end = first.onclose;
+  first.close();
+  await vi.advanceTimersByTimeAsync(500);
+  socket().onopen?.();
+  end?.();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect([live.state, Socket.opened.length]).toEqual(["connected", 2]);
 });
 
 test("a connection that was closed stays closed", async () => {

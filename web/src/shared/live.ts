@@ -16,8 +16,109 @@ export type LiveState = "connecting" | "connected" | "lost";
 /** Longest pause between two attempts to connect, in milliseconds. */
 const LONGEST_PAUSE = 30_000;
 
-/** How often an open connection is used, in milliseconds. API Gateway closes one that is idle for 10 minutes. */
-const PING = 5 * 60_000;
+/** How long an attempt to connect may take, with its ticket, in milliseconds. */
+const OPENING = 30_000;
+
+/** Milliseconds without a message after which a `ping` is sent. API Gateway closes a connection that is idle for 10 minutes. */
+const QUIET = 60_000;
+
+/** How long the answer to a `ping` may take, in milliseconds. A network that is gone closes no connection. */
+const ANSWER = 10_000;
+
+/**
+ * Returns the notification in a message; null if the message is something else.
+ *
+ * API Gateway sends messages of its own: `{"message": "Internal server error", "connectionId": …, "requestId": …}`.
+ */
+export function notificationIn(text: unknown): Notification | null {
+  let found: unknown;
+  try {
+    found = JSON.parse(String(text));
+  } catch {
+    return null;
+  }
+  return isNotification(found) ? found : null;
+}
+
+function isNotification(value: unknown): value is Notification {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, type, source, subject, time, causationid } = value as Record<string, unknown>;
+  return (
+    [id, type, source, subject, time].every((text) => typeof text === "string" && text !== "") &&
+    !Number.isNaN(Date.parse(time as string)) &&
+    (causationid === undefined || typeof causationid === "string")
+  );
+}
+
+interface Owner {
+  readonly opened: () => void;
+  readonly received: (text: unknown) => void;
+  /** Called once at most, and never after `close`. */
+  readonly lost: () => void;
+}
+
+/** One attempt to connect, and the connection if it succeeds. It ends once: lost, or closed. */
+class Connection {
+  readonly #owner: Owner;
+  #socket: WebSocket | undefined;
+  /** Ends the attempt, sends the next `ping`, or ends the wait for its answer. */
+  #timer: ReturnType<typeof setTimeout>;
+  #state: "opening" | "open" | "ended" = "opening";
+
+  constructor(address: string, ticket: () => Promise<string>, owner: Owner) {
+    this.#owner = owner;
+    this.#timer = setTimeout(this.#lose, OPENING);
+    ticket()
+      .then((found) => {
+        this.#connect(`${address}?ticket=${encodeURIComponent(found)}`);
+      })
+      .catch(this.#lose);
+  }
+
+  /** Finds out whether an open connection still works. */
+  check = (): void => {
+    if (this.#state !== "open") return;
+    this.#socket?.send("ping");
+    this.#wait(this.#lose, ANSWER);
+  };
+
+  close(): void {
+    this.#state = "ended";
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #connect(address: string): void {
+    if (this.#state === "ended") return;
+    const socket = new WebSocket(address);
+    this.#socket = socket;
+    socket.onopen = () => {
+      if (this.#state === "ended") return;
+      this.#state = "open";
+      this.#wait(this.check, QUIET);
+      this.#owner.opened();
+    };
+    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (this.#state === "ended") return;
+      // Whatever arrives shows that the connection works.
+      this.#wait(this.check, QUIET);
+      this.#owner.received(data);
+    };
+    socket.onclose = this.#lose;
+  }
+
+  #wait(act: () => void, milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(act, milliseconds);
+  }
+
+  #lose = (): void => {
+    if (this.#state === "ended") return;
+    // The browser reports the end of a dead connection only minutes later.
+    this.close();
+    this.#owner.lost();
+  };
+}
 
 /**
  * A connection that is opened again whenever it is lost. A push can be lost with it. So listeners of the state read
@@ -28,9 +129,9 @@ export class LiveEvents {
   readonly #ticket: () => Promise<string>;
   readonly #listeners = new Set<(notification: Notification) => void>();
   readonly #watchers = new Set<() => void>();
-  #socket: WebSocket | undefined;
+  /** The connection that is open, or the attempt that runs; undefined between two attempts. */
+  #connection: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #ping: ReturnType<typeof setInterval> | undefined;
   #attempts = 0;
   #open = false;
   #state: LiveState = "connecting";
@@ -52,16 +153,15 @@ export class LiveEvents {
   open(): () => void {
     if (!this.#open) {
       this.#open = true;
-      void this.#connect();
-      window.addEventListener("online", this.#retryNow);
+      this.#connect();
+      window.addEventListener("online", this.#check);
     }
     return () => {
       this.#open = false;
       clearTimeout(this.#timer);
-      clearInterval(this.#ping);
-      window.removeEventListener("online", this.#retryNow);
-      this.#socket?.close();
-      this.#socket = undefined;
+      window.removeEventListener("online", this.#check);
+      this.#connection?.close();
+      this.#connection = undefined;
       this.#set("connecting");
     };
   }
@@ -78,46 +178,34 @@ export class LiveEvents {
     return () => this.#watchers.delete(watcher);
   };
 
-  #connect = async (): Promise<void> => {
-    try {
-      const ticket = await this.#ticket();
-      if (!this.#open) return;
-      const socket = new WebSocket(`${this.#address}?ticket=${encodeURIComponent(ticket)}`);
-      this.#socket = socket;
-      socket.onopen = () => {
+  #connect = (): void => {
+    clearTimeout(this.#timer);
+    this.#connection = new Connection(this.#address, this.#ticket, {
+      opened: () => {
         this.#attempts = 0;
         this.#set("connected");
-        this.#ping = setInterval(() => {
-          socket.send("ping");
-        }, PING);
-      };
-      socket.onmessage = ({ data }: MessageEvent<string>) => {
-        if (data === "pong") return;
-        const notification = JSON.parse(data) as Notification;
+      },
+      received: (text) => {
+        const notification = notificationIn(text);
+        if (notification === null) return;
         this.#listeners.forEach((listener) => {
           listener(notification);
         });
-      };
-      socket.onclose = () => {
-        clearInterval(this.#ping);
-        if (this.#open && this.#socket === socket) this.#retry();
-      };
-    } catch {
-      if (this.#open) this.#retry();
-    }
+      },
+      lost: () => {
+        this.#connection = undefined;
+        const pause = Math.min(LONGEST_PAUSE, 500 * 2 ** this.#attempts++);
+        // Clients that lost their connections together do not come back together.
+        this.#timer = setTimeout(this.#connect, pause * (0.5 + Math.random() / 2));
+        this.#set("lost");
+      },
+    });
   };
 
-  #retry(): void {
-    this.#set("lost");
-    const pause = Math.min(LONGEST_PAUSE, 500 * 2 ** this.#attempts++);
-    // Clients that lost their connections together do not come back together.
-    this.#timer = setTimeout(() => void this.#connect(), pause * (0.5 + Math.random() / 2));
-  }
-
-  #retryNow = (): void => {
-    if (this.#state !== "lost") return;
-    clearTimeout(this.#timer);
-    void this.#connect();
+  /** Does not wait for the next attempt, or the next `ping`, once the network is back. */
+  #check = (): void => {
+    if (this.#connection === undefined) this.#connect();
+    else this.#connection.check();
   };
 
   #set(state: LiveState): void {
