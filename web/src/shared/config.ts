@@ -25,13 +25,34 @@ export interface Config {
   readonly operators: SignIn;
 }
 
+/** A configuration that cannot be read. The page cannot start without it. */
+export class ConfigError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "ConfigError";
+  }
+}
+
 /**
  * Fetches the configuration.
  *
- * @throws Error if the server does not answer with it.
+ * @throws ConfigError if the server does not answer with it.
  */
 export async function fetchConfig(): Promise<Config> {
-  const answer = await fetch("/config.json", { cache: "no-cache" });
-  if (!answer.ok) throw new Error(`The configuration cannot be read: the server answered ${answer.status}.`);
-  return (await answer.json()) as Config;
+  let answer: Response;
+  try {
+    answer = await fetch("/config.json", { cache: "no-cache" });
+  } catch (error) {
+    throw new ConfigError("The server cannot be reached. Check your connection, and try again.", error);
+  }
+  if (!answer.ok) throw new ConfigError(`The configuration cannot be read: the server answered ${answer.status}.`);
+  // A server that does not know the file may answer with a page.
+  const config: unknown = await answer.json().catch(() => null);
+  if (!isConfig(config))
+    throw new ConfigError("The configuration cannot be read: the server answered with another file.");
+  return config;
+}
+
+function isConfig(value: unknown): value is Config {
+  return typeof value === "object" && value !== null && "api" in value && "users" in value && "operators" in value;
 }

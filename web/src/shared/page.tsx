@@ -4,10 +4,10 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createContext, type ReactNode, use, useEffect, useSyncExternalStore } from "react";
 import { createRoot } from "react-dom/client";
 import { answer, type Api, createApi } from "./api";
-import { type Config, fetchConfig } from "./config";
+import { type Config, ConfigError, fetchConfig } from "./config";
 import { LiveEvents, type LiveState, type Notification } from "./live";
 import { ProblemError } from "./problem";
-import { type Person, Session } from "./session";
+import { type Person, Session, SignInError } from "./session";
 
 export interface PageContext {
   readonly config: Config;
@@ -96,31 +96,42 @@ export async function startPage({ base, people, page, failure }: PageOptions): P
   const element = document.getElementById("root");
   if (element === null) throw new Error("the page has no element with the id root");
   const root = createRoot(element);
+  let session: Session | undefined;
+  const fail = (error: unknown, path: string) => {
+    const again = () => {
+      if (error instanceof SignInError) void session?.signIn(path);
+      else location.assign(path);
+    };
+    root.render(failure(described(error), again));
+  };
   try {
     const config = await fetchConfig();
-    const session = new Session(config[people], base);
-    const path = await session.start();
+    const started = (session = new Session(config[people], base, fail));
+    const path = await started.start();
     if (path !== null) history.replaceState(null, "", path);
-    const api = createApi(config, session);
+    const api = createApi(config, started);
     const live = new LiveEvents(config.live, () => fetchTicket(api, people));
     const queries = createQueries();
     // What one person has read is not shown to the next.
-    session.subscribe(() => {
-      if (session.person === null) queries.clear();
+    started.subscribe(() => {
+      if (started.person === null) queries.clear();
     });
     root.render(
       <QueryClientProvider client={queries}>
-        <Provider value={{ config, session, api, live }}>
+        <Provider value={{ config, session: started, api, live }}>
           <Live>{page}</Live>
         </Provider>
       </QueryClientProvider>,
     );
   } catch (error) {
-    const again = () => {
-      location.assign(base);
-    };
-    root.render(failure(error instanceof Error ? error : new Error(String(error)), again));
+    fail(error, base);
   }
+}
+
+/** Returns why the page cannot start, in words for people. */
+function described(error: unknown): Error {
+  if (error instanceof ConfigError || error instanceof SignInError) return error;
+  return new Error("A part of the page cannot be loaded. Check your connection, and try again.", { cause: error });
 }
 
 /** Keeps the connection for live events open while somebody is signed in. */

@@ -113,7 +113,7 @@ export class FakeSession extends Session {
   override readonly signOut: Mock<Session["signOut"]> = vi.fn(() => Promise.resolve());
 
   constructor(person: Person | null, base: string) {
-    super(SIGN_IN, base);
+    super(SIGN_IN, base, () => undefined);
     this.#person = person;
   }
 
