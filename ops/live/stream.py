@@ -1,25 +1,40 @@
 """The stream of notifications over a WebSocket connection, which is opened again when it is lost."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import NotRequired, Protocol, TypedDict
 
 import msgspec
 
 from ops.errors import CommandError
 from ops.orders.client import RefusedError
 
-PING_SECONDS = 5 * 60
-"""Seconds without an event after which the stream sends `ping`. API Gateway closes a connection that is idle for twice
-as long."""
+PING_SECONDS = 60
+"""Seconds without a message after which the stream sends `ping`. API Gateway closes a connection that is idle for ten
+minutes."""
+
+ANSWER_SECONDS = 10
+"""Seconds within which the answer to a `ping` comes. A network that is gone closes no connection."""
 
 MAX_PAUSE_SECONDS = 30
 """Maximum number of seconds between two attempts to connect."""
 
-Notification = Mapping[str, Any]
+SIGNED_OUT = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+"""The statuses that no other attempt changes. A cloud that is deployed again answers others for a while."""
+
+
+class Notification(TypedDict):
+    """A notification of an event. The cause is absent if a request caused the event."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: str
+    causationid: NotRequired[str]
 
 
 class LostConnectionError(Exception):
@@ -86,7 +101,7 @@ class LiveStream:
         """Iterate over the notifications, without an end.
 
         Raises:
-            CommandError: If there is no first connection, or the API refuses a ticket.
+            CommandError: If there is no first connection, or the user's token is no longer valid.
         """
         opened, lost = False, 0
         while True:
@@ -96,7 +111,7 @@ class LiveStream:
                     opened, lost = True, 0
                     yield from _receive(connection)
             except RefusedError as refusal:
-                if not opened or refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                if not opened or refusal.status in SIGNED_OUT:
                     raise
                 reason = str(refusal)
             except (LostConnectionError, CommandError) as error:
@@ -114,6 +129,20 @@ def _receive(connection: Connection) -> Iterator[Notification]:
         message = connection.receive(PING_SECONDS)
         if message is None:
             connection.send("ping")
-        elif message.startswith("{"):
-            # Any other message is the answer to a ping.
-            yield msgspec.json.decode(message)
+            message = connection.receive(ANSWER_SECONDS)
+            if message is None:
+                raise LostConnectionError("it does not answer")
+        if (notification := parse_notification(message)) is not None:
+            yield notification
+
+
+def parse_notification(message: str) -> Notification | None:
+    """Return the notification in a message; None if the message is something else.
+
+    That is the answer to a `ping`, or a message of API Gateway itself, such as
+    `{"message": "Internal server error", "connectionId": …, "requestId": …}`.
+    """
+    try:
+        return msgspec.json.decode(message, type=Notification)
+    except (msgspec.DecodeError, UnicodeError):
+        return None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 OPEN_SECONDS = 30
+CLOSE_SECONDS = 2
 
 
 class WebSocket:
@@ -46,7 +47,17 @@ def connector(url: str) -> "Callable[[str], AbstractContextManager[Connection]]"
         address = f"{url}?{urlencode({'ticket': ticket})}"
         with ExitStack() as stack:
             with _reporting():
-                connection = stack.enter_context(open_connection(address, open_timeout=OPEN_SECONDS))
+                connection = stack.enter_context(
+                    open_connection(
+                        address,
+                        open_timeout=OPEN_SECONDS,
+                        # A dead connection answers no closing either.
+                        close_timeout=CLOSE_SECONDS,
+                        # AWS does not document that API Gateway answers the protocol's own pings. The stream sends
+                        # messages instead.
+                        ping_interval=None,
+                    )
+                )
             yield WebSocket(connection)
 
     return connect

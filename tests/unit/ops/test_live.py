@@ -5,25 +5,37 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from itertools import islice
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from msgspec.structs import replace
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
+from ops.context import CommandContext
 from ops.errors import CommandError
 from ops.live import LiveStream, Selection
-from ops.live.commands import _line
-from ops.live.stream import MAX_PAUSE_SECONDS, Connection, LostConnectionError
+from ops.live.commands import _Access, _line
+from ops.live.stream import MAX_PAUSE_SECONDS, Connection, LostConnectionError, Notification, parse_notification
 from ops.live.websocket import connector
+from ops.local import LocalCloud
 from ops.orders import RefusedError
-from tests.unit.ops.api import Install
+from ops.outputs import Outputs
+from tests.unit.ops.api import OUTPUTS, Install
 
 ORDER = "00000000-0000-4000-8000-000000000001"
-PLACED = {"id": f"orders/{ORDER}/1", "type": "OrderPlaced", "source": "orders", "subject": ORDER, "time": "T1"}
-RESERVED = {
+PLACED: Notification = {
+    "id": f"orders/{ORDER}/1",
+    "type": "OrderPlaced",
+    "source": "orders",
+    "subject": ORDER,
+    "time": "T1",
+}
+RESERVED: Notification = {
     "id": f"inventory/{ORDER}/1",
     "type": "StockReserved",
     "source": "inventory",
@@ -100,6 +112,33 @@ def test_a_quiet_connection_is_kept_open_by_pings() -> None:
     assert script.sent == ["ping", "ping"]
 
 
+def test_a_connection_that_does_not_answer_a_ping_is_lost_and_opened_again() -> None:
+    script = Scripted([None, None], [json.dumps(PLACED)])
+    assert next(script.stream()) == PLACED
+    assert (script.sent, script.pauses) == (["ping"], [1])
+    assert "it does not answer" in script.reports[1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"message": "Internal server error", "connectionId": "a=", "requestId": "b="}',
+        "null",
+        "[]",
+        "Internal server error",
+        "pong",
+        "{",
+        json.dumps(PLACED | {"subject": None}),
+        json.dumps(PLACED | {"causationid": 1}),
+        "\ud800",
+    ],
+)
+def test_a_message_that_is_no_notification_is_ignored(message: str) -> None:
+    assert parse_notification(message) is None
+    script = Scripted([message, None, message, json.dumps(PLACED)])
+    assert next(script.stream()) == PLACED
+
+
 def test_a_lost_connection_is_opened_again_with_another_ticket() -> None:
     script = Scripted([json.dumps(PLACED)], [json.dumps(RESERVED)])
     assert list(islice(script.stream(), 2)) == [PLACED, RESERVED]
@@ -108,8 +147,11 @@ def test_a_lost_connection_is_opened_again_with_another_ticket() -> None:
 
 
 def test_the_pauses_between_attempts_grow_to_a_limit_and_start_again() -> None:
-    gone = [LostConnectionError("refused"), CommandError("no answer"), refusal(503)]
-    script = Scripted([json.dumps(PLACED)], *gone * 3, [json.dumps(RESERVED)], [json.dumps(PLACED)])
+    # A cloud that is deployed again answers 404 for a while.
+    gone = [LostConnectionError("refused"), CommandError("no answer"), refusal(503), refusal(404)]
+    script = Scripted(
+        [json.dumps(PLACED)], *gone * 2, LostConnectionError("refused"), [json.dumps(RESERVED)], [json.dumps(PLACED)]
+    )
     assert len(list(islice(script.stream(), 3))) == 3
     limit = MAX_PAUSE_SECONDS
     assert script.pauses == [1, 2, 4, 8, 16, *[limit] * 5, 1]
@@ -154,7 +196,54 @@ def test_a_line_says_what_happened_and_what_caused_it() -> None:
 
 
 def test_a_line_obeys_no_event() -> None:
-    assert "\x1b" not in _line(PLACED | {"type": "\x1b[2J"})
+    assert "\x1b" not in _line({**PLACED, "type": "\x1b[2J"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ("--type", "orderplaced"),
+            "no service announces an event of the type 'orderplaced'; did you mean OrderPlaced",
+        ),
+        (("--type", "OrderPlaced", "--type", "Nope"), "'Nope'; there are DisputeClosed, "),
+        (("--source", "order"), "no service 'order' announces events; did you mean orders?"),
+        (("--source", "history"), "no service 'history' announces events; "),
+    ],
+)
+def test_a_type_or_a_service_that_no_event_has_is_refused_with_a_suggestion(
+    api: Install, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], text: str
+) -> None:
+    installed = api({})
+    monkeypatch.setattr("ops.context.outputs_of", lambda _stage: replace(OUTPUTS, live="ws://live"))
+    answer = installed.run("tail", *arguments)
+    assert answer.exit_code == 1
+    assert text in answer.output
+    assert installed.sent == []
+
+
+def test_a_local_cloud_that_is_gone_is_asked_again_with_its_new_addresses(
+    api: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = api({"POST /operators/live/tickets": {"ticket": "t"}})
+    addresses: list[str | Exception] = ["ws://first", EndpointConnectionError(endpoint_url="http://cloud"), "ws://next"]
+
+    def outputs(_stage: object) -> Outputs:
+        found = addresses.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return replace(OUTPUTS, live=found)
+
+    opened: list[str] = []
+    monkeypatch.setattr("ops.context.outputs_of", outputs)
+    monkeypatch.setattr("ops.live.commands.connector", lambda url: lambda ticket: opened.append(f"{url}?{ticket}"))
+    access = _Access(CommandContext("local", LocalCloud(tmp_path)), None)
+    access.connect(access.ticket())
+    with pytest.raises(CommandError, match="http://cloud cannot be reached"):
+        access.ticket()
+    access.connect(access.ticket())
+    assert opened == ["ws://first?t", "ws://next?t"]
+    assert len(installed.sent) == 2
 
 
 def test_a_stage_without_a_websocket_api_has_no_events_to_show(api: Install) -> None:
