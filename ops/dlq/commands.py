@@ -8,6 +8,7 @@ import typer
 
 from ops.console import plain, print_answer, print_note, print_result, progress, results
 from ops.context import CommandContext, DryRun, Json, Rate, Yes
+from ops.counts import counted
 from ops.dlq.drop import drop as drop_dead_letters
 from ops.dlq.drop import record_path
 from ops.dlq.forget import forget as forget_dropped
@@ -211,7 +212,7 @@ def forget(
     before = now() - older_than * 1000 if older_than else None
     files = recorded(work.directory, work.stage_name, service)
     found = forget_dropped(files, order, before, dry_run=True)
-    messages = f"{found:,} dropped {'message' if found == 1 else 'messages'}"
+    messages = counted(found, "dropped message")
     if found and not yes and not typer.confirm(f"The records of {messages} will be deleted. Continue?", err=True):
         progress.print("Nothing was deleted.")
         return

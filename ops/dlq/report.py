@@ -13,6 +13,7 @@ from rich.table import Table
 
 from contracts.values.order import is_order_id
 from ops.console import plain
+from ops.counts import counted
 from ops.dlq.queues import DeadLetterSelection, QueueStatus
 from ops.stage import command_line
 from ops.times import format_age
@@ -137,7 +138,7 @@ def listing(
         if details.batch:
             yield f"    a batch of the table's stream: {details.reason}"
         else:
-            receives = f", delivered {details.receives} times" if details.receives else ""
+            receives = f", delivered {counted(details.receives, 'time')}" if details.receives else ""
             yield f"    {details.type or 'no event'} of order {details.subject or '-'}: {details.reason}{receives}"
         if details.detail:
             # Line breaks in it could imitate this command's own lines.
@@ -180,7 +181,7 @@ def format_counts(reasons: Mapping[str, int], verb: str) -> str:
     """Format the number of messages by reason: `3 messages sent back (gave-up 2, undecodable 1)`."""
     number = sum(reasons.values())
     counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-    return f"{number:,} {'message' if number == 1 else 'messages'} {verb}" + (f" ({counts})" if counts else "")
+    return f"{counted(number, 'message')} {verb}" + (f" ({counts})" if counts else "")
 
 
 def format_depth(dead_letters: DeadLetters) -> str:

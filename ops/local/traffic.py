@@ -8,6 +8,7 @@ from itertools import count, cycle
 from threading import Lock
 
 from ops.console import print_result, step
+from ops.counts import counted
 from ops.errors import CommandError
 from ops.local.demo import CATALOGUE
 from ops.orders import RefusedError, ShopClient, order_request
@@ -51,6 +52,13 @@ class Traffic:
         self._decisions = cycle(("approve", "approve", "decline"))
         self._waiting: deque[str] = deque()
         self._lock = Lock()
+
+    def summary(self) -> str:
+        """Return how many orders were placed, by how many payment methods, and how many were refused."""
+        placed = f"Placed {counted(self.placed.total(), 'order')}"
+        by = f" by {counted(len(self.placed), 'payment method')}" if self.placed else ""
+        refused = f"; {counted(self.refused, 'order')} refused" if self.refused else ""
+        return f"{placed}{by}{refused}."
 
     def act(self) -> None:
         """Place the next order, and decide about one that waits at the bank."""
@@ -106,14 +114,15 @@ def run_traffic(stage: DeployedStage, outputs: Outputs, rate: float, seconds: in
     traffic = Traffic(customer, settings["paymentMethods"])
     try:
         _stock_up(operator)
-        with step(f"Placing {rate:g} orders a second for {seconds} seconds; Ctrl-C ends it") as shown:
+        with step(f"Placing orders, {rate:g} a second for {counted(seconds, 'second')}; Ctrl-C ends it") as shown:
             for _ in in_parallel(traffic.act, ticks(rate, seconds)):
                 shown.update(f"{traffic.placed.total()} placed")
     except KeyboardInterrupt:
         # A user ends the command by it.
         pass
-    refused = f"; {traffic.refused} were refused" if traffic.refused else ""
-    print_result(f"{traffic.placed.total()} orders were placed by {len(traffic.placed)} payment methods{refused}.")
+    finally:
+        # Also if the cloud has gone away.
+        print_result(traffic.summary())
 
 
 def in_parallel(act: Callable[[], None], beats: Iterable[int]) -> Iterator[int]:

@@ -10,6 +10,7 @@ import typer
 
 from ops.console import plain, print_answer, print_note, print_result, progress, step
 from ops.context import CommandContext, Json, Operator, Yes
+from ops.counts import counted
 from ops.errors import CommandError
 from ops.ids import parse_customer, parse_key
 from ops.jobs import run_privacy
@@ -164,7 +165,8 @@ def run(
     jobs, retention = result.jobs, result.retention
     print_result(f"jobs: {jobs.done} done, {jobs.waiting} wait, {jobs.failed} failed")
     print_result(
-        f"retention: {retention.erased} orders erased, {retention.postponed} postponed, {retention.failed} failed"
+        f"retention: {counted(retention.erased, 'order')} erased, {retention.postponed} postponed, "
+        f"{retention.failed} failed"
     )
     if not (jobs.finished and retention.finished):
         print_note("The job's time ran out. Its next run, within a minute, continues.")

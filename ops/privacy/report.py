@@ -4,13 +4,15 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from ops.counts import counted
+
 MAX_NAMED = 20
 """Maximum number of lines about what is under way."""
 
 
 def describe_job(job: Mapping[str, Any]) -> Iterator[str]:
     """Return the lines about a job: its id and status, what is under way, and where its file is."""
-    orders = f"{job['orders']:,} {'order' if job['orders'] == 1 else 'orders'}"
+    orders = counted(job["orders"], "order")
     who = f"requested by {_article(job['requested_by'])} at {job['requested_at']}"
     yield f"{job['kind']} {job['id']}: {job['status']}, {orders}, {who}"
     under_way = job["under_way"]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ops.console import print_note, print_result, step
+from ops.counts import counted
 from ops.errors import CommandError
 from ops.ids import parse_order_id
 from ops.outputs import Outputs
@@ -73,7 +74,7 @@ def _report(options: RepublishOptions, published: Counter[str]) -> None:
     number = published.total()
     verb = "would be published" if options.dry_run else "published"
     types = ", ".join(f"{name} {count:,}" for name, count in sorted(published.items()))
-    print_result(f"{number:,} {'event' if number == 1 else 'events'} {verb}" + (f" ({types})" if types else ""))
+    print_result(f"{counted(number, 'event')} {verb}" + (f" ({types})" if types else ""))
 
 
 def _remind(stage: DeployedStage, outputs: Outputs, names: Mapping[str, str]) -> None:
@@ -84,8 +85,9 @@ def _remind(stage: DeployedStage, outputs: Outputs, names: Mapping[str, str]) ->
             waiting = SqsQueueGauge(client, url).depth().waiting
             if waiting:
                 print_note(
-                    f"{name}'s relay has {waiting} dead letters: {stage.command(f'dlq show {name} --relay')} shows "
-                    f"them; once their events are published, run {stage.command(f'dlq drop {name} --relay')}."
+                    f"{name}'s relay has {counted(waiting, 'dead letter')}: "
+                    f"{stage.command(f'dlq show {name} --relay')} shows them; "
+                    f"once their events are published, run {stage.command(f'dlq drop {name} --relay')}."
                 )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from ops.console import print_result, progress
+from ops.counts import counted
 from ops.errors import CommandError
 from ops.refusals import name_refused
 from ops.replay.options import ReplayOptions
@@ -41,9 +42,9 @@ def progress_bar(options: ReplayOptions, selection: ReplaySelection) -> Iterator
 
 def describe_state(state: ReplayState, dry_run: bool) -> str:
     """Return the number of messages sent so far, of all if that is known: `180 of 2,000 messages sent`."""
-    number = f"{state.sent:,}" if state.total is None else f"{state.sent:,} of {state.total:,}"
-    messages = "message" if (state.total or state.sent) == 1 else "messages"
-    return f"{number} {messages} {'counted' if dry_run else 'sent'}"
+    of = "" if state.total is None else f"{state.sent:,} of "
+    messages = counted(state.sent if state.total is None else state.total, "message")
+    return f"{of}{messages} {'counted' if dry_run else 'sent'}"
 
 
 def report(options: ReplayOptions, outcome: ReplayProgress) -> None:
@@ -55,16 +56,13 @@ def report(options: ReplayOptions, outcome: ReplayProgress) -> None:
     number = sum(outcome.sent.values())
     verb = "would be sent" if options.dry_run else "sent"
     types = ", ".join(f"{name} {count:,}" for name, count in sorted(outcome.sent.items()))
-    print_result(
-        f"{options.consumer}: {number:,} {'message' if number == 1 else 'messages'} {verb}"
-        + (f" ({types})" if types else "")
-    )
+    print_result(f"{options.consumer}: {counted(number, 'message')} {verb}" + (f" ({types})" if types else ""))
     for line in describe_gaps(outcome.gaps):
         print_result(line)
     if failed := outcome.failed:
-        events = "event" if len(failed) == 1 else "events"
         raise CommandError(
-            f"{len(failed):,} recorded {events} cannot be sent to {options.consumer}: {name_refused(failed.items())}"
+            f"{counted(len(failed), 'recorded event')} cannot be sent to {options.consumer}: "
+            f"{name_refused(failed.items())}"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from functions.history.client import HistoryClient
 from ops.console import print_note, progress
+from ops.counts import counted
 from ops.errors import CommandError
 from ops.outputs import Outputs
 from ops.replay.options import HISTORY, ReplayOptions, subscribed_types
@@ -147,7 +148,7 @@ class ReplayRun:
             checkpoint.remove()
         if before := checkpoint.load():
             print_note(
-                f"Continuing after {sum(before.sent.values())} messages, where the last run broke off; "
+                f"Continuing after {counted(sum(before.sent.values()), 'message')}, where the last run broke off; "
                 "--restart begins at the beginning."
             )
         return checkpoint

@@ -168,8 +168,31 @@ def test_ctrl_c_ends_the_traffic_and_says_how_much_there_was(
 
     monkeypatch.setattr(traffic_module, "ticks", interrupted)
     run_traffic(STAGE, with_gateway("simulated"), 1, 60)
-    assert capsys.readouterr().out == "3 orders were placed by 3 payment methods.\n"
+    assert capsys.readouterr().out == "Placed 3 orders by 3 payment methods.\n"
     assert len(shop.placed) == 3
+
+
+def test_a_cloud_that_goes_away_ends_the_traffic_which_says_how_much_there_was(
+    shop: MemoryShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not shop.placed
+
+    def gone(*_: object) -> Iterator[int]:
+        yield 0
+        raise CommandError("http://api does not answer")
+
+    monkeypatch.setattr(traffic_module, "ticks", gone)
+    with pytest.raises(CommandError, match="does not answer"):
+        run_traffic(STAGE, with_gateway("simulated"), 1, 1)
+    printed = capsys.readouterr()
+    assert printed.out == "Placed 1 order by 1 payment method.\n"
+    assert "Placing orders, 1 a second for 1 second; Ctrl-C ends it" in printed.err
+
+
+def test_the_summary_counts_what_was_refused() -> None:
+    traffic = of(MemoryShop(refusals=1))
+    traffic.act()
+    assert traffic.summary() == "Placed 0 orders; 1 order refused."
 
 
 def test_the_ordered_products_are_in_stock(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
