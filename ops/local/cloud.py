@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 START_SECONDS = 30
 STOP_SECONDS = 10
 LOG_LINES = 10
+
+REMAINS = "ended-cloud-"
+"""The beginning of the names of folders whose cloud has ended. The next `stop` deletes those that are left."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,27 @@ class LocalCloud:
             )
         return self._wait_until_ready(running)
 
-    def stop(self) -> bool:
-        """Stop the cloud with all its workers, and wait until they have ended. Return False if none was running."""
+    def stop(self, report: Callable[[str], None] = lambda _: None) -> bool:
+        """Stop the cloud with all its workers, wait until they have ended, and delete its contents.
+
+        Args:
+            report: Receives a sentence about each part that takes a while.
+
+        Returns:
+            Whether a cloud was running.
+        """
         running = self.running()
-        if running is None:
-            return False
+        if running is not None:
+            report("Stopping the local cloud.")
+            self._end(running)
+            self._set_aside()
+        if remains := list(self.directory.glob(f"{REMAINS}*")):
+            report("No local cloud runs any more. Deleting its contents, which takes minutes on a busy disk.")
+            for each in remains:
+                shutil.rmtree(each, ignore_errors=True)
+        return running is not None
+
+    def _end(self, running: Running) -> None:
         os.killpg(running.pid, signal.SIGTERM)
         with suppress(TimeoutError):
             wait_until(lambda: self.running() is None, STOP_SECONDS, "the local cloud's end")
@@ -119,8 +139,11 @@ class LocalCloud:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(running.pid, signal.SIGKILL)
         wait_until(lambda: self.running() is None, STOP_SECONDS, "the local cloud's end")
-        shutil.rmtree(self._state, ignore_errors=True)
-        return True
+
+    def _set_aside(self) -> None:
+        """Rename the folder of the contents, so that the next cloud starts at once, whoever interrupts the deletion."""
+        with suppress(FileNotFoundError):
+            self._state.rename(self.directory / f"{REMAINS}{uuid.uuid4()}")
 
     def _launch(self, port: int) -> Running:
         if is_taken(port):
@@ -128,7 +151,7 @@ class LocalCloud:
                 f"port {port} is taken by another program; "
                 f"choose another with make run PORT={_other_port(port)}, or stop that program"
             )
-        shutil.rmtree(self._state, ignore_errors=True)
+        self._set_aside()
         (self._state / "tmp").mkdir(parents=True)
         with self._record.open("a+") as record, self.log.open("w") as log:
             try:

@@ -91,7 +91,7 @@ def down(context: typer.Context) -> None:
     """Stop the local cloud and delete its contents."""
     work: CommandContext = context.obj
     work.require_local()
-    stopped = work.cloud.stop()
+    stopped = work.cloud.stop(print_note)
     progress.print("The local cloud is stopped." if stopped else "No local cloud was running.")
 
 

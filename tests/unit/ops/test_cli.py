@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -182,7 +183,7 @@ def test_the_command_prints_its_version(run: CliRunner) -> None:
 def test_the_shell_completes_commands_stages_and_services(words: str, completed: str) -> None:
     asked = {"_TIDINGS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     done = subprocess.run(
-        [sys.executable, "-c", "from ops.cli import app; app(prog_name='tidings')"],
+        [sys.executable, "-m", "ops"],
         env=os.environ | asked,
         cwd=ROOT,
         capture_output=True,
@@ -237,3 +238,21 @@ def test_a_cloud_whose_start_is_interrupted_may_still_be_starting(
     monkeypatch.setattr(LocalCloud, "start", interrupt)
     answer = run.invoke(app, ["up"])
     assert "Interrupted. The local cloud may still be starting. make run continues" in answer.output
+
+
+def test_ctrl_c_while_the_command_is_being_imported_prints_no_traceback() -> None:
+    program = """
+import os, signal, sys
+
+class Interruption:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ops.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interruption())
+from ops.__main__ import main
+main()
+"""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")

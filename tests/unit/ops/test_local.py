@@ -44,6 +44,30 @@ def test_a_cloud_whose_locked_record_is_empty_is_being_started(cloud: LocalCloud
         cloud.running()
 
 
+def test_a_stop_sets_the_contents_aside_and_says_that_it_deletes_them(
+    cloud: LocalCloud, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.write_text(json.dumps({"pid": 12, "port": 4566}))
+    (cloud.directory / "cloud" / "tmp").mkdir(parents=True)
+
+    def end(self: LocalCloud, running: Running) -> None:
+        assert (self, running) == (cloud, Running(12, 4566))
+
+    monkeypatch.setattr(LocalCloud, "_end", end)
+    steps: list[tuple[str, bool]] = []
+    assert cloud.stop(lambda text: steps.append((text.partition(".")[0], (cloud.directory / "cloud").exists())))
+    assert steps == [("Stopping the local cloud", True), ("No local cloud runs any more", False)]
+    assert [path.name for path in cloud.directory.iterdir()] == ["cloud.json"]
+
+
+def test_what_an_interrupted_stop_has_left_is_deleted_by_the_next(cloud: LocalCloud) -> None:
+    (cloud.directory / "ended-cloud-1" / "tmp").mkdir(parents=True)
+    steps: list[str] = []
+    assert not cloud.stop(steps.append)
+    assert "Deleting its contents" in steps[0]
+    assert list(cloud.directory.iterdir()) == []
+
+
 def test_no_aws_setting_of_the_user_reaches_the_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://elsewhere.example")
