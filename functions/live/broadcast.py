@@ -4,6 +4,7 @@ Only the owner of an order is stored. A push that fails is dropped: clients read
 from time to time, so they lose nothing.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, wait
 from typing import Any, cast
@@ -22,11 +23,36 @@ from tidings.observability.log import logger
 FAILED = "PushesFailed"
 """The metric of the pushes that failed."""
 
-PUSH_SECONDS = 3
-"""Number of seconds in which an event's pushes are made. Those that are not made by then are dropped."""
+END_SECONDS = 1
+"""Number of seconds that a function keeps for its end, after its last push."""
+
+MIN_PUSH_SECONDS = 2
+"""Minimum number of seconds for an event's pushes. The consumer begins no event in the second half of its time, which
+is three seconds on the local cloud and ten on AWS."""
 
 OPENING_MILLIS = 10_000
 """Milliseconds within which a registered connection opens. Until then API Gateway says that it does not exist."""
+
+
+class PushTime:
+    """The time for pushes: what the function has left, except for its end. The threads of a function share it.
+
+    Pushes that are not made by then are dropped. The consumer is not held up longer than for any other event, and its
+    messages do not become visible again meanwhile.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = 0.0
+
+    def begin(self, milliseconds: int) -> None:
+        """Begin an invocation of the function, which has a number of milliseconds left."""
+        self._end = self._clock() + milliseconds / 1000 - END_SECONDS
+
+    def seconds(self) -> float:
+        """Return the number of seconds in which pushes that begin now are to be made."""
+        return max(MIN_PUSH_SECONDS, self._end - self._clock())
+
 
 _orders = ContractRegistry([OrderPlaced])
 
@@ -41,7 +67,7 @@ class Broadcast(Struct, frozen=True):
         threads: Sends to several connections at once.
         count: Receives the number of failed pushes, as `PushesFailed`.
         clock: The current time.
-        seconds: Number of seconds in which an event's pushes are made.
+        seconds: Returns the number of seconds in which an event's pushes are made.
     """
 
     owners: Owners
@@ -50,7 +76,7 @@ class Broadcast(Struct, frozen=True):
     threads: Executor
     count: Callable[[Mapping[str, int]], None]
     clock: Clock = now
-    seconds: float = PUSH_SECONDS
+    seconds: Callable[[], float] = lambda: MIN_PUSH_SECONDS
 
     def receive(self, event: Event[Any]) -> None:
         """Keep the owner of a new order, and push the event to those who may see it.
@@ -78,7 +104,7 @@ class Broadcast(Struct, frozen=True):
     def _send_all(self, connections: Sequence[Connection], message: bytes) -> list[str]:
         """Send a message to connections. Return the description of each failure."""
         sent = [self.threads.submit(self._send, connection, message) for connection in connections]
-        done, late = wait(sent, timeout=self.seconds)
+        done, late = wait(sent, timeout=self.seconds())
         for each in late:
             each.cancel()
         errors = [error for each in done if (error := each.result())]

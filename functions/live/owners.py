@@ -29,12 +29,17 @@ class DynamoOwners:
         self._known: dict[str, str] = {}
 
     def record(self, order: str, customer: str, time: int) -> None:
-        """Store whose order it is."""
+        """Store whose order it is. Nothing changes if it is stored."""
         expires = time // 1000 + OWNER_DAYS * 24 * 60 * 60
-        self._client.put_item(
-            TableName=self._table,
-            Item={**_key(order), "customer": {"S": customer}, EXPIRES: {"N": str(expires)}},
-        )
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={**_key(order), "customer": {"S": customer}, EXPIRES: {"N": str(expires)}},
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            # A delivery came again. Who the owner is was decided by the first.
+            return
         self._remember(order, customer)
 
     def find(self, order: str) -> str | None:

@@ -23,8 +23,8 @@ class MemoryLive:
         self.shown: set[str] = set()
 
     def record(self, order: str, customer: str, time: int) -> None:  # noqa: ARG002 - no owner expires here
-        """Store whose order it is."""
-        self.owners[order] = customer
+        """Store whose order it is. Nothing changes if it is stored."""
+        self.owners.setdefault(order, customer)
 
     def find(self, order: str) -> str | None:
         """Return an order's customer; None if it is unknown."""

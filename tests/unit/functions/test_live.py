@@ -16,7 +16,7 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_confirmed import OrderConfirmed
 from functions.live import owners as owners_module
 from functions.live.api import Api
-from functions.live.broadcast import FAILED, OPENING_MILLIS, Broadcast
+from functions.live.broadcast import END_SECONDS, FAILED, MIN_PUSH_SECONDS, OPENING_MILLIS, Broadcast, PushTime
 from functions.live.connections import CONNECTION_SECONDS, MAX_CONNECTIONS, DynamoConnections
 from functions.live.owners import OWNER_DAYS, DynamoOwners
 from functions.live.ports import Connection
@@ -167,6 +167,15 @@ class TestOwners:
         assert DynamoOwners(client, TABLE).find(ORDER) == "customer-1"
         assert DynamoOwners(client, TABLE).find(order_id(2)) is None
 
+    def test_an_orders_owner_never_changes(self, client: "DynamoDBClient") -> None:
+        owners = DynamoOwners(client, TABLE)
+        owners.record(ORDER, "customer-1", NOON_MILLIS)
+        stored = client.scan(TableName=TABLE)["Items"]
+        for other in (owners, DynamoOwners(client, TABLE)):
+            other.record(ORDER, "customer-2", NOON_MILLIS + 1000)
+            assert other.find(ORDER) == "customer-1"
+        assert client.scan(TableName=TABLE)["Items"] == stored
+
     def test_an_owner_that_was_unknown_is_asked_for_again(self, client: "DynamoDBClient") -> None:
         owners = DynamoOwners(client, TABLE)
         assert owners.find(ORDER) is None
@@ -237,7 +246,7 @@ class Shown:
     def record(self, order: str, customer: str, time: int) -> None:
         self._may_fail("record")
         assert time == NOON_MILLIS
-        self.owners[order] = customer
+        self.owners.setdefault(order, customer)
 
     def find(self, order: str) -> str | None:
         self._may_fail("find")
@@ -363,11 +372,27 @@ class TestBroadcast:
         for n in range(3):
             slow.connect(OPERATOR, f"o{n}")
         with ThreadPoolExecutor(1) as threads:
-            broadcast = msgspec.structs.replace(slow.broadcast, threads=threads, seconds=0)
+            broadcast = msgspec.structs.replace(slow.broadcast, threads=threads, seconds=lambda: 0)
             broadcast.receive(parser_of(service)(encode(RESERVED)))
             assert slow.counts == [{FAILED: 3}]
             answered.set()
         assert len(slow.sent) <= 1, "at most the one that was begun"
+
+    def test_pushes_have_the_time_that_their_function_has_left(self) -> None:
+        now = [100.0]
+        left = PushTime(lambda: now[0])
+        left.begin(20_000)
+        assert left.seconds() == 20 - END_SECONDS
+        now[0] += 10
+        assert left.seconds() == 10 - END_SECONDS
+        left.begin(20_000)
+        assert left.seconds() == 20 - END_SECONDS
+
+    @pytest.mark.parametrize("milliseconds", [-1, 0, 500])
+    def test_an_event_has_some_time_for_its_pushes_even_if_its_function_has_little(self, milliseconds: int) -> None:
+        left = PushTime()
+        left.begin(milliseconds)
+        assert left.seconds() == MIN_PUSH_SECONDS
 
     def test_an_owner_that_is_not_stored_fails_the_event(self, shown: Shown) -> None:
         shown.failing = {"record"}
