@@ -12,9 +12,9 @@ import msgspec
 from ops.errors import CommandError
 from ops.orders.client import RefusedError
 
-PING_SECONDS = 60
+PING_SECONDS = 75
 """Seconds without a message after which the stream sends `ping`. API Gateway closes a connection that is idle for ten
-minutes."""
+minutes, and the service one whose client sends more than a message a minute."""
 
 ANSWER_SECONDS = 10
 """Seconds within which the answer to a `ping` comes. A network that is gone closes no connection."""

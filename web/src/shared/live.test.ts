@@ -143,7 +143,7 @@ test.each([
 test("a quiet connection is kept open by pings, and the answers keep it", async () => {
   await connected(events());
   for (let minute = 1; minute < 10; minute++) {
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(75_000);
     socket().onmessage?.({ data: "pong" });
   }
   expect([socket().sent.length, Socket.opened.length]).toEqual([9, 1]);
@@ -155,7 +155,7 @@ test("a connection that does not answer a ping is lost, and opened again", async
   const first = socket();
   // The network is gone: nothing arrives, and the browser reports no end.
   first.onclose = null;
-  await vi.advanceTimersByTimeAsync(60_000 + 10_000);
+  await vi.advanceTimersByTimeAsync(75_000 + 10_000);
   expect([live.state, first.closed]).toEqual(["lost", true]);
   await vi.advanceTimersByTimeAsync(500);
   socket().onopen?.();
@@ -186,8 +186,18 @@ test("the return of the network neither adds a connection nor a second ping", as
   await vi.advanceTimersByTimeAsync(0);
   window.dispatchEvent(new Event("online"));
   socket().onopen?.();
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(75_000);
   expect([waiting.length, Socket.opened.length, socket().sent]).toEqual([2, 2, ["ping"]]);
+});
+
+test("no more than a ping a minute is sent, however often the network comes back", async () => {
+  await connected(events());
+  for (let n = 0; n < 4; n++) {
+    window.dispatchEvent(new Event("online"));
+    socket().onmessage?.({ data: "pong" });
+    await vi.advanceTimersByTimeAsync(15_000);
+  }
+  expect([socket().sent, Socket.opened.length]).toEqual([["ping"], 1]);
 });
 
 test("an open connection is checked when the network is back", async () => {

@@ -19,8 +19,11 @@ const LONGEST_PAUSE = 30_000;
 /** How long an attempt to connect may take, with its ticket, in milliseconds. */
 const OPENING = 30_000;
 
-/** Milliseconds without a message after which a `ping` is sent. API Gateway closes a connection that is idle for 10 minutes. */
-const QUIET = 60_000;
+/**
+ * Milliseconds without a message after which a `ping` is sent. API Gateway closes a connection that is idle for 10
+ * minutes, and the service one whose client sends more than a message a minute.
+ */
+const QUIET = 75_000;
 
 /** How long the answer to a `ping` may take, in milliseconds. A network that is gone closes no connection. */
 const ANSWER = 10_000;
@@ -64,6 +67,8 @@ class Connection {
   /** Ends the attempt, sends the next `ping`, or ends the wait for its answer. */
   #timer: ReturnType<typeof setTimeout>;
   #state: "opening" | "open" | "ended" = "opening";
+  /** When the last `ping` was sent. */
+  #asked = -Infinity;
 
   constructor(address: string, ticket: () => Promise<string>, owner: Owner) {
     this.#owner = owner;
@@ -75,9 +80,10 @@ class Connection {
       .catch(this.#lose);
   }
 
-  /** Finds out whether an open connection still works. */
+  /** Finds out whether an open connection still works, unless it was asked a moment ago. */
   check = (): void => {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" || Date.now() - this.#asked < QUIET) return;
+    this.#asked = Date.now();
     this.#socket?.send("ping");
     this.#wait(this.#lose, ANSWER);
   };
