@@ -2,13 +2,14 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { Link } from "wouter";
+import { Link, useSearch } from "wouter";
 import { answer } from "../../shared/api";
 import { formatMoney, times } from "../../shared/money";
 import { usePage, usePerson } from "../../shared/page";
 import { orderQuery, paymentQuery, productQuery, timelineQuery, useOrderPause } from "../data";
 import { Question } from "../parts/forms";
 import { Steps } from "../parts/orders";
+import { PLACED_BEFORE } from "../placing";
 import { Page, Shown, SignInFirst } from "../parts/Page";
 import {
   describeDispute,
@@ -46,6 +47,7 @@ function Own({ id }: { id: string }): ReactNode {
   const events = timeline.data?.events ?? [];
   const enabled = order.data != null && hasPayment(order.data, events);
   const payment = useQuery({ ...paymentQuery(api, id), refetchInterval, enabled });
+  const placedBefore = useSearch() === PLACED_BEFORE;
   if (order.data === null) return <NotFound what="order" />;
   return (
     <Page title="Your order">
@@ -53,6 +55,12 @@ function Own({ id }: { id: string }): ReactNode {
         {(found) => (
           <div className="split order">
             <div className="stack">
+              {placedBefore && (
+                <p className="notice" role="status">
+                  This order had been placed before, with the address and the payment that you gave then. Nothing was
+                  ordered twice.
+                </p>
+              )}
               <Progress order={found} payment={payment.data} />
               <Facts order={found} payment={payment.data} events={events} />
               <Lines order={found} />
