@@ -21,7 +21,7 @@ const ADDRESS = { Name: "N. Name", "Street and number": "Street 1", "Postal code
 async function checkOut(
   place: NonNullable<Routes["POST /orders"]>,
   more: Routes = {},
-  line: readonly [sku: string, quantity: number] = ["mug", 2],
+  line: [sku: string, quantity: number] = ["mug", 2],
 ) {
   fillBasket(line);
   const page = renderPage(<Shop />, {
