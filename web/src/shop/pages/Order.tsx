@@ -17,8 +17,10 @@ import {
   describeReason,
   describeRefund,
   describeStatus,
+  firstEvents,
   formatTime,
   hasPayment,
+  isUnderWay,
   needsApproval,
   type Order as Found,
   type Payment,
@@ -43,10 +45,12 @@ function Own({ id }: { id: string }): ReactNode {
   const { api } = usePage();
   const refetchInterval = useOrderPause(id);
   const order = useQuery({ ...orderQuery(api, id), refetchInterval });
-  const timeline = useQuery({ ...timelineQuery(api, id), refetchInterval });
+  // What has not begun is not asked for. The API would answer that it does not exist.
+  const recorded = order.data != null && isUnderWay(order.data);
+  const timeline = useQuery({ ...timelineQuery(api, id), refetchInterval, enabled: recorded });
   const events = timeline.data?.events ?? [];
-  const enabled = order.data != null && hasPayment(order.data, events);
-  const payment = useQuery({ ...paymentQuery(api, id), refetchInterval, enabled });
+  const paid = order.data != null && hasPayment(order.data, events);
+  const payment = useQuery({ ...paymentQuery(api, id), refetchInterval, enabled: paid });
   const placedBefore = useSearch() === PLACED_BEFORE;
   if (order.data === null) return <NotFound what="order" />;
   return (
@@ -68,11 +72,8 @@ function Own({ id }: { id: string }): ReactNode {
             </div>
             <section aria-labelledby="timeline">
               <h2 id="timeline">What happened</h2>
-              <Shown
-                what="what happened"
-                read={{ ...timeline, data: timeline.data === undefined ? undefined : events }}
-              >
-                {(shown) => <Timeline events={shown} />}
+              <Shown what="what happened" read={{ ...timeline, data: recorded ? timeline.data : null }}>
+                {(shown) => <Timeline events={shown?.events ?? firstEvents(found)} />}
               </Shown>
             </section>
           </div>
@@ -162,7 +163,6 @@ function ProductName({ sku }: { sku: string }): ReactNode {
 }
 
 function Timeline({ events }: { events: readonly TimelineEvent[] }): ReactNode {
-  if (events.length === 0) return <p className="quiet">Nothing is recorded yet.</p>;
   return (
     <ol className="timeline">
       {events.map((event) => (
