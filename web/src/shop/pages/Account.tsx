@@ -9,7 +9,7 @@ import { clearBasket } from "../basket";
 import { jobQuery, usePoints } from "../data";
 import { forgetJob, type JobKind, newRequest, readJob, rememberJob } from "../jobs";
 import { describeError } from "../errors";
-import { FormProblem, Question } from "../parts/forms";
+import { Button, FormProblem, Question } from "../parts/forms";
 import { More, Page, Shown, SignInFirst } from "../parts/Page";
 import { formatTime, type Job } from "../words";
 
@@ -133,14 +133,14 @@ function Export({ person }: { person: string }): ReactNode {
       )}
       <FormProblem problem={request.error} fields={[]} />
       {!unknown && (job === undefined || job.status === "done") && (
-        <button
-          disabled={request.isPending}
+        <Button
+          inactive={request.isPending}
           onClick={() => {
             request.mutate();
           }}
         >
           {job === undefined ? "Export your data" : "Export it again"}
-        </button>
+        </Button>
       )}
     </div>
   );

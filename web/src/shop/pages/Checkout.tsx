@@ -10,7 +10,7 @@ import { usePage, usePerson } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
 import { type Basket, clearBasket, useBasket } from "../basket";
 import { orderQuery } from "../data";
-import { Field, FormProblem, TextField } from "../parts/forms";
+import { Button, Field, FormProblem, TextField } from "../parts/forms";
 import { Empty, Loading, Page, Shown, SignInFirst } from "../parts/Page";
 import {
   earlierOrderOf,
@@ -83,6 +83,7 @@ function Form({ prices, total, person }: { prices: Prices; total: Money; person:
   const [, navigate] = useLocation();
   const form = useRef<HTMLFormElement>(null);
   const card = useRef<Tokenizer>(null);
+  const submit = useRef<HTMLButtonElement>(null);
   const sentKey = useRef("");
   const [address, setAddress] = useState<Address>(emptyAddress);
   const [method, setMethod] = useState(config.paymentMethods[0] ?? "");
@@ -132,9 +133,12 @@ function Form({ prices, total, person }: { prices: Prices; total: Money; person:
   const fields = problem?.fields;
   const atLines = problem ? lineProblems(problem) : new Map<number, string>();
 
+  // While the request was under way, its fields were disabled, and none had the focus.
   useEffect(() => {
-    if (problem !== null) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [problem]);
+    if (placing.error === null) return;
+    const invalid = form.current?.querySelector<HTMLElement>("[aria-invalid=true]");
+    (invalid ?? submit.current)?.focus();
+  }, [placing.error]);
 
   const known = [...FIELDS.map((name) => `address.${name}`), "payment_method", "lines", "expected_total"];
   if (earlier !== null) known.push("Idempotency-Key");
@@ -226,11 +230,11 @@ function Form({ prices, total, person }: { prices: Prices; total: Money; person:
           </div>
         )}
         <FormProblem problem={placing.error} fields={[...known, ...[...atLines.keys()].flatMap(lineFields)]} />
-        <button className="primary" disabled={placing.isPending}>
+        <Button className="primary" inactive={placing.isPending} ref={submit}>
           {placing.isPending
             ? "Placing the order…"
             : `Order ${earlier === null ? "" : "this too "}and pay ${formatMoney(shownTotal)}`}
-        </button>
+        </Button>
         <p className="quiet">
           <Link href="/basket">Change the basket</Link>
         </p>

@@ -1,7 +1,7 @@
 /** One order, which changes as events arrive. */
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Link, useSearch } from "wouter";
 import { answer } from "../../shared/api";
 import { formatMoney, times } from "../../shared/money";
@@ -10,7 +10,7 @@ import { orderQuery, paymentQuery, productQuery, timelineQuery, useOrderPause } 
 import { Question } from "../parts/forms";
 import { Steps } from "../parts/orders";
 import { PLACED_BEFORE } from "../placing";
-import { Page, Shown, SignInFirst } from "../parts/Page";
+import { keepFocus, Page, Shown, SignInFirst } from "../parts/Page";
 import {
   describeDispute,
   describeEvent,
@@ -181,6 +181,8 @@ function Cancellation({ id }: { id: string }): ReactNode {
   const { api } = usePage();
   const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
+  // A cancelled order has no button for it.
+  useEffect(() => keepFocus, []);
   const cancelling = useMutation({
     mutationFn: () => answer(api.POST("/orders/{id}/cancellation", { params: { path: { id } } })),
     onSuccess: (order) => {

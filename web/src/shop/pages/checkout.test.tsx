@@ -246,6 +246,22 @@ test("each problem is at its field, and the first one has the focus", async () =
   expect(await violations(container)).toEqual([]);
 });
 
+test("a request under way is not sent twice", async () => {
+  const { user, placements } = await checkOut(() => new Promise(() => undefined));
+  await submit(user);
+  const button = await screen.findByRole("button", { name: "Placing the order…" });
+  await user.click(button);
+  expect(button.getAttribute("aria-disabled")).toBe("true");
+  expect(placements()).toHaveLength(1);
+});
+
+test("after a problem that is at no field, the button has the focus", async () => {
+  const { user } = await checkOut(() => sampleProblem(503, "Busy"));
+  await submit(user);
+  expect(await screen.findByText("Busy.")).toBeDefined();
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: /^Order and pay/ }));
+});
+
 test("a session that has ended asks to sign in again, and keeps the basket", async () => {
   const { user } = await checkOut(() => sampleProblem(401, "Unauthorized"));
   await submit(user);

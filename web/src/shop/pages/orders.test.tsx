@@ -137,6 +137,7 @@ test("an order is cancelled after a question", async () => {
   await user.click(within(dialog).getByRole("button", { name: "Cancel the order" }));
   expect(await screen.findByText("You cancelled it.")).toBeDefined();
   expect(screen.queryByRole("button", { name: "Cancel the order" })).toBeNull();
+  expect(document.activeElement).toBe(screen.getByRole("heading", { name: "Your order" }));
 });
 
 test("an order is kept if the answer to the question is no", async () => {

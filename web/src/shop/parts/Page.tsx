@@ -3,6 +3,7 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { useOnline, usePage } from "../../shared/page";
 import { describeError } from "../errors";
+import { Button } from "./forms";
 
 /** Whether a page was shown before. The browser itself announces the first one. */
 let navigated = false;
@@ -29,6 +30,11 @@ export function Page({ title, children }: { title: string; children: ReactNode }
       {children}
     </main>
   );
+}
+
+/** Takes the focus to the page's heading, if it was on something that is gone. */
+export function keepFocus(): void {
+  if (document.activeElement === document.body) document.querySelector<HTMLElement>("h1")?.focus();
 }
 
 /** Says that something is loading, with the outline of what comes. */
@@ -103,9 +109,9 @@ export function More({ what, query }: { what: string; query: Continued }): React
   return (
     <div className="more">
       {query.isFetchNextPageError && <p role="alert">We could not load more {what}.</p>}
-      <button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+      <Button inactive={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
         {query.isFetchingNextPage ? "Loading…" : `Show more ${what}`}
-      </button>
+      </Button>
     </div>
   );
 }
