@@ -219,8 +219,8 @@ function Form({ prices, total, person }: { prices: Prices; total: Money; person:
         {earlier !== null && (
           <div className="notice stack" role="alert">
             <p>
-              <strong>An earlier order of yours was placed.</strong> Its answer had not reached you. Nothing was ordered
-              just now.
+              <strong>An earlier order of yours was placed.</strong> The shop&rsquo;s answer to it was lost on the way.
+              Nothing was ordered just now.
             </p>
             <p>
               <Link href={`/orders/${earlier}`} onClick={acknowledge}>

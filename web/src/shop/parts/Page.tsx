@@ -37,10 +37,17 @@ export function keepFocus(): void {
   if (document.activeElement === document.body) document.querySelector<HTMLElement>("h1")?.focus();
 }
 
+/** What the outline of something that is loading looks like. */
+interface Outline {
+  readonly rows?: number;
+  /** Whether its rows are cards, several of them side by side. */
+  readonly cards?: boolean;
+}
+
 /** Says that something is loading, with the outline of what comes. */
-export function Loading({ what, rows = 3 }: { what: string; rows?: number }): ReactNode {
+export function Loading({ what, rows = 3, cards = false }: Outline & { what: string }): ReactNode {
   return (
-    <div className="loading" role="status">
+    <div className={cards ? "loading cards" : "loading"} role="status">
       <span className="unseen">Loading {what}</span>
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className="bone" />
@@ -84,15 +91,16 @@ interface Read<Data> {
 }
 
 /** Shows what was read; until then that it is loading, or why it could not be read. Old content outlives a failure. */
-export function Shown<Data>(props: {
-  what: string;
-  read: Read<Data>;
-  rows?: number;
-  children: (data: Data) => ReactNode;
-}): ReactNode {
-  const { what, read, rows = 3, children } = props;
+export function Shown<Data>(
+  props: Outline & {
+    what: string;
+    read: Read<Data>;
+    children: (data: Data) => ReactNode;
+  },
+): ReactNode {
+  const { what, read, children, ...outline } = props;
   if (read.data !== undefined) return children(read.data);
-  if (read.error === null) return <Loading what={what} rows={rows} />;
+  if (read.error === null) return <Loading what={what} {...outline} />;
   return <Failed what={what} error={read.error} again={() => void read.refetch()} />;
 }
 
