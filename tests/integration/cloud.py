@@ -108,11 +108,12 @@ class Session(boto3.Session):
         self.events.register("response-received", lambda **call: self.calls.answered(**call))
         self.events.register("after-call", lambda **call: self.calls.end(**call))
 
-    def client(self, name: str, *, config: Config | None = None, **options: Any) -> Any:  # type: ignore[override]
+    def client(self, *names: str, config: Config | None = None, **options: Any) -> Any:  # type: ignore[override]
         """Return the client of a service with these options."""
-        key = (name, id(config), *sorted(options.items()))
+        key = (*names, id(config), *sorted(options.items()))
         if key not in self._clients:
-            self._clients[key] = config, super().client(cast(Any, name), config=config, **options)
+            create: Any = super().client
+            self._clients[key] = config, create(*names, config=config, **options)
         return self._clients[key][1]
 
 
@@ -253,6 +254,7 @@ class Cloud:
         for bucket in _backend("s3", "aws").buckets.values():
             bucket.keys.clear()
         _backend("ses").sent_messages[:] = snapshot.mails
+        _backend("cloudwatch").reset()
         self._seen = dict(snapshot.seen)
         self._settings = dict(snapshot.settings)
         self._handlers.clear()
