@@ -110,11 +110,13 @@ class DeadLetterSelection(Struct, frozen=True, forbid_unknown_fields=True, omit_
 class DeadLettersChanged(Struct, frozen=True):
     """The outcome of a redrive or a drop, or of its dry run.
 
-    `matched` dead letters were selected, of which `done` were sent or deleted. `left` are still there, or failed again
-    at once and came back. `ids` are those that were sent or deleted; in a dry run, those that would be. `reasons` is
-    their number by reason. `refused` are those that the consumer's queue will never accept, with its reason: by the
-    event's id, or by the message's if it holds no event. `truncated` says that the request ended before it had looked
-    at all messages, and may be sent again. `action` is the id of the action's record; null if nothing was done.
+    `matched` dead letters were selected, of which `done` were sent or deleted. `left` are still there, failed again at
+    once and came back, or were named by their ids and could not be found while another request held messages. `ids` are
+    those that were sent or deleted; in a dry run, those that would be. `reasons` is their number by reason. `refused`
+    are those that the consumer's queue will never accept, with its reason: by the event's id, or by the message's if it
+    holds no event. `missing` are the ids that were named and not found. `truncated` says that not all messages were
+    looked at, because the time ended or another request held them: send the request again. Otherwise those that are
+    missing were redriven or dropped before. `action` is the id of the action's record; null if nothing was done.
     """
 
     matched: int
@@ -123,6 +125,7 @@ class DeadLettersChanged(Struct, frozen=True):
     ids: tuple[str, ...]
     reasons: Mapping[str, int]
     refused: Mapping[str, str]
+    missing: tuple[str, ...]
     truncated: bool
     action: str | None
 
@@ -199,7 +202,10 @@ class Api:
         rules=(NO_SUCH_SERVICE, NO_SUCH_QUEUE),
     )
     def list_dead_letters(self, request: Request) -> DeadLetterList:
-        """List the dead letters of a service or of all, up to a hundred of each queue. All stay where they are."""
+        """List the dead letters of a service or of all, up to a hundred of each queue. All stay where they are.
+
+        The list waits a little for messages that another request holds, and then says how many are missing.
+        """
         name, kind = request.query.get("service"), request.query.get("kind")
         chosen = DeadLetterFilter(subject=request.query.get("order"), reason=request.query.get("reason"))
         sources = self._sources(name, kind) if name else self._dead_letters.sources(None, kind)
@@ -337,10 +343,11 @@ def _would_change(body: DeadLetterSelection, selected: Selected) -> DeadLettersC
     return DeadLettersChanged(
         matched=len(selected.found),
         done=0,
-        left=len(selected.found),
+        left=len(selected.found) + (len(selected.missing) if selected.truncated else 0),
         ids=tuple(each.message for each in selected.found),
         reasons=count_reasons(selected.found),
         refused={},
+        missing=selected.missing,
         truncated=selected.truncated,
         action=None,
     )
@@ -356,13 +363,14 @@ def _has_changed(body: DeadLetterSelection, changed: Changed, action: str | None
         ids=tuple(each.message for each in changed.done),
         reasons=count_reasons(changed.done),
         refused=changed.refused,
+        missing=changed.missing,
         truncated=changed.truncated,
         action=action,
     )
 
 
 def _require_found(body: DeadLetterSelection, selected: Selected) -> None:
-    """Raise a problem if messages were named, and none of them was found."""
+    """Raise a problem if messages were named, and none of them is in the queue."""
     if body.ids and not selected.found and not selected.truncated:
         raise _no_such_dead_letter()
 

@@ -79,7 +79,7 @@ class Sender:
             if not pending:
                 return refused
         text = f"{len(pending)} messages were refused {self.attempts} times ({failures[pending[0]].reason})"
-        raise RecoveryError(f"{text}; run the command again to continue")
+        raise RecoveryError(f"{text}; repeat what was begun to send the rest")
 
     def _request(
         self, messages: Sequence[OutgoingMessage], run: str, watch: Callable[[int], None]
