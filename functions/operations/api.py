@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from itertools import compress
 from typing import Annotated
 from uuid import uuid4
 
@@ -240,7 +241,7 @@ class Api:
         service = self._service(request.path["service"])
         source, target = self._source(service, body.kind), self._deployment.queue(service)
         if body.kind == "relay" or target is None:
-            detail = "`tidings relay` publishes the events of a relay again; then drop its dead letters."
+            detail = "An operator publishes them again from the service's outboxes, and then drops the dead letters."
             raise Problem(NOT_REDRIVABLE, detail, field="kind")
         return self._change(
             "redrive",
@@ -269,10 +270,18 @@ class Api:
             "drop", request, body, source, lambda record: self._dead_letters.drop(source, body.chosen, record.add)
         )
 
-    @route("GET", "/operators/actions", ActionPage, query=PAGE_QUERY, rules=PAGE_RULES)
+    @route("GET", "/operators/actions", ActionPage, query=PAGE_QUERY | {"order": OrderKey | None}, rules=PAGE_RULES)
     def list_actions(self, request: Request) -> ActionPage:
-        """List the operators' redrives and drops, latest first."""
-        return ActionPage(*self._pages.read(ACTIONS, ActionView, request, newest_first=True))
+        """List the operators' redrives and drops, latest first.
+
+        With an order, a page has the actions on its messages among the next `limit` actions, so it may be empty: the
+        list goes on as long as `next` is given.
+        """
+        items, following = self._pages.read(ACTIONS, ActionView, request, newest_first=True)
+        if (order := request.query.get("order")) is not None:
+            concerns = self._threads.map(lambda action: self._concerns(action, order), items)
+            items = tuple(compress(items, concerns))
+        return ActionPage(items, following)
 
     @route("GET", "/operators/actions/{id}", ActionMessages, path={"id": ActionId}, rules=(NO_SUCH_ACTION,))
     def show_action(self, request: Request) -> ActionMessages:
@@ -281,6 +290,15 @@ class Api:
         if action is None:
             raise Problem(NO_SUCH_ACTION, "GET /operators/actions lists the actions.")
         return view_with_messages(request.path["id"], action)
+
+    def _concerns(self, action: ActionView, order: str) -> bool:
+        """Return whether an action concerns an order. The record names all orders, where the list names some."""
+        if order == action.subject or order in action.orders:
+            return True
+        if not action.more_orders:
+            return False
+        recorded = self._actions.entity(action.id).read().state
+        return recorded is not None and order in recorded.orders
 
     def _change(
         self,

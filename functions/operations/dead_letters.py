@@ -155,7 +155,7 @@ class Budget:
 
     @property
     def complete(self) -> bool:
-        """Whether all messages that were named have been found."""
+        """True if messages were named, and all of them have been found."""
         return self._wanted is not None and self.taken >= len(self._wanted)
 
     def enough(self) -> bool:

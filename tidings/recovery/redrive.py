@@ -152,7 +152,7 @@ class RedriveResult:
     sent: Counter[str] = field(default_factory=Counter)
     repeated: Counter[str] = field(default_factory=Counter)
     refused: dict[str, str] = field(default_factory=dict)
-    unseen: Unseen = Unseen()
+    unseen: Unseen = field(default_factory=Unseen)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class DeadLetters:
 
     queue: DeadLetterQueue
     kind: FailureKind
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
     def find(
         self, selects: Selects = every_dead_letter, limit: int | None = None, enough: Enough = read_to_the_end

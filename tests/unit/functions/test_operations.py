@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from functions.operations.api import DeadLetterSelection
 from functions.operations.dead_letters import MAX_LISTED, MAX_MESSAGES, RemedyView
 from functions.operations.overview import AlarmView, MappingView, QueueView
-from functions.operations.state import Action, ActionView, MessageRecord
+from functions.operations.state import MAX_ORDERS, Action, ActionView, MessageRecord
 from tests.unit.functions.operations_stage import DEPLOYMENT, WORK_SECONDS, OperationsApi
 from tests.unit.tidings.recovery.memory import event
 from tidings.aws.monitoring import Alarm, oldest_message, relay_lag
@@ -241,8 +241,8 @@ def test_a_redrive_sends_the_selected_messages_and_records_who_did_it(stage: Ope
     assert (action.action, action.who, action.time, action.service) == ("redrive", "operator-1", NOON, "orders")
     assert (action.outcome, action.reason, action.left) == ("done", "gave-up", 0)
     assert action.messages == (
-        MessageRecord(first, "tickets/a/1", "TicketClosed", "gave-up"),
-        MessageRecord(second, "tickets/b/1", "TicketClosed", "gave-up"),
+        MessageRecord(first, "a", "tickets/a/1", "TicketClosed", "gave-up"),
+        MessageRecord(second, "b", "tickets/b/1", "TicketClosed", "gave-up"),
     )
 
 
@@ -556,6 +556,42 @@ def test_actions_are_listed_latest_first_and_a_page_at_a_time(stage: OperationsA
     assert rest.next is None
 
 
+def test_the_actions_on_an_order_are_those_on_its_messages_however_they_were_selected(stage: OperationsApi) -> None:
+    for orders, selection in (
+        ("a", DeadLetterSelection(order="a")),
+        ("ab", ALL),
+        ("b", DeadLetterSelection(reason="gave-up")),
+    ):
+        for order in orders:
+            stage.letter(DLQ, event(order), reason="gave-up")
+        stage.call(stage.api.redrive, selection)
+        stage.scenario.clock.advance(milliseconds=1)
+    assert [each.orders for each in stage.actions().items] == [("b",), ("a", "b"), ("a",)]
+    assert [each.orders for each in stage.actions(order="a").items] == [("a", "b"), ("a",)]
+    assert stage.actions(order="c").items == ()
+
+
+def test_an_action_on_many_orders_names_some_in_the_list_and_is_found_by_each(stage: OperationsApi) -> None:
+    for n in range(MAX_ORDERS + 5):
+        stage.letter(DLQ, event(f"entity-{n}"))
+    stage.call(stage.api.drop, ALL)
+    (action,) = stage.actions().items
+    assert (len(action.orders), action.more_orders) == (MAX_ORDERS, 5)
+    for n in (0, MAX_ORDERS + 4):
+        assert [each.id for each in stage.actions(order=f"entity-{n}").items] == [FIRST_ACTION]
+    assert stage.actions(order="entity-99").items == ()
+
+
+def test_the_actions_on_an_order_go_on_after_a_page_without_any(stage: OperationsApi) -> None:
+    for order in "abb":
+        stage.letter(DLQ, event(order))
+        stage.call(stage.api.drop, ALL)
+        stage.scenario.clock.advance(milliseconds=1)
+    page = stage.actions(order="a", limit=2)
+    assert page.items == ()
+    assert [each.orders for each in stage.actions(order="a", limit=2, cursor=page.next).items] == [("a",)]
+
+
 def test_a_cursor_that_is_none_of_the_list_is_refused(stage: OperationsApi) -> None:
     assert refusal(lambda: stage.actions(cursor="bm90aGluZw")).rule.title == "Unknown cursor"
 
@@ -565,7 +601,7 @@ def test_an_action_is_shown_with_its_messages(stage: OperationsApi) -> None:
     stage.call(stage.api.redrive, ALL)
     shown = stage.api.show_action(make_request({"id": FIRST_ACTION}, caller="operator-2"))
     assert (shown.id, shown.who) == (FIRST_ACTION, "operator-1")
-    assert shown.messages == (MessageRecord(message, "tickets/a/1", "TicketClosed", "gave-up"),)
+    assert shown.messages == (MessageRecord(message, "a", "tickets/a/1", "TicketClosed", "gave-up"),)
 
 
 def test_an_unknown_action_is_not_found(stage: OperationsApi) -> None:
