@@ -270,7 +270,7 @@ class Api:
             "drop", request, body, source, lambda record: self._dead_letters.drop(source, body.chosen, record.add)
         )
 
-    @route("GET", "/operators/actions", ActionPage, query=PAGE_QUERY | {"order": OrderKey | None}, rules=PAGE_RULES)
+    @route("GET", "/operators/actions", ActionPage, query={**PAGE_QUERY, "order": OrderKey | None}, rules=PAGE_RULES)
     def list_actions(self, request: Request) -> ActionPage:
         """List the operators' redrives and drops, latest first.
 

@@ -57,6 +57,7 @@ const NOTHING: RecoveryResult = {
   ids: [],
   reasons: {},
   refused: {},
+  missing: [],
   truncated: false,
   action: null,
 };
@@ -89,6 +90,7 @@ export function RecoveryDialog({
     refetchOnReconnect: false,
   });
   const run = useMutation({ mutationFn: () => recover(api, action, letters, false), onSettled: onDone });
+  const held = plan.data?.some(isHeld) ?? false;
   const matched = plan.data?.reduce((total, { result }) => total + (result?.matched ?? 0), 0) ?? 0;
   return (
     <Modal
@@ -138,12 +140,22 @@ export function RecoveryDialog({
             {plan.data !== undefined && (
               <>
                 <OutcomeTable label="What would happen" outcomes={plan.data} column={texts.planned} number="matched" />
-                {matched === 0 ? (
-                  <Alert type="info">
-                    The messages are no longer in their queues, or another request holds them for a moment.
+                {held && (
+                  <Alert
+                    type="info"
+                    action={
+                      <Button loading={plan.isFetching} onClick={() => void plan.refetch()}>
+                        Look again
+                      </Button>
+                    }
+                  >
+                    Another request holds some of the messages for a few seconds. They are not lost.
                   </Alert>
-                ) : (
+                )}
+                {matched > 0 ? (
                   <Warning action={action} letters={letters} />
+                ) : (
+                  !held && <Alert type="info">The messages are no longer in their queues: nothing is left to do.</Alert>
                 )}
               </>
             )}
@@ -188,9 +200,11 @@ function Done({ outcomes, done }: { outcomes: readonly Outcome[]; done: string }
             ),
         )}
         <Alert type={missed ? "warning" : "success"} header={`${done}: ${countMessages(total)}`}>
-          {missed
-            ? "The others are no longer in their queues, were refused, or came back. Those that are there are still listed."
-            : "The list of dead letters is read again."}
+          {outcomes.some(isHeld)
+            ? "Another request held the others for a moment. They are not lost: select them in the list, and try again."
+            : missed
+              ? "The others are no longer in their queues, were refused, or came back. Those that are there are still listed."
+              : "The list of dead letters is read again."}
         </Alert>
         {results.map(({ refused }) =>
           Object.entries(refused).map(([id, reason]) => (
@@ -240,6 +254,11 @@ function OutcomeTable({
       ]}
     />
   );
+}
+
+/** Returns whether another request held messages that were selected. */
+function isHeld({ result }: Outcome): boolean {
+  return result !== null && result.truncated && result.missing.length > 0;
 }
 
 function countMessages(count: number): string {

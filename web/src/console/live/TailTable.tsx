@@ -1,10 +1,13 @@
 /** The latest events as a table, with filters and a pause. */
 
 import { useCollection } from "@cloudscape-design/collection-hooks";
+import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
+import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
 import PropertyFilter, { type PropertyFilterProps } from "@cloudscape-design/components/property-filter";
+import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { type ReactNode, useState } from "react";
@@ -17,7 +20,7 @@ import { matches } from "./filter";
 import { formatRate } from "./rates";
 import { type Entry, MOST_ENTRIES, rate, type Tail } from "./tail";
 
-const PAGE_SIZE = 25;
+const PAGE_SIZE = 50;
 
 const PROPERTIES = [
   { key: "type", propertyLabel: "Type", groupValuesLabel: "Types", operators: ["=", "!=", ":"] },
@@ -37,13 +40,14 @@ const TIME = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
   second: "2-digit",
   fractionalSecondDigits: 3,
+  hourCycle: "h23",
 });
 
 const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
   {
     id: "time",
     header: "Time",
-    width: 160,
+    width: 130,
     cell: (entry) => TIME.format(entry.kind === "gap" ? entry.to : new Date(entry.time)),
   },
   {
@@ -82,48 +86,58 @@ export function TailTable(): ReactNode {
     pagination: { pageSize: PAGE_SIZE },
   });
   return (
-    <Table
-      {...collectionProps}
-      items={items}
-      columnDefinitions={COLUMNS}
-      trackBy="id"
-      variant="container"
-      wrapLines
-      ariaLabels={{ tableLabel: "Events" }}
+    <Container
+      fitHeight
+      disableContentPaddings
       header={
-        <Header
-          variant="h2"
-          counter={`(${formatNumber(entries.length)})`}
-          description={
-            held === null
-              ? `${formatRate(rate(current, now))} over the last 10 seconds. The latest ${formatNumber(MOST_ENTRIES)} events are kept.`
-              : `Paused. ${behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.`
-          }
-          actions={
-            <Button
-              iconName={held === null ? "pause" : "play"}
-              onClick={() => {
-                setHeld(held === null ? current : null);
-              }}
-            >
-              {held === null ? "Pause" : "Resume"}
-            </Button>
-          }
-        >
-          Events
-        </Header>
+        <SpaceBetween size="xs">
+          <Header
+            variant="h2"
+            counter={`(${formatNumber(entries.length)})`}
+            info={
+              <Box variant="small" color="text-body-secondary">
+                {held === null
+                  ? `${formatRate(rate(current, now))}. The latest ${formatNumber(MOST_ENTRIES)} events are kept.`
+                  : `Paused. ${behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.`}
+              </Box>
+            }
+            actions={
+              <SpaceBetween size="xs" direction="horizontal" alignItems="center">
+                {paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}
+                <Button
+                  iconName={held === null ? "pause" : "play"}
+                  onClick={() => {
+                    setHeld(held === null ? current : null);
+                  }}
+                >
+                  {held === null ? "Pause" : "Resume"}
+                </Button>
+              </SpaceBetween>
+            }
+          >
+            Events
+          </Header>
+          <PropertyFilter
+            {...propertyFilterProps}
+            filteringOptions={OPTIONS}
+            countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
+            filteringAriaLabel="Find events"
+            filteringPlaceholder="Find events by type, source or order"
+          />
+        </SpaceBetween>
       }
-      filter={
-        <PropertyFilter
-          {...propertyFilterProps}
-          filteringOptions={OPTIONS}
-          countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
-          filteringAriaLabel="Find events"
-          filteringPlaceholder="Find events by type, source or order"
-        />
-      }
-      pagination={<Pagination {...paginationProps} />}
-    />
+    >
+      <Table
+        {...collectionProps}
+        items={items}
+        columnDefinitions={COLUMNS}
+        trackBy="id"
+        variant="embedded"
+        contentDensity="compact"
+        stickyHeader
+        ariaLabels={{ tableLabel: "Events" }}
+      />
+    </Container>
   );
 }
 
