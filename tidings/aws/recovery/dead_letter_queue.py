@@ -74,8 +74,9 @@ class SqsDeadLetterQueue:
                 )
             remaining += [reason_of(failure) for failure in answer.get("Failed", [])]
         if remaining:
+            number = "1 message was" if len(remaining) == 1 else f"{len(remaining)} messages were"
             raise RecoveryError(
-                f"{len(remaining)} messages were sent or recorded, but not deleted from {self._gauge.name} "
+                f"{number} sent or recorded, but not deleted from {self._gauge.name} "
                 f"({remaining[0]}); repeat what was begun: a consumer ignores duplicates"
             )
 

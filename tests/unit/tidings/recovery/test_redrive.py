@@ -138,7 +138,7 @@ def test_a_message_that_fails_again_at_once_is_sent_only_once(body: str) -> None
 def test_a_refused_message_ends_the_redrive_and_keeps_every_unsent_message() -> None:
     bodies = events(12)
     queue, destination = queue_of(bodies), MemoryDestination(refused={bodies[11]})
-    with pytest.raises(RecoveryError, match="1 messages were refused 6 times"):
+    with pytest.raises(RecoveryError, match="1 message was refused 6 times"):
         redrive(queue, destination)
     assert set(queue.bodies()) == {bodies[10], bodies[11]}
     assert queue.hidden == set()

@@ -2,7 +2,6 @@
 
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
-import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
@@ -13,6 +12,7 @@ import { formatNumber } from "../shared/format";
 import { Operator } from "../shared/Operator";
 import { Empty, More, PageLink, Queried, Time } from "../shared/states";
 import { formatReasons, KINDS } from "./failures";
+import { Outcome } from "./Outcome";
 
 /** Shows the record of actions. */
 export function Actions(): ReactNode {
@@ -77,20 +77,5 @@ function Orders({ action: { orders, more_orders: more } }: { action: components[
       </PageLink>
       {others > 0 && ` and ${formatNumber(others)} more`}
     </>
-  );
-}
-
-type Details = components["schemas"]["ActionDetails"];
-
-function Outcome({ details: { outcome, left, refused, truncated, problem } }: { details: Details }): ReactNode {
-  if (outcome === "failed") return <StatusIndicator type="error">{problem ?? "Failed"}</StatusIndicator>;
-  if (outcome === "begun") return <StatusIndicator type="in-progress">Begun, or broken off</StatusIndicator>;
-  const notes = [
-    ...(left > 0 ? [`${formatNumber(left)} left`] : []),
-    ...(refused > 0 ? [`${formatNumber(refused)} refused`] : []),
-    ...(truncated ? ["not all were looked at"] : []),
-  ];
-  return (
-    <StatusIndicator type={notes.length === 0 ? "success" : "warning"}>{["Done", ...notes].join(", ")}</StatusIndicator>
   );
 }

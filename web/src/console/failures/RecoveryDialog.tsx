@@ -2,12 +2,12 @@
 
 import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
+import Button, { type ButtonProps } from "@cloudscape-design/components/button";
 import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { answer, type Api } from "../../shared/api";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
@@ -91,6 +91,11 @@ export function RecoveryDialog({
   });
   const run = useMutation({ mutationFn: () => recover(api, action, letters, false), onSettled: onDone });
   const held = plan.data?.some(isHeld) ?? false;
+  const close = useRef<ButtonProps.Ref>(null);
+  useEffect(() => {
+    // The button that was pressed is gone, and with it the focus that the dialog's keys need.
+    if (run.isSuccess) close.current?.focus();
+  }, [run.isSuccess]);
   const matched = plan.data?.reduce((total, { result }) => total + (result?.matched ?? 0), 0) ?? 0;
   return (
     <Modal
@@ -102,7 +107,7 @@ export function RecoveryDialog({
       footer={
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={onClose}>
+            <Button ref={close} variant="link" onClick={onClose}>
               {run.isSuccess ? "Close" : "Cancel"}
             </Button>
             {!run.isSuccess && (

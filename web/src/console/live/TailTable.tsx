@@ -7,18 +7,15 @@ import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
 import PropertyFilter, { type PropertyFilterProps } from "@cloudscape-design/components/property-filter";
-import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { type ReactNode, useState } from "react";
 import { events, services } from "../../generated/catalogue";
 import { formatNumber } from "../shared/format";
 import { Empty, PageLink } from "../shared/states";
-import { useClock } from "./clock";
 import { useTail } from "./events";
 import { matches } from "./filter";
-import { formatRate } from "./rates";
-import { type Entry, MOST_ENTRIES, rate, type Tail } from "./tail";
+import { type Entry, type Tail } from "./tail";
 
 const PAGE_SIZE = 50;
 
@@ -72,7 +69,6 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
 
 export function TailTable(): ReactNode {
   const current = useTail();
-  const now = useClock();
   const [held, setHeld] = useState<Tail | null>(null);
   const { entries } = held ?? current;
   const behind = held === null ? 0 : count(current) - count(held);
@@ -88,43 +84,42 @@ export function TailTable(): ReactNode {
   return (
     <Container
       fitHeight
-      disableContentPaddings
       header={
-        <SpaceBetween size="xs">
-          <Header
-            variant="h2"
-            counter={`(${formatNumber(entries.length)})`}
-            info={
-              <Box variant="small" color="text-body-secondary">
-                {held === null
-                  ? `${formatRate(rate(current, now))}. The latest ${formatNumber(MOST_ENTRIES)} events are kept.`
-                  : `Paused. ${behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.`}
-              </Box>
-            }
-            actions={
-              <SpaceBetween size="xs" direction="horizontal" alignItems="center">
-                {paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}
-                <Button
-                  iconName={held === null ? "pause" : "play"}
-                  onClick={() => {
-                    setHeld(held === null ? current : null);
-                  }}
-                >
-                  {held === null ? "Pause" : "Resume"}
-                </Button>
-              </SpaceBetween>
-            }
+        <div className="tail-header">
+          <div className="tail-title">
+            <Header
+              variant="h2"
+              counter={`(${formatNumber(entries.length)})`}
+              {...(held !== null && {
+                info: (
+                  <Box variant="small" color="text-body-secondary">
+                    Paused. {behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.
+                  </Box>
+                ),
+              })}
+            >
+              Events
+            </Header>
+          </div>
+          <div className="tail-filter">
+            <PropertyFilter
+              {...propertyFilterProps}
+              filteringOptions={OPTIONS}
+              countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
+              filteringAriaLabel="Find events"
+              filteringPlaceholder="Find events by type, source or order"
+            />
+          </div>
+          {paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}
+          <Button
+            iconName={held === null ? "pause" : "play"}
+            onClick={() => {
+              setHeld(held === null ? current : null);
+            }}
           >
-            Events
-          </Header>
-          <PropertyFilter
-            {...propertyFilterProps}
-            filteringOptions={OPTIONS}
-            countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
-            filteringAriaLabel="Find events"
-            filteringPlaceholder="Find events by type, source or order"
-          />
-        </SpaceBetween>
+            {held === null ? "Pause" : "Resume"}
+          </Button>
+        </div>
       }
     >
       <Table

@@ -9,9 +9,10 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { type ReactNode, useState } from "react";
 import { answer, type Api } from "../../shared/api";
+import { formatRemedy } from "../failures/failures";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
-import { Empty, Queried, Time } from "../shared/states";
+import { Empty, PageLink, Queried, Time } from "../shared/states";
 import { Confirm } from "./Confirm";
 import { type DeadLetter, useDeadLetters } from "./queries";
 import { type Batch, batches, type Outcome } from "./redrive";
@@ -30,7 +31,17 @@ export function DeadLetters({ id }: { id: string }): ReactNode {
         <Header
           variant="h2"
           {...(items.length > 0 && { counter: `(${items.length})` })}
-          description="Messages about the order that a service could not handle."
+          description={
+            <>
+              Messages about the order that a service could not handle.
+              {items.length > 0 && (
+                <>
+                  {" "}
+                  <PageLink to={`/failures?order=${encodeURIComponent(id)}`}>Look at them, or drop them</PageLink>
+                </>
+              )}
+            </>
+          }
           actions={
             <SpaceBetween size="xs" direction="horizontal">
               <Button
@@ -124,7 +135,7 @@ function Letters({ letters }: { letters: readonly DeadLetter[] }): ReactNode {
         },
         { id: "sent", header: "First sent", cell: ({ sent_at: at }) => <Time at={at} /> },
         { id: "receives", header: "Deliveries", cell: ({ receives }) => receives ?? "–" },
-        { id: "remedy", header: "What to do", cell: ({ remedy }) => remedyText(remedy) },
+        { id: "remedy", header: "What to do", cell: formatRemedy },
       ]}
     />
   );
@@ -138,12 +149,6 @@ function Result({ outcome: { done, left, refused } }: { outcome: Outcome }): Rea
       {refused.length > 0 && ` The queue refused some: ${refused.join(", ")}.`}
     </Alert>
   );
-}
-
-function remedyText(remedy: DeadLetter["remedy"]): string {
-  if (remedy === null) return "Publish the events again with tidings relay";
-  const action = remedy.action === "redrive" ? "Redrive" : "Drop";
-  return remedy.first === "" ? action : `${remedy.first}, then ${action.toLowerCase()}`;
 }
 
 /** Redrives batches, one after the other. */

@@ -2,20 +2,14 @@
 
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
-import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import type { ReactNode } from "react";
+import { Outcome } from "../failures/Outcome";
 import { formatNumber } from "../shared/format";
 import { Operator } from "../shared/Operator";
 import { Empty, Queried, Time } from "../shared/states";
 import { type Action, MOST_ACTIONS, useActions } from "./queries";
 import { sentence } from "./status";
-
-const OUTCOMES: Readonly<Record<Action["details"]["outcome"], { type: StatusIndicatorProps.Type; text: string }>> = {
-  begun: { type: "in-progress", text: "Begun" },
-  done: { type: "success", text: "Done" },
-  failed: { type: "error", text: "Failed" },
-};
 
 export function Recorded({ id }: { id: string }): ReactNode {
   const query = useActions(id);
@@ -54,13 +48,7 @@ export function Recorded({ id }: { id: string }): ReactNode {
                 {
                   id: "outcome",
                   header: "Outcome",
-                  cell: ({ details: { outcome, problem, left } }) => (
-                    <StatusIndicator type={OUTCOMES[outcome].type}>
-                      {OUTCOMES[outcome].text}
-                      {problem !== null && `: ${problem}`}
-                      {left > 0 && ` (${left} left or came back)`}
-                    </StatusIndicator>
-                  ),
+                  cell: ({ details }) => <Outcome details={details} />,
                 },
               ]}
             />

@@ -166,6 +166,7 @@ test("a redrive begins with a dry run, is confirmed, and says what was done and 
   await page.user.click(screen.getByRole("button", { name: "Redrive…" }));
   await page.user.click(await screen.findByRole("button", { name: "Redrive 2 messages" }));
   expect(await screen.findByText("Sent: 2 messages")).toBeDefined();
+  expect(document.activeElement?.textContent).toBe("Close");
   const rows = within(screen.getByRole("table", { name: "What happened" })).getAllByRole("row");
   expect(rows.map(({ textContent }) => textContent)).toEqual([
     expect.stringContaining("Left"),
@@ -311,7 +312,7 @@ test("the record of actions is shown page by page, with each outcome", async () 
   expect(screen.getByRole("link", { name: "Order order-one" }).closest("td")?.textContent).toBe("order-on and 2 more");
   expect(screen.getByText("Done")).toBeDefined();
   await page.user.click(screen.getByRole("button", { name: "Show more" }));
-  expect(await screen.findByText("Done, 2 left, 1 refused")).toBeDefined();
+  expect(await screen.findByText("2 left or came back, 1 refused")).toBeDefined();
   expect(screen.getByText("A call failed")).toBeDefined();
   expect(screen.getAllByText("Operator other-op")).toHaveLength(3);
   expect(screen.getByText("Begun, or broken off")).toBeDefined();

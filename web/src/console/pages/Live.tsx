@@ -4,7 +4,9 @@ import type { ReactNode } from "react";
 import "../live/live.css";
 import { useReducedMotion } from "../live/motion";
 import { ServiceMap, ServiceNumbers } from "../live/ServiceMap";
+import { MOST_ENTRIES } from "../live/tail";
 import { TailTable } from "../live/TailTable";
+import { formatNumber } from "../shared/format";
 import { Page } from "../shared/states";
 
 export default function Live(): ReactNode {
@@ -14,8 +16,8 @@ export default function Live(): ReactNode {
       title="Live"
       description={
         still
-          ? "Events of all orders. Your system asks for less motion, so they are counted and do not move."
-          : "Events of all orders. Each dot moves from the service that announces an event to all that handle it."
+          ? `The latest ${formatNumber(MOST_ENTRIES)} events of all orders. Your system asks for less motion, so they do not move.`
+          : `The latest ${formatNumber(MOST_ENTRIES)} events of all orders. Each moves from its service to all that handle it.`
       }
     >
       <div className="live">

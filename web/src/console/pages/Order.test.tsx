@@ -417,7 +417,7 @@ test("the order's dead letters are redriven, and what became of them is shown", 
       },
     }),
   });
-  expect(await screen.findByText("Mend the handler, then redrive")).toBeDefined();
+  expect(await screen.findByText("Mend the handler, then redrive it.")).toBeDefined();
   expect(screen.getByText(/More may be about this order/)).toBeDefined();
   await press(page, "Redrive", "Redrive");
   expect(await screen.findByText(/1 message was sent again. 1 is still there/)).toBeDefined();
@@ -478,7 +478,7 @@ test("a dead letter that another operator has redriven does not hold up the othe
             },
           },
   });
-  await screen.findAllByText("Mend the handler, then redrive");
+  await screen.findAllByText("Mend the handler, then redrive it.");
   await press(page, "Redrive", "Redrive");
   expect(await screen.findByText("1 message was sent again.")).toBeDefined();
 });
