@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from unittest.mock import patch
 
-import boto3
 from moto import mock_aws
 
 from tests.integration.cloud import CREDENTIALS, Calls, Cloud, Handler, one_call_at_a_time, synthesized
@@ -90,30 +89,28 @@ class Recorder(Calls):
         self._cloud = cloud
         self._pending: dict[int, tuple[Call, list[Attributes | None]]] = {}
 
-    def install(self, session: boto3.Session) -> None:
-        """Record the calls of every client that the session creates from now on."""
-        super().install(session)
-        session.events.register("response-received", self._answered)
-
-    def _begin(self, params: Mapping[str, Any], model: Any, **rest: Any) -> None:
-        super()._begin(params, model, **rest)
+    def begin(self, params: Mapping[str, Any], model: Any, **rest: Any) -> None:
+        """Record what a call's writes find."""
+        super().begin(params, model, **rest)
         call = Call(model.name, dict(params))
         self.current.append(call)
         before = [self._cloud.stored(table, key) for table, key, _ in self._targets(call)]
         self._pending[threading.get_ident()] = (call, before)
 
-    def _answered(self, response_dict: Any, **_: Any) -> None:
+    def answered(self, response_dict: Any, **_: Any) -> None:
+        """Record a call's answer."""
         call = self._pending[threading.get_ident()][0]
         call.answer = Answer(response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"])
 
-    def _end(self, model: Any, **rest: Any) -> None:
+    def end(self, model: Any, **rest: Any) -> None:
+        """Record what a call wrote."""
         call, before = self._pending.pop(threading.get_ident())
         failed = call.answer is not None and call.answer.status >= 400
         call.writes = [
             RecordedWrite(table, old, None if failed else self._cloud.stored(table, key), transactional, failed)
             for old, (table, key, transactional) in zip(before, self._targets(call), strict=True)
         ]
-        super()._end(model, **rest)
+        super().end(model, **rest)
 
     def _targets(self, call: Call) -> Iterator[tuple[str, Attributes, bool]]:
         """Yield the table and the key of each item that a call writes, and whether it is transactional."""
@@ -157,8 +154,7 @@ class RecordedCloud(Cloud):
     def __init__(self, templates: Mapping[str, dict[str, Any]]) -> None:
         super().__init__(templates)
         self.recorder = Recorder(self)
-        self.calls = self.recorder
-        self.recorder.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
+        self.record(self.recorder)
         self.invocations: list[Invocation] = []
         self._recorded: dict[tuple[str, str], Handler] = {}
         declared = [body["Properties"] for template in templates.values() for body in template["Resources"].values()]

@@ -20,6 +20,12 @@ CONNECTION_SECONDS = 2 * 60 * 60
 configuring and running a WebSocket API")."""
 
 
+MESSAGE_SECONDS = 60
+"""Minimum number of seconds between two messages of a client. A ping is needed every ten minutes."""
+
+LAST = "last_message"
+
+
 class DynamoConnections:
     """The connections, as live's functions register and find them."""
 
@@ -50,6 +56,27 @@ class DynamoConnections:
     def remove(self, connection: Connection) -> None:
         """Remove a connection. Nothing happens if it was removed before."""
         self._client.delete_item(TableName=self._table, Key=_key(connection))
+
+    def use(self, connection: Connection) -> bool:
+        """Record that the client of a connection has sent a message.
+
+        Return False if the connection is not registered, or if its last message was too recent.
+        """
+        now = self._clock()
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(connection),
+                UpdateExpression=f"SET {LAST} = :now",
+                ConditionExpression=f"attribute_exists(pk) AND (attribute_not_exists({LAST}) OR {LAST} <= :latest)",
+                ExpressionAttributeValues={
+                    ":now": {"N": str(now)},
+                    ":latest": {"N": str(now - MESSAGE_SECONDS * 1000)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def of(self, partition: str) -> list[Connection]:
         """Return the connections of a partition, without those that have expired and are not deleted yet."""

@@ -56,6 +56,12 @@ class Connections(Protocol):
     def remove(self, connection: Connection) -> None:
         """Remove a connection. Nothing happens if it was removed before."""
 
+    def use(self, connection: Connection) -> bool:
+        """Record that the client of a connection has sent a message.
+
+        Return False if the connection is not registered, or if its last message was too recent.
+        """
+
     def of(self, partition: str) -> list[Connection]:
         """Return the connections of a partition."""
 

@@ -36,7 +36,9 @@ def add_resources(stack: ServiceStack, _settings: ShopSettings) -> None:
     websocket = stack.add_function(
         "websocket", "functions.live.websocket.function.handler", "Registers connections, and answers pings", table
     )
-    websocket.allow("dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem", on=[stack.table.table_arn])
+    websocket.allow(
+        "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem", on=[stack.table.table_arn]
+    )
     consumer = stack.functions["consumer"]
     consumer.allow(
         "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem", on=[stack.table.table_arn]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from itertools import compress
 from typing import Annotated
 from uuid import uuid4
 
@@ -110,11 +111,13 @@ class DeadLetterSelection(Struct, frozen=True, forbid_unknown_fields=True, omit_
 class DeadLettersChanged(Struct, frozen=True):
     """The outcome of a redrive or a drop, or of its dry run.
 
-    `matched` dead letters were selected, of which `done` were sent or deleted. `left` are still there, or failed again
-    at once and came back. `ids` are those that were sent or deleted; in a dry run, those that would be. `reasons` is
-    their number by reason. `refused` are those that the consumer's queue will never accept, with its reason: by the
-    event's id, or by the message's if it holds no event. `truncated` says that the request ended before it had looked
-    at all messages, and may be sent again. `action` is the id of the action's record; null if nothing was done.
+    `matched` dead letters were selected, of which `done` were sent or deleted. `left` are still there, failed again at
+    once and came back, or were named by their ids and could not be found while another request held messages. `ids` are
+    those that were sent or deleted; in a dry run, those that would be. `reasons` is their number by reason. `refused`
+    are those that the consumer's queue will never accept, with its reason: by the event's id, or by the message's if it
+    holds no event. `missing` are the ids that were named and not found. `truncated` says that not all messages were
+    looked at, because the time ended or another request held them: send the request again. Otherwise those that are
+    missing were redriven or dropped before. `action` is the id of the action's record; null if nothing was done.
     """
 
     matched: int
@@ -123,6 +126,7 @@ class DeadLettersChanged(Struct, frozen=True):
     ids: tuple[str, ...]
     reasons: Mapping[str, int]
     refused: Mapping[str, str]
+    missing: tuple[str, ...]
     truncated: bool
     action: str | None
 
@@ -199,7 +203,10 @@ class Api:
         rules=(NO_SUCH_SERVICE, NO_SUCH_QUEUE),
     )
     def list_dead_letters(self, request: Request) -> DeadLetterList:
-        """List the dead letters of a service or of all, up to a hundred of each queue. All stay where they are."""
+        """List the dead letters of a service or of all, up to a hundred of each queue. All stay where they are.
+
+        The list waits a little for messages that another request holds, and then says how many are missing.
+        """
         name, kind = request.query.get("service"), request.query.get("kind")
         chosen = DeadLetterFilter(subject=request.query.get("order"), reason=request.query.get("reason"))
         sources = self._sources(name, kind) if name else self._dead_letters.sources(None, kind)
@@ -234,7 +241,7 @@ class Api:
         service = self._service(request.path["service"])
         source, target = self._source(service, body.kind), self._deployment.queue(service)
         if body.kind == "relay" or target is None:
-            detail = "`tidings relay` publishes the events of a relay again; then drop its dead letters."
+            detail = "An operator publishes them again from the service's outboxes, and then drops the dead letters."
             raise Problem(NOT_REDRIVABLE, detail, field="kind")
         return self._change(
             "redrive",
@@ -263,10 +270,18 @@ class Api:
             "drop", request, body, source, lambda record: self._dead_letters.drop(source, body.chosen, record.add)
         )
 
-    @route("GET", "/operators/actions", ActionPage, query=PAGE_QUERY, rules=PAGE_RULES)
+    @route("GET", "/operators/actions", ActionPage, query={**PAGE_QUERY, "order": OrderKey | None}, rules=PAGE_RULES)
     def list_actions(self, request: Request) -> ActionPage:
-        """List the operators' redrives and drops, latest first."""
-        return ActionPage(*self._pages.read(ACTIONS, ActionView, request, newest_first=True))
+        """List the operators' redrives and drops, latest first.
+
+        With an order, a page has the actions on its messages among the next `limit` actions, so it may be empty: the
+        list goes on as long as `next` is given.
+        """
+        items, following = self._pages.read(ACTIONS, ActionView, request, newest_first=True)
+        if (order := request.query.get("order")) is not None:
+            concerns = self._threads.map(lambda action: self._concerns(action, order), items)
+            items = tuple(compress(items, concerns))
+        return ActionPage(items, following)
 
     @route("GET", "/operators/actions/{id}", ActionMessages, path={"id": ActionId}, rules=(NO_SUCH_ACTION,))
     def show_action(self, request: Request) -> ActionMessages:
@@ -275,6 +290,15 @@ class Api:
         if action is None:
             raise Problem(NO_SUCH_ACTION, "GET /operators/actions lists the actions.")
         return view_with_messages(request.path["id"], action)
+
+    def _concerns(self, action: ActionView, order: str) -> bool:
+        """Return whether an action concerns an order. The record names all orders, where the list names some."""
+        if order == action.subject or order in action.orders:
+            return True
+        if not action.more_orders:
+            return False
+        recorded = self._actions.entity(action.id).read().state
+        return recorded is not None and order in recorded.orders
 
     def _change(
         self,
@@ -337,10 +361,11 @@ def _would_change(body: DeadLetterSelection, selected: Selected) -> DeadLettersC
     return DeadLettersChanged(
         matched=len(selected.found),
         done=0,
-        left=len(selected.found),
+        left=len(selected.found) + (len(selected.missing) if selected.truncated else 0),
         ids=tuple(each.message for each in selected.found),
         reasons=count_reasons(selected.found),
         refused={},
+        missing=selected.missing,
         truncated=selected.truncated,
         action=None,
     )
@@ -356,13 +381,14 @@ def _has_changed(body: DeadLetterSelection, changed: Changed, action: str | None
         ids=tuple(each.message for each in changed.done),
         reasons=count_reasons(changed.done),
         refused=changed.refused,
+        missing=changed.missing,
         truncated=changed.truncated,
         action=action,
     )
 
 
 def _require_found(body: DeadLetterSelection, selected: Selected) -> None:
-    """Raise a problem if messages were named, and none of them was found."""
+    """Raise a problem if messages were named, and none of them is in the queue."""
     if body.ids and not selected.found and not selected.truncated:
         raise _no_such_dead_letter()
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import islice
+from math import ceil
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ from tidings.recovery import (
     DeadLetterMessage,
     DeadLetters,
     FailureKind,
+    Patience,
+    Unseen,
     describe,
     remedy_of,
 )
@@ -27,6 +30,12 @@ MAX_MESSAGES = 500
 
 MAX_LISTED = 100
 """Maximum number of dead letters of one queue that the list shows."""
+
+PATIENCE = 0.5
+"""The part of a request's time for receiving in which it waits for messages that another request holds."""
+
+TIMEOUT = 3
+"""The function's timeout as a multiple of a request's time for receiving messages; see `add_resources`."""
 
 Seconds = Callable[[], float]
 """Returns a time in seconds, of which only differences mean something."""
@@ -69,10 +78,15 @@ class DeadLetterBody(DeadLetterView, frozen=True):
 
 
 class DeadLetterList(Struct, frozen=True):
-    """Dead letters, latest first. `truncated` says that there are more, or may be."""
+    """Dead letters, latest first.
+
+    `truncated` says that there are more, or may be. `held` is about how many are missing because another request
+    receives the messages of their queue at this moment: to read a queue hides its messages. They return within seconds.
+    """
 
     items: tuple[DeadLetterView, ...]
     truncated: bool
+    held: int
 
 
 class SourceQueue(NamedTuple):
@@ -89,10 +103,12 @@ class Selected(Struct, frozen=True):
     Attributes:
         found: The dead letters.
         truncated: Whether there may be more.
+        missing: The ids that were named, and that were not found.
     """
 
     found: tuple[DeadLetterDetails, ...]
     truncated: bool
+    missing: tuple[str, ...] = ()
 
 
 class Changed(Selected, frozen=True):
@@ -115,8 +131,8 @@ class Changed(Selected, frozen=True):
 
     @property
     def left(self) -> int:
-        """The number of those that are still there, or came back."""
-        return len(self.found) - len(self.done) + self.repeated
+        """The number of those that are still there, came back, or were named and may be held by another request."""
+        return len(self.found) - len(self.done) + self.repeated + (len(self.missing) if self.truncated else 0)
 
 
 Recorder = Callable[[Sequence[DeadLetterDetails]], None]
@@ -133,16 +149,29 @@ class Budget:
     def __init__(self, seconds: Seconds, until: float, chosen: DeadLetterFilter) -> None:
         self._seconds = seconds
         self._until = until
-        self._wanted = len(chosen.messages) if chosen.messages is not None else None
+        self._wanted = chosen.messages
         self.taken = 0
         self.spent = False
 
+    @property
+    def complete(self) -> bool:
+        """True if messages were named, and all of them have been found."""
+        return self._wanted is not None and self.taken >= len(self._wanted)
+
     def enough(self) -> bool:
         """Return whether to end. Nothing remains to be done if all messages that were named have been found."""
-        if self._wanted is not None and self.taken >= self._wanted:
+        if self.complete:
             return True
         self.spent = self.spent or self.taken >= MAX_MESSAGES or self._seconds() >= self._until
         return self.spent
+
+    def truncates(self, unseen: Unseen) -> bool:
+        """Return whether the queue has, or may have, selected messages that were not received."""
+        return self.spent or (unseen.total > 0 and not self.complete)
+
+    def missing(self, found: Sequence[DeadLetterDetails]) -> tuple[str, ...]:
+        """Return the ids that were named, and that were not found."""
+        return tuple(sorted((self._wanted or frozenset()) - {each.message for each in found}))
 
 
 class StageDeadLetters:
@@ -155,6 +184,7 @@ class StageDeadLetters:
         work_seconds: Number of seconds after which a request receives no further messages. The rest of its time is for
             the calls that were begun, and for making messages visible again.
         seconds: Returns the time.
+        pause: Waits for a number of seconds.
     """
 
     def __init__(
@@ -164,12 +194,14 @@ class StageDeadLetters:
         threads: Executor,
         work_seconds: float,
         seconds: Seconds = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._deployment = deployment
         self._queues = queues
         self._threads = threads
         self._work_seconds = work_seconds
         self._seconds = seconds
+        self._pause = pause
 
     def sources(self, service: DeployedService | None, kind: FailureKind | None) -> list[SourceQueue]:
         """Return the dead-letter queues of a service or of all, of a kind or of all."""
@@ -192,14 +224,15 @@ class StageDeadLetters:
         """List the selected dead letters of some queues."""
         budget = self._budget(chosen)
 
-        def find(source: SourceQueue) -> list[DeadLetterView]:
-            found = self._open(source).find(chosen.selects, MAX_LISTED + 1, budget.enough)
-            return [_view(source, details) for _, details in found]
+        def find(source: SourceQueue) -> tuple[list[DeadLetterView], Unseen]:
+            found = self._read(source).find(chosen.selects, MAX_LISTED + 1, budget.enough)
+            return [_view(source, details) for _, details in found.letters], found.unseen
 
         per_queue = list(self._threads.map(find, sources))
-        shown = [each for found in per_queue for each in islice(found, MAX_LISTED)]
-        truncated = budget.spent or any(len(found) > MAX_LISTED for found in per_queue)
-        return DeadLetterList(tuple(sorted(shown, key=lambda each: each.sent_at, reverse=True)), truncated)
+        shown = [each for views, _ in per_queue for each in islice(views, MAX_LISTED)]
+        truncated = any(len(views) > MAX_LISTED or budget.truncates(unseen) for views, unseen in per_queue)
+        held = sum(unseen.held for _, unseen in per_queue)
+        return DeadLetterList(tuple(sorted(shown, key=lambda each: each.sent_at, reverse=True)), truncated, held)
 
     def show(self, sources: Sequence[SourceQueue], message: str) -> DeadLetterBody | None:
         """Return a dead letter with its body; None if it is in none of the queues, or in flight."""
@@ -207,17 +240,20 @@ class StageDeadLetters:
         budget = self._budget(chosen)
 
         def find(source: SourceQueue) -> list[DeadLetterBody]:
-            found = self._open(source).find(chosen.selects, 1, budget.enough)
-            return [_with_body(source, each, details) for each, details in found]
+            found = self._read(source).find(chosen.selects, 1, budget.enough)
+            return [_with_body(source, each, details) for each, details in found.letters]
 
         return next((each for found in self._threads.map(find, sources) for each in found), None)
 
     def select(self, source: SourceQueue, chosen: DeadLetterFilter) -> Selected:
         """Return the dead letters that a redrive or a drop would select now."""
         budget = self._budget(chosen)
-        found = self._open(source).find(chosen.selects, MAX_MESSAGES + 1, budget.enough)
-        truncated = budget.spent or len(found) > MAX_MESSAGES
-        return Selected(tuple(details for _, details in islice(found, MAX_MESSAGES)), truncated)
+        limit = MAX_MESSAGES + 1 if chosen.messages is None else len(chosen.messages)
+        letters, unseen = self._read(source).find(chosen.selects, limit, budget.enough)
+        found = tuple(details for _, details in islice(letters, MAX_MESSAGES))
+        missing = budget.missing(found)
+        is_complete = chosen.messages is not None and not missing
+        return Selected(found, not is_complete and (len(letters) > MAX_MESSAGES or budget.truncates(unseen)), missing)
 
     def redrive(self, source: SourceQueue, target: str, chosen: DeadLetterFilter, record: Recorder) -> Changed:
         """Send the selected dead letters back to their consumer's queue.
@@ -226,11 +262,12 @@ class StageDeadLetters:
             RecoveryError: If a call is refused. Messages that were sent may still be there.
         """
         budget, found = self._budget(chosen), list[DeadLetterDetails]()
-        letters = self._open(source)
+        letters = self._take(source)
         send = self._queues.sender(target)
         recording = _recording(source.kind, budget, found, record)
         result = letters.redrive(send, chosen.selects, recording, budget.enough)
-        return Changed(tuple(found), budget.spent, result.refused, result.repeated.total())
+        truncated, missing = budget.truncates(result.unseen), budget.missing(found)
+        return Changed(tuple(found), truncated, missing, result.refused, result.repeated.total())
 
     def drop(self, source: SourceQueue, chosen: DeadLetterFilter, record: Recorder) -> Changed:
         """Delete the selected dead letters.
@@ -239,11 +276,21 @@ class StageDeadLetters:
             RecoveryError: If a call is refused. Messages that were recorded may still be there.
         """
         budget, found = self._budget(chosen), list[DeadLetterDetails]()
-        self._open(source).drop(_recording(source.kind, budget, found, record), chosen.selects, budget.enough)
-        return Changed(tuple(found), budget.spent)
+        recording = _recording(source.kind, budget, found, record)
+        dropped = self._take(source).drop(recording, chosen.selects, budget.enough)
+        return Changed(tuple(found), budget.truncates(dropped.unseen), budget.missing(found))
 
-    def _open(self, source: SourceQueue) -> DeadLetters:
-        return DeadLetters(self._queues.dead_letters(source.name), source.kind)
+    def _read(self, source: SourceQueue) -> DeadLetters:
+        """Return the dead letters of a queue, to be read only: if the function ends, they return the sooner."""
+        return self._open(source, self._work_seconds)
+
+    def _take(self, source: SourceQueue) -> DeadLetters:
+        """Return the dead letters of a queue, to be sent or deleted: no other request takes them meanwhile."""
+        return self._open(source, self._work_seconds * TIMEOUT)
+
+    def _open(self, source: SourceQueue, hidden: float) -> DeadLetters:
+        patience = Patience(self._work_seconds * PATIENCE, self._seconds, self._pause)
+        return DeadLetters(self._queues.dead_letters(source.name, ceil(hidden)), source.kind, patience)
 
     def _budget(self, chosen: DeadLetterFilter) -> Budget:
         return Budget(self._seconds, self._seconds() + self._work_seconds, chosen)

@@ -22,8 +22,8 @@ class Queues(Protocol):
         """Return the approximate number of messages of a queue."""
         ...
 
-    def dead_letters(self, name: str) -> DeadLetterQueue:
-        """Return a dead-letter queue."""
+    def dead_letters(self, name: str, hidden: int) -> DeadLetterQueue:
+        """Return a dead-letter queue, whose messages stay hidden for a number of seconds if they are not released."""
         ...
 
     def sender(self, name: str) -> Send:
@@ -50,9 +50,9 @@ class SqsQueues:
         """Return the approximate number of messages of a queue, by one GetQueueAttributes."""
         return SqsQueueGauge(self._client(), self._url(name)).depth()
 
-    def dead_letters(self, name: str) -> SqsDeadLetterQueue:
-        """Return a dead-letter queue."""
-        return SqsDeadLetterQueue(self._client(), self._url(name), wait=self._wait)
+    def dead_letters(self, name: str, hidden: int) -> SqsDeadLetterQueue:
+        """Return a dead-letter queue, whose messages stay hidden for a number of seconds if they are not released."""
+        return SqsDeadLetterQueue(self._client(), self._url(name), hidden, self._wait)
 
     def sender(self, name: str) -> Send:
         """Return what sends messages to a consumer's queue."""

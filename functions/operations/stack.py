@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from aws_cdk import ArnFormat
 
+from functions.operations.dead_letters import TIMEOUT
 from functions.operations.deployment import DeployedService, Deployment
 from infra.constructs.nag import acknowledge
 from infra.stacks.service import ServiceStack
@@ -44,7 +45,7 @@ def add_resources(stack: ServiceStack, _settings: Any) -> None:
     api.add_environment("PREFIX", deployment.prefix)
     api.add_environment("SERVICES", services)
     # A third of the time to take messages, and as much to put them back. The rest is for a slow call.
-    api.add_environment("WORK_SECONDS", f"{stage.timeout / 3:.1f}")
+    api.add_environment("WORK_SECONDS", f"{stage.timeout / TIMEOUT:.1f}")
     api.add_environment("LONG_POLL_SECONDS", "0" if stage.emulated else str(LONG_POLL_SECONDS))
     queues = [name for service in deployment.services if (name := deployment.queue(service))]
     api.allow("sqs:GetQueueUrl", "sqs:GetQueueAttributes", on=[_queue_arn(stack, f"{deployment.prefix}-*")])

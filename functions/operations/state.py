@@ -18,10 +18,18 @@ ACTIONS = "actions"
 """The list of all actions."""
 
 
+MAX_ORDERS = 50
+"""Maximum number of orders that an action in a list names. A page of a hundred actions stays below a megabyte."""
+
+
 class MessageRecord(Struct, frozen=True):
-    """A dead letter that an action concerns. It has no body, because that may contain personal data."""
+    """A dead letter that an action concerns. It has no body, because that may contain personal data.
+
+    `order` is the key of what it is about, which is an order if the message is an event.
+    """
 
     id: str
+    order: str | None
     event: str | None
     type: str | None
     reason: str
@@ -61,6 +69,11 @@ class Action(Struct, frozen=True, omit_defaults=True):
     truncated: bool = False
     problem: str = ""
 
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """The orders that the messages are about."""
+        return tuple(dict.fromkeys(message.order for message in self.messages if message.order))
+
 
 class ActionDetails(Struct, frozen=True):
     """The details of an action.
@@ -83,7 +96,11 @@ class ActionDetails(Struct, frozen=True):
 
 
 class ActionView(Struct, frozen=True):
-    """An action of an operator: who did what, and when. `subject` is the order that it was limited to."""
+    """An action of an operator: who did what, and when.
+
+    `who` is the operator's id. `subject` is the order that it was limited to. `orders` are those that its messages were
+    about, at most 50, and `more_orders` the number of the others.
+    """
 
     id: str
     action: ActionName
@@ -91,6 +108,8 @@ class ActionView(Struct, frozen=True):
     time: str
     service: str
     subject: str | None
+    orders: tuple[str, ...]
+    more_orders: int
     details: ActionDetails
 
 
@@ -102,26 +121,28 @@ class ActionMessages(ActionView, frozen=True):
 
 def record_of(details: DeadLetterDetails) -> MessageRecord:
     """Return what is recorded of a dead letter."""
-    return MessageRecord(details.message, details.event, details.type, details.reason)
+    return MessageRecord(details.message, details.subject, details.event, details.type, details.reason)
 
 
 def view(key: str, action: Action) -> ActionView:
     """Return an action as the list shows it."""
-    return ActionView(key, action.action, action.who, action.time, action.service, action.subject, _details(action))
-
-
-def view_with_messages(key: str, action: Action) -> ActionMessages:
-    """Return an action with its messages."""
-    return ActionMessages(
+    return ActionView(
         id=key,
         action=action.action,
         who=action.who,
         time=action.time,
         service=action.service,
         subject=action.subject,
+        orders=action.orders[:MAX_ORDERS],
+        more_orders=max(0, len(action.orders) - MAX_ORDERS),
         details=_details(action),
-        messages=action.messages,
     )
+
+
+def view_with_messages(key: str, action: Action) -> ActionMessages:
+    """Return an action with its messages."""
+    shown = view(key, action)
+    return ActionMessages(**{name: getattr(shown, name) for name in shown.__struct_fields__}, messages=action.messages)
 
 
 def listing(entity: Entity[Action]) -> Mapping[str, str]:

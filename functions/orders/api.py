@@ -36,7 +36,12 @@ RETRY_AFTER_TEXT = {"Retry-After": "Seconds until it is worth asking again, whil
 NO_SUCH_ORDER = Rule(404, "No such order", "The caller has no order with this id.")
 UNKNOWN_ORDER = Rule(404, "Unknown order", "No order has this id.")
 DISPATCHED = Rule(409, "Dispatched", "The goods have left.")
-KEY_TAKEN = Rule(422, "The key is taken", "The caller placed another order under this Idempotency-Key.")
+KEY_TAKEN = Rule(
+    422,
+    "The key is taken",
+    "The caller placed another order under this Idempotency-Key. `order` is its id. Nothing was ordered.",
+    {"order": OrderId},
+)
 NO_SUCH_PRODUCT = Rule(404, "No such product", "No product has this SKU.")
 
 
@@ -262,7 +267,7 @@ def _replayed(entity: Entity[Order], body: OrderRequest) -> Reply:
     )
     if not same:
         detail = "Another order was placed under this key. Send a new key with a new order."
-        raise Problem(KEY_TAKEN, detail, field="Idempotency-Key")
+        raise Problem(KEY_TAKEN, detail, field="Idempotency-Key", members={"order": entity.key})
     return Reply(_first_answer(entity), {"Location": _location(entity), "Idempotent-Replayed": "true"})
 
 

@@ -93,7 +93,7 @@ def show(
     work: CommandContext = context.obj
     selection = _selection(service, order, reason, undelivered=undelivered, of_relay=of_relay)
     dead_letters = _queues(context).dead_letters(selection)
-    selected = dead_letters.find(selection.selects, limit)
+    selected = dead_letters.find(selection.selects, limit).letters
     found = [details for _, details in selected]
     bodies = {message.id: message.body for message, _ in selected} if body else None
     _require_known(work, selection, dead_letters, found)
@@ -133,7 +133,7 @@ def redrive(
     queues = _queues(context)
     dead_letters = queues.dead_letters(selection)
     if dry_run:
-        reasons = Counter(details.reason for _, details in dead_letters.find(selection.selects))
+        reasons = Counter(details.reason for _, details in dead_letters.find(selection.selects).letters)
         _require_known(work, selection, dead_letters, reasons)
         print_result(f"{service}: {format_counts(reasons, 'would be sent back')}, {format_depth(dead_letters)}")
         _note_failing_again(work, reasons, selection)

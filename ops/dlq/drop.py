@@ -32,14 +32,14 @@ def drop(
     Returns:
         The number of dropped messages by reason; None if the user did not confirm.
     """
-    found = dead_letters.find(selection.selects)
+    found = dead_letters.find(selection.selects).letters
     reasons = Counter(details.reason for _, details in found)
     if not found:
         return reasons
     if not confirm(f"{selection.service}: {format_counts(reasons, 'will be dropped')}"):
         return None
     confirmed = DeadLetterFilter(messages=frozenset(message.id for message, _ in found))
-    return dead_letters.drop(partial(record, path), confirmed.selects)
+    return dead_letters.drop(partial(record, path), confirmed.selects).reasons
 
 
 def record_path(directory: Path, stage: str, selection: DeadLetterSelection) -> Path:

@@ -33,7 +33,7 @@ def require_known(selection: DeadLetterSelection, dead_letters: DeadLetters, is_
     order, reason = selection.order, selection.reason
     if order is None and reason is None:
         return
-    found = [details for _, details in dead_letters.find(limit=MAX_EXAMINED)]
+    found = [details for _, details in dead_letters.find(limit=MAX_EXAMINED).letters]
     if order is not None and order not in {details.subject for details in found} and not is_order(order):
         raise CommandError(f"there is no order {order!r}, and {selection.service} has no dead letter about one")
     reasons = {details.reason for details in found}

@@ -14,7 +14,7 @@ from ops.errors import CommandError
 from ops.outputs import Outputs, ServiceOutputs
 from ops.stage import LOCAL, WORKERS, DeployedStage
 from tidings.aws.recovery import SqsDeadLetterQueue, queue_sender
-from tidings.aws.recovery.dead_letter_queue import HIDDEN_SECONDS, MAX_BATCH
+from tidings.aws.recovery.dead_letter_queue import HIDDEN_SECONDS, MAX_BATCH, READ_HIDDEN_SECONDS
 from tidings.recovery import DeadLetterDetails, DeadLetterFilter, DeadLetters, FailureKind, RedriveResult
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ class DeadLetterQueues:
                     yield name, kind, url
 
     def _status(self, client: "SQSClient", name: str, kind: FailureKind, url: str) -> QueueStatus:
-        queue = self._queue(client, url)
+        queue = self._queue(client, url, READ_HIDDEN_SECONDS)
         depth = queue.depth()
-        found = [details for _, details in DeadLetters(queue, kind).find(limit=MAX_EXAMINED)]
+        found = [details for _, details in DeadLetters(queue, kind).find(limit=MAX_EXAMINED).letters]
         return QueueStatus(
             service=name,
             queue=kind,
@@ -141,7 +141,7 @@ class DeadLetterQueues:
             refused=dict(Counter(details.reason for details in found if kind == "relay" and not details.batch)),
         )
 
-    def _queue(self, client: "SQSClient", url: str, hidden: int = HIDDEN_SECONDS) -> SqsDeadLetterQueue:
+    def _queue(self, client: "SQSClient", url: str, hidden: int) -> SqsDeadLetterQueue:
         return SqsDeadLetterQueue(client, url, hidden, wait=0 if self.stage.name == LOCAL else LONG_POLL_SECONDS)
 
 

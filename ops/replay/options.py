@@ -8,6 +8,7 @@ from ops.ids import parse_order_id
 from ops.services import service_named
 from ops.times import parse_since
 from tidings.core.service import Service
+from tidings.core.strategy import Observer
 
 HISTORY = "history"
 
@@ -61,6 +62,11 @@ class ReplayOptions:
         name = self.consumer
         if name == HISTORY:
             raise CommandError("history is the event log itself: no event can be replayed to it")
+        if isinstance(service.strategy, Observer):
+            raise CommandError(
+                f"{name} keeps no record of the events that it has handled, and would show past events as new ones: "
+                "no event can be replayed to it"
+            )
         if not service.consumes:
             raise CommandError(f"{name} subscribes to no events")
         subscribed = subscribed_types(service)

@@ -352,7 +352,13 @@ def test_a_relay_may_send_to_its_own_dead_letter_queue_only_and_knows_its_url(
 def test_lives_functions_may_do_what_their_routes_need_and_nothing_else(prod: Synthesis) -> None:
     for function, expected in {
         "authorizer": {"dynamodb:DeleteItem"},
-        "websocket": {"dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem", "execute-api:ManageConnections"},
+        "websocket": {
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:Query",
+            "dynamodb:DeleteItem",
+            "execute-api:ManageConnections",
+        },
     }.items():
         actions = allowed(prod, "live", function)
         assert {action for action in actions if not action.startswith(("xray", "logs"))} == expected

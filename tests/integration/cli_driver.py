@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
@@ -15,7 +13,7 @@ from ops.outputs import Outputs, Pool, ServiceOutputs
 from ops.replay.options import ReplayOptions
 from ops.replay.run import run_replay
 from ops.stage import LOCAL, DeployedStage
-from tests.integration.cloud import REGION, Cloud
+from tests.integration.cloud import REGION, Cloud, session_of
 from tests.integration.facts import fact, placed
 from tidings.core.clock import from_rfc3339
 from tidings.messaging.consumer import parse_any
@@ -39,10 +37,7 @@ class CliDriver:
     def __init__(self, cloud: Cloud, directory: Path) -> None:
         self.cloud = cloud
         self.directory = directory
-        session = boto3.Session(region_name=REGION)
-        # The calls of the commands are recorded, and can be made to fail, as the functions' are.
-        cloud.calls.install(session)
-        self.stage = DeployedStage(LOCAL, REGION, session)
+        self.stage = DeployedStage(LOCAL, REGION, session_of("commands"))
         self.outputs = Outputs(
             api="",
             endpoint=None,

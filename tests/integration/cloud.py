@@ -16,14 +16,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from unittest.mock import patch
 
 import boto3
 import msgspec
 import pytest
 from botocore.client import BaseClient
+from botocore.config import Config
 
 from tidings.aws import clients
 from tidings.handling.retries import RetryPolicy
@@ -63,27 +65,62 @@ class Calls:
     before: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _request: False
     after: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _request: False
 
-    def install(self, session: boto3.Session) -> None:
-        """Record the calls of every client that the session creates from now on."""
-        session.events.register("before-parameter-build", self._begin)
-        session.events.register("after-call", self._end)
-
     def names(self) -> Counter[str]:
         return Counter(name for name, _ in self.made)
+
+    def clear(self) -> None:
+        """Forget the calls, and crash at none."""
+        self.made.clear()
+        self.before = self.after = lambda _name, _request: False
 
     @contextmanager
     def counted(self) -> Iterator["Calls"]:
         self.made.clear()
         yield self
 
-    def _begin(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    def begin(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        """Note that a call begins."""
         if self.before(model.name, params):
             raise CrashError(f"before {model.name}")
         self.made.append((model.name, dict(params)))
 
-    def _end(self, model: Any, **_: Any) -> None:
+    def answered(self, response_dict: Any, **_: Any) -> None:
+        """Note the answer to a call."""
+
+    def end(self, model: Any, **_: Any) -> None:
+        """Note that a call ended."""
         if self.after(model.name, {}):
             raise CrashError(f"after {model.name}")
+
+
+class Session(boto3.Session):
+    """A session that creates each client once, because that takes as long as a test.
+
+    Attributes:
+        calls: It records the calls of the clients.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(region_name=REGION)
+        self.calls = Calls()
+        self._clients: dict[tuple[Any, ...], Any] = {}
+        self.events.register("before-parameter-build", lambda **call: self.calls.begin(**call))
+        self.events.register("response-received", lambda **call: self.calls.answered(**call))
+        self.events.register("after-call", lambda **call: self.calls.end(**call))
+
+    def client(self, *names: str, config: Config | None = None, **options: Any) -> Any:  # type: ignore[override]
+        """Return the client of a service with these options."""
+        key = (*names, id(config), *sorted(options.items()))
+        if key not in self._clients:
+            create: Any = super().client
+            self._clients[key] = config, create(*names, config=config, **options)
+        return self._clients[key][1]
+
+
+@cache
+def session_of(callers: Literal["functions", "commands", "tests"]) -> Session:  # noqa: ARG001 - the cache's key
+    """Return the session of these callers."""
+    return Session()
 
 
 @dataclass(frozen=True)
@@ -107,12 +144,11 @@ class Cloud:
         self._seen: dict[str, int] = {}
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._settings: dict[tuple[str, str], dict[str, str]] = {}
-        self.calls = Calls()
         # The functions create their clients from the default session. The calls of the cloud's own are not recorded.
-        boto3.setup_default_session(region_name=REGION)
-        self.calls.install(cast("boto3.Session", boto3.DEFAULT_SESSION))
-        session = boto3.Session(region_name=REGION)
-        self.dynamodb = session.client("dynamodb")
+        boto3.DEFAULT_SESSION = session_of("functions")
+        self.record(Calls())
+        session = session_of("tests")
+        self.dynamodb: DynamoDBClient = session.client("dynamodb")
         self.streams = session.client("dynamodbstreams")
         self.sqs = session.client("sqs")
         self.sns = session.client("sns")
@@ -123,6 +159,10 @@ class Cloud:
         for service in self.services:
             self._deploy(service)
         self.ses.verify_email_identity(EmailAddress=self.environment("notification", "consumer")["SENDER"])
+
+    def record(self, calls: Calls) -> None:
+        """Have the calls of the functions and of commands recorded here."""
+        self.calls = session_of("functions").calls = session_of("commands").calls = calls
 
     @property
     def services(self) -> list[str]:
@@ -202,7 +242,8 @@ class Cloud:
         )
 
     def restore(self, snapshot: "Snapshot") -> None:
-        """Restore a snapshot, with empty queues and new processes. This is faster than another cloud."""
+        """Restore a snapshot, with empty queues and buckets and new processes. This is faster than another cloud."""
+        self.calls.clear()
         for name, table in _backend("dynamodb").tables.items():
             table.items = copy.deepcopy(snapshot.items[name])
             if table.stream_shard:
@@ -210,7 +251,10 @@ class Cloud:
         for name, queue in _backend("sqs").queues.items():
             queue.last_purged_at = None  # moto allows one purge a minute
             _backend("sqs").purge_queue(name)
+        for bucket in _backend("s3", "aws").buckets.values():
+            bucket.keys.clear()
         _backend("ses").sent_messages[:] = snapshot.mails
+        _backend("cloudwatch").reset()
         self._seen = dict(snapshot.seen)
         self._settings = dict(snapshot.settings)
         self._handlers.clear()
@@ -481,11 +525,11 @@ def sent_mails() -> list[Any]:
     return list(_backend("ses").sent_messages)
 
 
-def _backend(service: str) -> Any:
+def _backend(service: str, region: str = REGION) -> Any:
     """Return moto's own state of a service."""
     from moto.backends import get_backend
 
-    return get_backend(cast(Any, service))[ACCOUNT][REGION]
+    return get_backend(cast(Any, service))[ACCOUNT][region]
 
 
 def _announces(record: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from tests.integration.cli_driver import CliDriver
-from tests.integration.cloud import Cloud, one_call_at_a_time, set_credentials, synthesized
+from tests.integration.cloud import Cloud, Snapshot, one_call_at_a_time, set_credentials, synthesized
 from tests.integration.shop import Shop
 
 
@@ -30,10 +30,18 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     return synthesized(Path(os.environ.get("TIDINGS_TEMPLATES") or tmp_path_factory.mktemp("templates")))
 
 
-@pytest.fixture
-def cloud(templates: dict[str, dict[str, Any]]) -> Iterator[Cloud]:
+@pytest.fixture(scope="module")
+def deployed(templates: dict[str, dict[str, Any]]) -> Iterator[tuple[Cloud, Snapshot]]:
     with mock_aws(), one_call_at_a_time():
-        yield Cloud(copy.deepcopy(templates))
+        cloud = Cloud(copy.deepcopy(templates))
+        yield cloud, cloud.snapshot()
+
+
+@pytest.fixture
+def cloud(deployed: tuple[Cloud, Snapshot]) -> Cloud:
+    cloud, empty = deployed
+    cloud.restore(empty)
+    return cloud
 
 
 @pytest.fixture

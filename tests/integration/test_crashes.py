@@ -3,7 +3,6 @@
 The cases are derived from the services' declarations, so a new service, event, route or relay is among them.
 """
 
-import copy
 import json
 import uuid
 from collections import defaultdict
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.inventory.stock_rejected import StockRejected
@@ -54,7 +52,7 @@ from functions.payment.simulated.gateway import _NAMESPACE as NAMESPACE
 from infra.shop import shop_services
 from infra.stages import STAGES
 from tests.integration.batches import next_day
-from tests.integration.cloud import Calls, Cloud, CrashError, Snapshot, one_call_at_a_time
+from tests.integration.cloud import Calls, Cloud, CrashError
 from tests.integration.crash_points import crash, crash_after, final_state, mails, stopped_clock
 from tests.integration.erasure import erase
 from tests.integration.facts import ADDRESS, bounce, confirmed, fact, new_order, placed, report
@@ -300,18 +298,10 @@ def special_cases() -> Iterator[Case]:
     yield Case("warehouse-OrderCancelled-after-dispatch", "warehouse", [body(OrderCancelled)], setup=dispatched)
 
 
-@pytest.fixture(scope="module")
-def deployed(templates: dict[str, dict[str, Any]]) -> Iterator[tuple[Cloud, Snapshot]]:
-    with mock_aws(), one_call_at_a_time(), stopped_clock():
-        cloud = Cloud(copy.deepcopy(templates))
-        yield cloud, cloud.snapshot()
-
-
-@pytest.fixture
-def cloud(deployed: tuple[Cloud, Snapshot]) -> Cloud:
-    cloud, empty = deployed
-    cloud.restore(empty)
-    return cloud
+@pytest.fixture(scope="module", autouse=True)
+def _stopped_clock() -> Iterator[None]:
+    with stopped_clock():
+        yield
 
 
 def prepare(shop: Shop, case: Case) -> None:

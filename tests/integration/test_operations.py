@@ -74,7 +74,7 @@ def test_an_order_whose_event_failed_confirms_after_a_redrive(shop: Shop) -> Non
     assert (dry["matched"], dry["done"], dry["ids"], dry["action"]) == (1, 0, [message], None)
     done = post(shop, "payment/redrive", ids=[message]).body
     assert (done["matched"], done["done"], done["left"], done["ids"]) == (1, 1, 0, [message])
-    assert get(shop, LETTERS, service="payment").body == {"items": [], "truncated": False}
+    assert get(shop, LETTERS, service="payment").body == {"items": [], "truncated": False, "held": 0}
 
     shop.cloud.drain()
     assert shop.show(order)["status"] == "CONFIRMED"
@@ -83,8 +83,15 @@ def test_an_order_whose_event_failed_confirms_after_a_redrive(shop: Shop) -> Non
     assert (action["service"], action["details"]["outcome"]) == ("payment", "done")
     messages = get(shop, f"/operators/actions/{action['id']}").body["messages"]
     assert messages == [
-        {"id": message, "event": f"orders/{order}/1", "type": "OrderPlaced", "reason": "gave-up"},
+        {
+            "id": message,
+            "order": order,
+            "event": f"orders/{order}/1",
+            "type": "OrderPlaced",
+            "reason": "gave-up",
+        }
     ]
+    assert get(shop, "/operators/actions", order=order).body["items"] == [action]
 
 
 def test_a_dropped_message_is_gone_and_no_place_keeps_its_personal_data(shop: Shop) -> None:

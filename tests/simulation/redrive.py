@@ -9,7 +9,7 @@ from tests.simulation.ports.queue import SimulatedQueue
 from tidings.core.errors import ThrottledError
 from tidings.recovery.dead_letters import DeadLetterDetails
 from tidings.recovery.ports import DeadLetterMessage, OutgoingMessage, QueueDepth, SendFailure
-from tidings.recovery.redrive import DeadLetters
+from tidings.recovery.redrive import DeadLetters, Patience
 from tidings.recovery.sender import Sender
 from tidings.testing import InlineExecutor
 
@@ -83,7 +83,7 @@ def redrive(queue: SimulatedQueue, dlq: SimulatedQueue, run: str, calls: Calls) 
     """Send back the dead letters that would not fail again."""
     destination = ConsumerDestination(queue, calls)
     sender = Sender(destination, run, InlineExecutor(), pause=lambda _seconds: calls.pause())
-    DeadLetters(SimulatedDeadLetterQueue(dlq, calls), "dlq").redrive(sender.send, _would_not_fail_again)
+    DeadLetters(SimulatedDeadLetterQueue(dlq, calls), "dlq", Patience(0)).redrive(sender.send, _would_not_fail_again)
 
 
 def is_redrivable(dlq: SimulatedQueue) -> bool:

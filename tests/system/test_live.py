@@ -18,7 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from contracts.inventory.stock_reserved import StockReserved
 from functions.live.connections import MAX_CONNECTIONS
-from functions.live.viewers import customers_partition
+from functions.live.ports import Connection
+from functions.live.viewers import Viewer, customers_partition
 from functions.live.websocket.session import MAX_MESSAGE
 from infra.stages import STAGES
 from ops.stage import ROOT
@@ -55,6 +56,12 @@ def refused(url: str) -> int:
     with pytest.raises(InvalidStatus) as refusal, connect(url, open_timeout=SECONDS):
         pass
     return refusal.value.response.status_code
+
+
+def ended(connection: ClientConnection) -> None:
+    """Wait until the other end closes a connection."""
+    with pytest.raises(ConnectionClosed):
+        connection.recv(SECONDS)
 
 
 def next_event(connection: ClientConnection) -> dict[str, Any]:
@@ -167,14 +174,27 @@ def test_a_ticket_is_for_those_who_signed_in_for_it(shop: DeployedShop, customer
     assert operator.http.post("/live/tickets").status_code == 401
 
 
-def test_a_ping_is_answered_and_a_long_message_ends_the_connection(own: tuple[User, ClientConnection]) -> None:
-    _, connection = own
-    connection.send("hello")
-    connection.send("ping")
-    assert connection.recv(SECONDS) == "pong"
-    connection.send("x" * (MAX_MESSAGE + 1))
-    with pytest.raises(ConnectionClosed):
-        connection.recv(SECONDS)
+def test_a_ping_is_answered_and_a_client_that_sends_too_much_is_disconnected(shop: DeployedShop) -> None:
+    user = shop.user()
+    with opened(shop, user) as connection:
+        connection.send("ping")
+        assert connection.recv(SECONDS) == "pong"
+        connection.send("ping")
+        ended(connection)
+    with opened(shop, user) as connection:
+        connection.send("x" * (MAX_MESSAGE + 1))
+        ended(connection)
+
+
+def test_a_connection_that_is_not_registered_ends_with_its_next_message(shop: DeployedShop) -> None:
+    user = shop.user()
+    viewer = Viewer("customer", id_of(shop, user))
+    with opened(shop, user) as connection:
+        (registered,) = shop.connections(viewer.partition)
+        key = table_item(viewer.partition, Connection.of(viewer, registered).row)
+        shop.client("dynamodb").delete_item(TableName=shop.outputs.table("live"), Key=key)
+        connection.send("ping")
+        ended(connection)
 
 
 def test_a_closed_connection_is_no_longer_registered(shop: DeployedShop) -> None:

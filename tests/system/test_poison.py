@@ -30,7 +30,7 @@ def test_poison_is_dead_lettered_with_its_reason_and_the_messages_around_it_are_
     dead_letters = DeadLetters(SqsDeadLetterQueue(sqs, str(service.dlq)), "dlq")
 
     def all_dead_letters() -> dict[str, DeadLetterDetails] | None:
-        found = {message.body: details for message, details in dead_letters.find() if message.body in expected}
+        found = {message.body: details for message, details in dead_letters.find().letters if message.body in expected}
         return found if found.keys() == expected.keys() else None
 
     found = wait_until(all_dead_letters, SECONDS, "the dead letters")

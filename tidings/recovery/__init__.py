@@ -29,7 +29,7 @@ from tidings.recovery.ports import (
     UnreadableEvent,
 )
 from tidings.recovery.rebuild import Rebuild
-from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, RedriveResult
+from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, Patience, RedriveResult, Unseen
 from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
 from tidings.recovery.republish import Republisher
 from tidings.recovery.resequencer import Gap
@@ -51,6 +51,7 @@ __all__ = [
     "LoggedEvent",
     "OutboxTable",
     "OutgoingMessage",
+    "Patience",
     "ProjectionTable",
     "QueueDepth",
     "QueueDrain",
@@ -67,6 +68,7 @@ __all__ = [
     "SendFailure",
     "Sender",
     "UnreadableEvent",
+    "Unseen",
     "describe",
     "exclusive",
     "remedy_of",

@@ -78,8 +78,9 @@ class Sender:
             pending = [message for message, failure in failures.items() if not failure.permanent]
             if not pending:
                 return refused
-        text = f"{len(pending)} messages were refused {self.attempts} times ({failures[pending[0]].reason})"
-        raise RecoveryError(f"{text}; try again to continue")
+        number = "1 message was" if len(pending) == 1 else f"{len(pending)} messages were"
+        text = f"{number} refused {self.attempts} times ({failures[pending[0]].reason})"
+        raise RecoveryError(f"{text}; repeat what was begun to send the rest")
 
     def _request(
         self, messages: Sequence[OutgoingMessage], run: str, watch: Callable[[int], None]

@@ -1,4 +1,4 @@
-"""The course of a connection: it is registered, may send `ping`, and is removed."""
+"""The course of a connection: it is registered, may send `ping` now and then, and is removed."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -39,11 +39,16 @@ class Session:
             case "DISCONNECT":
                 self._connections.remove(Connection.of(viewer, connection))
             case _:
-                self._receive(connection, body)
+                self._receive(Connection.of(viewer, connection), body)
         return HTTPStatus.OK
 
-    def _receive(self, connection: str, body: str) -> None:
-        if len(body) > MAX_MESSAGE:
-            self._sockets.close(connection)
+    def _receive(self, connection: Connection, body: str) -> None:
+        """Answer a ping. Close a connection that sends too much, so that no client keeps the functions busy.
+
+        A connection that is not registered is closed too: it is notified of nothing, and its client does not know. The
+        client connects again.
+        """
+        if len(body) > MAX_MESSAGE or not self._connections.use(connection):
+            self._sockets.close(connection.id)
         elif body == PING:
-            self._sockets.send(connection, PONG)
+            self._sockets.send(connection.id, PONG)

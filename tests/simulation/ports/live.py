@@ -42,6 +42,10 @@ class MemoryLive:
         """Refuse it: no connection is gone."""
         raise AssertionError(f"{connection} is removed")
 
+    def use(self, connection: Connection) -> bool:
+        """Refuse it: nobody sends anything."""
+        raise AssertionError(f"{connection} is used")
+
     def send(self, connection: str, message: bytes) -> bool:
         """Push a notification."""
         event = msgspec.json.decode(message)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from ops.outputs import PagesOutputs
 from ops.pages import is_built
@@ -65,6 +65,11 @@ class Console:
         """Expect errors whose text a pattern matches, such as the browser's own about a status of 404."""
         self._expected.append(re.compile(pattern))
 
+    def record(self, message: ConsoleMessage) -> None:
+        """Record a message if it is an error, with the address that it is about."""
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location['url']}")
+
     @property
     def unexpected(self) -> list[str]:
         return [error for error in self.errors if not any(each.search(error) for each in self._expected)]
@@ -83,7 +88,7 @@ def page(browser: Browser, pages: PagesOutputs, console: Console) -> Iterator[Pa
     expect.set_options(timeout=1000 * SECONDS)
     context.add_init_script(REPORT_VIOLATIONS)
     # Of the context: a link may open another tab.
-    context.on("console", lambda message: console.errors.append(message.text) if message.type == "error" else None)
+    context.on("console", console.record)
     context.on("weberror", lambda error: console.errors.append(str(error.error)))
     yield context.new_page()
     context.close()

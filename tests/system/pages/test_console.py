@@ -63,6 +63,9 @@ def test_an_operator_signs_in_and_follows_an_order_live(
     events = rows(page, "Events").filter(has_text=order)
     for name in CONFIRMED:
         expect(events.filter(has_text=name)).to_have_count(1)
+    # The map and the latest event are on the screen together.
+    expect(page.get_by_role("group", name="Map")).to_be_in_viewport(ratio=1)
+    expect(rows(page, "Events").nth(3)).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="Numbers by service").click()
     orders = rows(page, "Numbers by service").filter(has=page.get_by_role("rowheader", name="orders", exact=True))
     expect(orders.get_by_role("cell").first).not_to_have_text("0")
@@ -97,6 +100,10 @@ def test_an_operator_sees_a_failure_redrives_it_and_watches_the_order_confirm(
     letter = rows(page, "Dead letters").filter(has_text="OrderPlaced")
     expect(letter).to_contain_text("gave-up")
     axe(page)
+    page.get_by_role("button", name="Redrive", exact=True).click()
+    expect(page.get_by_role("dialog", name="Redrive the dead letters")).to_contain_text("payment")
+    axe(page)
+    page.get_by_role("dialog").get_by_role("button", name="Back").click()
     page.goto("/console/failures")
     failure = rows(page, "Dead letters").filter(has_text=order[:8])
     expect(failure).to_contain_text("payment")
@@ -109,12 +116,18 @@ def test_an_operator_sees_a_failure_redrives_it_and_watches_the_order_confirm(
     failure.get_by_role("checkbox").check()
     run(shop, "mend", "gateway")
 
+    page.get_by_role("button", name="Drop…").click()
+    dialog = page.get_by_role("dialog", name="Drop dead letters")
+    expect(dialog.get_by_role("button", name="Drop 1 message")).to_be_enabled()
+    axe(page)
+    dialog.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Redrive…").click()
     dialog = page.get_by_role("dialog", name="Redrive dead letters")
     expect(dialog.get_by_role("table").get_by_text("payment")).to_be_visible()
     axe(page)
     dialog.get_by_role("button", name="Redrive 1 message").click()
     expect(dialog).to_contain_text("Sent: 1 message")
+    axe(page)
     dialog.get_by_role("button", name="Close").last.click()
     expect(failure).to_have_count(0)
     action = rows(page, "Record of actions").nth(1)
@@ -126,6 +139,8 @@ def test_an_operator_sees_a_failure_redrives_it_and_watches_the_order_confirm(
     expect(page.get_by_text("Confirmed", exact=True).first).to_be_visible()
     expect(page.get_by_role("option", name="OrderConfirmed")).to_be_visible()
     expect(page.get_by_text("No dead letters")).to_be_visible()
+    expect(rows(page, "Recorded actions").nth(1)).to_contain_text("Redrive")
+    axe(page)
 
 
 def test_products_get_their_price_and_stock_on_the_page(
@@ -170,6 +185,14 @@ def test_each_page_shows_what_is_there(signed_in: Page, operator: User, customer
     page.goto(f"/console/orders?customer={person}")
     expect(rows(page, "The customer's orders").filter(has_text=order)).to_contain_text("Confirmed")
     axe(page)
+    page.goto(f"/console/orders/{order}")
+    for action, title in (("Refund", "Refund"), ("Dispatch", "Dispatch"), ("Cancel the order", "Cancel the order")):
+        page.get_by_role("button", name=action, exact=True).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(title)
+        axe(page)
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_have_count(0)
     page.goto("/console/products?tab=shipments")
     dispatch = page.get_by_role("button", name=f"Dispatch order {order}")
     wait_until(
@@ -208,7 +231,7 @@ def test_each_page_shows_what_is_there(signed_in: Page, operator: User, customer
 
 
 def test_a_lost_connection_is_said_and_what_was_missed_is_read(
-    signed_in: Page, console: Console, customer: User, sku: str
+    signed_in: Page, console: Console, customer: User, sku: str, axe: Axe
 ) -> None:
     page = signed_in
     order = order_id(customer.place({sku: 1}, payment_method="pm_card_authentication_required"))
@@ -218,6 +241,7 @@ def test_a_lost_connection_is_said_and_what_was_missed_is_read(
     console.expect("ERR_INTERNET_DISCONNECTED")
     page.context.set_offline(True)
     expect(page.get_by_text("This computer has no network.")).to_be_visible()
+    axe(page)
     assert customer.cancel(order).is_success
     customer.timeline(order, "OrderCancelled")
     page.context.set_offline(False)

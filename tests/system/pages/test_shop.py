@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Locator, Page, Route, WebSocket, expect
 
 from functions.live.viewers import customers_partition
 from ops.orders import ShopClient
@@ -157,9 +157,17 @@ def test_an_order_is_placed_and_cancelled_by_the_keyboard_alone(signed_in: Page,
     press(page, page.get_by_role("button", name="Order and pay €10.00"))
     expect(page.get_by_role("heading", name="Your order", level=1)).to_be_focused()
     confirmed(page)
-    press(page, page.get_by_role("button", name="Cancel the order"))
+    cancel = page.get_by_role("main").get_by_role("button", name="Cancel the order")
+    press(page, cancel)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(cancel).to_be_focused()
+    page.keyboard.press("Enter")
     press(page, page.get_by_role("dialog").get_by_role("button", name="Cancel the order"))
     expect(state(page)).to_contain_text("Cancelled")
+    # The button is gone.
+    expect(page.get_by_role("heading", name="Your order", level=1)).to_be_focused()
 
 
 def press(page: Page, target: Locator) -> None:
@@ -208,6 +216,36 @@ def test_the_apis_problems_are_at_their_fields_and_a_dearer_order_is_confirmed_a
     expect(page.get_by_role("heading", name="Your order", level=1)).to_be_visible()
     order = page.url.rpartition("/")[2]
     assert buyer.outcome(order)["total"] == price
+
+
+def test_a_lost_answer_a_reload_and_another_payment_method_place_one_order(
+    signed_in: Page, console: Console, buyer: User, sku: str, look: Look
+) -> None:
+    page = signed_in
+    console.expect("ERR_FAILED|status of 422")
+    put_into_basket(page, sku)
+    page.goto("/checkout")
+    fill_address(page)
+
+    def lose(route: Route) -> None:
+        """Place the order as the page asks for it, and let the page have no answer."""
+        headers = {name: route.request.headers[name] for name in ("idempotency-key", "content-type")}
+        buyer.http.post("/orders", content=route.request.post_data, headers=headers).raise_for_status()
+        route.abort()
+
+    page.route("**/v1/orders", lose)
+    page.get_by_role("button", name="Order and pay").click()
+    expect(page.get_by_role("alert")).to_contain_text("The shop could not be reached.")
+    look(page)
+    page.unroute("**/v1/orders")
+    page.reload()
+    fill_address(page)
+    page.get_by_label("Payment method").select_option(APPROVED)
+    page.get_by_role("button", name="Order and pay").click()
+    expect(page.get_by_text("This order had been placed before")).to_be_visible()
+    confirmed(page)
+    look(page)
+    assert len(buyer.http.get("/orders").json()["items"]) == 1
 
 
 # Another customer
@@ -299,6 +337,20 @@ def finished(shop: DeployedShop, shown: Locator) -> bool:
 
 
 # The connection
+
+
+def test_a_page_that_cannot_be_loaded_says_so_and_is_accessible(signed_in: Page, console: Console, look: Look) -> None:
+    page = signed_in
+    console.expect("status of 503")
+    problem = {"type": "about:blank", "title": "Busy", "status": 503, "detail": "Try again shortly."}
+    page.route(
+        re.compile("/v1/(products|orders|loyalty)"),
+        lambda route: route.fulfill(status=503, json=problem, content_type="application/problem+json"),
+    )
+    for path, what in (("/", "the products"), ("/orders", "your orders"), ("/account", "your points")):
+        page.goto(path)
+        expect(page.get_by_role("alert")).to_contain_text(f"We could not load {what}.")
+        look(page)
 
 
 def test_a_lost_connection_is_said_and_recovers_by_itself_and_the_page_then_shows_the_truth(

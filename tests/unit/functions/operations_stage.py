@@ -41,6 +41,7 @@ class MemoryQueues:
         depths: The numbers of messages of consumers' queues by name; none in the others.
         refused: The names of the queues whose calls are refused.
         opened: The names of the dead-letter queues that were opened.
+        hidden_seconds: How long the messages of each of these stay hidden, in seconds.
     """
 
     letters: dict[str, MemoryDeadLetterQueue] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class MemoryQueues:
     depths: dict[str, QueueDepth] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     opened: list[str] = field(default_factory=list)
+    hidden_seconds: list[int] = field(default_factory=list)
 
     def queue(self, name: str) -> MemoryDeadLetterQueue:
         return self.letters.setdefault(name, MemoryDeadLetterQueue())
@@ -59,9 +61,10 @@ class MemoryQueues:
         self._check(name)
         return self.letters[name].depth() if name in self.letters else self.depths.get(name, QueueDepth(0, 0))
 
-    def dead_letters(self, name: str) -> DeadLetterQueue:
+    def dead_letters(self, name: str, hidden: int) -> DeadLetterQueue:
         self._check(name)
         self.opened.append(name)
+        self.hidden_seconds.append(hidden)
         return self.queue(name)
 
     def sender(self, name: str) -> Send:
@@ -100,6 +103,7 @@ class OperationsApi:
 
     Attributes:
         seconds: The time that a request sees. It advances by `step` seconds whenever it is asked for.
+        while_waiting: Called whenever a request waits for what another one holds.
     """
 
     def __init__(self) -> None:
@@ -109,7 +113,8 @@ class OperationsApi:
         self.client = StubDynamoDBClient()
         self.seconds = 0.0
         self.step = 0.0
-        letters = StageDeadLetters(DEPLOYMENT, self.queues, InlineExecutor(), WORK_SECONDS, self._tick)
+        self.while_waiting: Callable[[], None] = lambda: None
+        letters = StageDeadLetters(DEPLOYMENT, self.queues, InlineExecutor(), WORK_SECONDS, self._tick, self._pause)
         self.api = Api(
             DEPLOYMENT,
             self.queues,
@@ -137,6 +142,10 @@ class OperationsApi:
             key: cast("dict[str, Any]", to_attributes(stored)) for key, stored in self.scenario.table.entities.items()
         }
         return self.api.list_actions(make_request(query=query, caller="operator-1"))
+
+    def _pause(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.while_waiting()
 
     def _tick(self) -> float:
         self.seconds += self.step

@@ -17,7 +17,7 @@ from contracts.orders.order_confirmed import OrderConfirmed
 from functions.live import owners as owners_module
 from functions.live.api import Api
 from functions.live.broadcast import END_SECONDS, FAILED, MIN_PUSH_SECONDS, OPENING_MILLIS, Broadcast, PushTime
-from functions.live.connections import CONNECTION_SECONDS, MAX_CONNECTIONS, DynamoConnections
+from functions.live.connections import CONNECTION_SECONDS, MAX_CONNECTIONS, MESSAGE_SECONDS, DynamoConnections
 from functions.live.owners import OWNER_DAYS, DynamoOwners
 from functions.live.ports import Connection
 from functions.live.service import service
@@ -160,6 +160,29 @@ class TestConnections:
         assert connections.of(CUSTOMER.partition) == []
         assert connections.add(CUSTOMER, "new")
 
+    def test_a_client_may_send_a_message_a_minute(self, connections: DynamoConnections, clock: VirtualClock) -> None:
+        for connection in ("c1", "c2"):
+            connections.add(CUSTOMER, connection)
+        one, other = (Connection.of(CUSTOMER, connection) for connection in ("c1", "c2"))
+        assert connections.use(one)
+        assert not connections.use(one)
+        assert connections.use(other)
+        clock.advance(milliseconds=MESSAGE_SECONDS * 1000 - 1)
+        assert not connections.use(one)
+        clock.advance(milliseconds=1)
+        assert connections.use(one)
+        assert [each.id for each in connections.of(CUSTOMER.partition)] == ["c1", "c2"]
+
+    def test_a_connection_that_was_removed_is_not_used(self, connections: DynamoConnections) -> None:
+        connections.add(CUSTOMER, "c1")
+        connections.remove(Connection.of(CUSTOMER, "c1"))
+        assert not connections.use(Connection.of(CUSTOMER, "c1"))
+        assert connections.of(CUSTOMER.partition) == []
+
+    def test_nobody_uses_the_connection_of_another(self, connections: DynamoConnections) -> None:
+        connections.add(CUSTOMER, "c1")
+        assert not connections.use(Connection.of(OTHER, "c1"))
+
 
 class TestOwners:
     def test_an_orders_owner_is_known_to_another_process(self, client: "DynamoDBClient") -> None:
@@ -262,6 +285,9 @@ class Shown:
     def remove(self, connection: Connection) -> None:
         self._may_fail("remove")
         self.open[connection.partition].remove(connection)
+
+    def use(self, connection: Connection) -> bool:
+        raise AssertionError(f"{connection} is used")
 
     def send(self, connection: str, message: bytes) -> bool:
         self._may_fail(connection)
@@ -434,8 +460,9 @@ class TestNotification:
 class Register:
     """A register of connections, and their sockets."""
 
-    def __init__(self, *, full: bool = False) -> None:
+    def __init__(self, *, full: bool = False, usable: bool = True) -> None:
         self.full = full
+        self.usable = usable
         self.calls: list[tuple[Any, ...]] = []
 
     def add(self, viewer: Viewer, connection: str) -> bool:
@@ -444,6 +471,10 @@ class Register:
 
     def remove(self, connection: Connection) -> None:
         self.calls.append(("remove", connection))
+
+    def use(self, connection: Connection) -> bool:
+        self.calls.append(("use", connection))
+        return self.usable
 
     def of(self, partition: str) -> list[Connection]:
         raise AssertionError(f"{partition} is read")
@@ -454,6 +485,9 @@ class Register:
 
     def close(self, connection: str) -> None:
         self.calls.append(("close", connection))
+
+
+USED = ("use", Connection.of(CUSTOMER, "c1"))
 
 
 class TestSession:
@@ -475,13 +509,19 @@ class TestSession:
     def test_a_ping_is_answered(self) -> None:
         register = Register()
         assert self.happen(register, "MESSAGE", "ping") == 200
-        assert register.calls == [("send", "c1", b"pong")]
+        assert register.calls == [USED, ("send", "c1", b"pong")]
 
     @pytest.mark.parametrize("body", ["", "Ping", "pong", '{"action":"subscribe"}', "x" * MAX_MESSAGE])
     def test_any_other_message_is_ignored(self, body: str) -> None:
         register = Register()
         assert self.happen(register, "MESSAGE", body) == 200
-        assert register.calls == []
+        assert register.calls == [USED]
+
+    @pytest.mark.parametrize("body", ["ping", "anything"])
+    def test_a_connection_that_is_not_registered_or_sends_too_often_is_closed(self, body: str) -> None:
+        register = Register(usable=False)
+        assert self.happen(register, "MESSAGE", body) == 200
+        assert register.calls == [USED, ("close", "c1")]
 
     def test_a_connection_whose_client_sends_too_much_is_closed(self) -> None:
         register = Register()

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from functions.operations.api import DeadLetterSelection
 from functions.operations.dead_letters import MAX_LISTED, MAX_MESSAGES, RemedyView
 from functions.operations.overview import AlarmView, MappingView, QueueView
-from functions.operations.state import Action, ActionView, MessageRecord
+from functions.operations.state import MAX_ORDERS, Action, ActionView, MessageRecord
 from tests.unit.functions.operations_stage import DEPLOYMENT, WORK_SECONDS, OperationsApi
 from tests.unit.tidings.recovery.memory import event
 from tidings.aws.monitoring import Alarm, oldest_message, relay_lag
@@ -241,8 +241,8 @@ def test_a_redrive_sends_the_selected_messages_and_records_who_did_it(stage: Ope
     assert (action.action, action.who, action.time, action.service) == ("redrive", "operator-1", NOON, "orders")
     assert (action.outcome, action.reason, action.left) == ("done", "gave-up", 0)
     assert action.messages == (
-        MessageRecord(first, "tickets/a/1", "TicketClosed", "gave-up"),
-        MessageRecord(second, "tickets/b/1", "TicketClosed", "gave-up"),
+        MessageRecord(first, "a", "tickets/a/1", "TicketClosed", "gave-up"),
+        MessageRecord(second, "b", "tickets/b/1", "TicketClosed", "gave-up"),
     )
 
 
@@ -450,6 +450,92 @@ def test_an_action_whose_end_cannot_be_recorded_stays_begun(stage: OperationsApi
     assert stage.queues.queue(DLQ).stored == []
 
 
+# Two requests at once
+
+
+def held_by_another(stage: OperationsApi, queue: str, *messages: str) -> None:
+    """Have another request hold messages, as it does until it ends."""
+    stage.queues.queue(queue).hidden |= set(messages)
+
+
+@pytest.mark.parametrize("held", [1, 12])
+def test_a_list_waits_for_messages_that_another_request_holds(stage: OperationsApi, held: int) -> None:
+    messages = [stage.letter(DLQ, event(f"entity-{n}")) for n in range(12)]
+    held_by_another(stage, DLQ, *messages[:held])
+    stage.while_waiting = stage.queues.queue(DLQ).end_visibility_timeout
+    shown = listed(stage)
+    assert sorted(each.id for each in shown.items) == sorted(messages)
+    assert (shown.truncated, shown.held) == (False, 0)
+
+
+def test_a_list_says_what_it_misses_and_ends_in_time(stage: OperationsApi) -> None:
+    messages = [stage.letter(DLQ, event(f"entity-{n}")) for n in range(12)]
+    held_by_another(stage, DLQ, *messages[:3])
+    shown = listed(stage)
+    assert (len(shown.items), shown.truncated, shown.held) == (9, True, 3)
+    assert stage.queues.queue(DLQ).hidden == set(messages[:3])
+    assert stage.seconds < WORK_SECONDS
+
+
+def test_a_list_waits_for_nothing_if_no_other_request_holds_messages(stage: OperationsApi) -> None:
+    for n in range(14):
+        stage.letter("shop-dev-payment-dlq.fifo", event("a", n + 1), "a")
+    shown = listed(stage)
+    assert (len(shown.items), shown.truncated, shown.held) == (10, True, 0)
+    assert stage.seconds == 0
+
+
+@pytest.mark.parametrize("name", ["redrive", "drop"])
+def test_a_named_message_that_is_momentarily_invisible_is_redriven_or_dropped_once_it_is_visible(
+    stage: OperationsApi, name: str
+) -> None:
+    messages = [stage.letter(DLQ, event(f"entity-{n}")) for n in range(3)]
+    held_by_another(stage, DLQ, messages[1])
+    stage.while_waiting = stage.queues.queue(DLQ).end_visibility_timeout
+    answer = stage.call(getattr(stage.api, name), DeadLetterSelection(ids=tuple(messages[:2])))
+    assert (answer.done, answer.left, answer.missing, answer.truncated) == (2, 0, (), False)
+    assert [each.id for each in stage.queues.queue(DLQ).stored] == messages[2:]
+
+
+@pytest.mark.parametrize("name", ["redrive", "drop"])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_named_message_that_stays_invisible_is_left_and_not_lost(
+    stage: OperationsApi, name: str, dry_run: bool
+) -> None:
+    messages = [stage.letter(DLQ, event(f"entity-{n}")) for n in range(2)]
+    held_by_another(stage, DLQ, messages[1])
+    answer = stage.call(getattr(stage.api, name), DeadLetterSelection(ids=tuple(messages), dry_run=dry_run))
+    assert (answer.matched, answer.left, answer.missing, answer.truncated) == (1, 1 + dry_run, (messages[1],), True)
+    assert messages[1] in [each.id for each in stage.queues.queue(DLQ).stored]
+    if not dry_run:
+        assert recorded(stage).left == 1
+
+
+@pytest.mark.parametrize("name", ["redrive", "drop"])
+def test_if_all_named_messages_are_held_nothing_is_recorded_and_the_request_may_be_sent_again(
+    stage: OperationsApi, name: str
+) -> None:
+    message = stage.letter(DLQ, event("a"))
+    held_by_another(stage, DLQ, message)
+    answer = stage.call(getattr(stage.api, name), DeadLetterSelection(ids=(message,)))
+    assert (answer.matched, answer.left, answer.truncated, answer.action) == (0, 1, True, None)
+    stage.queues.queue(DLQ).end_visibility_timeout()
+    assert stage.call(getattr(stage.api, name), DeadLetterSelection(ids=(message,))).done == 1
+
+
+def test_a_named_message_that_is_gone_is_missing_and_not_left(stage: OperationsApi) -> None:
+    message = stage.letter(DLQ, event("a"))
+    answer = stage.call(stage.api.drop, DeadLetterSelection(ids=(message, "message-99")))
+    assert (answer.done, answer.left, answer.missing, answer.truncated) == (1, 0, ("message-99",), False)
+
+
+def test_messages_that_are_only_read_are_hidden_for_less_time_than_those_that_are_sent(stage: OperationsApi) -> None:
+    stage.letter(DLQ, event("a"))
+    listed(stage)
+    stage.call(stage.api.redrive, ALL)
+    assert stage.queues.hidden_seconds == [5, 15]
+
+
 # Actions
 
 
@@ -470,6 +556,42 @@ def test_actions_are_listed_latest_first_and_a_page_at_a_time(stage: OperationsA
     assert rest.next is None
 
 
+def test_the_actions_on_an_order_are_those_on_its_messages_however_they_were_selected(stage: OperationsApi) -> None:
+    for orders, selection in (
+        ("a", DeadLetterSelection(order="a")),
+        ("ab", ALL),
+        ("b", DeadLetterSelection(reason="gave-up")),
+    ):
+        for order in orders:
+            stage.letter(DLQ, event(order), reason="gave-up")
+        stage.call(stage.api.redrive, selection)
+        stage.scenario.clock.advance(milliseconds=1)
+    assert [each.orders for each in stage.actions().items] == [("b",), ("a", "b"), ("a",)]
+    assert [each.orders for each in stage.actions(order="a").items] == [("a", "b"), ("a",)]
+    assert stage.actions(order="c").items == ()
+
+
+def test_an_action_on_many_orders_names_some_in_the_list_and_is_found_by_each(stage: OperationsApi) -> None:
+    for n in range(MAX_ORDERS + 5):
+        stage.letter(DLQ, event(f"entity-{n}"))
+    stage.call(stage.api.drop, ALL)
+    (action,) = stage.actions().items
+    assert (len(action.orders), action.more_orders) == (MAX_ORDERS, 5)
+    for n in (0, MAX_ORDERS + 4):
+        assert [each.id for each in stage.actions(order=f"entity-{n}").items] == [FIRST_ACTION]
+    assert stage.actions(order="entity-99").items == ()
+
+
+def test_the_actions_on_an_order_go_on_after_a_page_without_any(stage: OperationsApi) -> None:
+    for order in "abb":
+        stage.letter(DLQ, event(order))
+        stage.call(stage.api.drop, ALL)
+        stage.scenario.clock.advance(milliseconds=1)
+    page = stage.actions(order="a", limit=2)
+    assert page.items == ()
+    assert [each.orders for each in stage.actions(order="a", limit=2, cursor=page.next).items] == [("a",)]
+
+
 def test_a_cursor_that_is_none_of_the_list_is_refused(stage: OperationsApi) -> None:
     assert refusal(lambda: stage.actions(cursor="bm90aGluZw")).rule.title == "Unknown cursor"
 
@@ -479,7 +601,7 @@ def test_an_action_is_shown_with_its_messages(stage: OperationsApi) -> None:
     stage.call(stage.api.redrive, ALL)
     shown = stage.api.show_action(make_request({"id": FIRST_ACTION}, caller="operator-2"))
     assert (shown.id, shown.who) == (FIRST_ACTION, "operator-1")
-    assert shown.messages == (MessageRecord(message, "tickets/a/1", "TicketClosed", "gave-up"),)
+    assert shown.messages == (MessageRecord(message, "a", "tickets/a/1", "TicketClosed", "gave-up"),)
 
 
 def test_an_unknown_action_is_not_found(stage: OperationsApi) -> None:

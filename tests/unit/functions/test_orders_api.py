@@ -206,10 +206,19 @@ def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_chang
         {"address": AddressRequest("A. Customer", "2 Mill Lane", "Ghent", "9000", "BE")},
     ],
 )
-def test_another_request_under_the_same_key_is_refused(shop: OrdersApi, changes: dict[str, Any]) -> None:
-    shop.place()
+def test_another_request_under_the_same_key_is_refused_and_learns_which_order_has_it(
+    shop: OrdersApi, changes: dict[str, Any]
+) -> None:
+    order = shop.placed()
     problem = refusal(lambda: shop.place(body(**changes)))
-    assert (problem.rule.status, problem.field) == (422, "Idempotency-Key")
+    assert (problem.rule.status, problem.field, problem.members) == (422, "Idempotency-Key", {"order": order})
+    assert len(shop.table.commits) == 1
+
+
+def test_a_refused_request_leaves_its_key_to_any_other(shop: OrdersApi) -> None:
+    assert refusal(lambda: shop.place(body(lines=(LineRequest("gin", 1),)))).rule.title == "Unknown SKU"
+    first = shop.place()
+    assert "Idempotent-Replayed" not in first.headers
     assert len(shop.table.commits) == 1
 
 

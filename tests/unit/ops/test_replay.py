@@ -40,6 +40,9 @@ def run(tmp_path: Path) -> CliRunner:
         (["payment", "--rebuild"], "payment has side effects, so its state cannot be deleted"),
         (["inventory", "--rebuild"], "inventory announces events, so its state cannot be deleted"),
         (["history", "--rebuild"], "history is the event log itself"),
+        (["live"], "live keeps no record of the events that it has handled, and would show past events as new ones"),
+        (["live", "--from", "1h"], "no event can be replayed to it"),
+        (["live", "--rebuild"], "no event can be replayed to it"),
     ],
 )
 def test_the_error_about_a_harmful_or_invalid_replay_is_one_line(

@@ -22,6 +22,9 @@ MAX_BATCH = 10
 HIDDEN_SECONDS = 60
 """Time that a received message stays hidden if it is not released."""
 
+READ_HIDDEN_SECONDS = 15
+"""The same time where messages are only read: another reader of the queue waits no longer for one that ended."""
+
 
 @dataclass(frozen=True)
 class SqsDeadLetterQueue:
@@ -71,9 +74,10 @@ class SqsDeadLetterQueue:
                 )
             remaining += [reason_of(failure) for failure in answer.get("Failed", [])]
         if remaining:
+            number = "1 message was" if len(remaining) == 1 else f"{len(remaining)} messages were"
             raise RecoveryError(
-                f"{len(remaining)} messages were sent or recorded, but not deleted from {self._gauge.name} "
-                f"({remaining[0]}); try again: a consumer ignores duplicates"
+                f"{number} sent or recorded, but not deleted from {self._gauge.name} "
+                f"({remaining[0]}); repeat what was begun: a consumer ignores duplicates"
             )
 
     def release(self, messages: Sequence[DeadLetterMessage]) -> None:

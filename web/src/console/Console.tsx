@@ -11,7 +11,7 @@ import SideNavigation from "@cloudscape-design/components/side-navigation";
 import Spinner from "@cloudscape-design/components/spinner";
 import TopNavigation from "@cloudscape-design/components/top-navigation";
 import { applyMode, Mode } from "@cloudscape-design/global-styles";
-import { type ComponentType, lazy, type ReactNode, Suspense, useEffect } from "react";
+import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { useLiveState, useOnline, usePage, usePerson } from "../shared/page";
 import { Events } from "./live/events";
@@ -30,6 +30,9 @@ const PAGES: readonly { readonly path: string; readonly title: string; readonly 
 
 const Order = lazy(() => import("./pages/Order"));
 const Runbook = lazy(() => import("./pages/Runbook"));
+
+/** A window in which the navigation is beside the page, and does not cover it. */
+const WIDE = "(min-width: 689px)";
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -109,9 +112,15 @@ function Pages(): ReactNode {
 
 function Frame(): ReactNode {
   const [path, navigate] = useLocation();
+  // Cloudscape would close it while a page is being loaded.
+  const [open, setOpen] = useState(() => window.matchMedia(WIDE).matches);
   return (
     <AppLayout
       toolsHide
+      navigationOpen={open}
+      onNavigationChange={({ detail }) => {
+        setOpen(detail.open);
+      }}
       notifications={<Connection />}
       navigation={
         <SideNavigation
@@ -120,6 +129,7 @@ function Frame(): ReactNode {
           items={PAGES.map(({ path: href, title }) => ({ type: "link", text: title, href: `/console${href}` }))}
           onFollow={(event) => {
             event.preventDefault();
+            if (!window.matchMedia(WIDE).matches) setOpen(false);
             navigate(event.detail.href.replace("/console", ""));
           }}
         />

@@ -63,7 +63,7 @@ export const timelineQuery = (api: Api, id: string) =>
 export const jobQuery = (api: Api, id: string) =>
   queryOptions({
     queryKey: ["jobs", id],
-    queryFn: () => answer(api.GET("/me/jobs/{id}", { params: { path: { id } } })),
+    queryFn: () => orNull(answer(api.GET("/me/jobs/{id}", { params: { path: { id } } }))),
   });
 
 async function orNull<Data>(pending: Promise<Data>): Promise<Data | null> {

@@ -1,42 +1,63 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { problemOf } from "../shared/problem";
-import { forgetKey, keyOf, lineProblems, newTotalOf, type OrderRequest } from "./placing";
-
-const REQUEST: OrderRequest = {
-  lines: [{ sku: "mug", quantity: 1 }],
-  payment_method: "pm_ok",
-  address: { name: "N", street: "S", city: "C", postal_code: "1", country: "DE" },
-  expected_total: { amount: 100, currency: "EUR" },
-};
+import { sampleProblem } from "./samples";
+import { earlierOrderOf, forgetKey, hasLines, keyOf, lineProblems, newTotalOf } from "./placing";
 
 afterEach(() => {
-  sessionStorage.clear();
+  vi.restoreAllMocks();
+  localStorage.clear();
 });
 
-test("a repeat of a request has the same key, also if it expects another total", () => {
-  const key = keyOf(REQUEST);
-  expect(keyOf(structuredClone(REQUEST))).toBe(key);
-  expect(keyOf({ ...REQUEST, expected_total: { amount: 200, currency: "EUR" } })).toBe(key);
+test("a person's key stays the same until its order is known", () => {
+  const key = keyOf("person");
+  expect(key).toMatch(/^[0-9a-f-]{36}$/);
+  expect(keyOf("person")).toBe(key);
+  forgetKey("person", key);
+  expect(keyOf("person")).not.toBe(key);
 });
 
-test.each<[string, Partial<OrderRequest>]>([
-  ["quantity", { lines: [{ sku: "mug", quantity: 2 }] }],
-  ["payment method", { payment_method: "pm_other" }],
-  ["address", { address: { ...REQUEST.address, city: "D" } }],
-])("a request with another %s has another key", (_, change) => {
-  const key = keyOf(REQUEST);
-  expect(keyOf({ ...REQUEST, ...change })).not.toBe(key);
+test("another person of the same browser has another key", () => {
+  const key = keyOf("person");
+  expect(keyOf("another")).not.toBe(key);
+  forgetKey("another", keyOf("another"));
+  expect(keyOf("person")).toBe(key);
 });
 
-test("the same request has another key after its order was placed", () => {
-  const key = keyOf(REQUEST);
-  forgetKey();
-  expect(keyOf(REQUEST)).not.toBe(key);
+test("a key with which another tab has begun meanwhile is not forgotten", () => {
+  const earlier = keyOf("person");
+  forgetKey("person", earlier);
+  const next = keyOf("person");
+  forgetKey("person", earlier);
+  expect(keyOf("person")).toBe(next);
 });
 
-test("a stored attempt that cannot be read is replaced", () => {
-  sessionStorage.setItem("placing", "{");
-  expect(keyOf(REQUEST)).toBe(keyOf(REQUEST));
+test("a browser that stores nothing keeps the key until the page is closed", () => {
+  for (const name of ["getItem", "setItem", "removeItem"] as const) {
+    vi.spyOn(Storage.prototype, name).mockImplementation(() => {
+      throw new DOMException("denied", "SecurityError");
+    });
+  }
+  const key = keyOf("person");
+  expect(keyOf("person")).toBe(key);
+  forgetKey("person", key);
+  expect(keyOf("person")).not.toBe(key);
+});
+
+test("only a refusal because the key is taken names an earlier order", () => {
+  const order = "3f0b0b0a-8f2e-4a5e-9a51-2d5f3a1f7c11";
+  const { body } = sampleProblem(422, "The key is taken", { field: "Idempotency-Key" });
+  expect(earlierOrderOf(problemOf(422, { ...body, order }))).toBe(order);
+  expect(earlierOrderOf(problemOf(422, body))).toBeNull();
+  expect(earlierOrderOf(new TypeError("Failed to fetch"))).toBeNull();
+  expect(earlierOrderOf(null)).toBeNull();
+});
+
+test("an order has the lines of a request whatever they cost", () => {
+  const price = { amount: 100, currency: "EUR" } as const;
+  const order = { lines: [{ sku: "mug", quantity: 2, price }] };
+  expect(hasLines(order, { lines: [{ quantity: 2, sku: "mug" }] })).toBe(true);
+  expect(hasLines(order, { lines: [{ sku: "mug", quantity: 1 }] })).toBe(false);
+  expect(hasLines(order, { lines: [{ sku: "tea", quantity: 2 }] })).toBe(false);
 });
 
 test("only a refusal because of another total has a new total", () => {

@@ -1,47 +1,76 @@
-/** The placing of an order: the request's idempotency key, and what the API's refusal means. */
+/** The placing of an order: its idempotency key, and what the API's refusal means. */
 
 import type { components } from "../generated/api";
 import type { Money } from "../shared/money";
-import type { ProblemError } from "../shared/problem";
+import { ProblemError } from "../shared/problem";
+import type { Order } from "./words";
 
 export type OrderRequest = components["schemas"]["OrderRequest"];
 
 export const STILL_LOADING = "The card form is still loading. Try again in a moment.";
 
-const KEY = "placing";
+/** The query of an order's page that says that the order had been placed by an earlier request. */
+export const PLACED_BEFORE = "placed=before";
 
-/** A request that was sent and whose answer may have been lost. */
-interface Attempt {
-  /** The request without the expected total, which is a condition and no part of the order. */
-  readonly order: string;
-  readonly key: string;
-}
+/** The keys of a browser that stores nothing for this page: they last until it is closed. */
+const unstored = new Map<string, string>();
 
 /**
- * Returns the idempotency key of a request: the same one for a repeat of the same order, and a new one otherwise.
+ * Returns the idempotency key of the person's next order.
  *
- * The key is kept in this tab, so that a repeat after a reload creates no second order.
+ * It stays the same until an order is known to have been placed under it, whatever the next request contains, and in
+ * all tabs: the answer to an earlier request may have been lost. The API places one order at most under a key. So a
+ * repeat gets the first answer, and another request learns which order has the key.
  */
-export function keyOf({ lines, payment_method, address }: OrderRequest): string {
-  const order = JSON.stringify([lines, payment_method, address]);
-  const last = readAttempt();
-  if (last?.order === order) return last.key;
-  const attempt: Attempt = { order, key: crypto.randomUUID() };
-  sessionStorage.setItem(KEY, JSON.stringify(attempt));
-  return attempt.key;
+export function keyOf(person: string): string {
+  const name = nameOf(person);
+  return read(name) ?? keep(name, crypto.randomUUID());
 }
 
-/** Forgets the key, because the order is placed. The same order is then a second one. */
-export function forgetKey(): void {
-  sessionStorage.removeItem(KEY);
-}
-
-function readAttempt(): Attempt | null {
+/** Forgets a key, because the person knows of its order. Another tab may have begun with the next one, which stays. */
+export function forgetKey(person: string, key: string): void {
+  const name = nameOf(person);
+  if (read(name) !== key) return;
+  unstored.delete(name);
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Attempt | null;
+    localStorage.removeItem(name);
   } catch {
-    return null;
+    // It was not stored.
   }
+}
+
+function read(name: string): string | null {
+  try {
+    return localStorage.getItem(name) ?? unstored.get(name) ?? null;
+  } catch {
+    return unstored.get(name) ?? null;
+  }
+}
+
+function keep(name: string, key: string): string {
+  try {
+    localStorage.setItem(name, key);
+  } catch {
+    unstored.set(name, key);
+  }
+  return key;
+}
+
+function nameOf(person: string): string {
+  return `placing.${person}`;
+}
+
+/** Returns the id of the order that was placed by an earlier request; null if a request failed for another reason. */
+export function earlierOrderOf(error: Error | null): string | null {
+  if (!(error instanceof ProblemError)) return null;
+  const { problem, status } = error;
+  return status === 422 && "order" in problem && typeof problem.order === "string" ? problem.order : null;
+}
+
+/** Returns true if an order has the lines of a request. */
+export function hasLines(order: Pick<Order, "lines">, { lines }: Pick<OrderRequest, "lines">): boolean {
+  const text = (each: OrderRequest["lines"]) => JSON.stringify(each.map(({ sku, quantity }) => [sku, quantity]));
+  return text(order.lines) === text(lines);
 }
 
 /** Returns what the order costs now, if it is refused because it costs another amount than the customer saw. */

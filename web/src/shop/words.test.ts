@@ -5,6 +5,7 @@ import {
   describeMethod,
   hasPayment,
   isOpen,
+  isUnderWay,
   type Order,
   type Payment,
   pointsOf,
@@ -106,4 +107,12 @@ test("a payment is asked for once it has begun", () => {
   expect(hasPayment(ORDER, [event("PaymentProcessing", { amount: MONEY }, "payment")])).toBe(true);
   expect(hasPayment({ ...ORDER, waiting_for: ["approval"] }, [])).toBe(true);
   expect(hasPayment({ ...ORDER, status: "CONFIRMED" }, [])).toBe(true);
+});
+
+test("an order is under way once it waits for less, for something else, or for nothing", () => {
+  expect(isUnderWay(ORDER)).toBe(false);
+  for (const waiting_for of [["payment"], ["stock"], ["approval", "stock"]]) {
+    expect(isUnderWay({ ...ORDER, waiting_for })).toBe(true);
+  }
+  expect(isUnderWay({ ...ORDER, status: "CANCELLED", waiting_for: [] })).toBe(true);
 });

@@ -32,6 +32,9 @@ const WAITS: Readonly<Record<string, string>> = {
   stock: "We are reserving your goods.",
 };
 
+/** What each order waits for when it is placed. */
+const FIRST_WAITS = ["payment", "stock"] as const;
+
 /** The payment methods of the simulated gateway, by what they do. */
 const METHODS: Readonly<Record<string, string>> = {
   pm_card_visa: "Test card that works",
@@ -133,6 +136,17 @@ export function waitsOf(order: Order, payment: Payment | null | undefined): read
   const payments = payment == null ? undefined : needsApproval(order, payment) ? "approval" : "payment";
   const names = order.waiting_for.map((name) => (name === "stock" ? name : (payments ?? name)));
   return names.map((name) => WAITS[name] ?? name);
+}
+
+/** Returns true once an event of another service has changed an order. Until then its timeline may not be recorded. */
+export function isUnderWay({ status, waiting_for }: Order): boolean {
+  return status !== "PENDING" || !FIRST_WAITS.every((name) => waiting_for.includes(name));
+}
+
+/** Returns an order's events before its timeline is recorded. */
+export function firstEvents({ id, created_at }: Order): readonly TimelineEvent[] {
+  const placed: EventType = "OrderPlaced";
+  return [{ id, type: placed, source: "orders", time: created_at, causationid: null, delay_ms: null, data: {} }];
 }
 
 /** Returns true if the payment of an order has begun. Until then the API knows of none. */

@@ -20,8 +20,10 @@ from tidings.recovery import (
     DeadLetterMessage,
     DeadLetters,
     OutgoingMessage,
+    Patience,
     RecoveryError,
     Sender,
+    Unseen,
 )
 from tidings.testing import InlineExecutor
 
@@ -136,7 +138,7 @@ def test_a_message_that_fails_again_at_once_is_sent_only_once(body: str) -> None
 def test_a_refused_message_ends_the_redrive_and_keeps_every_unsent_message() -> None:
     bodies = events(12)
     queue, destination = queue_of(bodies), MemoryDestination(refused={bodies[11]})
-    with pytest.raises(RecoveryError, match="1 messages were refused 6 times"):
+    with pytest.raises(RecoveryError, match="1 message was refused 6 times"):
         redrive(queue, destination)
     assert set(queue.bodies()) == {bodies[10], bodies[11]}
     assert queue.hidden == set()
@@ -207,7 +209,7 @@ def assert_in_sequence(arrived: Sequence[str]) -> None:
 def test_find_returns_every_message_in_its_groups_sequence_and_changes_nothing() -> None:
     bodies = [event(f"entity-{entity}", n) for n in (1, 2, 3) for entity in range(14)]
     queue = queue_of(bodies)
-    found = [message.body for message, _ in DeadLetters(queue, "dlq").find()]
+    found = [message.body for message, _ in DeadLetters(queue, "dlq").find().letters]
     assert sorted(found) == sorted(bodies)
     for entity in range(14):
         group = [body for body in found if subject_of(body) == f"entity-{entity}"]
@@ -219,14 +221,14 @@ def test_find_returns_every_message_in_its_groups_sequence_and_changes_nothing()
 @pytest.mark.parametrize(("limit", "calls"), [(20, 2), (15, 2), (1, 1)])
 def test_find_stops_at_a_limit(limit: int, calls: int) -> None:
     queue = queue_of(events(50))
-    assert len(DeadLetters(queue, "dlq").find(limit=limit)) == limit
+    assert len(DeadLetters(queue, "dlq").find(limit=limit).letters) == limit
     assert queue.receives == calls
     assert queue.hidden == set()
 
 
 def test_find_returns_the_first_ten_messages_of_a_larger_group() -> None:
     queue = queue_of([event("a", n) for n in range(1, 15)])
-    assert len(DeadLetters(queue, "dlq").find()) == BATCH
+    assert len(DeadLetters(queue, "dlq").find().letters) == BATCH
 
 
 def test_find_returns_messages_once_and_ends_though_they_become_visible_again() -> None:
@@ -239,8 +241,59 @@ def test_find_returns_messages_once_and_ends_though_they_become_visible_again() 
         return receive()
 
     queue.receive = receive_after_timeout  # type: ignore[method-assign]  # a queue whose timeout is always over
-    found = [message.id for message, _ in DeadLetters(queue, "dlq").find()]
+    found = [message.id for message, _ in DeadLetters(queue, "dlq").find().letters]
     assert sorted(found) == sorted(message.id for message in queue.stored)
+
+
+@pytest.mark.parametrize("fifo", [True, False])
+def test_two_readers_that_hide_messages_from_each_other_both_find_all(fifo: bool) -> None:
+    queue = queue_of(events(25), fifo=fifo)
+    other: list[DeadLetterMessage] = list(queue.receive())
+
+    def other_ends(_seconds: float) -> None:
+        # The other one waits too, and receives what this one has released.
+        queue.release(other)
+        other.clear()
+        while batch := queue.receive():
+            other.extend(batch)
+        assert len(other) == 25
+        queue.release(other)
+
+    found = DeadLetters(queue, "dlq", Patience(pause=other_ends)).find()
+    assert sorted(message.body for message, _ in found.letters) == sorted(events(25))
+    assert found.unseen == Unseen(0, 0)
+
+
+@pytest.mark.parametrize("fifo", [True, False])
+def test_what_another_reader_holds_for_too_long_is_reported_and_stays(fifo: bool) -> None:
+    queue, destination = queue_of(events(25), fifo=fifo), MemoryDestination()
+    held = {message.id for message in queue.receive()}
+    times = iter(range(100))
+    patience = Patience(3, lambda: next(times), lambda _seconds: None)
+    letters = DeadLetters(queue, "dlq", patience)
+    assert letters.find().unseen == Unseen(10, 10)
+    result = letters.redrive(sender(destination).send)
+    assert (result.sent, result.unseen) == ({"gave-up": 15}, Unseen(10, 10))
+    assert letters.drop(lambda _messages: None).unseen == Unseen(10, 10)
+    assert {message.id for message in queue.stored} == queue.hidden == held
+
+
+def test_no_reader_waits_for_messages_behind_ten_others_of_their_group() -> None:
+    queue = queue_of([event("a", n) for n in range(1, 15)])
+
+    def pause(_seconds: float) -> None:
+        pytest.fail("no other reader holds messages")
+
+    assert DeadLetters(queue, "dlq", Patience(pause=pause)).find().unseen == Unseen(4, 0)
+
+
+def test_messages_of_a_group_that_another_reader_holds_one_of_stay_in_sequence() -> None:
+    queue, destination = queue_of([event("a", n) for n in (1, 2, 3)]), MemoryDestination()
+    first = queue.stored[0].id
+    queue.hidden.add(first)
+    letters = DeadLetters(queue, "dlq", Patience(pause=lambda _seconds: queue.end_visibility_timeout()))
+    letters.redrive(sender(destination).send)
+    assert destination.bodies() == [event("a", n) for n in (1, 2, 3)]
 
 
 def test_a_dropped_message_was_recorded_before() -> None:
@@ -252,7 +305,7 @@ def test_a_dropped_message_was_recorded_before() -> None:
 
     dropped = DeadLetters(queue, "dlq").drop(record, selecting(subject="entity-3"))
     assert [message.body for message in recorded] == [event("entity-3")]
-    assert dropped == {"gave-up": 1}
+    assert dropped.reasons == {"gave-up": 1}
     assert event("entity-3") not in queue.bodies()
     assert len(queue.stored) == 24
     assert queue.hidden == set()
@@ -275,7 +328,7 @@ def test_a_redriven_message_was_recorded_before_it_was_sent() -> None:
 def test_what_is_done_enough_ends_before_the_queue_does_and_hides_nothing(fifo: bool) -> None:
     queue, destination = queue_of(events(35), fifo=fifo), MemoryDestination()
     letters = DeadLetters(queue, "dlq")
-    found = letters.find(enough=lambda: queue.receives >= 2)
+    found = letters.find(enough=lambda: queue.receives >= 2).letters
     assert (len(found), len(queue.stored), queue.hidden) == (2 * BATCH, 35, set())
     letters.redrive(sender(destination).send, enough=lambda: len(destination.arrived) >= BATCH)
     assert (len(destination.arrived), len(queue.stored), queue.hidden) == (BATCH, 25, set())
@@ -290,7 +343,9 @@ def test_a_filter_selects_by_the_ids_the_entity_and_the_reason_together() -> Non
     messages = [message.id for message in queue.stored]
 
     def chosen(**conditions: Any) -> list[str]:
-        return [message.id for message, _ in DeadLetters(queue, "dlq").find(DeadLetterFilter(**conditions).selects)]
+        return [
+            message.id for message, _ in DeadLetters(queue, "dlq").find(DeadLetterFilter(**conditions).selects).letters
+        ]
 
     assert chosen() == messages
     assert chosen(messages=frozenset(messages[:2])) == messages[:2]

@@ -2,21 +2,21 @@
 
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
-import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { components } from "../../generated/api";
 import { answer } from "../../shared/api";
-import { usePage, usePerson } from "../../shared/page";
+import { usePage } from "../../shared/page";
 import { formatNumber } from "../shared/format";
-import { Empty, More, Queried, Time } from "../shared/states";
+import { Operator } from "../shared/Operator";
+import { Empty, More, PageLink, Queried, Time } from "../shared/states";
 import { formatReasons, KINDS } from "./failures";
+import { Outcome } from "./Outcome";
 
 /** Shows the record of actions. */
 export function Actions(): ReactNode {
   const { api } = usePage();
-  const person = usePerson();
   const query = useInfiniteQuery({
     queryKey: ["actions"],
     queryFn: ({ pageParam: cursor }) =>
@@ -36,7 +36,7 @@ export function Actions(): ReactNode {
           header={
             <Header
               variant="h2"
-              description="Who redrove and dropped dead letters. What an operator does to an order is in the order's timeline."
+              description="Who redrove and dropped dead letters. The page of each order shows those of its messages."
               actions={<Button iconName="refresh" ariaLabel="Read again" onClick={() => void query.refetch()} />}
             >
               Record of actions
@@ -52,7 +52,8 @@ export function Actions(): ReactNode {
               isRowHeader: true,
               cell: ({ action }) => (action === "redrive" ? "Redrive" : "Drop"),
             },
-            { id: "who", header: "Operator", cell: ({ who }) => (who === person?.id ? "You" : who) },
+            { id: "who", header: "Operator", cell: ({ who }) => <Operator id={who} /> },
+            { id: "orders", header: "Orders", cell: (action) => <Orders action={action} /> },
             { id: "service", header: "Service", cell: ({ service }) => service },
             { id: "kind", header: "Kind", cell: ({ details }) => KINDS[details.kind] },
             { id: "messages", header: "Messages", cell: ({ details }) => formatReasons(details.reasons) },
@@ -64,17 +65,17 @@ export function Actions(): ReactNode {
   );
 }
 
-type Details = components["schemas"]["ActionDetails"];
-
-function Outcome({ details: { outcome, left, refused, truncated, problem } }: { details: Details }): ReactNode {
-  if (outcome === "failed") return <StatusIndicator type="error">{problem ?? "Failed"}</StatusIndicator>;
-  if (outcome === "begun") return <StatusIndicator type="in-progress">Begun, or broken off</StatusIndicator>;
-  const notes = [
-    ...(left > 0 ? [`${formatNumber(left)} left`] : []),
-    ...(refused > 0 ? [`${formatNumber(refused)} refused`] : []),
-    ...(truncated ? ["not all were looked at"] : []),
-  ];
+/** The orders that an action concerned: the first of them, and the number of the others. */
+function Orders({ action: { orders, more_orders: more } }: { action: components["schemas"]["ActionView"] }): ReactNode {
+  const [first] = orders;
+  if (first === undefined) return "–";
+  const others = orders.length - 1 + more;
   return (
-    <StatusIndicator type={notes.length === 0 ? "success" : "warning"}>{["Done", ...notes].join(", ")}</StatusIndicator>
+    <>
+      <PageLink to={`/orders/${encodeURIComponent(first)}`} label={`Order ${first}`}>
+        {first.slice(0, 8)}
+      </PageLink>
+      {others > 0 && ` and ${formatNumber(others)} more`}
+    </>
   );
 }

@@ -2,12 +2,12 @@
 
 import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
+import Button, { type ButtonProps } from "@cloudscape-design/components/button";
 import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { answer, type Api } from "../../shared/api";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
@@ -57,6 +57,7 @@ const NOTHING: RecoveryResult = {
   ids: [],
   reasons: {},
   refused: {},
+  missing: [],
   truncated: false,
   action: null,
 };
@@ -89,6 +90,12 @@ export function RecoveryDialog({
     refetchOnReconnect: false,
   });
   const run = useMutation({ mutationFn: () => recover(api, action, letters, false), onSettled: onDone });
+  const held = plan.data?.some(isHeld) ?? false;
+  const close = useRef<ButtonProps.Ref>(null);
+  useEffect(() => {
+    // The button that was pressed is gone, and with it the focus that the dialog's keys need.
+    if (run.isSuccess) close.current?.focus();
+  }, [run.isSuccess]);
   const matched = plan.data?.reduce((total, { result }) => total + (result?.matched ?? 0), 0) ?? 0;
   return (
     <Modal
@@ -100,7 +107,7 @@ export function RecoveryDialog({
       footer={
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={onClose}>
+            <Button ref={close} variant="link" onClick={onClose}>
               {run.isSuccess ? "Close" : "Cancel"}
             </Button>
             {!run.isSuccess && (
@@ -138,12 +145,22 @@ export function RecoveryDialog({
             {plan.data !== undefined && (
               <>
                 <OutcomeTable label="What would happen" outcomes={plan.data} column={texts.planned} number="matched" />
-                {matched === 0 ? (
-                  <Alert type="info">
-                    The messages are no longer in their queues, or another request holds them for a moment.
+                {held && (
+                  <Alert
+                    type="info"
+                    action={
+                      <Button loading={plan.isFetching} onClick={() => void plan.refetch()}>
+                        Look again
+                      </Button>
+                    }
+                  >
+                    Another request holds some of the messages for a few seconds. They are not lost.
                   </Alert>
-                ) : (
+                )}
+                {matched > 0 ? (
                   <Warning action={action} letters={letters} />
+                ) : (
+                  !held && <Alert type="info">The messages are no longer in their queues: nothing is left to do.</Alert>
                 )}
               </>
             )}
@@ -188,9 +205,11 @@ function Done({ outcomes, done }: { outcomes: readonly Outcome[]; done: string }
             ),
         )}
         <Alert type={missed ? "warning" : "success"} header={`${done}: ${countMessages(total)}`}>
-          {missed
-            ? "The others are no longer in their queues, were refused, or came back. Those that are there are still listed."
-            : "The list of dead letters is read again."}
+          {outcomes.some(isHeld)
+            ? "Another request held the others for a moment. They are not lost: select them in the list, and try again."
+            : missed
+              ? "The others are no longer in their queues, were refused, or came back. Those that are there are still listed."
+              : "The list of dead letters is read again."}
         </Alert>
         {results.map(({ refused }) =>
           Object.entries(refused).map(([id, reason]) => (
@@ -240,6 +259,11 @@ function OutcomeTable({
       ]}
     />
   );
+}
+
+/** Returns whether another request held messages that were selected. */
+function isHeld({ result }: Outcome): boolean {
+  return result !== null && result.truncated && result.missing.length > 0;
 }
 
 function countMessages(count: number): string {

@@ -3,7 +3,6 @@
 import Container from "@cloudscape-design/components/container";
 import ExpandableSection from "@cloudscape-design/components/expandable-section";
 import Header from "@cloudscape-design/components/header";
-import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { type ReactNode, useCallback, useEffect, useRef } from "react";
 import { services } from "../../generated/catalogue";
@@ -27,8 +26,11 @@ const SHARED = MAP.nodes.filter(({ service }) => service === "");
 /** The boxes of services and their queues. */
 const OWNED = MAP.nodes.filter(({ service }) => service !== "");
 
-const HEADINGS: Readonly<Partial<Record<NodeKind, string>>> = {
+/** The texts above the columns, which no event crosses. */
+const HEADINGS: Readonly<Record<NodeKind, string>> = {
+  api: "API",
   announcer: "Announce events",
+  topic: "Topic",
   queue: "Queues",
   handler: "Handle events",
 };
@@ -48,89 +50,87 @@ export function ServiceMap(): ReactNode {
   const load = new Map(loads(tail, services, now).map((entry) => [entry.service, entry]));
   return (
     <Container
+      fitHeight
       header={
-        <Header
-          variant="h2"
-          description={
-            still
-              ? "Your system asks for less motion, so events are counted and do not move."
-              : "Each dot is an event. It moves from the service that announces it to all that handle it."
-          }
-          counter={`(${formatRate(rate(tail, now))})`}
-        >
+        <Header variant="h2" counter={`(${formatRate(rate(tail, now))})`}>
           Services and queues
         </Header>
       }
     >
-      <SpaceBetween size="s">
-        <div className="map" role="group" aria-label="Map" tabIndex={0}>
-          <svg
-            viewBox={`0 0 ${MAP.width} ${MAP.height}`}
-            role="img"
-            aria-label={`Map of the services. ${ABOUT.join(" ")}`}
-          >
-            {Object.entries(HEADINGS).map(([kind, text]) => (
-              <text key={kind} className="map-heading" x={COLUMNS[kind as NodeKind].x} y={14}>
-                {text}
-              </text>
-            ))}
-            {MAP.edges.map(({ id, from, to, y }) => (
-              <line key={id} className="map-edge" x1={from} x2={to} y1={y} y2={y} />
-            ))}
-            {SHARED.map((node) => (
-              <MapNode key={node.id} node={node} load={undefined} />
-            ))}
-            {/* Events pass behind the services, whose names stay readable, and in front of the topic. */}
-            {!still && <Dots />}
-            {OWNED.map((node) => (
-              <MapNode key={node.id} node={node} load={load.get(node.service)} />
-            ))}
-          </svg>
-        </div>
-        <ExpandableSection headerText="Numbers by service">
-          <Numbers loads={[...load.values()]} />
-        </ExpandableSection>
-      </SpaceBetween>
+      <div className="map" role="group" aria-label="Map" tabIndex={0}>
+        <svg
+          viewBox={`0 0 ${MAP.width} ${MAP.height}`}
+          role="img"
+          aria-label={`Map of the services. ${ABOUT.join(" ")}`}
+        >
+          {Object.entries(HEADINGS).map(([kind, text]) => (
+            <Heading key={kind} kind={kind as NodeKind} text={text} />
+          ))}
+          {MAP.edges.map(({ id, from, to, y }) => (
+            <line key={id} className="map-edge" x1={from} x2={to} y1={y} y2={y} />
+          ))}
+          {SHARED.map((node) => (
+            <MapNode key={node.id} node={node} load={undefined} />
+          ))}
+          {/* Events pass behind the services, whose names stay readable, and in front of the topic. */}
+          {!still && <Dots />}
+          {OWNED.map((node) => (
+            <MapNode key={node.id} node={node} load={load.get(node.service)} />
+          ))}
+        </svg>
+      </div>
     </Container>
+  );
+}
+
+/** The numbers of the map as a table. */
+export function ServiceNumbers(): ReactNode {
+  const tail = useTail();
+  const now = useClock();
+  return (
+    <ExpandableSection headerText="Numbers by service">
+      <Numbers loads={loads(tail, services, now)} />
+    </ExpandableSection>
+  );
+}
+
+/** A column's heading: in the middle of a column of one box, else at the beginning. */
+function Heading({ kind, text }: { kind: NodeKind; text: string }): ReactNode {
+  const { x, width } = COLUMNS[kind];
+  const centered = width < 100;
+  return (
+    <text className="map-heading" x={centered ? x + width / 2 : x} y={13} textAnchor={centered ? "middle" : "start"}>
+      {text}
+    </text>
   );
 }
 
 function MapNode({ node, load }: { node: Node; load: Load | undefined }): ReactNode {
   const { id, kind, service, x, y, width, height } = node;
   const middle = y + height / 2;
-  const labels: Readonly<Record<NodeKind, string>> = {
-    api: "API",
-    topic: "Topic",
-    queue: "",
-    announcer: service,
-    handler: service,
-  };
   const numbers = kind === "announcer" ? load?.announced : kind === "handler" ? load?.handled : undefined;
-  const tall = kind === "api" || kind === "topic";
+  const named = kind === "announcer" || kind === "handler";
   return (
     <g className={`map-node map-${kind}`} data-node={id}>
-      <rect x={x} y={y} width={width} height={height} rx={8} />
+      <rect x={x} y={y} width={width} height={height} rx={4} />
       {kind === "queue" &&
         [0, 1, 2, 3].map((slot) => (
           <line
             key={slot}
             className="map-slot"
-            x1={x + 17 + slot * 10}
-            x2={x + 17 + slot * 10}
-            y1={y + 10}
-            y2={y + height - 10}
+            x1={x + 15 + slot * 10}
+            x2={x + 15 + slot * 10}
+            y1={y + 5}
+            y2={y + height - 5}
           />
         ))}
-      <text
-        x={tall ? x + width / 2 : x + 14}
-        y={middle}
-        dominantBaseline="central"
-        textAnchor={tall ? "middle" : "start"}
-      >
-        {labels[kind]}
-      </text>
+      {named && (
+        <text x={x + 10} y={middle} dominantBaseline="central">
+          {service}
+        </text>
+      )}
       {numbers !== undefined && numbers.count > 0 && (
-        <text className="map-number" x={x + width - 14} y={middle} dominantBaseline="central" textAnchor="end">
+        <text className="map-number" x={x + width - 10} y={middle} dominantBaseline="central" textAnchor="end">
           {formatNumber(numbers.count)} · {formatRate(numbers.rate)}
         </text>
       )}
@@ -184,7 +184,7 @@ function Dots(): ReactNode {
 function createDot(): SVGElement {
   const dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
   dot.setAttribute("class", "map-dot");
-  dot.setAttribute("r", "5");
+  dot.setAttribute("r", "4");
   return dot;
 }
 

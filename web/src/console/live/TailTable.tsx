@@ -1,7 +1,9 @@
 /** The latest events as a table, with filters and a pause. */
 
 import { useCollection } from "@cloudscape-design/collection-hooks";
+import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
+import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import Pagination from "@cloudscape-design/components/pagination";
 import PropertyFilter, { type PropertyFilterProps } from "@cloudscape-design/components/property-filter";
@@ -11,13 +13,11 @@ import { type ReactNode, useState } from "react";
 import { events, services } from "../../generated/catalogue";
 import { formatNumber } from "../shared/format";
 import { Empty, PageLink } from "../shared/states";
-import { useClock } from "./clock";
 import { useTail } from "./events";
 import { matches } from "./filter";
-import { formatRate } from "./rates";
-import { type Entry, MOST_ENTRIES, rate, type Tail } from "./tail";
+import { type Entry, type Tail } from "./tail";
 
-const PAGE_SIZE = 25;
+const PAGE_SIZE = 50;
 
 const PROPERTIES = [
   { key: "type", propertyLabel: "Type", groupValuesLabel: "Types", operators: ["=", "!=", ":"] },
@@ -37,13 +37,14 @@ const TIME = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
   second: "2-digit",
   fractionalSecondDigits: 3,
+  hourCycle: "h23",
 });
 
 const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
   {
     id: "time",
     header: "Time",
-    width: 160,
+    width: 130,
     cell: (entry) => TIME.format(entry.kind === "gap" ? entry.to : new Date(entry.time)),
   },
   {
@@ -68,7 +69,6 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
 
 export function TailTable(): ReactNode {
   const current = useTail();
-  const now = useClock();
   const [held, setHeld] = useState<Tail | null>(null);
   const { entries } = held ?? current;
   const behind = held === null ? 0 : count(current) - count(held);
@@ -82,48 +82,57 @@ export function TailTable(): ReactNode {
     pagination: { pageSize: PAGE_SIZE },
   });
   return (
-    <Table
-      {...collectionProps}
-      items={items}
-      columnDefinitions={COLUMNS}
-      trackBy="id"
-      variant="container"
-      wrapLines
-      ariaLabels={{ tableLabel: "Events" }}
+    <Container
+      fitHeight
       header={
-        <Header
-          variant="h2"
-          counter={`(${formatNumber(entries.length)})`}
-          description={
-            held === null
-              ? `${formatRate(rate(current, now))} over the last 10 seconds. The latest ${formatNumber(MOST_ENTRIES)} events are kept.`
-              : `Paused. ${behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.`
-          }
-          actions={
-            <Button
-              iconName={held === null ? "pause" : "play"}
-              onClick={() => {
-                setHeld(held === null ? current : null);
-              }}
+        <div className="tail-header">
+          <div className="tail-title">
+            <Header
+              variant="h2"
+              counter={`(${formatNumber(entries.length)})`}
+              {...(held !== null && {
+                info: (
+                  <Box variant="small" color="text-body-secondary">
+                    Paused. {behind === 1 ? "1 event has" : `${formatNumber(behind)} events have`} arrived since.
+                  </Box>
+                ),
+              })}
             >
-              {held === null ? "Pause" : "Resume"}
-            </Button>
-          }
-        >
-          Events
-        </Header>
+              Events
+            </Header>
+          </div>
+          <div className="tail-filter">
+            <PropertyFilter
+              {...propertyFilterProps}
+              filteringOptions={OPTIONS}
+              countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
+              filteringAriaLabel="Find events"
+              filteringPlaceholder="Find events by type, source or order"
+            />
+          </div>
+          {paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}
+          <Button
+            iconName={held === null ? "pause" : "play"}
+            onClick={() => {
+              setHeld(held === null ? current : null);
+            }}
+          >
+            {held === null ? "Pause" : "Resume"}
+          </Button>
+        </div>
       }
-      filter={
-        <PropertyFilter
-          {...propertyFilterProps}
-          filteringOptions={OPTIONS}
-          countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
-          filteringAriaLabel="Find events"
-          filteringPlaceholder="Find events by type, source or order"
-        />
-      }
-      pagination={<Pagination {...paginationProps} />}
-    />
+    >
+      <Table
+        {...collectionProps}
+        items={items}
+        columnDefinitions={COLUMNS}
+        trackBy="id"
+        variant="embedded"
+        contentDensity="compact"
+        stickyHeader
+        ariaLabels={{ tableLabel: "Events" }}
+      />
+    </Container>
   );
 }
 

@@ -33,6 +33,10 @@ test.each([
   }
 });
 
+test("the map of the contracts is low enough to be above the latest events", () => {
+  expect(layout(catalogue).height).toBeLessThanOrEqual(300);
+});
+
 test("a service that only handles events has a queue and one box", () => {
   const { nodes, edges } = layout([service("analytics", { handles: ["OrderPlaced"] })]);
   expect(nodes.map(({ id }) => id)).toEqual(["api", "topic", "queue:analytics", "handler:analytics"]);

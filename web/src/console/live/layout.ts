@@ -35,18 +35,19 @@ export interface Layout {
 
 /** Left sides and widths of the columns. */
 export const COLUMNS: Readonly<Record<NodeKind, { readonly x: number; readonly width: number }>> = {
-  api: { x: 0, width: 64 },
-  announcer: { x: 120, width: 200 },
-  topic: { x: 384, width: 64 },
-  queue: { x: 512, width: 64 },
-  handler: { x: 624, width: 236 },
+  api: { x: 0, width: 48 },
+  announcer: { x: 104, width: 230 },
+  topic: { x: 390, width: 48 },
+  queue: { x: 494, width: 60 },
+  handler: { x: 610, width: 290 },
 };
 
-const ROW = 46;
-const BOX = 36;
+/** Rows are low, so that the map and the latest events fit on a screen together. */
+const ROW = 22;
+const BOX = 18;
 
 /** Space for the columns' headings. */
-const TOP = 28;
+const TOP = 22;
 
 /**
  * Returns the layout of the map. Each event goes from left to right, so a service that announces and handles events has

@@ -42,6 +42,7 @@ export function Confirm({
     <Modal
       visible
       header={title}
+      closeAriaLabel="Close"
       onDismiss={onClose}
       footer={
         <Box float="right">

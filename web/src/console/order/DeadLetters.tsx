@@ -9,8 +9,10 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { type ReactNode, useState } from "react";
 import { answer, type Api } from "../../shared/api";
+import { formatRemedy } from "../failures/failures";
 import { usePage } from "../../shared/page";
-import { Empty, Queried, Time } from "../shared/states";
+import { ProblemError } from "../../shared/problem";
+import { Empty, PageLink, Queried, Time } from "../shared/states";
 import { Confirm } from "./Confirm";
 import { type DeadLetter, useDeadLetters } from "./queries";
 import { type Batch, batches, type Outcome } from "./redrive";
@@ -29,7 +31,17 @@ export function DeadLetters({ id }: { id: string }): ReactNode {
         <Header
           variant="h2"
           {...(items.length > 0 && { counter: `(${items.length})` })}
-          description="Messages about the order that a service could not handle."
+          description={
+            <>
+              Messages about the order that a service could not handle.
+              {items.length > 0 && (
+                <>
+                  {" "}
+                  <PageLink to={`/failures?order=${encodeURIComponent(id)}`}>Look at them, or drop them</PageLink>
+                </>
+              )}
+            </>
+          }
           actions={
             <SpaceBetween size="xs" direction="horizontal">
               <Button
@@ -57,17 +69,18 @@ export function DeadLetters({ id }: { id: string }): ReactNode {
       <SpaceBetween size="m">
         {outcome !== null && <Result outcome={outcome} />}
         <Queried query={query} what="the dead letters">
-          {({ items: letters, truncated }) => (
+          {({ items: letters, truncated, held }) => (
             <SpaceBetween size="m">
               {truncated && (
                 <Alert type="warning">
-                  There are too many dead letters to look at all. More may be about this order.
+                  {held > 0
+                    ? `Another request holds about ${held} dead letters for a few seconds. Some may be about this order: read them again.`
+                    : "There are too many dead letters to look at all. More may be about this order."}
                 </Alert>
               )}
-              {letters.length === 0 ? (
+              {letters.length > 0 && <Letters letters={letters} />}
+              {letters.length === 0 && !truncated && (
                 <Empty title="No dead letters">All services have handled their messages about this order.</Empty>
-              ) : (
-                <Letters letters={letters} />
               )}
             </SpaceBetween>
           )}
@@ -122,7 +135,7 @@ function Letters({ letters }: { letters: readonly DeadLetter[] }): ReactNode {
         },
         { id: "sent", header: "First sent", cell: ({ sent_at: at }) => <Time at={at} /> },
         { id: "receives", header: "Deliveries", cell: ({ receives }) => receives ?? "–" },
-        { id: "remedy", header: "What to do", cell: ({ remedy }) => remedyText(remedy) },
+        { id: "remedy", header: "What to do", cell: formatRemedy },
       ]}
     />
   );
@@ -132,28 +145,30 @@ function Result({ outcome: { done, left, refused } }: { outcome: Outcome }): Rea
   return (
     <Alert type={left > 0 || refused.length > 0 ? "warning" : "success"}>
       {done === 1 ? "1 message was" : `${done} messages were`} sent again.
-      {left > 0 && ` ${left} are still there, or came back.`}
+      {left > 0 && ` ${left} ${left === 1 ? "is" : "are"} still there, or came back: read them again.`}
       {refused.length > 0 && ` The queue refused some: ${refused.join(", ")}.`}
     </Alert>
   );
-}
-
-function remedyText(remedy: DeadLetter["remedy"]): string {
-  if (remedy === null) return "Publish the events again with tidings relay";
-  const action = remedy.action === "redrive" ? "Redrive" : "Drop";
-  return remedy.first === "" ? action : `${remedy.first}, then ${action.toLowerCase()}`;
 }
 
 /** Redrives batches, one after the other. */
 async function redrive(api: Api, order: string, all: readonly Batch[]): Promise<Outcome> {
   const outcome = { done: 0, left: 0, refused: [] as string[] };
   for (const { service, kind, ids } of all) {
-    const { done, left, refused } = await answer(
-      api.POST("/operators/dead-letters/{service}/redrive", {
-        params: { path: { service } },
-        body: { kind, ids: [...ids], reason: null, order, dry_run: false },
-      }),
-    );
+    let result;
+    try {
+      result = await answer(
+        api.POST("/operators/dead-letters/{service}/redrive", {
+          params: { path: { service } },
+          body: { kind, ids: [...ids], reason: null, order, dry_run: false },
+        }),
+      );
+    } catch (error) {
+      // Another operator has redriven or dropped them.
+      if (error instanceof ProblemError && error.status === 404) continue;
+      throw error;
+    }
+    const { done, left, refused } = result;
     outcome.done += done;
     outcome.left += left;
     outcome.refused.push(...Object.values(refused));

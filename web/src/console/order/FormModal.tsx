@@ -34,6 +34,7 @@ export function FormModal({
     <Modal
       visible
       header={title}
+      closeAriaLabel="Close"
       onDismiss={onClose}
       footer={
         <Box float="right">

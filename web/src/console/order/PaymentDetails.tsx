@@ -13,6 +13,7 @@ import { type ReactNode, useState } from "react";
 import { answer } from "../../shared/api";
 import { formatMoney } from "../../shared/money";
 import { usePage } from "../../shared/page";
+import { Status } from "../shared/Status";
 import { Empty, Queried, Time } from "../shared/states";
 import { Confirm } from "./Confirm";
 import type { Payment, Refund } from "./queries";
@@ -78,10 +79,11 @@ function Refunds({ id, refunds }: { id: string; refunds: readonly Refund[] }): R
             id: "status",
             header: "Status",
             cell: ({ status, code }) => (
-              <StatusIndicator type={REFUND_STATUS[status].type}>
-                {REFUND_STATUS[status].text}
-                {status === "failed" && code !== "" && `: ${code}`}
-              </StatusIndicator>
+              <Status
+                type={REFUND_STATUS[status].type}
+                text={REFUND_STATUS[status].text}
+                note={status === "failed" ? code : ""}
+              />
             ),
           },
           { id: "attempt", header: "Attempt", cell: ({ attempt }) => attempt },

@@ -2,19 +2,14 @@
 
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
-import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import type { ReactNode } from "react";
+import { Outcome } from "../failures/Outcome";
 import { formatNumber } from "../shared/format";
+import { Operator } from "../shared/Operator";
 import { Empty, Queried, Time } from "../shared/states";
-import { type Action, useActions } from "./queries";
+import { type Action, MOST_ACTIONS, useActions } from "./queries";
 import { sentence } from "./status";
-
-const OUTCOMES: Readonly<Record<Action["details"]["outcome"], { type: StatusIndicatorProps.Type; text: string }>> = {
-  begun: { type: "in-progress", text: "Begun" },
-  done: { type: "success", text: "Done" },
-  failed: { type: "error", text: "Failed" },
-};
 
 export function Recorded({ id }: { id: string }): ReactNode {
   const query = useActions(id);
@@ -23,16 +18,20 @@ export function Recorded({ id }: { id: string }): ReactNode {
       header={
         <Header
           variant="h2"
-          description="What operators did with the order's dead letters. The timeline shows the rest."
+          description="Redrives and drops of messages about this order. The timeline shows cancellation, dispatch and refunds."
         >
           Recorded actions
         </Header>
       }
     >
       <Queried query={query} what="the recorded actions">
-        {(actions) =>
+        {({ items: actions, complete }) =>
           actions.length === 0 ? (
-            <Empty title="No recorded actions">None of the latest 100 actions was for this order.</Empty>
+            <Empty title="No recorded actions">
+              {complete
+                ? "No operator has redriven or dropped a message about this order."
+                : `None of the latest ${formatNumber(MOST_ACTIONS)} actions concerned this order.`}
+            </Empty>
           ) : (
             <Table
               variant="embedded"
@@ -44,18 +43,12 @@ export function Recorded({ id }: { id: string }): ReactNode {
                 { id: "time", header: "Time", cell: ({ time }) => <Time at={time} />, isRowHeader: true },
                 { id: "action", header: "Action", cell: ({ action }) => sentence(action) },
                 { id: "service", header: "Service", cell: ({ service }) => service },
-                { id: "messages", header: "Messages", cell: ({ details }) => formatNumber(details.messages) },
-                { id: "who", header: "Operator", cell: ({ who }) => who },
+                { id: "messages", header: "Messages", cell: (action) => messagesOf(action) },
+                { id: "who", header: "Operator", cell: ({ who }) => <Operator id={who} /> },
                 {
                   id: "outcome",
                   header: "Outcome",
-                  cell: ({ details: { outcome, problem, left } }) => (
-                    <StatusIndicator type={OUTCOMES[outcome].type}>
-                      {OUTCOMES[outcome].text}
-                      {problem !== null && `: ${problem}`}
-                      {left > 0 && ` (${left} left or came back)`}
-                    </StatusIndicator>
-                  ),
+                  cell: ({ details }) => <Outcome details={details} />,
                 },
               ]}
             />
@@ -64,4 +57,11 @@ export function Recorded({ id }: { id: string }): ReactNode {
       </Queried>
     </Container>
   );
+}
+
+/** Returns the number of an action's messages, and of the other orders that they were about. */
+function messagesOf({ details, orders, more_orders: more }: Action): string {
+  const others = orders.length + more - 1;
+  const about = others > 0 ? `, of this and ${formatNumber(others)} other ${others === 1 ? "order" : "orders"}` : "";
+  return `${formatNumber(details.messages)}${about}`;
 }

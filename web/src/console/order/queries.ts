@@ -24,6 +24,12 @@ const DEBOUNCE = 300;
 /** How often a pending order is read, in milliseconds. */
 const PENDING = 30_000;
 
+/** How many of the latest actions of operators are looked through for those on an order. */
+export const MOST_ACTIONS = 1_000;
+
+/** The size of one page of them. */
+const ACTIONS_PAGE = 100;
+
 /** How often the timeline is read while it lacks an event that has been announced, in milliseconds. */
 const AWAITED = 1_000;
 
@@ -69,14 +75,29 @@ export function useDeadLetters(id: string): UseQueryResult<Schemas["DeadLetterLi
   });
 }
 
-/** Reads the latest actions of operators, and keeps those that were limited to an order. */
-export function useActions(id: string): UseQueryResult<readonly Action[]> {
+/** The actions on an order, and whether all actions were looked through for them. */
+export interface OrderActions {
+  readonly items: readonly Action[];
+  readonly complete: boolean;
+}
+
+/** Reads the actions of operators on messages about an order. */
+export function useActions(id: string): UseQueryResult<OrderActions> {
   const { api } = usePage();
   return useQuery({
     queryKey: ["order", id, "operations", "actions"],
     queryFn: async () => {
-      const { items } = await answer(api.GET("/operators/actions", { params: { query: { limit: 100 } } }));
-      return items.filter(({ subject }) => subject === id);
+      const items: Action[] = [];
+      let cursor: string | null = null;
+      for (let read = 0; read < MOST_ACTIONS; read += ACTIONS_PAGE) {
+        const query: { order: string; limit: number; cursor?: string } = { order: id, limit: ACTIONS_PAGE };
+        if (cursor !== null) query.cursor = cursor;
+        const page: Schemas["ActionPage"] = await answer(api.GET("/operators/actions", { params: { query } }));
+        items.push(...page.items);
+        cursor = page.next;
+        if (cursor === null) break;
+      }
+      return { items, complete: cursor === null };
     },
   });
 }

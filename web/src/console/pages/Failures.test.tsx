@@ -35,14 +35,14 @@ const RELAY: DeadLetter = {
   reason: "not-relayed",
   remedy: null,
 };
-const CHANGED = { reasons: {}, refused: {}, truncated: false, action: null };
+const CHANGED = { reasons: {}, refused: {}, missing: [] as string[], truncated: false, action: null };
 
 function renderFailures(routes: Routes, path = "/failures"): RenderedPage {
   return renderPage(<Failures />, {
     person: OPERATOR,
     path,
     routes: {
-      "GET /operators/dead-letters": () => ({ body: { items: [LETTER, FRAUD, RELAY], truncated: false } }),
+      "GET /operators/dead-letters": () => ({ body: { items: [LETTER, FRAUD, RELAY], truncated: false, held: 0 } }),
       "GET /operators/actions": () => ({ body: { items: [], next: null } }),
       ...routes,
     },
@@ -73,7 +73,7 @@ test("a filter that nothing meets can be removed", async () => {
   const page = renderFailures(
     {
       "GET /operators/dead-letters": ({ query }) => ({
-        body: { items: query.has("order") ? [] : [LETTER], truncated: false },
+        body: { items: query.has("order") ? [] : [LETTER], truncated: false, held: 0 },
       }),
     },
     "/failures?order=unknown",
@@ -83,22 +83,59 @@ test("a filter that nothing meets can be removed", async () => {
 });
 
 test("a list that is not complete says so", async () => {
-  renderFailures({ "GET /operators/dead-letters": () => ({ body: { items: [LETTER], truncated: true } }) });
+  renderFailures({ "GET /operators/dead-letters": () => ({ body: { items: [LETTER], truncated: true, held: 0 } }) });
   expect(await screen.findByText(/There are more than are shown/)).toBeDefined();
 });
 
+test("messages that another request holds are not said to be handled", async () => {
+  const answers = [{ items: [], truncated: true, held: 3 }];
+  const page = renderFailures({
+    "GET /operators/dead-letters": () => ({
+      body: answers.shift() ?? { items: [LETTER], truncated: false, held: 0 },
+    }),
+  });
+  expect(await screen.findByText(/About 3 more are held by another request/)).toBeDefined();
+  expect(screen.queryByText("No dead letters")).toBeNull();
+  await page.user.click(screen.getByText("Read again"));
+  expect(await screen.findByText("OrderPlaced")).toBeDefined();
+});
+
+test.each(["Redrive", "Drop"] as const)(
+  "selected messages that another request holds are no failure: %s",
+  async (verb) => {
+    const answers = [
+      { ...CHANGED, matched: 0, done: 0, left: 1, ids: [], missing: ["m-1"], truncated: true },
+      { ...CHANGED, matched: 1, done: 0, left: 1, ids: ["m-1"] },
+    ];
+    const again = { ...CHANGED, matched: 0, done: 0, left: 1, ids: [], missing: ["m-1"], truncated: true };
+    const route = () => ({ body: answers.shift() ?? again });
+    const page = renderFailures({
+      "POST /operators/dead-letters/{service}/redrive": route,
+      "POST /operators/dead-letters/{service}/drop": route,
+    });
+    await select(page, "OrderPlaced m-1");
+    await page.user.click(screen.getByRole("button", { name: `${verb}…` }));
+    expect(await screen.findByText(/They are not lost/)).toBeDefined();
+    expect(await violations(screen.getByRole("dialog"))).toEqual([]);
+    await page.user.click(screen.getByRole("button", { name: "Look again" }));
+    await page.user.click(await screen.findByRole("button", { name: `${verb} 1 message` }));
+    expect(await screen.findByText(/Another request held the others for a moment/)).toBeDefined();
+    expect(await violations(screen.getByRole("dialog"))).toEqual([]);
+  },
+);
+
 test("without dead letters the page says that all is handled", async () => {
-  renderFailures({ "GET /operators/dead-letters": () => ({ body: { items: [], truncated: false } }) });
+  renderFailures({ "GET /operators/dead-letters": () => ({ body: { items: [], truncated: false, held: 0 } }) });
   expect(await screen.findByText("No dead letters")).toBeDefined();
 });
 
 test("a refused list is read again on request", async () => {
   const answers = [
     { status: 503 as const, body: { title: "Unavailable", detail: "The queues cannot be read now." } },
-    { body: { items: [LETTER], truncated: false } },
+    { body: { items: [LETTER], truncated: false, held: 0 } },
   ];
   const page = renderFailures({
-    "GET /operators/dead-letters": () => answers.shift() ?? { body: { items: [], truncated: false } },
+    "GET /operators/dead-letters": () => answers.shift() ?? { body: { items: [], truncated: false, held: 0 } },
   });
   expect(await screen.findByText("The queues cannot be read now.")).toBeDefined();
   await page.user.click(screen.getByRole("button", { name: "Try again" }));
@@ -129,6 +166,7 @@ test("a redrive begins with a dry run, is confirmed, and says what was done and 
   await page.user.click(screen.getByRole("button", { name: "Redrive…" }));
   await page.user.click(await screen.findByRole("button", { name: "Redrive 2 messages" }));
   expect(await screen.findByText("Sent: 2 messages")).toBeDefined();
+  expect(document.activeElement?.textContent).toBe("Close");
   const rows = within(screen.getByRole("table", { name: "What happened" })).getAllByRole("row");
   expect(rows.map(({ textContent }) => textContent)).toEqual([
     expect.stringContaining("Left"),
@@ -243,20 +281,27 @@ test("the record of actions is shown page by page, with each outcome", async () 
     truncated: false,
     problem: null,
   } as const;
-  const action = { action: "redrive", time: "2026-03-01T12:00:00.000Z", service: "fraud", subject: null } as const;
+  const action = {
+    action: "redrive" as const,
+    time: "2026-03-01T12:00:00.000Z",
+    service: "fraud",
+    subject: null,
+    orders: ["order-one", "order-two"] as string[],
+    more_orders: 1,
+  };
   const page = renderFailures({
     "GET /operators/actions": ({ query }) => ({
       body: query.has("cursor")
         ? {
             items: [
-              { ...action, id: "2", who: "other", details: { ...details, left: 2, refused: 1 } },
+              { ...action, id: "2", who: "other-operator", details: { ...details, left: 2, refused: 1 } },
               {
                 ...action,
                 id: "3",
-                who: "other",
+                who: "other-operator",
                 details: { ...details, outcome: "failed", problem: "A call failed" },
               },
-              { ...action, id: "4", who: "other", details: { ...details, outcome: "begun" } },
+              { ...action, id: "4", who: "other-operator", details: { ...details, outcome: "begun" } },
             ],
             next: null,
           }
@@ -264,10 +309,12 @@ test("the record of actions is shown page by page, with each outcome", async () 
     }),
   });
   expect(await screen.findByText("You")).toBeDefined();
+  expect(screen.getByRole("link", { name: "Order order-one" }).closest("td")?.textContent).toBe("order-on and 2 more");
   expect(screen.getByText("Done")).toBeDefined();
   await page.user.click(screen.getByRole("button", { name: "Show more" }));
-  expect(await screen.findByText("Done, 2 left, 1 refused")).toBeDefined();
+  expect(await screen.findByText("2 left or came back, 1 refused")).toBeDefined();
   expect(screen.getByText("A call failed")).toBeDefined();
+  expect(screen.getAllByText("Operator other-op")).toHaveLength(3);
   expect(screen.getByText("Begun, or broken off")).toBeDefined();
   expect(screen.queryByRole("button", { name: "Show more" })).toBeNull();
 });

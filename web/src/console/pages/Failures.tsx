@@ -76,10 +76,11 @@ function DeadLetters(): ReactNode {
   return (
     <>
       <Queried query={query} what="the dead letters">
-        {({ items, truncated }) => (
+        {({ items, truncated, held }) => (
           <DeadLetterTable
             items={items}
             truncated={truncated}
+            held={held}
             filter={filter}
             loading={query.isFetching}
             onFilter={change}
@@ -109,6 +110,7 @@ function DeadLetters(): ReactNode {
           onDone={() => {
             void queries.invalidateQueries({ queryKey: ["dead-letters"] });
             void queries.invalidateQueries({ queryKey: ["actions"] });
+            void queries.invalidateQueries({ queryKey: ["order"] });
           }}
         />
       )}
@@ -119,6 +121,7 @@ function DeadLetters(): ReactNode {
 function DeadLetterTable({
   items,
   truncated,
+  held,
   filter,
   loading,
   onFilter,
@@ -128,6 +131,8 @@ function DeadLetterTable({
 }: {
   items: readonly DeadLetter[];
   truncated: boolean;
+  /** About how many are missing because another request holds them. */
+  held: number;
   filter: DeadLetterFilter;
   loading: boolean;
   onFilter: (changed: Partial<DeadLetterFilter>) => void;
@@ -168,9 +173,11 @@ function DeadLetterTable({
           variant="h2"
           counter={`(${counter}${truncated ? "+" : ""})`}
           description={
-            truncated
-              ? "There are more than are shown. Choose a service and a kind, or recover these first."
-              : formatReasons(countReasons(items))
+            held > 0
+              ? `About ${formatNumber(held)} more are held by another request, such as another operator's list. They return within seconds: read again.`
+              : truncated
+                ? "There are more than are shown. Choose a service and a kind, or recover these first."
+                : formatReasons(countReasons(items))
           }
           actions={
             <SpaceBetween direction="horizontal" size="xs">
@@ -202,7 +209,13 @@ function DeadLetterTable({
       filter={<Filters items={items} filter={filter} onFilter={onFilter} />}
       pagination={paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}
       empty={
-        isFiltered ? (
+        truncated ? (
+          <Empty title="No dead letter was found yet">
+            <Button loading={loading} onClick={onRefresh}>
+              Read again
+            </Button>
+          </Empty>
+        ) : isFiltered ? (
           <Empty title="No dead letter meets the filter">
             <Button
               onClick={() => {

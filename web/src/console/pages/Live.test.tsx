@@ -68,6 +68,16 @@ test("the map counts what a service has announced, and what was sent to those th
   expect(node("handler:recommendation")).toBe("recommendation");
 });
 
+test("no event crosses a label", () => {
+  const page = renderLive();
+  const topic = page.container.querySelector('[data-node="topic"]');
+  expect(topic?.querySelector("text")).toBeNull();
+  expect(screen.getByText("Topic").classList.contains("map-heading")).toBe(true);
+  expect(Number(screen.getByText("Topic").getAttribute("y"))).toBeLessThan(
+    Number(topic?.querySelector("rect")?.getAttribute("y")),
+  );
+});
+
 test("an event moves along the map", async () => {
   const page = renderLive();
   page.push({ type: "OrderPlaced", source: "orders" });

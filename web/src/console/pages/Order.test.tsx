@@ -71,7 +71,9 @@ const ACTION: Action = {
   who: "operator-1",
   time: TIME,
   service: "loyalty",
-  subject: ID,
+  subject: null,
+  orders: ["another", ID],
+  more_orders: 60,
   details: {
     kind: "dlq",
     reason: null,
@@ -104,7 +106,7 @@ function renderOrder(routes: Routes = {}): RenderedPage {
       "GET /operators/orders/{id}": () => ({ body: ORDER }),
       "GET /operators/orders/{id}/payment": () => ({ body: PAYMENT }),
       "GET /operators/orders/{id}/timeline": () => ({ body: { order_id: ID, events: [PLACED, AUTHORIZED] } }),
-      "GET /operators/dead-letters": () => ({ body: { items: [], truncated: false } }),
+      "GET /operators/dead-letters": () => ({ body: { items: [], truncated: false, held: 0 } }),
       "GET /operators/actions": () => ({ body: { items: [], next: null } }),
       ...routes,
     },
@@ -124,6 +126,7 @@ function count({ requests }: RenderedPage, path: string): number {
 async function press(page: RenderedPage, name: string, inDialog?: string): Promise<void> {
   await page.user.click(await screen.findByRole("button", { name }));
   if (inDialog === undefined) return;
+  expect(await violations(screen.getByRole("dialog"))).toEqual([]);
   await page.user.click(within(screen.getByRole("dialog")).getByRole("button", { name: inDialog }));
 }
 
@@ -399,28 +402,83 @@ test.each([
 
 test("the order's dead letters are redriven, and what became of them is shown", async () => {
   const page = renderOrder({
-    "GET /operators/dead-letters": () => ({ body: { items: [LETTER], truncated: true } }),
+    "GET /operators/dead-letters": () => ({ body: { items: [LETTER], truncated: true, held: 0 } }),
     "POST /operators/dead-letters/{service}/redrive": () => ({
-      body: { matched: 1, done: 1, left: 1, ids: ["m-1"], reasons: {}, refused: {}, truncated: false, action: "a-1" },
+      body: {
+        matched: 1,
+        done: 1,
+        left: 1,
+        ids: ["m-1"],
+        reasons: {},
+        refused: {},
+        missing: [],
+        truncated: false,
+        action: "a-1",
+      },
     }),
   });
-  expect(await screen.findByText("Mend the handler, then redrive")).toBeDefined();
+  expect(await screen.findByText("Mend the handler, then redrive it.")).toBeDefined();
   expect(screen.getByText(/More may be about this order/)).toBeDefined();
   await press(page, "Redrive", "Redrive");
-  expect(await screen.findByText(/1 message was sent again. 1 are still there/)).toBeDefined();
+  expect(await screen.findByText(/1 message was sent again. 1 is still there/)).toBeDefined();
   const posted = page.requests.find(({ method }) => method === "POST");
   expect(posted?.params["service"]).toBe("loyalty");
   expect(posted?.body).toEqual({ kind: "dlq", ids: ["m-1"], reason: null, order: ID, dry_run: false });
   expect(page.requests.find(({ path }) => path === "/operators/dead-letters")?.query.get("order")).toBe(ID);
 });
 
-test("the actions for this order are listed", async () => {
-  renderOrder({
-    "GET /operators/actions": () => ({
-      body: { items: [ACTION, { ...ACTION, id: "a-2", subject: "another", who: "operator-2" }], next: null },
+test("the actions on this order are listed, however its messages were selected", async () => {
+  const page = renderOrder({
+    "GET /operators/actions": ({ query }) => ({
+      body: query.has("cursor")
+        ? { items: [ACTION, { ...ACTION, id: "a-2", who: OPERATOR.id, orders: [ID], more_orders: 0 }], next: null }
+        : { items: [], next: "more" },
     }),
   });
   const table = await screen.findByRole("table", { name: "Recorded actions" });
-  expect(within(table).getByText("operator-1")).toBeDefined();
-  expect(within(table).queryByText("operator-2")).toBeNull();
+  const rows = within(table).getAllByRole("row").slice(1);
+  expect(rows.map(({ textContent }) => textContent)).toEqual([
+    expect.stringContaining("3, of this and 61 other ordersOperator operator"),
+    expect.stringContaining("3You"),
+  ]);
+  expect(
+    page.requests.filter(({ path }) => path === "/operators/actions").map(({ query }) => query.get("order")),
+  ).toEqual([ID, ID]);
+});
+
+test("if there are too many actions to look through all, the page says so", async () => {
+  renderOrder({ "GET /operators/actions": () => ({ body: { items: [], next: "more" } }) });
+  expect(await screen.findByText("None of the latest 1,000 actions concerned this order.")).toBeDefined();
+});
+
+test("dead letters that another request holds are not said to be handled", async () => {
+  renderOrder({ "GET /operators/dead-letters": () => ({ body: { items: [], truncated: true, held: 2 } }) });
+  expect(await screen.findByText(/Another request holds about 2 dead letters/)).toBeDefined();
+  expect(screen.queryByText("No dead letters")).toBeNull();
+});
+
+test("a dead letter that another operator has redriven does not hold up the others", async () => {
+  const other: DeadLetter = { ...LETTER, id: "m-2", service: "payment" };
+  const page = renderOrder({
+    "GET /operators/dead-letters": () => ({ body: { items: [LETTER, other], truncated: false, held: 0 } }),
+    "POST /operators/dead-letters/{service}/redrive": ({ params }) =>
+      params["service"] === "loyalty"
+        ? { status: 404, body: { title: "No such dead letter", status: 404 } }
+        : {
+            body: {
+              matched: 1,
+              done: 1,
+              left: 0,
+              ids: ["m-2"],
+              reasons: {},
+              refused: {},
+              missing: [],
+              truncated: false,
+              action: "a-1",
+            },
+          },
+  });
+  await screen.findAllByText("Mend the handler, then redrive it.");
+  await press(page, "Redrive", "Redrive");
+  expect(await screen.findByText("1 message was sent again.")).toBeDefined();
 });

@@ -29,14 +29,10 @@ export default function Order({ id }: { id: string }): ReactNode {
         <Queried query={order} what="the order">
           {(data) => <Summary order={data} customer={customerOf(timeline.data?.events ?? [])} />}
         </Queried>
-        {!unknown && (
-          <>
-            <Timeline query={timeline} />
-            <PaymentDetails id={id} query={payment} />
-            <DeadLetters id={id} />
-            <Recorded id={id} />
-          </>
-        )}
+        {!unknown && <Timeline query={timeline} />}
+        {!unknown && <PaymentDetails id={id} query={payment} />}
+        {!unknown && <DeadLetters id={id} />}
+        {!unknown && <Recorded id={id} />}
       </SpaceBetween>
     </Page>
   );

@@ -10,6 +10,7 @@ test("an entry is shown with the commands for the service of the alarm", async (
   });
   expect(await screen.findByText(/tidings resume payment-relay/)).toBeDefined();
   expect(screen.getByText("Meaning.")).toBeDefined();
+  expect(screen.getByText(/tidings resume payment-relay/).closest(".runbook-commands")).not.toBeNull();
   expect(await violations(container)).toEqual([]);
 });
 

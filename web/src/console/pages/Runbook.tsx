@@ -1,11 +1,11 @@
 /** An entry of the runbook: what an alarm means, how to find its cause, and what to do. */
 
-import Box from "@cloudscape-design/components/box";
 import Container from "@cloudscape-design/components/container";
 import TextContent from "@cloudscape-design/components/text-content";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useSearchParams } from "wouter";
+import "../runbook/runbook.css";
 import { type Block, findEntry, parseBlocks } from "../runbook/runbook";
 import { Empty, Page, PageLink, Queried, Spans } from "../shared/states";
 
@@ -35,9 +35,11 @@ export default function Runbook({ entry }: { entry: string }): ReactNode {
               <Empty title="The runbook has no such entry" />
             ) : (
               <TextContent>
-                {parseBlocks(text).map((block, index) => (
-                  <BlockView key={index} block={block} />
-                ))}
+                <div className="runbook">
+                  {parseBlocks(text).map((block, index) => (
+                    <BlockView key={index} block={block} />
+                  ))}
+                </div>
               </TextContent>
             );
           }}
@@ -67,8 +69,8 @@ function BlockView({ block }: { block: Block }): ReactNode {
       );
     case "code":
       return (
-        <div role="group" aria-label="Commands" tabIndex={0} style={{ overflowX: "auto" }}>
-          <Box variant="pre">{block.text}</Box>
+        <div className="runbook-commands" role="group" aria-label="Commands" tabIndex={0}>
+          <pre>{block.text}</pre>
         </div>
       );
     case "table": {

@@ -29,6 +29,7 @@ import {
   sortServices,
 } from "../services/services";
 import { formatDuration, formatNumber } from "../shared/format";
+import { Status } from "../shared/Status";
 import { Empty, Page, PageLink, Queried, Time } from "../shared/states";
 
 /** How often the state is read again while the page is shown, in milliseconds. */
@@ -205,9 +206,11 @@ function Delivery({ mapping }: { mapping: Mapping }): ReactNode {
   const { kind, state, problem } = mapping;
   return (
     <div>
-      <StatusIndicator type={delivers(mapping) ? "success" : "error"}>
-        {kind === "queue" ? "Queue" : "Relay"}: {problem ?? state}
-      </StatusIndicator>
+      <Status
+        type={delivers(mapping) ? "success" : "error"}
+        text={`${kind === "queue" ? "Queue" : "Relay"}: ${state}`}
+        note={problem ?? ""}
+      />
     </div>
   );
 }

@@ -14,6 +14,7 @@ import { answer } from "../../shared/api";
 import { formatMoney } from "../../shared/money";
 import { usePage } from "../../shared/page";
 import { formatNumber } from "../shared/format";
+import { Status } from "../shared/Status";
 import { Empty, messageOf, More, Queried } from "../shared/states";
 import { fetchStock, type Product } from "./products";
 import { ProductDialog } from "./ProductDialog";
@@ -124,7 +125,7 @@ function StockCell({ sku }: { sku: string }): ReactNode {
   const { api } = usePage();
   const { data: stock, error } = useQuery({ queryKey: ["stock", sku], queryFn: () => fetchStock(api, sku) });
   if (stock === undefined)
-    return error === null ? <Spinner /> : <StatusIndicator type="error">{messageOf(error)}</StatusIndicator>;
+    return error === null ? <Spinner /> : <Status type="error" text="Not known" note={messageOf(error)} />;
   if (stock === null) return <StatusIndicator type="pending">Never set</StatusIndicator>;
   return (
     <StatusIndicator type={stock.available === 0 ? "warning" : "success"}>

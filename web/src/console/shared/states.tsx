@@ -187,7 +187,7 @@ export function useNow(): number {
 export function Time({ at }: { at: string }): ReactNode {
   const now = useNow();
   return (
-    <time dateTime={at} title={formatExact(at)}>
+    <time dateTime={at} title={formatExact(at)} style={{ whiteSpace: "nowrap" }}>
       {formatRelative(at, now)}
     </time>
   );

@@ -9,8 +9,9 @@ import { clearBasket } from "../basket";
 import { jobQuery, usePoints } from "../data";
 import { forgetJob, type JobKind, newRequest, readJob, rememberJob } from "../jobs";
 import { describeError } from "../errors";
-import { FormProblem, Question } from "../parts/forms";
+import { Button, FormProblem, Question } from "../parts/forms";
 import { More, Page, Shown, SignInFirst } from "../parts/Page";
+import { forgetKey, keyOf } from "../placing";
 import { formatTime, type Job } from "../words";
 
 /** How often a job is read again, in milliseconds. The link to an export is valid for 15 minutes. */
@@ -110,10 +111,15 @@ function useJob(person: string, kind: JobKind) {
   const read = useQuery({
     ...jobQuery(api, id ?? ""),
     enabled: id !== null,
-    refetchInterval: ({ state }) => (state.data?.status === "done" ? LINK : RUNNING),
+    refetchInterval: ({ state: { data } }) => (data === null ? false : data?.status === "done" ? LINK : RUNNING),
   });
-  const job = id === null ? undefined : (read.data ?? request.data);
-  const unknown = id !== null && job === undefined && read.error === null;
+  // A finished job is deleted after a while.
+  const gone = read.data === null;
+  useEffect(() => {
+    if (gone) forgetJob(person, kind);
+  }, [gone, person, kind]);
+  const job = id === null || gone ? undefined : (read.data ?? request.data);
+  const unknown = id !== null && !gone && job === undefined && read.error === null;
   return { job, unknown, error: read.error, request };
 }
 
@@ -133,14 +139,14 @@ function Export({ person }: { person: string }): ReactNode {
       )}
       <FormProblem problem={request.error} fields={[]} />
       {!unknown && (job === undefined || job.status === "done") && (
-        <button
-          disabled={request.isPending}
+        <Button
+          inactive={request.isPending}
           onClick={() => {
             request.mutate();
           }}
         >
           {job === undefined ? "Export your data" : "Export it again"}
-        </button>
+        </Button>
       )}
     </div>
   );
@@ -157,6 +163,7 @@ function Erasure({ person, onDone }: { person: string; onDone: () => void }): Re
     clearBasket();
     forgetJob(person, "export");
     forgetJob(person, "erasure");
+    forgetKey(person, keyOf(person));
     void session.expire();
   }, [done, onDone, person, session]);
   return (

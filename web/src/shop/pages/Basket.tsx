@@ -1,11 +1,11 @@
 /** The basket, with what others bought with its products. */
 
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
 import { Link } from "wouter";
 import { formatMoney, times } from "../../shared/money";
 import { type Basket as Lines, type BasketLine, setQuantity, useBasket } from "../basket";
 import { Quantity } from "../parts/forms";
-import { Empty, Page, Shown } from "../parts/Page";
+import { Empty, keepFocus, Page, Shown } from "../parts/Page";
 import { Picture } from "../parts/Picture";
 import { AlsoBought } from "../parts/products";
 import { type Priced, usePrices } from "../prices";
@@ -65,6 +65,8 @@ function Filled({ basket }: { basket: Lines }): ReactNode {
 
 function Line({ line }: { line: Priced<BasketLine> }): ReactNode {
   const { sku, quantity, product } = line;
+  // The button that removes it had the focus.
+  useEffect(() => keepFocus, []);
   const name = product?.name ?? sku;
   return (
     <li className="line">

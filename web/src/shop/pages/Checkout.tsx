@@ -10,9 +10,19 @@ import { usePage, usePerson } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
 import { type Basket, clearBasket, useBasket } from "../basket";
 import { orderQuery } from "../data";
-import { Field, FormProblem, TextField } from "../parts/forms";
+import { Button, Field, FormProblem, TextField } from "../parts/forms";
 import { Empty, Loading, Page, Shown, SignInFirst } from "../parts/Page";
-import { forgetKey, keyOf, lineProblems, newTotalOf, type OrderRequest, STILL_LOADING } from "../placing";
+import {
+  earlierOrderOf,
+  forgetKey,
+  hasLines,
+  keyOf,
+  lineProblems,
+  newTotalOf,
+  type OrderRequest,
+  PLACED_BEFORE,
+  STILL_LOADING,
+} from "../placing";
 import { type Prices, usePrices } from "../prices";
 import type { Tokenizer } from "../stripe/CardFields";
 import { describeMethod } from "../words";
@@ -43,13 +53,13 @@ export function Checkout(): ReactNode {
           </Link>
         </Empty>
       ) : (
-        <Priced basket={basket} />
+        <Priced basket={basket} person={person.id} />
       )}
     </Page>
   );
 }
 
-function Priced({ basket }: { basket: Basket }): ReactNode {
+function Priced({ basket, person }: { basket: Basket; person: string }): ReactNode {
   return (
     <Shown what="the prices" read={usePrices(basket)} rows={4}>
       {(prices) =>
@@ -60,19 +70,21 @@ function Priced({ basket }: { basket: Basket }): ReactNode {
             </Link>
           </Empty>
         ) : (
-          <Form prices={prices} total={prices.total} />
+          <Form prices={prices} total={prices.total} person={person} />
         )
       }
     </Shown>
   );
 }
 
-function Form({ prices, total }: { prices: Prices; total: Money }): ReactNode {
+function Form({ prices, total, person }: { prices: Prices; total: Money; person: string }): ReactNode {
   const { api, config } = usePage();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const form = useRef<HTMLFormElement>(null);
   const card = useRef<Tokenizer>(null);
+  const submit = useRef<HTMLButtonElement>(null);
+  const sentKey = useRef("");
   const [address, setAddress] = useState<Address>(emptyAddress);
   const [method, setMethod] = useState(config.paymentMethods[0] ?? "");
   const [agreed, setAgreed] = useState<Money | null>(null);
@@ -82,15 +94,26 @@ function Form({ prices, total }: { prices: Prices; total: Money }): ReactNode {
 
   const placing = useMutation({
     mutationFn: async () => {
+      // At once: another tab may place its order, and forget the key, while Stripe answers.
+      const key = keyOf(person);
+      sentKey.current = key;
       const payment_method = config.gateway === "stripe" ? await tokenize(card.current) : method;
       const request: OrderRequest = { lines, payment_method, address, expected_total: shownTotal };
-      const headers = { "Idempotency-Key": keyOf(request) };
-      return answer(api.POST("/orders", { params: { header: headers }, body: request }));
+      const sent = api.POST("/orders", { params: { header: { "Idempotency-Key": key } }, body: request });
+      try {
+        const order = await answer(sent);
+        return { order, key, before: (await sent).response.headers.has("Idempotent-Replayed") };
+      } catch (error) {
+        const earlier = error instanceof Error ? earlierOrderOf(error) : null;
+        const order = earlier === null ? null : await queries.query(orderQuery(api, earlier)).catch(() => null);
+        if (order === null || !hasLines(order, request)) throw error;
+        return { order, key, before: true };
+      }
     },
-    onSuccess: (order) => {
-      forgetKey();
+    onSuccess: ({ order, key, before }) => {
+      forgetKey(person, key);
       queries.setQueryData(orderQuery(api, order.id).queryKey, order);
-      navigate(`/orders/${order.id}`, { replace: true });
+      navigate(`/orders/${order.id}${before ? `?${PLACED_BEFORE}` : ""}`, { replace: true });
       clearBasket();
     },
     onError: (error) => {
@@ -102,20 +125,30 @@ function Form({ prices, total }: { prices: Prices; total: Money }): ReactNode {
   });
   const problem = placing.error instanceof ProblemError ? placing.error : null;
   const changed = problem && newTotalOf(problem);
+  const earlier = earlierOrderOf(placing.error);
+  // The person knows of the earlier order now, so the next one is another.
+  const acknowledge = () => {
+    if (earlier !== null) forgetKey(person, sentKey.current);
+  };
   const fields = problem?.fields;
   const atLines = problem ? lineProblems(problem) : new Map<number, string>();
 
+  // While the request was under way, its fields were disabled, and none had the focus.
   useEffect(() => {
-    if (problem !== null) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [problem]);
+    if (placing.error === null) return;
+    const invalid = form.current?.querySelector<HTMLElement>("[aria-invalid=true]");
+    (invalid ?? submit.current)?.focus();
+  }, [placing.error]);
 
   const known = [...FIELDS.map((name) => `address.${name}`), "payment_method", "lines", "expected_total"];
+  if (earlier !== null) known.push("Idempotency-Key");
   return (
     <form
       ref={form}
       className="split checkout"
       onSubmit={(event) => {
         event.preventDefault();
+        acknowledge();
         placing.mutate();
       }}
     >
@@ -183,10 +216,25 @@ function Form({ prices, total }: { prices: Prices; total: Money }): ReactNode {
             The prices have changed. The order costs {formatMoney(changed)} now. Nothing was ordered yet.
           </p>
         )}
+        {earlier !== null && (
+          <div className="notice stack" role="alert">
+            <p>
+              <strong>An earlier order of yours was placed.</strong> The shop&rsquo;s answer to it was lost on the way.
+              Nothing was ordered just now.
+            </p>
+            <p>
+              <Link href={`/orders/${earlier}`} onClick={acknowledge}>
+                See the earlier order
+              </Link>
+            </p>
+          </div>
+        )}
         <FormProblem problem={placing.error} fields={[...known, ...[...atLines.keys()].flatMap(lineFields)]} />
-        <button className="primary" disabled={placing.isPending}>
-          {placing.isPending ? "Placing the order…" : `Order and pay ${formatMoney(shownTotal)}`}
-        </button>
+        <Button className="primary" inactive={placing.isPending} ref={submit}>
+          {placing.isPending
+            ? "Placing the order…"
+            : `Order ${earlier === null ? "" : "this too "}and pay ${formatMoney(shownTotal)}`}
+        </Button>
         <p className="quiet">
           <Link href="/basket">Change the basket</Link>
         </p>

@@ -7,12 +7,14 @@ import { Page } from "../parts/Page";
 export function NotFound({ what = "page" }: { what?: string }): ReactNode {
   return (
     <Page title={`There is no such ${what}`}>
-      <p>The address may be mistyped, or what was here is gone.</p>
-      <p>
-        <Link href="/" className="button">
-          See the products
-        </Link>
-      </p>
+      <div className="stack">
+        <p>The address may be mistyped, or what was here is gone.</p>
+        <p>
+          <Link href="/" className="button">
+            See the products
+          </Link>
+        </p>
+      </div>
     </Page>
   );
 }

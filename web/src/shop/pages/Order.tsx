@@ -1,23 +1,26 @@
 /** One order, which changes as events arrive. */
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
-import { Link } from "wouter";
+import { type ReactNode, useEffect, useState } from "react";
+import { Link, useSearch } from "wouter";
 import { answer } from "../../shared/api";
 import { formatMoney, times } from "../../shared/money";
 import { usePage, usePerson } from "../../shared/page";
 import { orderQuery, paymentQuery, productQuery, timelineQuery, useOrderPause } from "../data";
 import { Question } from "../parts/forms";
 import { Steps } from "../parts/orders";
-import { Page, Shown, SignInFirst } from "../parts/Page";
+import { PLACED_BEFORE } from "../placing";
+import { keepFocus, Page, Shown, SignInFirst } from "../parts/Page";
 import {
   describeDispute,
   describeEvent,
   describeReason,
   describeRefund,
   describeStatus,
+  firstEvents,
   formatTime,
   hasPayment,
+  isUnderWay,
   needsApproval,
   type Order as Found,
   type Payment,
@@ -42,10 +45,13 @@ function Own({ id }: { id: string }): ReactNode {
   const { api } = usePage();
   const refetchInterval = useOrderPause(id);
   const order = useQuery({ ...orderQuery(api, id), refetchInterval });
-  const timeline = useQuery({ ...timelineQuery(api, id), refetchInterval });
+  // What has not begun is not asked for. The API would answer that it does not exist.
+  const recorded = order.data != null && isUnderWay(order.data);
+  const timeline = useQuery({ ...timelineQuery(api, id), refetchInterval, enabled: recorded });
   const events = timeline.data?.events ?? [];
-  const enabled = order.data != null && hasPayment(order.data, events);
-  const payment = useQuery({ ...paymentQuery(api, id), refetchInterval, enabled });
+  const paid = order.data != null && hasPayment(order.data, events);
+  const payment = useQuery({ ...paymentQuery(api, id), refetchInterval, enabled: paid });
+  const placedBefore = useSearch() === PLACED_BEFORE;
   if (order.data === null) return <NotFound what="order" />;
   return (
     <Page title="Your order">
@@ -53,6 +59,12 @@ function Own({ id }: { id: string }): ReactNode {
         {(found) => (
           <div className="split order">
             <div className="stack">
+              {placedBefore && (
+                <p className="notice" role="status">
+                  This order had been placed before, with the address and the payment that you gave then. Nothing was
+                  ordered twice.
+                </p>
+              )}
               <Progress order={found} payment={payment.data} />
               <Facts order={found} payment={payment.data} events={events} />
               <Lines order={found} />
@@ -60,11 +72,8 @@ function Own({ id }: { id: string }): ReactNode {
             </div>
             <section aria-labelledby="timeline">
               <h2 id="timeline">What happened</h2>
-              <Shown
-                what="what happened"
-                read={{ ...timeline, data: timeline.data === undefined ? undefined : events }}
-              >
-                {(shown) => <Timeline events={shown} />}
+              <Shown what="what happened" read={{ ...timeline, data: recorded ? timeline.data : null }}>
+                {(shown) => <Timeline events={shown?.events ?? firstEvents(found)} />}
               </Shown>
             </section>
           </div>
@@ -154,7 +163,6 @@ function ProductName({ sku }: { sku: string }): ReactNode {
 }
 
 function Timeline({ events }: { events: readonly TimelineEvent[] }): ReactNode {
-  if (events.length === 0) return <p className="quiet">Nothing is recorded yet.</p>;
   return (
     <ol className="timeline">
       {events.map((event) => (
@@ -173,6 +181,8 @@ function Cancellation({ id }: { id: string }): ReactNode {
   const { api } = usePage();
   const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
+  // A cancelled order has no button for it.
+  useEffect(() => keepFocus, []);
   const cancelling = useMutation({
     mutationFn: () => answer(api.POST("/orders/{id}/cancellation", { params: { path: { id } } })),
     onSuccess: (order) => {

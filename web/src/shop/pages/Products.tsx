@@ -9,7 +9,7 @@ export function Products(): ReactNode {
   const { query, items } = useProducts();
   return (
     <Page title="Products">
-      <Shown what="the products" read={{ ...query, data: items }} rows={6}>
+      <Shown what="the products" read={{ ...query, data: items }} rows={8} cards>
         {(products) =>
           products.length === 0 ? (
             <Empty title="There is nothing to buy yet">

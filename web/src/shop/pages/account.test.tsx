@@ -86,6 +86,17 @@ test("an export is found again after a reload", async () => {
   expect(await screen.findByRole("link", { name: "Download your data" })).toBeDefined();
 });
 
+test("an export that is deleted by now is asked for once, and can be requested again", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  sessionStorage.setItem(`export.${CUSTOMER.id}`, JOB.id);
+  const { requests } = showAccount({ "GET /me/jobs/{id}": () => sampleProblem(404, "No such job") });
+  expect(await screen.findByRole("button", { name: "Export your data" })).toBeDefined();
+  expect(sessionStorage.getItem(`export.${CUSTOMER.id}`)).toBeNull();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(requests.filter(({ path }) => path.startsWith("/me/jobs/"))).toHaveLength(1);
+  expect(screen.queryByText(/^We could not see/)).toBeNull();
+});
+
 test("a repeat of a failed request for an export has the same key", async () => {
   let calls = 0;
   const { user, requests } = showAccount({
@@ -105,6 +116,7 @@ test("a repeat of a failed request for an export has the same key", async () => 
 
 test("an account is erased after a question, and its session ends", async () => {
   localStorage.setItem("basket", '[{"sku":"mug","quantity":1}]');
+  localStorage.setItem(`placing.${CUSTOMER.id}`, "key");
   const { user, session, requests, container } = showAccount({
     "POST /me/erasure": () => ({ status: 202, body: { ...ERASURE, status: "done" } }),
     "GET /me/jobs/{id}": () => ({ body: { ...ERASURE, status: "done" } }),
@@ -118,6 +130,7 @@ test("an account is erased after a question, and its session ends", async () => 
   expect(session.person).toBeNull();
   expect(localStorage.getItem("basket")).toBe("[]");
   expect(sessionStorage.getItem(`erasure.${CUSTOMER.id}`)).toBeNull();
+  expect(localStorage.getItem(`placing.${CUSTOMER.id}`)).toBeNull();
 });
 
 test("an erasure that waits for orders names them", async () => {

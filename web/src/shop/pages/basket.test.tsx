@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { formatMoney } from "../../shared/money";
 import { renderPage, violations } from "../../shared/testing";
@@ -16,6 +16,8 @@ test("the basket shows its lines and their total, which change with the quantiti
   expect(screen.getByText(euros(1749))).toBeDefined();
   await user.click(screen.getByRole("button", { name: "Remove Assam tea" }));
   expect(screen.queryByText("Assam tea")).toBeNull();
+  // The button is gone, and the keyboard keeps its place on the page.
+  expect(document.activeElement).toBe(screen.getByRole("heading", { name: "Basket" }));
   expect(localStorage.getItem("basket")).toBe('[{"sku":"mug","quantity":1}]');
   expect(screen.getByRole("link", { name: "Check out" }).getAttribute("href")).toBe("/checkout");
 });
@@ -50,7 +52,33 @@ test("a quantity is typed, and stays within the limits of an order", async () =>
   await user.type(field, "345");
   await user.tab();
   expect([field.value, stored()]).toEqual(["1000", '[{"sku":"mug","quantity":1000}]']);
-  expect(screen.getByRole<HTMLButtonElement>("button", { name: "One Blue mug more" }).disabled).toBe(true);
+  const more = screen.getByRole("button", { name: "One Blue mug more" });
+  expect(more.getAttribute("aria-disabled")).toBe("true");
+  await user.click(more);
+  expect(field.value).toBe("1000");
+  // A disabled button would lose the focus.
+  expect(document.activeElement).toBe(more);
+});
+
+test("what was bought with others has no heading before its products are known", async () => {
+  fillBasket(["mug", 1]);
+  let found: (() => void) | undefined;
+  renderPage(<Shop />, {
+    path: "/basket",
+    routes: {
+      ...PRODUCTS,
+      "GET /products/{sku}": async (request) => {
+        if (request.params["sku"] === "pot") await new Promise<void>((done) => (found = done));
+        return PRODUCTS["GET /products/{sku}"](request);
+      },
+    },
+  });
+  await waitFor(() => {
+    expect(found).toBeDefined();
+  });
+  expect(screen.queryByRole("heading", { name: "Also bought" })).toBeNull();
+  found?.();
+  expect(await screen.findByRole("heading", { name: "Also bought" })).toBeDefined();
 });
 
 test("an empty basket leads to the products", async () => {

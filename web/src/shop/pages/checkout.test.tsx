@@ -3,8 +3,9 @@ import type { UserEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { formatMoney } from "../../shared/money";
 import { CUSTOMER, type FakeRequest, renderPage, type Routes, violations } from "../../shared/testing";
-import { fillBasket, ID, ORDER, PRODUCTS, sampleProblem } from "../samples";
+import { fillBasket, ID, MUG, ORDER, PRODUCTS, sampleProblem } from "../samples";
 import { Shop } from "../Shop";
+import type { Order } from "../words";
 
 const euros = (amount: number) => formatMoney({ amount, currency: "EUR" });
 
@@ -16,13 +17,17 @@ const FOLLOWED = {
 
 const ADDRESS = { Name: "N. Name", "Street and number": "Street 1", "Postal code": "12345", City: "City" };
 
-/** Shows the checkout of two mugs, whose address is complete. */
-async function checkOut(place: NonNullable<Routes["POST /orders"]>) {
-  fillBasket(["mug", 2]);
+/** Shows the checkout of a line, two mugs by default, whose address is complete. */
+async function checkOut(
+  place: NonNullable<Routes["POST /orders"]>,
+  more: Routes = {},
+  line: [sku: string, quantity: number] = ["mug", 2],
+) {
+  fillBasket(line);
   const page = renderPage(<Shop />, {
     person: CUSTOMER,
     path: "/checkout",
-    routes: { ...FOLLOWED, "POST /orders": place },
+    routes: { ...FOLLOWED, "POST /orders": place, ...more },
   });
   await screen.findByLabelText("Name");
   for (const [label, text] of Object.entries(ADDRESS)) {
@@ -63,27 +68,141 @@ test("an order is sent with its address, method and total, empties the basket, a
     expected_total: { amount: 2500, currency: "EUR" },
   });
   expect(localStorage.getItem("basket")).toBe("[]");
-  expect(sessionStorage.getItem("placing")).toBeNull();
+  expect(localStorage.getItem(`placing.${CUSTOMER.id}`)).toBeNull();
 });
 
-test("a repeat after a lost answer has the same key, and a changed request another one", async () => {
-  let calls = 0;
-  const { user, placements } = await checkOut(() => {
-    calls += 1;
-    if (calls < 3) throw new TypeError("Failed to fetch");
-    return { status: 202, body: ORDER };
-  });
+// Answers that are lost
+
+/** The API's placing of orders: one order at most under a key. The first answers are lost, as many as a test says. */
+function sampleOrders({ lost }: { lost: number }) {
+  const orders = new Map<string, Order>();
+  const bodies = new Map<string, string>();
+  let answers = 0;
+  const place: NonNullable<Routes["POST /orders"]> = ({ headers, body }) => {
+    const key = headers.get("Idempotency-Key") ?? "";
+    const text = JSON.stringify(body);
+    const placed = orders.get(key);
+    const id = placed?.id ?? `${ID.slice(0, -1)}${orders.size}`;
+    const { lines } = body as { lines: Order["lines"] };
+    const order = placed ?? { ...ORDER, id, lines: lines.map((line) => ({ ...line, price: MUG.price })) };
+    orders.set(key, order);
+    if (placed === undefined) bodies.set(key, text);
+    answers += 1;
+    if (answers <= lost) throw new TypeError("Failed to fetch");
+    if (bodies.get(key) !== text) {
+      return sampleProblem(422, "The key is taken", { field: "Idempotency-Key", order: id });
+    }
+    return { status: 202, body: order, ...(placed && { headers: { "Idempotent-Replayed": "true" } }) };
+  };
+  const show: NonNullable<Routes["GET /orders/{id}"]> = ({ params }) => {
+    const found = [...orders.values()].find(({ id }) => id === params["id"]);
+    return found === undefined ? sampleProblem(404, "No such order") : { body: found };
+  };
+  return { orders, place, show };
+}
+
+const LOST = /^The shop could not be reached/;
+const BEFORE = /^This order had been placed before/;
+
+test("a repeat after a lost answer places no second order, and says so", async () => {
+  const { orders, place, show } = sampleOrders({ lost: 1 });
+  const { user, container } = await checkOut(place, { "GET /orders/{id}": show });
   await submit(user);
-  expect(await screen.findByText(/^The shop could not be reached/)).toBeDefined();
+  expect(await screen.findByText(LOST)).toBeDefined();
+  expect(await violations(container)).toEqual([]);
   await submit(user);
-  expect(await screen.findByText(/^The shop could not be reached/)).toBeDefined();
+  expect(await screen.findByText(BEFORE)).toBeDefined();
+  expect(orders.size).toBe(1);
+  expect(await violations(container)).toEqual([]);
+});
+
+test("another payment method after a lost answer and a reload leads to the order that was placed", async () => {
+  const { orders, place, show } = sampleOrders({ lost: 1 });
+  const before = await checkOut(place, { "GET /orders/{id}": show });
+  await submit(before.user);
+  await screen.findByText(LOST);
+  before.unmount();
+  const { user, history } = await checkOut(place, { "GET /orders/{id}": show });
+  await user.selectOptions(screen.getByLabelText("Payment method"), "pm_sca");
+  await submit(user);
+  expect(await screen.findByText(BEFORE)).toBeDefined();
+  expect(orders.size).toBe(1);
+  expect(history.at(-1)).toMatch(`/orders/${[...orders.values()][0]?.id}`);
+  expect(localStorage.getItem("basket")).toBe("[]");
+});
+
+test("another tab after a lost answer places no second order", async () => {
+  const { orders, place, show } = sampleOrders({ lost: 1 });
+  const first = await checkOut(place, { "GET /orders/{id}": show });
+  await submit(first.user);
+  await screen.findByText(LOST);
+  first.unmount();
+  // What a tab stores for itself is not in another one.
+  sessionStorage.clear();
+  const { user } = await checkOut(place, { "GET /orders/{id}": show });
+  await submit(user);
+  expect(await screen.findByText(BEFORE)).toBeDefined();
+  expect(orders.size).toBe(1);
+});
+
+test("another basket after a lost answer is ordered only once the customer knows of the earlier order", async () => {
+  const { orders, place, show } = sampleOrders({ lost: 1 });
+  const before = await checkOut(place, { "GET /orders/{id}": show });
+  await submit(before.user);
+  await screen.findByText(LOST);
+  before.unmount();
+  const { user, container, placements } = await checkOut(place, { "GET /orders/{id}": show }, ["mug", 1]);
+  await submit(user);
+  expect((await screen.findByText("An earlier order of yours was placed.")).closest("[role=alert]")).not.toBeNull();
+  const link = screen.getByRole("link", { name: "See the earlier order" });
+  expect(link.getAttribute("href")).toBe(`/orders/${[...orders.values()][0]?.id}`);
+  expect(screen.getAllByRole("alert")).toHaveLength(1);
+  expect(await violations(container)).toEqual([]);
+  expect(orders.size).toBe(1);
+  await user.click(screen.getByRole("button", { name: `Order this too and pay ${euros(1250)}` }));
+  await screen.findByRole("heading", { name: "Your order" });
+  expect(screen.queryByText(BEFORE)).toBeNull();
+  expect(orders.size).toBe(2);
+  const [refused, placed] = keys(placements());
+  expect(placed).not.toBe(refused);
+});
+
+test("a customer who has seen the earlier order orders anew", async () => {
+  const { orders, place, show } = sampleOrders({ lost: 1 });
+  const before = await checkOut(place, { "GET /orders/{id}": show });
+  await submit(before.user);
+  await screen.findByText(LOST);
+  before.unmount();
+  const middle = await checkOut(place, { "GET /orders/{id}": show }, ["mug", 1]);
+  await submit(middle.user);
+  await middle.user.click(await screen.findByRole("link", { name: "See the earlier order" }));
+  await screen.findByRole("heading", { name: "Your order" });
+  middle.unmount();
+  const { user } = await checkOut(place, { "GET /orders/{id}": show }, ["mug", 1]);
+  await submit(user);
+  await screen.findByRole("heading", { name: "Your order" });
+  expect(orders.size).toBe(2);
+});
+
+test("a request that was refused may be sent again with any change", async () => {
+  const { orders, place, show } = sampleOrders({ lost: 0 });
+  let refused = false;
+  const { user } = await checkOut(
+    (request) => {
+      if (refused) return place(request);
+      refused = true;
+      return sampleProblem(422, "Not valid", {
+        errors: [{ title: "No", detail: "Not there.", field: "address.city" }],
+      });
+    },
+    { "GET /orders/{id}": show },
+  );
+  await submit(user);
+  await screen.findByText("Not there.");
   await user.type(screen.getByLabelText("City"), " West");
   await submit(user);
   await screen.findByRole("heading", { name: "Your order" });
-  const [first, second, third] = keys(placements());
-  expect(first).toMatch(/^[0-9a-f-]{36}$/);
-  expect(second).toBe(first);
-  expect(third).not.toBe(first);
+  expect(orders.size).toBe(1);
 });
 
 test("a customer agrees to another total before the order is placed for it", async () => {
@@ -125,6 +244,22 @@ test("each problem is at its field, and the first one has the focus", async () =
   expect(screen.getAllByRole("alert").map(({ textContent }) => textContent)).toContain("Sign in with another address.");
   expect(screen.getAllByText("Write it without links.")).toHaveLength(1);
   expect(await violations(container)).toEqual([]);
+});
+
+test("a request under way is not sent twice", async () => {
+  const { user, placements } = await checkOut(() => new Promise(() => undefined));
+  await submit(user);
+  const button = await screen.findByRole("button", { name: "Placing the order…" });
+  await user.click(button);
+  expect(button.getAttribute("aria-disabled")).toBe("true");
+  expect(placements()).toHaveLength(1);
+});
+
+test("after a problem that is at no field, the button has the focus", async () => {
+  const { user } = await checkOut(() => sampleProblem(503, "Busy"));
+  await submit(user);
+  expect(await screen.findByText("Busy.")).toBeDefined();
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: /^Order and pay/ }));
 });
 
 test("a session that has ended asks to sign in again, and keeps the basket", async () => {

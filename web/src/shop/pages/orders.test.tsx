@@ -59,9 +59,39 @@ test("an order changes as events arrive, without a reload", async () => {
   expect(screen.getByText("You earned 25 points with this order.")).toBeDefined();
 });
 
+test("what has not begun is not asked for, and the placing is shown", async () => {
+  const world: World = { order: ORDER, payment: null, events: [] };
+  const { push, requests } = showOrder(world);
+  expect(await screen.findByText("You placed the order.")).toBeDefined();
+  await screen.findByRole("link", { name: "Blue mug" });
+  const paths = () => new Set(requests.map(({ path }) => path.replace(ID, "{id}")));
+  expect([...paths()]).toEqual(["/orders/{id}", "/products/mug"]);
+
+  world.order = { ...ORDER, waiting_for: ["payment"] };
+  world.events.push(sampleEvent("OrderPlaced", "orders"), sampleEvent("StockReserved", "inventory"));
+  push({ type: "StockReserved", subject: ID });
+  expect(await screen.findByText("Your goods are reserved.")).toBeDefined();
+  expect([...paths()].slice(2)).toEqual(["/orders/{id}/timeline"]);
+
+  world.payment = { ...PAYMENT, status: "processing" };
+  world.events.push(sampleEvent("PaymentProcessing", "payment", { amount: ORDER.total }));
+  push({ type: "PaymentProcessing", subject: ID });
+  await vi.waitFor(() => {
+    expect([...paths()].slice(3)).toEqual(["/orders/{id}/payment"]);
+  });
+});
+
+test("a timeline that is not recorded yet begins with the placing", async () => {
+  showOrder(
+    { order: { ...ORDER, waiting_for: ["stock"] }, payment: null, events: [] },
+    { "GET /orders/{id}/timeline": () => sampleProblem(404, "No such order") },
+  );
+  expect(await screen.findByText("You placed the order.")).toBeDefined();
+});
+
 test("an event of another order reads nothing of this one", async () => {
   const { push, requests } = showOrder({ order: ORDER, payment: null, events: [] });
-  await screen.findByText("Nothing is recorded yet.");
+  await screen.findByText("You placed the order.");
   const before = requests.length;
   push({ type: "OrderConfirmed", subject: "another" });
   expect(requests).toHaveLength(before);
@@ -107,6 +137,7 @@ test("an order is cancelled after a question", async () => {
   await user.click(within(dialog).getByRole("button", { name: "Cancel the order" }));
   expect(await screen.findByText("You cancelled it.")).toBeDefined();
   expect(screen.queryByRole("button", { name: "Cancel the order" })).toBeNull();
+  expect(document.activeElement).toBe(screen.getByRole("heading", { name: "Your order" }));
 });
 
 test("an order is kept if the answer to the question is no", async () => {
@@ -155,17 +186,15 @@ test("an order that the caller does not have does not exist", async () => {
   renderPage(<Shop />, {
     person: CUSTOMER,
     path: `/orders/${ID}`,
-    routes: {
-      "GET /orders/{id}": () => sampleProblem(404, "No such order"),
-      "GET /orders/{id}/timeline": () => sampleProblem(404, "No such order"),
-    },
+    // Nothing more is asked about an order that does not exist.
+    routes: { "GET /orders/{id}": () => sampleProblem(404, "No such order") },
   });
   expect(await screen.findByRole("heading", { name: "There is no such order" })).toBeDefined();
 });
 
 test("a timeline that could not be loaded leaves the order in place", async () => {
   showOrder(
-    { order: ORDER, payment: null, events: [] },
+    { order: { ...ORDER, waiting_for: ["stock"] }, payment: null, events: [] },
     { "GET /orders/{id}/timeline": () => sampleProblem(503, "Busy") },
   );
   expect(await screen.findByText("We could not load what happened.")).toBeDefined();

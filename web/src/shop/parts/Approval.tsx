@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { usePage } from "../../shared/page";
 import type { Payment } from "../words";
+import { Button } from "./forms";
 
 type Needed = NonNullable<Payment["approval"]>;
 
@@ -29,15 +30,15 @@ export function Approval({ id, approval }: { id: string; approval: Needed }): Re
   }
   return (
     <>
-      <button
+      <Button
         className="primary"
-        disabled={approving.isPending}
+        inactive={approving.isPending}
         onClick={() => {
           approving.mutate();
         }}
       >
         {approving.isPending ? "Waiting for your bank…" : "Approve the payment"}
-      </button>
+      </Button>
       {approving.error && (
         <p className="problem" role="alert">
           {approving.error.message}

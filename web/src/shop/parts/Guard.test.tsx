@@ -1,6 +1,6 @@
 import { screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
-import { renderPage } from "../../shared/testing";
+import { renderPage, violations } from "../../shared/testing";
 import { Guard } from "./Guard";
 
 test("a page that fails says so, and can be shown again", async () => {
@@ -10,12 +10,13 @@ test("a page that fails says so, and can be shown again", async () => {
     if (failing) throw new Error("broken");
     return <p>Content</p>;
   }
-  const { user } = renderPage(
+  const { user, container } = renderPage(
     <Guard>
       <Content />
     </Guard>,
   );
   expect(screen.getByRole("alert").textContent).toContain("broken");
+  expect(await violations(container)).toEqual([]);
   failing = false;
   await user.click(screen.getByRole("button", { name: "Try again" }));
   expect(screen.getByText("Content")).toBeDefined();

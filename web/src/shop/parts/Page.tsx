@@ -3,6 +3,7 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { useOnline, usePage } from "../../shared/page";
 import { describeError } from "../errors";
+import { Button } from "./forms";
 
 /** Whether a page was shown before. The browser itself announces the first one. */
 let navigated = false;
@@ -31,10 +32,22 @@ export function Page({ title, children }: { title: string; children: ReactNode }
   );
 }
 
+/** Takes the focus to the page's heading, if it was on something that is gone. */
+export function keepFocus(): void {
+  if (document.activeElement === document.body) document.querySelector<HTMLElement>("h1")?.focus();
+}
+
+/** What the outline of something that is loading looks like. */
+interface Outline {
+  readonly rows?: number;
+  /** Whether its rows are cards, several of them side by side. */
+  readonly cards?: boolean;
+}
+
 /** Says that something is loading, with the outline of what comes. */
-export function Loading({ what, rows = 3 }: { what: string; rows?: number }): ReactNode {
+export function Loading({ what, rows = 3, cards = false }: Outline & { what: string }): ReactNode {
   return (
-    <div className="loading" role="status">
+    <div className={cards ? "loading cards" : "loading"} role="status">
       <span className="unseen">Loading {what}</span>
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className="bone" />
@@ -78,15 +91,16 @@ interface Read<Data> {
 }
 
 /** Shows what was read; until then that it is loading, or why it could not be read. Old content outlives a failure. */
-export function Shown<Data>(props: {
-  what: string;
-  read: Read<Data>;
-  rows?: number;
-  children: (data: Data) => ReactNode;
-}): ReactNode {
-  const { what, read, rows = 3, children } = props;
+export function Shown<Data>(
+  props: Outline & {
+    what: string;
+    read: Read<Data>;
+    children: (data: Data) => ReactNode;
+  },
+): ReactNode {
+  const { what, read, children, ...outline } = props;
   if (read.data !== undefined) return children(read.data);
-  if (read.error === null) return <Loading what={what} rows={rows} />;
+  if (read.error === null) return <Loading what={what} {...outline} />;
   return <Failed what={what} error={read.error} again={() => void read.refetch()} />;
 }
 
@@ -103,9 +117,9 @@ export function More({ what, query }: { what: string; query: Continued }): React
   return (
     <div className="more">
       {query.isFetchNextPageError && <p role="alert">We could not load more {what}.</p>}
-      <button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+      <Button inactive={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
         {query.isFetchingNextPage ? "Loading…" : `Show more ${what}`}
-      </button>
+      </Button>
     </div>
   );
 }

@@ -1,6 +1,14 @@
 /** Parts of forms: fields with their problems, quantities, and questions. */
 
-import { type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import {
+  type ComponentProps,
+  type InputHTMLAttributes,
+  type ReactNode,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { MAX_QUANTITY } from "../../generated/limits";
 import { detailsOf } from "../errors";
 
@@ -72,6 +80,25 @@ export function FormProblem({ problem, fields }: { problem: Error | null; fields
   );
 }
 
+interface ButtonProps extends ComponentProps<"button"> {
+  /** Whether it does nothing now. */
+  readonly inactive: boolean;
+}
+
+/** A button that keeps the focus while it does nothing. A disabled one would lose it, and the keyboard its place. */
+export function Button({ inactive, onClick, ...button }: ButtonProps): ReactNode {
+  return (
+    <button
+      {...button}
+      aria-disabled={inactive || undefined}
+      onClick={(event) => {
+        if (inactive) event.preventDefault();
+        else onClick?.(event);
+      }}
+    />
+  );
+}
+
 /** A number of units with buttons for one more and one less. */
 export function Quantity(props: { of: string; value: number; onChange: (quantity: number) => void }): ReactNode {
   const { of: name, value, onChange } = props;
@@ -82,9 +109,9 @@ export function Quantity(props: { of: string; value: number; onChange: (quantity
   };
   return (
     <div className="quantity" role="group" aria-label={`Quantity of ${name}`}>
-      <button type="button" aria-label={`One ${name} less`} disabled={value <= 1} onClick={step(-1)}>
+      <Button type="button" aria-label={`One ${name} less`} inactive={value <= 1} onClick={step(-1)}>
         −
-      </button>
+      </Button>
       <input
         type="number"
         inputMode="numeric"
@@ -101,9 +128,9 @@ export function Quantity(props: { of: string; value: number; onChange: (quantity
           setText(null);
         }}
       />
-      <button type="button" aria-label={`One ${name} more`} disabled={value >= MAX_QUANTITY} onClick={step(1)}>
+      <Button type="button" aria-label={`One ${name} more`} inactive={value >= MAX_QUANTITY} onClick={step(1)}>
         +
-      </button>
+      </Button>
     </div>
   );
 }
@@ -124,8 +151,13 @@ interface QuestionProps {
 export function Question({ title, children, yes, no, busy, problem, onYes, onNo }: QuestionProps): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
-    dialog.current?.showModal();
+  // It is closed before it is removed. So the focus returns to the button that asked.
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => {
+      shown?.close();
+    };
   }, []);
   return (
     <dialog ref={dialog} aria-labelledby={id} onClose={onNo}>
@@ -134,9 +166,9 @@ export function Question({ title, children, yes, no, busy, problem, onYes, onNo 
       <FormProblem problem={problem} fields={[]} />
       <div className="buttons">
         <button onClick={onNo}>{no}</button>
-        <button className="danger" disabled={busy} onClick={onYes}>
+        <Button className="danger" inactive={busy} onClick={onYes}>
           {yes}
-        </button>
+        </Button>
       </div>
     </dialog>
   );

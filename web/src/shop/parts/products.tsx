@@ -1,6 +1,6 @@
 /** Products as cards, and those that are bought together. */
 
-import { useQueries, useQuery } from "@tanstack/react-query";
+import { useQueries } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
 import { Link } from "wouter";
 import { MAX_LINES } from "../../generated/limits";
@@ -76,22 +76,18 @@ export function AlsoBought({ skus }: { skus: readonly string[] }): ReactNode {
     if (!skus.includes(sku)) counts.set(sku, (counts.get(sku) ?? 0) + count);
   }
   const best = [...counts].sort(([, one], [, other]) => other - one).slice(0, SHOWN);
-  if (best.length === 0) return null;
+  const products = useQueries({ queries: best.map(([sku]) => productQuery(api, sku)) });
+  // What is no longer sold is left out.
+  const found = products.flatMap(({ data }) => data ?? []);
+  if (found.length === 0) return null;
   return (
     <section aria-labelledby={id}>
       <h2 id={id}>Also bought</h2>
       <ul className="cards">
-        {best.map(([sku]) => (
-          <FoundCard key={sku} sku={sku} />
+        {found.map((product) => (
+          <ProductCard key={product.sku} product={product} />
         ))}
       </ul>
     </section>
   );
-}
-
-/** A product of which only the SKU is known; nothing if it is no longer sold. */
-function FoundCard({ sku }: { sku: string }): ReactNode {
-  const { api } = usePage();
-  const { data } = useQuery(productQuery(api, sku));
-  return data ? <ProductCard product={data} /> : null;
 }

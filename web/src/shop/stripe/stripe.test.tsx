@@ -97,7 +97,8 @@ test("a repeat names the same payment method, and another card another one", asy
   const [first, second, third] = sent();
   expect(second).toEqual(first);
   expect(third?.[0]).toBe("pm_2");
-  expect(third?.[1]).not.toBe(first?.[1]);
+  // The key stays, because the answer was lost: one order at most is placed under it.
+  expect(third?.[1]).toBe(first?.[1]);
 });
 
 test("a card that is not complete is not sent", async () => {
