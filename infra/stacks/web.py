@@ -85,6 +85,16 @@ class WebStack(ApplicationStack):
             else cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS
         )
         headers = self._add_headers(api)
+        requests = cloudfront.BehaviorOptions(
+            origin=self._api_origin(api),
+            viewer_protocol_policy=viewers,
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # The API answers under its own name only.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            response_headers_policy=headers,
+            function_associations=[self._add_function("api")],
+        )
         domain, certificate = self._pages.domain, self._pages.certificate
         distribution = cloudfront.Distribution(
             self,
@@ -103,18 +113,7 @@ class WebStack(ApplicationStack):
                 response_headers_policy=headers,
                 function_associations=[self._add_function("pages")],
             ),
-            additional_behaviors={
-                f"{API}/*": cloudfront.BehaviorOptions(
-                    origin=self._api_origin(api),
-                    viewer_protocol_policy=viewers,
-                    allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-                    cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-                    # The API answers under its own name only.
-                    origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-                    response_headers_policy=headers,
-                    function_associations=[self._add_function("api")],
-                )
-            },
+            additional_behaviors={API: requests, f"{API}/*": requests},
         )
         self._acknowledge(distribution)
         return distribution
