@@ -61,9 +61,9 @@ PlainLine = Annotated[
         min_length=1,
         max_length=100,
         description=(
-            "One line of text without links. It begins with no space, and contains no `@`, no backslash, no `//`, and "
-            "no control, invisible or direction characters. A full stop is followed by a space, or by one letter as in "
-            "`P.O. Box 5`, but by no word"
+            "One line of text, which contains no web address and no e-mail address. It begins with no space, and "
+            "contains no @, no backslash, no // and no invisible characters. After a full stop comes a space or a "
+            "single letter, as in P.O. Box 5, but no word"
         ),
         extra_json_schema={"pattern": PLAIN_PATTERN},
     ),

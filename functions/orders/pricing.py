@@ -152,14 +152,17 @@ def _refuse_email(email: str) -> Iterator[Problem]:
     try:
         msgspec.convert(email, Email)
     except msgspec.ValidationError:
-        detail = "The shop sends e-mails to addresses of up to 254 characters in ASCII. Sign in with such an address."
+        detail = (
+            "The shop cannot send e-mails to your address: it has more than 254 characters, or letters with accents. "
+            "Sign in with another one."
+        )
         yield Problem(UNSUITABLE_ADDRESS, detail)
 
 
 def _refuse_address(address: AddressRequest) -> Iterator[Problem]:
     for name, text in (("name", address.name), ("street", address.street), ("city", address.city)):
         if not is_plain(text):
-            detail = "Write it without links, and without characters that nobody sees."
+            detail = "Write it without web and e-mail addresses, and without invisible characters."
             yield Problem(NOT_PLAIN, detail, field=f"address.{name}")
 
 

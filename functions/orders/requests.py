@@ -12,6 +12,16 @@ from contracts.values.text import PLAIN_PATTERN, PlainLine
 CheckedLine = Annotated[PlainLine, Meta(pattern=PLAIN_PATTERN)]
 """A plain line that its decoder checks, so that a refusal names each field."""
 
+PaymentMethod = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_-]+\Z",
+        description="The name of a payment method has letters, digits, _ and -",
+    ),
+]
+
 
 class LineRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A quantity of one product."""
@@ -40,6 +50,6 @@ class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=MAX_LINES)]
-    payment_method: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
+    payment_method: PaymentMethod
     address: AddressRequest
     expected_total: ExpectedTotal | UnsetType = UNSET

@@ -20,7 +20,14 @@ NO_SUCH_SHIPMENT = Rule(404, "No such shipment", "No confirmed order has this id
 UNPAID = Rule(409, "Not paid", "The order's payment is not captured yet.")
 CANCELLED = Rule(409, "Cancelled", "The order is cancelled.")
 
-Tracking = Annotated[str, Meta(max_length=64, pattern=r"^[\x20-\x7e]*\Z")]
+Tracking = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern=r"^[\x20-\x7e]*\Z",
+        description="A tracking code has letters without accents, digits, spaces and signs, on one line",
+    ),
+]
 
 
 class DispatchRequest(Struct, frozen=True, forbid_unknown_fields=True):

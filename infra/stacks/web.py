@@ -81,6 +81,16 @@ class WebStack(ApplicationStack):
             else cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS
         )
         headers = self._add_headers(api)
+        requests = cloudfront.BehaviorOptions(
+            origin=self._api_origin(api),
+            viewer_protocol_policy=viewers,
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # The API answers under its own name only.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            response_headers_policy=headers,
+            function_associations=[self._add_function("api")],
+        )
         access = cloudfront.S3OriginAccessControl(
             self, "access", origin_access_control_name=self._global_name("access"), description="Reads the pages"
         )
@@ -102,18 +112,7 @@ class WebStack(ApplicationStack):
                 response_headers_policy=headers,
                 function_associations=[self._add_function("pages")],
             ),
-            additional_behaviors={
-                f"{API}/*": cloudfront.BehaviorOptions(
-                    origin=self._api_origin(api),
-                    viewer_protocol_policy=viewers,
-                    allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-                    cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-                    # The API answers under its own name only.
-                    origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-                    response_headers_policy=headers,
-                    function_associations=[self._add_function("api")],
-                )
-            },
+            additional_behaviors={API: requests, f"{API}/*": requests},
         )
         self._acknowledge(distribution)
         return distribution

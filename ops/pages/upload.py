@@ -43,6 +43,7 @@ INVALIDATED = ("/", "/index.html", "/console/*", "/config.json")
 # The machine's own table may lack them, or have others.
 TYPES = {
     ".css": "text/css; charset=utf-8",
+    ".ico": "image/vnd.microsoft.icon",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -69,6 +70,9 @@ OTHER_TEXTS = (
     *("2026-02-29", "2024-02-29", "0000-01-01", "20260131", "2026-W05-6", "2026-1-31", "2026-01-31T00:00:00Z"),
     *("mug\n", "mug%0a", "mug%2F", "..", ".", "mug/", "key,key", "#product#mug", "null", "\u00e9"),
 )
+
+
+REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 
 
 class Parameter(NamedTuple):
@@ -189,6 +193,51 @@ each_parameter = _parametrize(PARAMETERS)
 each_kind_of_parameter = _parametrize(
     {repr(parameter.schema): (key, parameter) for key, parameter in PARAMETERS}.values()
 )
+
+
+def undescribed(schema: Any) -> list[Any]:
+    """Return the parts of a schema that have a pattern, and no description of it for people."""
+    if isinstance(schema, list):
+        return [found for each in schema for found in undescribed(each)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema] if isinstance(schema.get("pattern"), str) and not schema.get("description") else []
+    return own + [found for each in schema.values() for found in undescribed(each)]
+
+
+def reached(schema: Json, definitions: Json) -> list[Any]:
+    """Return a schema and the definitions that it refers to."""
+    names: set[str] = set()
+    found: list[Any] = [schema]
+    for each in found:
+        for name in set(REFERENCE.findall(json.dumps(each))) - names:
+            names.add(name)
+            found.append(definitions[name])
+    return found
+
+
+@each_route_with_a_body
+def test_each_pattern_of_a_body_is_described_for_people(key: str) -> None:
+    schema = routes()[key].schema
+    body = {name: part for name, part in schema.items() if name != "$defs"}
+    assert undescribed(reached(body, schema["$defs"])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "detail"),
+    [
+        ("name", "Ada http://evil.example", "One line of text, which contains no web address and no e-mail address."),
+        ("postal_code", "-1234", "A postal code has letters, digits, spaces and hyphens, and begins with a letter"),
+        ("city", "", "This must have at least 1 character."),
+    ],
+)
+def test_a_customer_reads_what_is_wrong_with_an_address(name: str, text: str, detail: str) -> None:
+    found = routes()["POST /orders"]
+    body = json.loads(json.dumps(found.example_body))
+    body["address"][name] = text
+    refused = json.loads(found.answer(json.dumps(body))["body"])
+    assert refused["field"] == f"address.{name}"
+    assert refused["detail"].startswith(detail)
 
 
 @each_route_with_a_body

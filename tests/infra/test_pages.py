@@ -20,6 +20,9 @@ from infra.stages import STAGES
 from ops.pages import config
 from tests.infra.synthesis import CONTEXT, Json, Synthesis, owned
 
+PUBLIC = ROOT / "web" / "public"
+"""The files of the pages whose names contain no hash of their content."""
+
 NODE = Path(sys.executable).parent / "node"
 EVERY_STAGE = pytest.mark.parametrize("synthesis", ["local", "dev", "prod"], indirect=True)
 DEPLOYED_STAGE = pytest.mark.parametrize("synthesis", ["dev", "prod"], indirect=True)
@@ -101,8 +104,9 @@ def test_browsers_and_the_api_are_reached_by_https_only(synthesis: Synthesis) ->
 
 @EVERY_STAGE
 def test_the_api_is_below_v1_of_the_pages_origin_and_is_not_cached(synthesis: Synthesis) -> None:
-    (behaviour,) = distribution_of(synthesis)["CacheBehaviors"]
-    assert behaviour["PathPattern"] == "/v1/*"
+    bare, behaviour = distribution_of(synthesis)["CacheBehaviors"]
+    assert (bare.pop("PathPattern"), behaviour.pop("PathPattern")) == ("/v1", "/v1/*")
+    assert bare == behaviour
     assert set(behaviour["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
     # Amazon CloudFront Developer Guide, "Use managed cache policies" and "Use managed origin request policies".
     assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -341,18 +345,23 @@ def test_a_domain_with_its_certificate_and_named_origins_are_accepted(changes: d
 # The functions of the distribution
 
 
-def rewritten(name: str, *paths: str) -> list[str]:
-    """Return the paths to which a function of CloudFront rewrites paths."""
+def answers(name: str, *paths: str) -> list[Any]:
+    """Return what a function of CloudFront returns for requests of paths."""
     source = (ROOT / "infra" / "cloudfront" / f"{name}.js").read_text()
     script = (
         f"{source}\nconst paths = JSON.parse(process.argv[1]);"
-        "console.log(JSON.stringify(paths.map((uri) => handler({ request: { uri } }).uri)));"
+        "console.log(JSON.stringify(paths.map((uri) => handler({ request: { uri } }))));"
     )
     done = subprocess.run(  # noqa: S603 - our own code
         [NODE, "-e", script, json.dumps(paths)], capture_output=True, text=True, check=True
     )
-    found: list[str] = json.loads(done.stdout)
+    found: list[Any] = json.loads(done.stdout)
     return found
+
+
+def rewritten(name: str, *paths: str) -> list[str]:
+    """Return the paths to which a function of CloudFront rewrites paths."""
+    return [answer["uri"] for answer in answers(name, *paths)]
 
 
 def test_a_path_of_a_page_gets_the_page_and_a_file_is_itself() -> None:
@@ -363,18 +372,30 @@ def test_a_path_of_a_page_gets_the_page_and_a_file_is_itself() -> None:
     files = [
         "/index.html",
         "/config.json",
-        "/favicon.svg",
+        "/favicon.ico",
+        "/robots.txt",
         "/assets/a-1.js",
         "/assets/b/c.woff2",
         "/console/index.html",
     ]
     assert rewritten("pages", *files) == files
+    public = [f"/{path.relative_to(PUBLIC).as_posix()}" for path in PUBLIC.rglob("*") if path.is_file()]
+    assert rewritten("pages", *public) == public
+
+
+@pytest.mark.parametrize("path", ["/a.b", "/A.PHP", "/.env", "/console/none.html", "/console/.git", "/index.html.bak"])
+def test_a_name_with_a_dot_that_is_no_file_is_not_found(path: str) -> None:
+    (answer,) = answers("pages", path)
+    assert (answer["statusCode"], answer["statusDescription"]) == (404, "Not Found")
+    assert "There is no such file" in answer["body"]["data"]
 
 
 def test_the_apis_paths_lose_the_prefix_once() -> None:
-    assert rewritten("api", "/v1/orders", "/v1/", "/v1/v1/x", "/v1/orders/v1") == [
+    assert rewritten("api", "/v1/orders", "/v1", "/v1/", "/v1//x", "/v1/v1/x", "/v1/orders/v1") == [
         "/orders",
         "/",
+        "/",
+        "//x",
         "/v1/x",
         "/orders/v1",
     ]

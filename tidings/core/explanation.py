@@ -7,7 +7,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Meta, Struct, UnsetType
 
 MAX_FAULTS = 50
 """Maximum number of faults that are explained. A value from outside may have thousands."""
@@ -15,6 +15,8 @@ MAX_FAULTS = 50
 _AT_PATH = r"(?P<message>.*) - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`"
 _MISSING = r"Object missing required field `(?P<name>.*)`"
 _UNKNOWN = r"Object contains unknown field `(?P<name>.*)`"
+
+_MATCHING = " matching regex "
 
 _MISSING_FIELD = "This field is missing"
 _UNKNOWN_FIELD = "There is no such field"
@@ -31,7 +33,8 @@ _KINDS = {
 """JSON's kinds of values by the names that msgspec has for them, which are those of Python's types."""
 
 NOT_THE_FORM = "This text does not have the form that {} describes"
-"""The fault of a text that does not match its pattern. The braces are the place of what describes the form."""
+"""The fault of a text that does not match its pattern, if its type has no description. The braces are the place of what
+describes the form."""
 
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 
@@ -58,6 +61,8 @@ def explain(error: str, schema: str) -> tuple[str, str]:
 def explain_all(value: Any, form: Any, schema: str) -> list[tuple[str, str]]:
     """Return the faults of a value, as `explain` returns one: an empty list if it is valid.
 
+    A text that does not match the pattern of its type is explained by the type's description, which people can read.
+
     Args:
         value: A value of JSON, in lists and dictionaries.
         form: The type.
@@ -73,7 +78,7 @@ def explained(error: Exception) -> str:
 
 
 def _in_words(message: str, schema: str) -> str:
-    if " matching regex " in message:
+    if _MATCHING in message:
         return NOT_THE_FORM.format(schema)
     if message.startswith("Invalid enum value"):
         return "This is none of the allowed values"
@@ -111,7 +116,14 @@ def _faults(path: str, value: Any, form: Any, schema: str) -> Iterator[tuple[str
             yield fault
         if not found:
             field, message = explain(str(error), schema)
-            yield _joined(path, field), message
+            described = _description(constraints) if _MATCHING in str(error) else ""
+            yield _joined(path, field), described or message
+
+
+def _description(constraints: list[Any]) -> str:
+    """Return what the texts of a type look like, without a full stop; empty if the type does not say it."""
+    described = (each.description for each in constraints if isinstance(each, Meta) and each.description)
+    return next(described, "").rstrip(".")
 
 
 def _present(form: Any) -> Any:

@@ -139,7 +139,10 @@ class SimulatedGateway:
     def approval(self, payment: str) -> Approval | None:
         """Return what a browser needs for a payment that awaits its customer's approval.
 
-        The secret is in the query of the page's address, because access logs record its path.
+        The secret is in the page's address, as in those of Stripe's redirects: a bank knows no customer of the shop, so
+        the address itself must show who may approve. It is in the query, because access logs record the path, and not
+        in the fragment, which only a script could read, and the page allows none. It approves this payment only, and
+        the page sends its address to nobody (`Referrer-Policy: no-referrer`).
         """
         self._pace()
         found = self._read(payment)

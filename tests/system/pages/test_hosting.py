@@ -103,7 +103,30 @@ def test_assets_are_immutable_and_an_asset_that_is_missing_is_no_page(http: http
     answer = http.get(f"/{script}")
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
-    assert http.get("/assets/none.js").status_code in {403, 404}
+    # S3 says so of a file that is not there, to those who may not list the files.
+    assert http.get("/assets/none.js").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/a.b", "/.env", "/index.php", "/console/none.html"])
+def test_a_file_that_does_not_exist_is_not_found(http: httpx.Client, path: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such file" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "begins"),
+    [
+        ("/favicon.ico", "image/vnd.microsoft.icon", b"\x00\x00\x01\x00"),
+        ("/robots.txt", "text/plain; charset=utf-8", b"User-agent: *\n"),
+    ],
+)
+def test_the_files_that_browsers_and_robots_ask_for_are_served(
+    http: httpx.Client, path: str, media_type: str, begins: bytes
+) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.content.startswith(begins)
 
 
 def test_the_configuration_is_that_of_the_stage(http: httpx.Client, shop: DeployedShop, pages: PagesOutputs) -> None:
@@ -131,6 +154,7 @@ def test_the_bank_keeps_its_stricter_policy(http: httpx.Client) -> None:
 
 def test_an_error_of_the_api_stays_a_problem(http: httpx.Client, customer: User) -> None:
     assert problem_of(http.get("/v1/nothing"))["status"] == 404
+    assert problem_of(http.get("/v1"))["status"] == problem_of(http.get("/v1/"))["status"] == 404
     unknown = http.get("/v1/orders/00000000-0000-4000-8000-000000000000", headers=customer.http.headers)
     assert problem_of(unknown)["status"] == 404
     assert http.get("/v1/orders").status_code == 401

@@ -106,6 +106,20 @@ def test_all_faults_of_a_value_are_explained() -> None:
     ]
 
 
+class Label(Struct):
+    text: Annotated[str, Meta(max_length=9, description="A label"), Meta(pattern=r"^[a-z]*\Z")]
+    further: Annotated[str, Meta(pattern=r"^[a-z]*\Z", description="A label has small letters.")] | UnsetType = UNSET
+
+
+def test_a_text_that_does_not_match_is_explained_by_the_description_of_its_type() -> None:
+    assert explain_all({"text": "TEA", "further": "TEA"}, Label, "X") == [
+        ("text", "A label"),
+        ("further", "A label has small letters"),
+    ]
+    assert explain_all({"text": "0123456789"}, Label, "X") == [("text", "This must have at most 9 characters")]
+    assert explain_all("TEA", Label.__annotations__["text"], "X") == [("", "A label")]
+
+
 @pytest.mark.parametrize("field", ["expected", "insured"])
 def test_all_faults_of_an_optional_field_are_explained(field: str) -> None:
     assert explain_all({"lines": [], field: {"amount": -1, "currency": "ABC", "size": 1}}, Parcel, "X") == [

@@ -66,11 +66,12 @@ export const jobQuery = (api: Api, id: string) =>
     queryFn: () => orNull(answer(api.GET("/me/jobs/{id}", { params: { path: { id } } }))),
   });
 
+/** Returns an answer; null if there is no such thing, which is also so if its id has not the form of one. */
 async function orNull<Data>(pending: Promise<Data>): Promise<Data | null> {
   try {
     return await pending;
   } catch (error) {
-    if (error instanceof ProblemError && error.status === 404) return null;
+    if (error instanceof ProblemError && (error.status === 404 || error.status === 422)) return null;
     throw error;
   }
 }

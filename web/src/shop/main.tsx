@@ -6,10 +6,10 @@ void startPage({
   base: "/",
   people: "users",
   page: <Shop />,
-  failure: (error, again) => (
+  failure: (_, again) => (
     <main role="alert">
       <h1>The shop cannot be shown</h1>
-      <p>{error.message}</p>
+      <p>Something went wrong while it started, or while you signed in. Try again in a moment.</p>
       <button onClick={again}>Try again</button>
     </main>
   ),

@@ -107,7 +107,7 @@ test("a repeat of a failed request for an export has the same key", async () => 
     "GET /me/jobs/{id}": () => ({ body: JOB }),
   });
   await user.click(screen.getByRole("button", { name: "Export your data" }));
-  expect((await screen.findByRole("alert")).textContent).toBe("Busy.");
+  expect((await screen.findByRole("alert")).textContent).toBe("The shop is very busy. Try again in a moment.");
   await user.click(screen.getByRole("button", { name: "Export your data" }));
   expect(await screen.findByText(/^We are collecting your data/)).toBeDefined();
   const [first, second] = requests.filter(({ method }) => method === "POST").map(({ headers }) => headers);

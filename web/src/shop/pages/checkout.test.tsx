@@ -258,7 +258,7 @@ test("a request under way is not sent twice", async () => {
 test("after a problem that is at no field, the button has the focus", async () => {
   const { user } = await checkOut(() => sampleProblem(503, "Busy"));
   await submit(user);
-  expect(await screen.findByText("Busy.")).toBeDefined();
+  expect(await screen.findByText("The shop is very busy. Try again in a moment.")).toBeDefined();
   expect(document.activeElement).toBe(screen.getByRole("button", { name: /^Order and pay/ }));
 });
 

@@ -192,6 +192,18 @@ test("an order that the caller does not have does not exist", async () => {
   expect(await screen.findByRole("heading", { name: "There is no such order" })).toBeDefined();
 });
 
+test("an address whose id has not the form of one leads on", async () => {
+  const field = { field: "id", detail: "An order's id is a UUID in lower case." };
+  renderPage(<Shop />, {
+    person: CUSTOMER,
+    path: "/orders/x",
+    routes: { "GET /orders/{id}": () => sampleProblem(422, "Not valid", field) },
+  });
+  expect(await screen.findByRole("heading", { name: "There is no such order" })).toBeDefined();
+  expect(screen.getByRole("link", { name: "See the products" })).toBeDefined();
+  expect(screen.queryByText(/UUID/)).toBeNull();
+});
+
 test("a timeline that could not be loaded leaves the order in place", async () => {
   showOrder(
     { order: { ...ORDER, waiting_for: ["stock"] }, payment: null, events: [] },

@@ -49,7 +49,9 @@ test("products that could not be loaded are loaded on demand", async () => {
       "GET /products": () => (failing ? sampleProblem(503, "Busy") : PRODUCTS["GET /products"]()),
     },
   });
-  expect((await screen.findByRole("alert")).textContent).toContain("We could not load the products.Busy.");
+  expect((await screen.findByRole("alert")).textContent).toContain(
+    "We could not load the products.The shop is very busy.",
+  );
   failing = false;
   await user.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByRole("link", { name: "Blue mug" })).toBeDefined();
@@ -88,6 +90,13 @@ test("a product is added from the list, which says how many are in the basket", 
   expect(screen.getByText("2 in the basket")).toBeDefined();
   expect(localStorage.getItem("basket")).toBe('[{"sku":"mug","quantity":2}]');
   expect(await violations(container)).toEqual([]);
+});
+
+test.each(["mug.v2", "%0a", "a%2Fb", "%"])("an address of no product, such as %s, leads on", async (name) => {
+  const refused = sampleProblem(422, "Not valid", { field: "sku", detail: "A SKU is 1 to 64 letters." });
+  renderPage(<Shop />, { path: `/products/${name}`, routes: { ...PRODUCTS, "GET /products/{sku}": () => refused } });
+  expect(await screen.findByRole("heading", { name: "There is no such product" })).toBeDefined();
+  expect(screen.getByRole("link", { name: "See the products" })).toBeDefined();
 });
 
 test("a full basket takes no more products", async () => {

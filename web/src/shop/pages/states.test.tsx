@@ -52,7 +52,7 @@ describe.each(PAGES)("%s", (path, what) => {
     ]);
     const { container, user } = show(path, Object.fromEntries(routes) as Routes);
     const failed = await screen.findByText(`We could not load ${what}.`);
-    expect(failed.closest("[role=alert]")?.textContent).toContain("Busy.");
+    expect(failed.closest("[role=alert]")?.textContent).toContain("The shop is very busy.");
     expect(await violations(container)).toEqual([]);
     failing = false;
     await user.click(screen.getByRole("button", { name: "Try again" }));

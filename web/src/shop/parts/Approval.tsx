@@ -3,6 +3,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { usePage } from "../../shared/page";
+import { describeError } from "../errors";
 import type { Payment } from "../words";
 import { Button } from "./forms";
 
@@ -41,7 +42,7 @@ export function Approval({ id, approval }: { id: string; approval: Needed }): Re
       </Button>
       {approving.error && (
         <p className="problem" role="alert">
-          {approving.error.message}
+          {describeError(approving.error)}
         </p>
       )}
     </>

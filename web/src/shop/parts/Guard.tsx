@@ -21,7 +21,7 @@ export class Guard extends Component<{ readonly children: ReactNode }, State> {
     return (
       <Page title="This page failed">
         <div className="notice bad" role="alert">
-          <p>{error.message}</p>
+          <p>Something went wrong on our side. Try again, or go to another page.</p>
           <button
             onClick={() => {
               this.setState({ error: null });
