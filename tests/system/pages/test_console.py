@@ -249,9 +249,7 @@ def test_a_lost_connection_is_said_and_what_was_missed_is_read(
     expect(page.get_by_role("option", name="OrderCancelled")).to_be_visible()
 
 
-def test_a_lost_connection_for_live_events_is_said_and_pages_are_still_shown(
-    signed_in: Page, console: Console, axe: Axe
-) -> None:
+def test_a_lost_connection_for_live_events_is_said_and_pages_are_still_shown(signed_in: Page, axe: Axe) -> None:
     page = signed_in
     page.route_web_socket("**/*", lambda socket: socket.close())
     page.goto("/console/services")
