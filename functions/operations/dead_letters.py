@@ -9,10 +9,12 @@ from math import ceil
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.json import encode
 from msgspec.structs import asdict
 
 from functions.operations.deployment import KINDS, DeployedService, Deployment
 from functions.operations.queues import Queues
+from functions.operations.state import record_of
 from tidings.recovery import (
     DeadLetterDetails,
     DeadLetterFilter,
@@ -30,6 +32,13 @@ MAX_MESSAGES = 500
 
 MAX_LISTED = 100
 """Maximum number of dead letters of one queue that the list shows."""
+
+MAX_SHOWN = 500
+"""Maximum number of dead letters that the list shows. Each has 6 KB at most, and a function's answer 6 MB."""
+
+MAX_RECORDED_BYTES = 128_000
+"""The size of an action's messages, as recorded, after which a request takes no further ones. An item of a table has at
+most 400 KB, of which the refused messages and the entry in the list need a part."""
 
 PATIENCE = 0.5
 """The part of a request's time for receiving in which it waits for messages that another request holds."""
@@ -52,7 +61,8 @@ class DeadLetterView(Struct, frozen=True):
     """A dead letter.
 
     `order` is the key of what it is about, which is an order if the message is an event. `sent_at` is when it was first
-    sent, and `receives` the number of its deliveries. `detail` is the error's text. A dead letter of a relay has no
+    sent, and `receives` the number of its deliveries. `detail` is the error's text. Texts are cut off: the reason after
+    200 characters, the detail after 512. A dead letter of a relay has no
     remedy here: `tidings relay` publishes its events again. One without an event stands for a batch of the table's
     stream, none of whose events precedes `since`.
     """
@@ -140,7 +150,7 @@ Recorder = Callable[[Sequence[DeadLetterDetails]], None]
 
 
 class Budget:
-    """The time and the number of messages of one request.
+    """The time of one request, and the number and the size of the messages that it takes.
 
     Attributes:
         spent: Whether the request had to end before the queue's end.
@@ -150,6 +160,7 @@ class Budget:
         self._seconds = seconds
         self._until = until
         self._wanted = chosen.messages
+        self._recorded_bytes = 0
         self.taken = 0
         self.spent = False
 
@@ -162,8 +173,14 @@ class Budget:
         """Return whether to end. Nothing remains to be done if all messages that were named have been found."""
         if self.complete:
             return True
-        self.spent = self.spent or self.taken >= MAX_MESSAGES or self._seconds() >= self._until
+        is_full = self.taken >= MAX_MESSAGES or self._recorded_bytes >= MAX_RECORDED_BYTES
+        self.spent = self.spent or is_full or self._seconds() >= self._until
         return self.spent
+
+    def take(self, details: Sequence[DeadLetterDetails]) -> None:
+        """Count dead letters that were recorded."""
+        self.taken += len(details)
+        self._recorded_bytes += sum(len(encode(record_of(each))) for each in details)
 
     def truncates(self, unseen: Unseen) -> bool:
         """Return whether the queue has, or may have, selected messages that were not received."""
@@ -230,9 +247,10 @@ class StageDeadLetters:
 
         per_queue = list(self._threads.map(find, sources))
         shown = [each for views, _ in per_queue for each in islice(views, MAX_LISTED)]
+        shown.sort(key=lambda each: each.sent_at, reverse=True)
         truncated = any(len(views) > MAX_LISTED or budget.truncates(unseen) for views, unseen in per_queue)
         held = sum(unseen.held for _, unseen in per_queue)
-        return DeadLetterList(tuple(sorted(shown, key=lambda each: each.sent_at, reverse=True)), truncated, held)
+        return DeadLetterList(tuple(shown[:MAX_SHOWN]), truncated or len(shown) > MAX_SHOWN, held)
 
     def show(self, sources: Sequence[SourceQueue], message: str) -> DeadLetterBody | None:
         """Return a dead letter with its body; None if it is in none of the queues, or in flight."""
@@ -311,7 +329,7 @@ def _recording(
             details = [describe(message, kind) for message in messages]
             record(details)
             found.extend(details)
-            budget.taken += len(details)
+            budget.take(details)
 
     return recording
 

@@ -19,7 +19,10 @@ ACTIONS = "actions"
 
 
 MAX_ORDERS = 50
-"""Maximum number of orders that an action in a list names. A page of a hundred actions stays below a megabyte."""
+"""Maximum number of orders that an action in a list names."""
+
+MAX_REASONS = 20
+"""Maximum number of reasons that an action in a list names. With its orders it then has less than 60 KB."""
 
 
 class MessageRecord(Struct, frozen=True):
@@ -79,7 +82,8 @@ class ActionDetails(Struct, frozen=True):
     """The details of an action.
 
     `outcome` is `begun`, `done`, or `failed`; an action that stays `begun` was broken off. `messages` is the number of
-    messages that it was begun for, and `reasons` that number by the reason of their failure. `refused` is the number of
+    messages that it was begun for, and `reasons` that number by the reason of their failure: the 20 most frequent ones.
+    `refused` is the number of
     those that the consumer's queue will never accept. `left` is the number of selected messages that are still there,
     and `truncated` says that not all messages were looked at. `problem` says why it failed.
     """
@@ -159,7 +163,7 @@ def _details(action: Action) -> ActionDetails:
         reason=action.reason,
         outcome=action.outcome,
         messages=len(action.messages),
-        reasons=Counter(message.reason for message in action.messages),
+        reasons=dict(Counter(message.reason for message in action.messages).most_common(MAX_REASONS)),
         refused=len(action.refused),
         left=action.left,
         truncated=action.truncated,

@@ -7,7 +7,7 @@ from ops.dlq.queues import MAX_EXAMINED, DeadLetterSelection
 from ops.errors import CommandError
 from ops.outputs import Outputs
 from ops.stage import DeployedStage
-from tidings.recovery import DeadLetters
+from tidings.recovery import DeadLetterFilter, DeadLetters
 from tidings.recovery.dead_letters import DEFAULT_REASONS, REMEDIES
 
 RELAY_REASONS = {"refused", "unpublishable", "unreadable-record"}
@@ -34,10 +34,12 @@ def require_known(selection: DeadLetterSelection, dead_letters: DeadLetters, is_
     if order is None and reason is None:
         return
     found = [details for _, details in dead_letters.find(limit=MAX_EXAMINED).letters]
-    if order is not None and order not in {details.subject for details in found} and not is_order(order):
+    about = DeadLetterFilter(subject=order)
+    if order is not None and not any(map(about.selects, found)) and not is_order(order):
         raise CommandError(f"there is no order {order!r}, and {selection.service} has no dead letter about one")
     reasons = {details.reason for details in found}
-    if reason is not None and reason not in reasons | KNOWN_REASONS:
+    failed = DeadLetterFilter(reason=reason)
+    if reason is not None and reason not in KNOWN_REASONS and not any(map(failed.selects, found)):
         known = f"; it has: {', '.join(sorted(reasons))}" if reasons else ": its queue is empty"
         raise CommandError(f"{selection.service} has no dead letter with the reason {reason!r}{known}")
 

@@ -105,6 +105,29 @@ def test_a_dropped_message_is_gone_and_no_place_keeps_its_personal_data(shop: Sh
     assert "customer@example.com" not in json.dumps(items)
 
 
+def test_messages_with_long_reasons_are_listed_redriven_and_recorded(shop: Shop) -> None:
+    bodies = [placed(new_order(), ("mug", 1)) for _ in range(10)]
+    for n, body in enumerate(bodies):
+        letter(shop.cloud, "fraud", body, reason=f"{n}" * 60_000)
+    shown = get(shop, LETTERS, service="fraud").body["items"]
+    assert sorted(each["reason"] for each in shown) == [f"{n}" * 200 for n in range(10)]
+    assert get(shop, LETTERS, service="fraud", reason="3" * 200).body["items"][0]["reason"] == "3" * 200
+    done = post(shop, "fraud/redrive").body
+    assert (done["done"], done["left"]) == (10, 0)
+    assert len(get(shop, f"/operators/actions/{done['action']}").body["messages"]) == 10
+
+
+def test_a_reason_and_a_group_select_as_the_list_shows_them_whatever_they_contain(shop: Shop) -> None:
+    message = letter(shop.cloud, "payment", "no event", reason="it failed, 日本😀 & more+", group="a-group,(of)/it")
+    letter(shop.cloud, "payment", "no event", reason="it failed", group="b")
+    found = get(shop, LETTERS, service="payment").body["items"]
+    (shown,) = (each for each in found if each["id"] == message)
+    for query in ({"reason": shown["reason"]}, {"order": shown["order"]}):
+        assert [each["id"] for each in get(shop, LETTERS, **query).body["items"]] == [message]
+        assert post(shop, "payment/redrive", dry_run=True, **query).body["ids"] == [message]
+    assert post(shop, "payment/drop", reason=shown["reason"]).body["ids"] == [message]
+
+
 def test_undelivered_messages_are_listed_and_redriven(shop: Shop) -> None:
     body = placed(new_order(), ("mug", 1))
     url = str(shop.cloud.queue_named("fraud", "Undelivered"))

@@ -702,7 +702,7 @@ MUTATIONS = [
         "#{attempt}",
         "",
         *LOST,
-        seed=50_000_037,
+        seed=50_000_708,
     ),
     _mutation(
         "a redrive deletes before it sends",

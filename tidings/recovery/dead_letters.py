@@ -71,14 +71,19 @@ MAX_WRITE_SECONDS = 60
 """Maximum time between an event's time and its write: a function's timeout and the difference of two clocks."""
 
 MAX_LINE = 200
-"""Maximum length of a text that a batch's description shows."""
+"""Maximum length of a text in a description. Anyone may have written the message and its attributes."""
+
+MAX_DETAIL = 512
+"""Maximum length of an error's text in a description, which is what the consumer writes."""
 
 PLAIN = re.compile(r"[!-~]{1,100}")
 """The characters that SQS accepts in every id and attribute, with room for the suffix of a deduplication id."""
 
 
 class DeadLetterDetails(Struct, frozen=True):
-    """The description of a dead letter for an operator.
+    """The description of a dead letter for an operator. Each text is one line, of 200 characters at most.
+
+    The error's text has 512 at most.
 
     Attributes:
         message: The queue's id of the message.
@@ -109,7 +114,7 @@ def describe(message: DeadLetterMessage, kind: FailureKind) -> DeadLetterDetails
     """Describe a dead letter, whatever it holds.
 
     A relay's queue holds two kinds: the events that the relay refused, with their reason, and the batches that Lambda
-    gave up.
+    gave up. Long texts are cut off: a message may hold hundreds of kilobytes, and a description is listed and recorded.
     """
     attributes = message.attributes
     if kind == "relay":
@@ -120,14 +125,19 @@ def describe(message: DeadLetterMessage, kind: FailureKind) -> DeadLetterDetails
     delivery_error = " ".join(attributes[name] for name in DELIVERY_ERRORS if name in attributes)
     return DeadLetterDetails(
         message=message.id,
-        subject=event.subject if event else message.group,
-        event=event.id if event else None,
-        type=None if event_type == "-" else event_type,
-        reason=attributes.get("reason", DEFAULT_REASONS[kind]),
-        detail=attributes.get("detail", delivery_error),
+        subject=_line_or_none(event.subject if event else message.group),
+        event=_line_or_none(event.id if event else None),
+        type=None if event_type == "-" else line(event_type),
+        reason=line(attributes.get("reason", DEFAULT_REASONS[kind])),
+        detail=line(attributes.get("detail", delivery_error), MAX_DETAIL),
         receives=receives,
         first_seen=to_rfc3339(message.sent if first_seen is None or first_seen > MAX_TIME else first_seen),
     )
+
+
+def line(text: str, most: int = MAX_LINE) -> str:
+    """Return the beginning of a text that anyone may have written, as one line."""
+    return "".join(c if c.isprintable() else " " for c in text[:most])
 
 
 def remedy_of(reason: str) -> Remedy:
@@ -160,11 +170,11 @@ def _describe_refused(message: DeadLetterMessage) -> DeadLetterDetails:
     attributes = message.attributes
     return DeadLetterDetails(
         message=message.id,
-        subject=attributes.get("key"),
-        event=attributes.get("event"),
-        type=attributes.get("type"),
-        reason=attributes["reason"],
-        detail=attributes.get("detail", ""),
+        subject=_line_or_none(attributes.get("key")),
+        event=_line_or_none(attributes.get("event")),
+        type=_line_or_none(attributes.get("type")),
+        reason=line(attributes["reason"]),
+        detail=line(attributes.get("detail", ""), MAX_DETAIL),
         receives=None,
         first_seen=to_rfc3339(message.sent),
     )
@@ -186,8 +196,8 @@ def _describe_batch(message: DeadLetterMessage) -> DeadLetterDetails:
         subject=None,
         event=None,
         type=None,
-        reason=_line(condition),
-        detail=_line(f"{batch.get('batchSize', '?')} records, {' to '.join(map(str, numbers))}"),
+        reason=line(condition),
+        detail=line(f"{batch.get('batchSize', '?')} records, {' to '.join(map(str, numbers))}"),
         receives=None,
         first_seen=to_rfc3339(message.sent),
         batch=True,
@@ -203,9 +213,8 @@ def _before_write(arrived: str) -> str | None:
         return None
 
 
-def _line(text: str) -> str:
-    """Return the beginning of a text that anyone may have written, as one line."""
-    return "".join(c if c.isprintable() else " " for c in text[:MAX_LINE])
+def _line_or_none(text: str | None) -> str | None:
+    return None if text is None else line(text)
 
 
 def _number(text: str | None) -> int | None:

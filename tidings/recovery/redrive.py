@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, describe, original_of
+from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, describe, line, original_of
 from tidings.recovery.ports import DeadLetterMessage, DeadLetterQueue, OutgoingMessage
 
 Selects = Callable[[DeadLetterDetails], bool]
@@ -117,6 +117,8 @@ class Dropped(NamedTuple):
 class DeadLetterFilter(Struct, frozen=True, kw_only=True):
     """The conditions that a selected dead letter meets, each unless it is None.
 
+    A text is compared as a description shows it: only its first 200 characters count.
+
     Attributes:
         messages: It has one of these ids.
         subject: It is about this entity.
@@ -131,8 +133,8 @@ class DeadLetterFilter(Struct, frozen=True, kw_only=True):
         """Return whether a dead letter is selected."""
         return (
             (self.messages is None or details.message in self.messages)
-            and self.subject in (None, details.subject)
-            and self.reason in (None, details.reason)
+            and (self.subject is None or line(self.subject) == details.subject)
+            and (self.reason is None or line(self.reason) == details.reason)
         )
 
 

@@ -249,6 +249,19 @@ def test_a_lost_connection_is_said_and_what_was_missed_is_read(
     expect(page.get_by_role("option", name="OrderCancelled")).to_be_visible()
 
 
+def test_a_lost_connection_for_live_events_is_said_and_pages_are_still_shown(signed_in: Page, axe: Axe) -> None:
+    page = signed_in
+    page.route_web_socket("**/*", lambda socket: socket.close())
+    page.goto("/console/services")
+    expect(page.get_by_text("The connection for live events is lost.")).to_be_visible()
+    expect(page.get_by_text("The local cloud evaluates no alarms", exact=True)).to_be_visible()
+    axe(page)
+    page.goto("/console/failures")
+    expect(page.get_by_text("The connection for live events is lost.")).to_be_visible()
+    expect(page.get_by_role("table", name="Dead letters")).to_be_visible()
+    axe(page)
+
+
 def test_a_customers_token_opens_nothing_of_the_console(
     page: Page, console: Console, shop: DeployedShop, pages: PagesOutputs, customer: User
 ) -> None:

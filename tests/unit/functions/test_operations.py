@@ -1,17 +1,20 @@
 """The routes of operations."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
 from functions.operations.api import DeadLetterSelection
-from functions.operations.dead_letters import MAX_LISTED, MAX_MESSAGES, RemedyView
+from functions.operations.dead_letters import MAX_LISTED, MAX_MESSAGES, MAX_SHOWN, RemedyView
 from functions.operations.overview import AlarmView, MappingView, QueueView
-from functions.operations.state import MAX_ORDERS, Action, ActionView, MessageRecord
+from functions.operations.state import MAX_ORDERS, MAX_REASONS, Action, ActionView, MessageRecord
 from tests.unit.functions.operations_stage import DEPLOYMENT, WORK_SECONDS, OperationsApi
 from tests.unit.tidings.recovery.memory import event
+from tidings.aws.dynamodb import to_attributes
 from tidings.aws.monitoring import Alarm, oldest_message, relay_lag
 from tidings.aws.recovery import MappingStatus
 from tidings.http.problems import Problem
@@ -23,6 +26,10 @@ T = TypeVar("T")
 DLQ, UNDELIVERED, RELAY_DLQ = "shop-dev-orders-dlq", "shop-dev-orders-undelivered.fifo", "shop-dev-orders-relay-dlq"
 QUEUE, RELAY = "shop-dev-orders", "shop-dev-orders-relay"
 ALL = DeadLetterSelection()
+MAX_ANSWER_BYTES = 6_000_000
+"""The size of a function's answer (AWS Lambda Developer Guide, "Lambda quotas": 6 MB)."""
+MAX_ITEM_BYTES = 400_000
+"""The size of an item (Amazon DynamoDB Developer Guide, "Service, account, and table quotas": 400 KB)."""
 FIRST_ACTION = "00000000-0000-4000-8000-000000000001"
 
 
@@ -183,6 +190,18 @@ def test_the_list_says_that_a_queue_has_more(stage: OperationsApi) -> None:
     shown = listed(stage, service="orders")
     assert (len(shown.items), shown.truncated) == (MAX_LISTED, True)
     assert stage.queues.queue(DLQ).hidden == set()
+
+
+def test_the_list_fits_into_a_functions_answer_whatever_the_messages_hold(stage: OperationsApi) -> None:
+    wide = "\U0001f600" * 60_000
+    attributes = dict.fromkeys(("reason", "detail", "type", "key", "event"), wide)
+    for queue in (DLQ, UNDELIVERED, RELAY_DLQ, "shop-dev-payment-dlq.fifo", "shop-dev-orders-archive-dlq"):
+        for n in range(MAX_LISTED):
+            stage.letter(queue, "no event", group=f"{n}", **attributes)
+    stage.letter("shop-dev-payment-undelivered.fifo", "no event", group="a", **attributes)
+    found = listed(stage)
+    assert (len(found.items), found.truncated) == (MAX_SHOWN, True)
+    assert len(msgspec.json.encode(found)) < MAX_ANSWER_BYTES
 
 
 def test_the_list_ends_in_time(stage: OperationsApi) -> None:
@@ -387,6 +406,41 @@ def test_a_request_ends_once_it_has_found_all_messages_that_it_names(stage: Oper
     answer = stage.call(stage.api.drop, DeadLetterSelection(ids=tuple(messages[:2])))
     assert (answer.done, answer.truncated) == (2, False)
     assert stage.queues.queue(DLQ).receives == 1
+
+
+@pytest.mark.parametrize("name", ["redrive", "drop"])
+def test_a_queue_is_emptied_and_recorded_whatever_its_messages_hold(stage: OperationsApi, name: str) -> None:
+    wide = "\U0001f600" * 15_000
+    for n in range(MAX_MESSAGES):
+        text = f"{n} {wide}"
+        stage.letter(DLQ, event(text), group="a", reason=text, type=text)
+    done = 0
+    while (answer := stage.call(getattr(stage.api, name), ALL)).truncated:
+        assert 0 < answer.done <= MAX_MESSAGES
+        done += answer.done
+    assert done + answer.done == MAX_MESSAGES
+    stored = stage.scenario.table.entities.values()
+    assert sum(len(action.messages) for action in map(partial(recorded, stage), stage.scenario.table.entities)) == (
+        MAX_MESSAGES
+    )
+    assert max(len(msgspec.json.encode(to_attributes(each))) for each in stored) < MAX_ITEM_BYTES
+
+
+def test_messages_of_usual_size_are_redriven_by_one_request(stage: OperationsApi) -> None:
+    for n in range(MAX_MESSAGES):
+        stage.letter(DLQ, event(f"3f0b0b0a-8f2e-4a5e-9a51-{n:012}"), reason="received-too-often")
+    assert stage.call(stage.api.redrive, ALL).done == MAX_MESSAGES
+
+
+def test_an_action_names_the_most_frequent_reasons_in_the_list(stage: OperationsApi) -> None:
+    for n in range(MAX_REASONS + 5):
+        stage.letter(DLQ, event(f"entity-{n}"), reason=f"reason-{n}")
+    stage.letter(DLQ, event("a"), reason="gave-up")
+    stage.letter(DLQ, event("b"), reason="gave-up")
+    stage.call(stage.api.drop, ALL)
+    (action,) = stage.actions().items
+    assert (len(action.details.reasons), action.details.reasons["gave-up"]) == (MAX_REASONS, 2)
+    assert action.details.messages == MAX_REASONS + 7
 
 
 @pytest.mark.parametrize("name", ["redrive", "drop"])

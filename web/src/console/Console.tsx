@@ -15,6 +15,7 @@ import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { useLiveState, useOnline, usePage, usePerson } from "../shared/page";
 import { Events } from "./live/events";
+import { usePolling } from "./shared/live";
 
 /** The console's pages, in the order of the navigation. Each is loaded when it is first shown. */
 const PAGES: readonly { readonly path: string; readonly title: string; readonly load: ComponentType }[] = [
@@ -106,6 +107,7 @@ function Pages(): ReactNode {
   return (
     <Events>
       <Frame />
+      <Polling />
     </Events>
   );
 }
@@ -165,13 +167,19 @@ function Frame(): ReactNode {
   );
 }
 
+/** Reads what is shown again and again while the connection for live events is lost. */
+function Polling(): ReactNode {
+  usePolling(useLiveState() === "lost");
+  return null;
+}
+
 /** Says that the connection is lost, and that what is shown may be old. */
 function Connection(): ReactNode {
   const lost = useLiveState() === "lost";
   const online = useOnline();
   if (online && !lost) return null;
   const content = online
-    ? "The connection for live events is lost. It is opened again by itself. Pages are read again every half a minute."
+    ? "The connection for live events is lost. It is opened again by itself. Until then this page is read again every 30 seconds."
     : "This computer has no network. What is shown may be old.";
   return <Flashbar items={[{ id: "connection", type: "warning", content, statusIconAriaLabel: "Warning" }]} />;
 }

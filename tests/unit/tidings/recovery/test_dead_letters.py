@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from tests.unit.tidings.recovery.memory import event
 from tidings.core.clock import from_rfc3339
@@ -141,3 +142,15 @@ def test_the_description_of_a_batch_is_one_short_line_whatever_its_report_holds(
     assert len(details.reason) <= 200
     assert (details.reason + details.detail).isprintable()
     assert details.since == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("kind", ["dlq", "undelivered", "relay"])
+@pytest.mark.parametrize("character", ["x", "\U0001f600", "\n"])
+def test_a_description_is_short_whatever_the_message_and_its_attributes_hold(kind: FailureKind, character: str) -> None:
+    text = character * 60_000
+    attributes = dict.fromkeys(("reason", "detail", "type", "key", "event", "ErrorCode"), text)
+    for body in (BODY, event("x" * 60_000), "{}"):
+        details = describe(dead_letter(body, "x" * 128, **attributes), kind)
+        assert len(json.dumps(asdict(details), ensure_ascii=False).encode()) <= 6_000
+        assert len(details.reason) <= 200
+        assert (details.reason + details.detail).isprintable()

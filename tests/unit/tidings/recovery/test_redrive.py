@@ -355,6 +355,17 @@ def test_a_filter_selects_by_the_ids_the_entity_and_the_reason_together() -> Non
     assert chosen(messages=frozenset(messages[:1]), subject="entity-1") == []
 
 
+def test_a_filter_selects_a_long_reason_by_all_of_it_and_by_what_is_shown_of_it() -> None:
+    queue = MemoryDeadLetterQueue()
+    reason = "日本, \n" * 100
+    queue.add(event("entity-1"), "entity-1", reason=reason)
+    dead_letters = DeadLetters(queue, "dlq")
+    ((_, shown),) = dead_letters.find().letters
+    for text in (reason, shown.reason):
+        assert len(dead_letters.find(DeadLetterFilter(reason=text).selects).letters) == 1
+    assert dead_letters.find(DeadLetterFilter(reason=shown.reason[:-1]).selects).letters == []
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_during_a_drop_leaves_every_message_stored_or_recorded(after: bool) -> None:
     bodies = events(25)

@@ -13,11 +13,12 @@ import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useSearchParams } from "wouter";
 import type { components } from "../../generated/api";
 import { answer } from "../../shared/api";
-import { usePage } from "../../shared/page";
+import { usePage, usePerson } from "../../shared/page";
+import { forgetKey, keyOf } from "../shared/attempts";
 import { formatNumber } from "../shared/format";
 import { Failed, PageLink, Queried, Time } from "../shared/states";
 
@@ -36,16 +37,17 @@ export function PersonalData({ customer }: { customer: string }): ReactNode {
   const [search, setSearch] = useSearchParams();
   const [isErasing, setErasing] = useState(false);
   const job = search.get("job");
-  // A request whose answer was lost is repeated with its key, and gets its job.
-  const keys = useRef<Partial<Record<Kind, string>>>({});
+  const operator = usePerson()?.id ?? "";
   const start = useMutation({
-    mutationFn: (kind: Kind) => {
-      const key = (keys.current[kind] ??= crypto.randomUUID());
-      const params = { path: { id: customer }, header: { "Idempotency-Key": key } };
-      return answer(api.POST(`/operators/customers/{id}/${kind}`, { params }));
+    mutationFn: async (kind: Kind) => {
+      // A request whose answer was lost is repeated with its key, and gets its job.
+      const request = [operator, kind, customer];
+      const params = { path: { id: customer }, header: { "Idempotency-Key": keyOf(...request) } };
+      const started = await answer(api.POST(`/operators/customers/{id}/${kind}`, { params }));
+      forgetKey(...request);
+      return started;
     },
     onSuccess: (started) => {
-      keys.current = {};
       setErasing(false);
       queries.setQueryData(["job", customer, started.id], started);
       setSearch({ id: customer, job: started.id });

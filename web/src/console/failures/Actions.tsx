@@ -9,6 +9,7 @@ import type { components } from "../../generated/api";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
 import { formatNumber } from "../shared/format";
+import { LongText } from "../shared/LongText";
 import { Operator } from "../shared/Operator";
 import { Empty, More, PageLink, Queried, Time } from "../shared/states";
 import { formatReasons, KINDS } from "./failures";
@@ -56,7 +57,11 @@ export function Actions(): ReactNode {
             { id: "orders", header: "Orders", cell: (action) => <Orders action={action} /> },
             { id: "service", header: "Service", cell: ({ service }) => service },
             { id: "kind", header: "Kind", cell: ({ details }) => KINDS[details.kind] },
-            { id: "messages", header: "Messages", cell: ({ details }) => formatReasons(details.reasons) },
+            {
+              id: "messages",
+              header: "Messages",
+              cell: ({ details }) => <LongText>{formatReasons(details.reasons)}</LongText>,
+            },
             { id: "outcome", header: "Outcome", cell: ({ details }) => <Outcome details={details} /> },
           ]}
         />

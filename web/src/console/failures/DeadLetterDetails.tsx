@@ -10,6 +10,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
+import { LongText } from "../shared/LongText";
 import { PageLink, Queried, Time } from "../shared/states";
 import { type DeadLetter, formatBody, formatRemedy, KINDS } from "./failures";
 
@@ -23,7 +24,7 @@ export function DeadLetterDetails({ letter, onClose }: { letter: DeadLetter; onC
       size="large"
       onDismiss={onClose}
       closeAriaLabel="Close"
-      header={type ?? "A message without an event"}
+      header={<LongText>{type ?? "A message without an event"}</LongText>}
       footer={
         <Box float="right">
           <Button onClick={onClose}>Close</Button>
@@ -36,17 +37,34 @@ export function DeadLetterDetails({ letter, onClose }: { letter: DeadLetter; onC
           items={[
             { label: "Service", value: service },
             { label: "Kind", value: KINDS[kind] },
-            { label: "Reason", value: <Box variant="code">{reason}</Box> },
-            { label: "Order", value: order === null ? "–" : <PageLink to={`/orders/${order}`}>{order}</PageLink> },
+            {
+              label: "Reason",
+              value: (
+                <LongText>
+                  <Box variant="code">{reason}</Box>
+                </LongText>
+              ),
+            },
+            {
+              label: "Order",
+              value:
+                order === null ? (
+                  "–"
+                ) : (
+                  <LongText>
+                    <PageLink to={`/orders/${encodeURIComponent(order)}`}>{order}</PageLink>
+                  </LongText>
+                ),
+            },
             { label: "First sent", value: <Time at={sentAt} /> },
             { label: "Deliveries", value: receives ?? "–" },
-            { label: "Event", value: event ?? "–" },
+            { label: "Event", value: <LongText>{event ?? "–"}</LongText> },
             { label: "Message", value: letter.id },
           ]}
         />
         <KeyValuePairs
           items={[
-            ...(detail === "" ? [] : [{ label: "Error", value: detail }]),
+            ...(detail === "" ? [] : [{ label: "Error", value: <LongText>{detail}</LongText> }]),
             { label: "What helps", value: formatRemedy(letter) },
           ]}
         />

@@ -12,6 +12,7 @@ import { answer, type Api } from "../../shared/api";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
 import { formatNumber } from "../shared/format";
+import { LongText } from "../shared/LongText";
 import { Failed, Loading, messageOf } from "../shared/states";
 import {
   type DeadLetter,
@@ -214,7 +215,9 @@ function Done({ outcomes, done }: { outcomes: readonly Outcome[]; done: string }
         {results.map(({ refused }) =>
           Object.entries(refused).map(([id, reason]) => (
             <Alert key={id} type="error" header="A queue refused a message">
-              {id}: {reason}
+              <LongText>
+                {id}: {reason}
+              </LongText>
             </Alert>
           )),
         )}
@@ -240,6 +243,7 @@ function OutcomeTable({
   return (
     <Table
       variant="embedded"
+      wrapLines
       ariaLabels={{ tableLabel: label }}
       items={outcomes}
       columnDefinitions={[
@@ -253,7 +257,9 @@ function OutcomeTable({
               {
                 id: "reasons",
                 header: "Reasons",
-                cell: ({ result }: Outcome) => (result === null ? "?" : formatReasons(result.reasons)),
+                cell: ({ result }: Outcome) => (
+                  <LongText>{result === null ? "?" : formatReasons(result.reasons)}</LongText>
+                ),
               },
             ]),
       ]}

@@ -72,3 +72,10 @@ test("a body that is no JSON is shown as it is", () => {
   expect(formatBody('{"a":1}')).toBe('{\n  "a": 1\n}');
   expect(formatBody("{broken")).toBe("{broken");
 });
+
+test("of many and long reasons the beginning is named", () => {
+  const reasons = Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`${n}${"😀".repeat(100)}`, 10 - n]));
+  const text = formatReasons(reasons);
+  expect(text.startsWith(`0${"😀".repeat(58)}… 10, 1`)).toBe(true);
+  expect(text.endsWith(" 6, 2 other reasons")).toBe(true);
+});

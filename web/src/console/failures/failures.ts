@@ -89,10 +89,22 @@ export function formatBody(body: string): string {
   }
 }
 
+/** How many reasons are named, and how many characters of each. Anyone may have written a message's reason. */
+const MOST_REASONS = 5;
+const LONGEST_REASON = 60;
+
 /** Returns the number of messages of an action by the reason of their failure: `gave-up 2, undecodable 1`. */
 export function formatReasons(reasons: Readonly<Record<string, number>>): string {
-  return Object.entries(reasons)
-    .toSorted(([, one], [, other]) => other - one)
-    .map(([reason, count]) => `${reason} ${formatNumber(count)}`)
-    .join(", ");
+  const sorted = Object.entries(reasons).toSorted(([, one], [, other]) => other - one);
+  const named = sorted
+    .slice(0, MOST_REASONS)
+    .map(([reason, count]) => `${shorten(reason, LONGEST_REASON)} ${formatNumber(count)}`);
+  const others = sorted.length - named.length;
+  return [...named, ...(others > 0 ? [`${others} other ${others === 1 ? "reason" : "reasons"}`] : [])].join(", ");
+}
+
+/** Returns the beginning of a text, with `…` if it is longer. */
+function shorten(text: string, most: number): string {
+  const characters = Array.from(text);
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join("")}…`;
 }

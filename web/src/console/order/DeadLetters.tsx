@@ -12,6 +12,7 @@ import { answer, type Api } from "../../shared/api";
 import { formatRemedy } from "../failures/failures";
 import { usePage } from "../../shared/page";
 import { ProblemError } from "../../shared/problem";
+import { LongText } from "../shared/LongText";
 import { Empty, PageLink, Queried, Time } from "../shared/states";
 import { Confirm } from "./Confirm";
 import { type DeadLetter, useDeadLetters } from "./queries";
@@ -80,7 +81,9 @@ export function DeadLetters({ id }: { id: string }): ReactNode {
               )}
               {letters.length > 0 && <Letters letters={letters} />}
               {letters.length === 0 && !truncated && (
-                <Empty title="No dead letters">All services have handled their messages about this order.</Empty>
+                <Empty title="No dead letters">
+                  No service has given up a message about this order. One that is still being tried is not shown here.
+                </Empty>
               )}
             </SpaceBetween>
           )}
@@ -118,19 +121,19 @@ function Letters({ letters }: { letters: readonly DeadLetter[] }): ReactNode {
       ariaLabels={{ tableLabel: "Dead letters" }}
       columnDefinitions={[
         { id: "service", header: "Service", cell: ({ service }) => service, isRowHeader: true },
-        { id: "type", header: "Event", cell: ({ type }) => type ?? "–" },
+        { id: "type", header: "Event", cell: ({ type }) => <LongText>{type ?? "–"}</LongText> },
         {
           id: "reason",
           header: "Reason",
           cell: ({ reason, detail }) => (
-            <>
+            <LongText>
               {reason}
               {detail !== "" && detail !== reason && (
                 <Box variant="small" color="text-body-secondary" display="block">
                   {detail}
                 </Box>
               )}
-            </>
+            </LongText>
           ),
         },
         { id: "sent", header: "First sent", cell: ({ sent_at: at }) => <Time at={at} /> },

@@ -8,7 +8,8 @@ import { type ReactNode, useState } from "react";
 import type { components } from "../../generated/api";
 import { answer } from "../../shared/api";
 import { formatMoney, type Money } from "../../shared/money";
-import { usePage } from "../../shared/page";
+import { usePage, usePerson } from "../../shared/page";
+import { forgetKey, keyOf } from "../shared/attempts";
 import { fieldError, otherError } from "../shared/states";
 import { parseAmount, typedAmount } from "./amount";
 import { FormModal } from "./FormModal";
@@ -29,16 +30,15 @@ export function RefundForm({ id, left, onClose }: { id: string; left: Money; onC
   const readAgain = useReadAgain(id);
   const [text, setText] = useState(() => typedAmount(left.amount, left.currency));
   const [reason, setReason] = useState<Request["reason"]>("returned");
-  // A repeat of the same request has the same key, so money is returned once. Another request needs another key.
-  const [key, setKey] = useState(() => crypto.randomUUID());
+  const operator = usePerson()?.id ?? "";
   const { mutate, error, isPending, reset } = useMutation({
-    mutationFn: (amount: number) =>
-      answer(
-        api.POST("/operators/orders/{id}/refunds", {
-          params: { path: { id }, header: { "Idempotency-Key": key } },
-          body: { amount: { amount, currency: left.currency }, reason },
-        }),
-      ),
+    mutationFn: async (body: Request) => {
+      // A repeat of the same request has the same key, so money is returned once. Another request needs another key.
+      const request = [operator, "refund", id, JSON.stringify(body)];
+      const params = { path: { id }, header: { "Idempotency-Key": keyOf(...request) } };
+      await answer(api.POST("/operators/orders/{id}/refunds", { params, body }));
+      forgetKey(...request);
+    },
     onSuccess: () => {
       readAgain();
       onClose();
@@ -46,14 +46,13 @@ export function RefundForm({ id, left, onClose }: { id: string; left: Money; onC
   });
   const [invalid, setInvalid] = useState(false);
   const change = () => {
-    setKey(crypto.randomUUID());
     setInvalid(false);
     reset();
   };
   const submit = () => {
     const amount = parseAmount(text, left.currency);
     setInvalid(amount === null);
-    if (amount !== null) mutate(amount);
+    if (amount !== null) mutate({ amount: { amount, currency: left.currency }, reason });
   };
   const example = typedAmount(left.amount, left.currency);
   return (

@@ -124,3 +124,23 @@ test("a job that failed says so", async () => {
   );
   expect(await screen.findByText(/The job ended without doing everything/)).toBeDefined();
 });
+
+test("a repeat after a lost answer and a reload begins no second job, and the next request does", async () => {
+  const keys: (string | null)[] = [];
+  const routes: Routes = {
+    "POST /operators/customers/{id}/export": ({ headers }) => {
+      keys.push(headers.get("Idempotency-Key"));
+      if (keys.length === 1) throw new TypeError("Failed to fetch");
+      return { status: 202, body: JOB };
+    },
+    "GET /operators/customers/{id}/jobs/{job}": () => ({ body: JOB }),
+  };
+  for (const outcome of ["The job was not begun", "Running", "Running"]) {
+    const page = renderCustomers(routes);
+    await page.user.click(await screen.findByRole("button", { name: "Export" }));
+    expect(await screen.findByText(outcome)).toBeDefined();
+    page.unmount();
+  }
+  expect(keys[1]).toBe(keys[0]);
+  expect(keys[2]).not.toBe(keys[0]);
+});

@@ -55,9 +55,9 @@ async function select(page: RenderedPage, ...names: string[]): Promise<void> {
 
 test("the dead letters of all services are listed with their reasons", async () => {
   const page = renderFailures({});
-  const table = await screen.findByRole("table", { name: "Dead letters" });
+  expect(await screen.findByText("gave-up 1, undecodable 1, not-relayed 1")).toBeDefined();
+  const table = screen.getByRole("table", { name: "Dead letters" });
   expect(within(table).getAllByRole("row")).toHaveLength(4);
-  expect(screen.getByText("gave-up 1, undecodable 1, not-relayed 1")).toBeDefined();
   expect(await screen.findByText("No actions")).toBeDefined();
   expect(await violations(page.container)).toEqual([]);
 });
@@ -140,6 +140,38 @@ test("a refused list is read again on request", async () => {
   expect(await screen.findByText("The queues cannot be read now.")).toBeDefined();
   await page.user.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByText("OrderPlaced")).toBeDefined();
+});
+
+test("the filter stays when a list fails, so that another one can be chosen", async () => {
+  const page = renderFailures(
+    {
+      "GET /operators/dead-letters": ({ query }) =>
+        query.has("reason")
+          ? { status: 422, body: { title: "Invalid", detail: "The reason of a failure, as the list shows it." } }
+          : { body: { items: [LETTER], truncated: false, held: 0 } },
+    },
+    "/failures?reason=too,long",
+  );
+  expect(await screen.findByText("Could not load the dead letters")).toBeDefined();
+  expect(screen.getByText("The dead letters are not known")).toBeDefined();
+  expect(screen.queryByText("No dead letters")).toBeNull();
+  expect(await violations(page.container)).toEqual([]);
+  await page.user.click(screen.getByRole("button", { name: /^Reason \S/ }));
+  await page.user.click(await screen.findByRole("option", { name: "All reasons" }));
+  expect(await screen.findByText("OrderPlaced")).toBeDefined();
+});
+
+test("a reason is an option of its filter, whatever it contains", async () => {
+  const reason = "it failed, 日本😀";
+  const page = renderFailures({
+    "GET /operators/dead-letters": () => ({ body: { items: [{ ...LETTER, reason }], truncated: false, held: 0 } }),
+  });
+  await screen.findByText("OrderPlaced");
+  await page.user.click(screen.getByRole("button", { name: /^Reason \S/ }));
+  await page.user.click(await screen.findByRole("option", { name: reason }));
+  await vi.waitFor(() => {
+    expect(page.requests.at(-1)?.query.get("reason")).toBe(reason);
+  });
 });
 
 test("a message is read only when the operator asks for it", async () => {

@@ -15,6 +15,7 @@ import Table from "@cloudscape-design/components/table";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useSearchParams } from "wouter";
+import type { components } from "../../generated/api";
 import { services } from "../../generated/catalogue";
 import { answer } from "../../shared/api";
 import { usePage } from "../../shared/page";
@@ -32,7 +33,12 @@ import {
 } from "../failures/failures";
 import { RecoveryDialog } from "../failures/RecoveryDialog";
 import { formatNumber } from "../shared/format";
-import { Empty, Page, PageLink, Queried, Time } from "../shared/states";
+import { LongText } from "../shared/LongText";
+import { Empty, Failed, Page, PageLink, Time } from "../shared/states";
+
+type DeadLetterList = components["schemas"]["DeadLetterList"];
+
+const NOT_KNOWN: DeadLetterList = { items: [], truncated: false, held: 0 };
 
 const PAGE_SIZE = 20;
 
@@ -75,23 +81,31 @@ function DeadLetters(): ReactNode {
   };
   return (
     <>
-      <Queried query={query} what="the dead letters">
-        {({ items, truncated, held }) => (
-          <DeadLetterTable
-            items={items}
-            truncated={truncated}
-            held={held}
-            filter={filter}
-            loading={query.isFetching}
-            onFilter={change}
-            onShow={setShown}
-            onRecover={(action, letters) => {
-              setRecovery({ action, letters });
-            }}
-            onRefresh={() => void query.refetch()}
+      <SpaceBetween size="l">
+        {query.error !== null && (
+          <Failed
+            title={
+              query.data === undefined
+                ? "Could not load the dead letters"
+                : "Could not load the dead letters again: they may be old"
+            }
+            error={query.error}
+            again={() => void query.refetch()}
           />
         )}
-      </Queried>
+        {/* The filter stays when a list fails: it may be why. */}
+        <DeadLetterTable
+          list={query.data}
+          filter={filter}
+          loading={query.isFetching}
+          onFilter={change}
+          onShow={setShown}
+          onRecover={(action, letters) => {
+            setRecovery({ action, letters });
+          }}
+          onRefresh={() => void query.refetch()}
+        />
+      </SpaceBetween>
       {shown !== null && (
         <DeadLetterDetails
           letter={shown}
@@ -119,9 +133,7 @@ function DeadLetters(): ReactNode {
 }
 
 function DeadLetterTable({
-  items,
-  truncated,
-  held,
+  list,
   filter,
   loading,
   onFilter,
@@ -129,10 +141,8 @@ function DeadLetterTable({
   onRecover,
   onRefresh,
 }: {
-  items: readonly DeadLetter[];
-  truncated: boolean;
-  /** About how many are missing because another request holds them. */
-  held: number;
+  /** undefined while it is not known. */
+  list: DeadLetterList | undefined;
   filter: DeadLetterFilter;
   loading: boolean;
   onFilter: (changed: Partial<DeadLetterFilter>) => void;
@@ -140,6 +150,7 @@ function DeadLetterTable({
   onRecover: (action: Recovery, letters: readonly DeadLetter[]) => void;
   onRefresh: () => void;
 }): ReactNode {
+  const { items, truncated, held } = list ?? NOT_KNOWN;
   const isFiltered = Object.values(filter).some((value) => value !== "");
   const {
     items: rows,
@@ -162,6 +173,9 @@ function DeadLetterTable({
       selectionType="multi"
       variant="container"
       stickyHeader
+      wrapLines
+      loading={list === undefined && loading}
+      loadingText="Loading the dead letters…"
       ariaLabels={{
         tableLabel: "Dead letters",
         selectionGroupLabel: "Dead letters to redrive or drop",
@@ -171,7 +185,7 @@ function DeadLetterTable({
       header={
         <Header
           variant="h2"
-          counter={`(${counter}${truncated ? "+" : ""})`}
+          {...(list !== undefined && { counter: `(${counter}${truncated ? "+" : ""})` })}
           description={
             held > 0
               ? `About ${formatNumber(held)} more are held by another request, such as another operator's list. They return within seconds: read again.`
@@ -209,7 +223,9 @@ function DeadLetterTable({
       filter={<Filters items={items} filter={filter} onFilter={onFilter} />}
       pagination={paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}
       empty={
-        truncated ? (
+        list === undefined ? (
+          <Empty title="The dead letters are not known" />
+        ) : truncated ? (
           <Empty title="No dead letter was found yet">
             <Button loading={loading} onClick={onRefresh}>
               Read again
@@ -235,14 +251,16 @@ function DeadLetterTable({
           header: "Event",
           isRowHeader: true,
           cell: (letter) => (
-            <Link
-              onFollow={(event) => {
-                event.preventDefault();
-                onShow(letter);
-              }}
-            >
-              {letter.type ?? "No event"}
-            </Link>
+            <LongText>
+              <Link
+                onFollow={(event) => {
+                  event.preventDefault();
+                  onShow(letter);
+                }}
+              >
+                {letter.type ?? "No event"}
+              </Link>
+            </LongText>
           ),
           sortingField: "type",
         },
@@ -250,7 +268,7 @@ function DeadLetterTable({
           id: "order",
           header: "Order",
           cell: ({ order }) =>
-            order === null ? "–" : <PageLink to={`/orders/${order}`}>{order.slice(0, 8)}</PageLink>,
+            order === null ? "–" : <PageLink to={`/orders/${encodeURIComponent(order)}`}>{order.slice(0, 8)}</PageLink>,
           sortingField: "order",
         },
         { id: "service", header: "Service", cell: ({ service }) => service, sortingField: "service" },
@@ -258,7 +276,11 @@ function DeadLetterTable({
         {
           id: "reason",
           header: "Reason",
-          cell: ({ reason }) => <Box variant="code">{reason}</Box>,
+          cell: ({ reason }) => (
+            <LongText>
+              <Box variant="code">{reason}</Box>
+            </LongText>
+          ),
           sortingField: "reason",
         },
         { id: "receives", header: "Deliveries", cell: ({ receives }) => receives ?? "–", sortingField: "receives" },

@@ -365,6 +365,46 @@ test("a refund is requested in minor units, with the same key for a repeat and a
   expect(keys[2]).not.toBe(keys[0]);
 });
 
+const REFUND: Payment["refunds"][number] = {
+  id: "refund-1",
+  payment: "pi_1",
+  amount: EUR(790),
+  reason: "damaged",
+  status: "failed",
+  attempt: 1,
+  code: "expired_card",
+  at: TIME,
+};
+
+test("a repeat after a lost answer and a reload is the same refund, and a later one is another", async () => {
+  const keys: (string | null)[] = [];
+  for (const isLost of [true, false, false]) {
+    const page = renderOrder({
+      "POST /operators/orders/{id}/refunds": ({ headers }) => {
+        keys.push(headers.get("Idempotency-Key"));
+        if (isLost) throw new TypeError("Failed to fetch");
+        return { status: 202, body: REFUND };
+      },
+    });
+    await press(page, "Refund");
+    await page.user.type(screen.getByRole("textbox", { name: "Amount in EUR" }), "{Enter}");
+    if (isLost) expect(await screen.findByText("The refund could not be requested")).toBeDefined();
+    else {
+      await vi.waitFor(() => {
+        expect(screen.queryByRole("dialog")).toBeNull();
+      });
+    }
+    page.unmount();
+  }
+  expect(keys[1]).toBe(keys[0]);
+  expect(keys[2]).not.toBe(keys[0]);
+});
+
+test("an order without dead letters is not said to be handled by all services", async () => {
+  renderOrder();
+  expect(await screen.findByText(/One that is still being tried is not shown here/)).toBeDefined();
+});
+
 test("what is no amount is refused at its field, and not sent", async () => {
   const page = renderOrder();
   await press(page, "Refund");
@@ -379,19 +419,9 @@ test.each([
   ["Try again", "attempts" as const],
   ["Settle", "settlement" as const],
 ])("a failed refund has the action %s", async (action, route) => {
-  const refund: Payment["refunds"][number] = {
-    id: "refund-1",
-    payment: "pi_1",
-    amount: EUR(790),
-    reason: "damaged",
-    status: "failed",
-    attempt: 1,
-    code: "expired_card",
-    at: TIME,
-  };
   const page = renderOrder({
-    "GET /operators/orders/{id}/payment": () => ({ body: { ...PAYMENT, refunds: [refund] } }),
-    [`POST /operators/orders/{id}/refunds/{refund}/${route}`]: () => ({ status: 202, body: refund }),
+    "GET /operators/orders/{id}/payment": () => ({ body: { ...PAYMENT, refunds: [REFUND] } }),
+    [`POST /operators/orders/{id}/refunds/{refund}/${route}`]: () => ({ status: 202, body: REFUND }),
   });
   expect(await screen.findByText(/expired_card/)).toBeDefined();
   await press(page, action, action);

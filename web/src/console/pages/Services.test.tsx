@@ -1,7 +1,7 @@
 import { act, screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import { OPERATOR, renderPage, type RenderedPage, type Routes, violations } from "../../shared/testing";
-import type { ServiceView } from "../services/services";
+import type { Alarm, ServiceView } from "../services/services";
 import Services from "./Services";
 
 const PAYMENT: ServiceView = {
@@ -47,8 +47,29 @@ const IDLE: ServiceView = {
   alarms: [],
 };
 
-function renderServices(answer: NonNullable<Routes["GET /operators/services"]>): RenderedPage {
-  return renderPage(<Services />, { person: OPERATOR, routes: { "GET /operators/services": answer } });
+const API: Alarm = {
+  name: "tidings-test-api-5xx",
+  service: null,
+  state: "ALARM",
+  since: "2026-03-01T12:00:00.000Z",
+  problem: "The API fails",
+  runbook: "docs/runbook.md#api-5xx",
+};
+
+function renderServices(
+  answer: NonNullable<Routes["GET /operators/services"]>,
+  alarms: readonly Alarm[] = [],
+  stage = "test",
+): RenderedPage {
+  return renderPage(<Services />, {
+    person: OPERATOR,
+    config: { stage },
+    routes: { "GET /operators/services": answer, "GET /operators/alarms": () => ({ body: { items: [...alarms] } }) },
+  });
+}
+
+function activeAlarms(): string | null | undefined {
+  return screen.getByText("Active alarms").closest("dt")?.nextElementSibling?.textContent.trim();
 }
 
 test("a service with problems says which, and links to its failures and to the runbook", async () => {
@@ -69,6 +90,41 @@ test("a service without a queue, a relay and alarms is healthy", async () => {
   renderServices(() => ({ body: { items: [IDLE] } }));
   expect(await screen.findByText("Healthy")).toBeDefined();
   expect(screen.getByText("It has no queue and no relay.")).toBeDefined();
+});
+
+test("an active alarm that belongs to no service is shown and counted", async () => {
+  const page = renderServices(() => ({ body: { items: [PAYMENT] } }), [API, ...PAYMENT.alarms]);
+  expect(await screen.findByText("The API fails")).toBeDefined();
+  expect(screen.getByRole("heading", { name: "Shared alarms" })).toBeDefined();
+  expect(screen.getByRole("link", { name: "Runbook: api-5xx" }).getAttribute("href")).toBe("/runbook/api-5xx");
+  await screen.findByText("1,432 waiting, 3 in flight");
+  expect(activeAlarms()).toBe("2");
+  expect(await violations(page.container)).toEqual([]);
+});
+
+test("the number of alarms is not said to be zero while it is not known", async () => {
+  renderPage(<Services />, {
+    person: OPERATOR,
+    routes: {
+      "GET /operators/services": () => ({ body: { items: [IDLE] } }),
+      "GET /operators/alarms": () => ({ status: 503, body: { title: "Unavailable", detail: "No alarms now." } }),
+    },
+  });
+  expect(await screen.findByText("No alarms now.")).toBeDefined();
+  await screen.findByText("Healthy");
+  expect(activeAlarms()).toBe("–");
+});
+
+test("alarms that the local cloud does not evaluate are said to be so, and no service is called healthy", async () => {
+  const alarms = [API, ...PAYMENT.alarms].map((alarm) => ({ ...alarm, state: "INSUFFICIENT_DATA" }) as const);
+  const service = { ...IDLE, alarms: alarms.slice(1) };
+  const page = renderServices(() => ({ body: { items: [service] } }), alarms, "local");
+  expect(await screen.findByText("The local cloud evaluates no alarms")).toBeDefined();
+  expect(await screen.findByText("2 alarms, which the local cloud does not evaluate")).toBeDefined();
+  expect(screen.getByText("No problem seen, alarms aside")).toBeDefined();
+  expect(screen.queryByText("Healthy")).toBeNull();
+  expect(activeAlarms()).toBe("– not evaluated");
+  expect(await violations(page.container)).toEqual([]);
 });
 
 test("a stage without services says so", async () => {

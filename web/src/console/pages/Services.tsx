@@ -1,5 +1,6 @@
 /** Services: their queues, relays, connections and alarms as they are now. */
 
+import Alert from "@cloudscape-design/components/alert";
 import Badge from "@cloudscape-design/components/badge";
 import Box from "@cloudscape-design/components/box";
 import Cards from "@cloudscape-design/components/cards";
@@ -20,7 +21,9 @@ import { entryOf } from "../runbook/runbook";
 import {
   activeAlarms,
   type Alarm,
+  alarmsOfNoService,
   delivers,
+  describeInactive,
   type Mapping,
   overviewOf,
   problemsOf,
@@ -35,6 +38,9 @@ import { Empty, Page, PageLink, Queried, Time } from "../shared/states";
 /** How often the state is read again while the page is shown, in milliseconds. */
 const INTERVAL = 10_000;
 
+/** The stage on this computer, whose cloud evaluates no alarms. */
+const LOCAL = "local";
+
 export default function Services(): ReactNode {
   const { api } = usePage();
   const query = useQuery({
@@ -42,6 +48,12 @@ export default function Services(): ReactNode {
     queryFn: () => answer(api.GET("/operators/services")),
     refetchInterval: INTERVAL,
   });
+  const alarms = useQuery({
+    queryKey: ["alarms"],
+    queryFn: () => answer(api.GET("/operators/alarms")),
+    refetchInterval: INTERVAL,
+  });
+  const isEvaluated = useEvaluated();
   return (
     <Page
       title="Services"
@@ -54,44 +66,92 @@ export default function Services(): ReactNode {
         )
       }
     >
-      <Queried query={query} what="the services">
-        {({ items }) => (
-          <SpaceBetween size="l">
-            <Summary services={items} />
-            <Cards
-              items={sortServices(items)}
-              trackBy="name"
-              cardsPerRow={[{ cards: 1 }, { minWidth: 700, cards: 2 }, { minWidth: 1400, cards: 3 }]}
-              ariaLabels={{
-                itemSelectionLabel: (_, { name }) => name,
-                selectionGroupLabel: "",
-                cardsLabel: "Services",
-              }}
-              empty={<Empty title="No services">This stage has none.</Empty>}
-              cardDefinition={{
-                header: (service) => <CardHeader service={service} />,
-                sections: [
-                  { id: "state", content: (service) => <State service={service} /> },
-                  { id: "alarms", content: (service) => <Alarms service={service} /> },
-                  { id: "events", content: ({ name }) => <Events name={name} /> },
-                ],
-              }}
-            />
-          </SpaceBetween>
+      <SpaceBetween size="l">
+        {!isEvaluated && (
+          <Alert type="info" header="The local cloud evaluates no alarms">
+            Look at queues, dead letters and deliveries instead: they are as they are now.
+          </Alert>
         )}
-      </Queried>
+        <Queried query={query} what="the services">
+          {({ items }) => <Summary services={items} alarms={alarms.data?.items} />}
+        </Queried>
+        <Queried query={alarms} what="the alarms">
+          {({ items }) => <SharedAlarms alarms={alarmsOfNoService(items)} />}
+        </Queried>
+        {query.data !== undefined && (
+          <Cards
+            items={sortServices(query.data.items)}
+            trackBy="name"
+            cardsPerRow={[{ cards: 1 }, { minWidth: 700, cards: 2 }, { minWidth: 1400, cards: 3 }]}
+            ariaLabels={{
+              itemSelectionLabel: (_, { name }) => name,
+              selectionGroupLabel: "",
+              cardsLabel: "Services",
+            }}
+            empty={<Empty title="No services">This stage has none.</Empty>}
+            cardDefinition={{
+              header: (service) => <CardHeader service={service} />,
+              sections: [
+                { id: "state", content: (service) => <State service={service} /> },
+                { id: "alarms", content: (service) => <Alarms alarms={service.alarms} /> },
+                { id: "events", content: ({ name }) => <Events name={name} /> },
+              ],
+            }}
+          />
+        )}
+      </SpaceBetween>
     </Page>
   );
 }
 
-function Summary({ services }: { services: readonly ServiceView[] }): ReactNode {
-  const { alarms, deadLetters, messages, oldest, lag } = overviewOf(services);
+/** Returns whether the stage's alarms are evaluated. */
+function useEvaluated(): boolean {
+  return usePage().config.stage !== LOCAL;
+}
+
+/** Shows the alarms that belong to no service. */
+function SharedAlarms({ alarms }: { alarms: readonly Alarm[] }): ReactNode {
+  if (alarms.length === 0) return null;
+  return (
+    <Container
+      header={
+        <Header variant="h2" description="Alarms of the API and of what else all services share.">
+          Shared alarms
+        </Header>
+      }
+    >
+      <Alarms alarms={alarms} />
+    </Container>
+  );
+}
+
+function Summary({
+  services,
+  alarms,
+}: {
+  services: readonly ServiceView[];
+  /** All alarms; undefined while they are not known. */
+  alarms: readonly Alarm[] | undefined;
+}): ReactNode {
+  const { deadLetters, messages, oldest, lag } = overviewOf(services);
+  const isEvaluated = useEvaluated();
+  const active = alarms && activeAlarms(alarms).length;
   return (
     <Container>
       <KeyValuePairs
         columns={4}
         items={[
-          { label: "Active alarms", value: <Count value={alarms} /> },
+          {
+            label: "Active alarms",
+            value:
+              active === undefined ? (
+                <Figure>–</Figure>
+              ) : active === 0 && !isEvaluated ? (
+                <Figure note="not evaluated">–</Figure>
+              ) : (
+                <Count value={active} />
+              ),
+          },
           { label: "Dead letters", value: <Count value={deadLetters} /> },
           {
             label: "Messages in queues",
@@ -132,13 +192,14 @@ function Count({ value }: { value: number }): ReactNode {
 
 function CardHeader({ service }: { service: ServiceView }): ReactNode {
   const problems = problemsOf(service);
+  const healthy = useEvaluated() ? "Healthy" : "No problem seen, alarms aside";
   return (
     <Header
       variant="h2"
       description={sentence(service.summary)}
       actions={
         <StatusIndicator type={problems.length === 0 ? "success" : "error"}>
-          {problems.length === 0 ? "Healthy" : problems.join(", ")}
+          {problems.length === 0 ? healthy : problems.join(", ")}
         </StatusIndicator>
       }
     >
@@ -215,22 +276,21 @@ function Delivery({ mapping }: { mapping: Mapping }): ReactNode {
   );
 }
 
-function Alarms({ service: { name, alarms } }: { service: ServiceView }): ReactNode {
+function Alarms({ alarms }: { alarms: readonly Alarm[] }): ReactNode {
+  const isEvaluated = useEvaluated();
   const active = activeAlarms(alarms);
   const others = alarms.filter((alarm) => !active.includes(alarm));
   if (alarms.length === 0) return null;
   return (
     <SpaceBetween size="xs">
       {active.map((alarm) => (
-        <AlarmView key={alarm.name} alarm={alarm} service={name} />
+        <AlarmView key={alarm.name} alarm={alarm} />
       ))}
       {others.length > 0 && (
-        <ExpandableSection
-          headerText={`${others.length} ${others.length === 1 ? "alarm that is" : "alarms that are"} not active`}
-        >
+        <ExpandableSection headerText={describeInactive(others, isEvaluated)}>
           <SpaceBetween size="xs">
             {others.map((alarm) => (
-              <AlarmView key={alarm.name} alarm={alarm} service={name} />
+              <AlarmView key={alarm.name} alarm={alarm} />
             ))}
           </SpaceBetween>
         </ExpandableSection>
@@ -245,18 +305,21 @@ const STATES = {
   INSUFFICIENT_DATA: { type: "pending", text: "No data" },
 } as const;
 
-function AlarmView({ alarm, service }: { alarm: Alarm; service: string }): ReactNode {
-  const { state, since, problem, runbook } = alarm;
+function AlarmView({ alarm }: { alarm: Alarm }): ReactNode {
+  const { state, since, problem, runbook, service } = alarm;
   const { type, text } = STATES[state];
   return (
     <div>
       <StatusIndicator type={type}>
-        {shortName(alarm, service)}: {text} since <Time at={since} />
+        {shortName(alarm)}: {text} since <Time at={since} />
       </StatusIndicator>
       <Box color="text-body-secondary" fontSize="body-s">
         {problem}{" "}
         {runbook !== "" && (
-          <PageLink to={`/runbook/${entryOf(runbook)}?service=${service}`} label={`Runbook: ${entryOf(runbook)}`}>
+          <PageLink
+            to={`/runbook/${entryOf(runbook)}${service === null ? "" : `?service=${service}`}`}
+            label={`Runbook: ${entryOf(runbook)}`}
+          >
             Runbook
           </PageLink>
         )}

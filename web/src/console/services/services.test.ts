@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { overviewOf, problemsOf, type ServiceView, shortName, sortServices } from "./services";
+import { describeInactive, overviewOf, problemsOf, type ServiceView, shortName, sortServices } from "./services";
 
 const ALARM = {
   name: "tidings-prod-payment-dlq-depth",
@@ -59,11 +59,19 @@ test("services with problems are the first", () => {
 });
 
 test("the overview adds what can be added, and has the largest ages", () => {
-  expect(overviewOf([HEALTHY, BROKEN, QUIET])).toEqual({ alarms: 1, deadLetters: 3, messages: 6, oldest: 3, lag: 90 });
-  expect(overviewOf([QUIET])).toEqual({ alarms: 0, deadLetters: 0, messages: 0, oldest: null, lag: null });
+  expect(overviewOf([HEALTHY, BROKEN, QUIET])).toEqual({ deadLetters: 3, messages: 6, oldest: 3, lag: 90 });
+  expect(overviewOf([QUIET])).toEqual({ deadLetters: 0, messages: 0, oldest: null, lag: null });
 });
 
 test("the name of a service's alarm does not repeat the service", () => {
-  expect(shortName(ALARM, "payment")).toBe("dlq-depth");
-  expect(shortName(ALARM, "orders")).toBe("tidings-prod-payment-dlq-depth");
+  expect(shortName(ALARM)).toBe("dlq-depth");
+  expect(shortName({ ...ALARM, name: "tidings-prod-api-5xx", service: null })).toBe("tidings-prod-api-5xx");
+});
+
+test("an alarm without data is not said to be OK, and one that nothing evaluates has no state", () => {
+  const ok = { ...ALARM, state: "OK" } as const;
+  const unknown = { ...ALARM, state: "INSUFFICIENT_DATA" } as const;
+  expect(describeInactive([ok, unknown], true)).toBe("2 alarms: 1 OK, 1 without data");
+  expect(describeInactive([unknown], true)).toBe("1 alarm: 1 without data");
+  expect(describeInactive([unknown], false)).toBe("1 alarm, which the local cloud does not evaluate");
 });

@@ -21,6 +21,26 @@ export function activeAlarms(alarms: readonly Alarm[]): readonly Alarm[] {
   return alarms.filter(({ state }) => state === "ALARM");
 }
 
+/** Returns the alarms that belong to no service, such as those of the API. */
+export function alarmsOfNoService(alarms: readonly Alarm[]): readonly Alarm[] {
+  return alarms.filter(({ service }) => service === null);
+}
+
+/**
+ * Returns what is said about alarms that are not active: `2 alarms: 1 OK, 1 without data`. The local cloud evaluates no
+ * alarms, so their state says nothing there.
+ */
+export function describeInactive(alarms: readonly Alarm[], isEvaluated: boolean): string {
+  const total = `${alarms.length} ${alarms.length === 1 ? "alarm" : "alarms"}`;
+  if (!isEvaluated) return `${total}, which the local cloud does not evaluate`;
+  const ok = alarms.filter(({ state }) => state === "OK").length;
+  const states = [
+    ...(ok > 0 ? [`${ok} OK`] : []),
+    ...(ok < alarms.length ? [`${alarms.length - ok} without data`] : []),
+  ];
+  return `${total}: ${states.join(", ")}`;
+}
+
 /** Returns a service's problems, each in a few words; none if it is healthy. */
 export function problemsOf(service: ServiceView): readonly string[] {
   const alarms = activeAlarms(service.alarms).length;
@@ -40,7 +60,6 @@ export function sortServices(services: readonly ServiceView[]): readonly Service
 
 /** The figures of all services together. */
 export interface Overview {
-  readonly alarms: number;
   readonly deadLetters: number;
   /** Number of messages that wait, and that are in flight. */
   readonly messages: number;
@@ -53,7 +72,6 @@ export interface Overview {
 /** Returns the figures of all services together. */
 export function overviewOf(services: readonly ServiceView[]): Overview {
   return {
-    alarms: services.reduce((total, { alarms }) => total + activeAlarms(alarms).length, 0),
     deadLetters: services.reduce((total, service) => total + countDeadLetters(service), 0),
     messages: services.reduce((total, { queue }) => total + (queue === null ? 0 : queue.waiting + queue.in_flight), 0),
     oldest: largest(services.map(({ queue }) => queue?.oldest_seconds ?? null)),
@@ -61,10 +79,10 @@ export function overviewOf(services: readonly ServiceView[]): Overview {
   };
 }
 
-/** Returns the short name of a service's alarm: `dlq-depth` of `tidings-prod-payment-dlq-depth`. */
-export function shortName(alarm: Alarm, service: string): string {
-  const [, name] = alarm.name.split(`-${service}-`);
-  return name ?? alarm.name;
+/** Returns the short name of an alarm of a service: `dlq-depth` of `tidings-prod-payment-dlq-depth`. */
+export function shortName({ name, service }: Alarm): string {
+  const [, short] = service === null ? [] : name.split(`-${service}-`);
+  return short ?? name;
 }
 
 function largest(values: readonly (number | null)[]): number | null {

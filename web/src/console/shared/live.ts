@@ -47,3 +47,23 @@ export function useInvalidation(key: QueryKey, types: readonly EventType[]): voi
     [],
   );
 }
+
+/** How often what is shown is read again without live events, in milliseconds. */
+const POLLING = 30_000;
+
+/**
+ * Reads all that is shown again at intervals, if it must be. A dry run is not read again: it is what an operator is
+ * about to confirm.
+ */
+export function usePolling(must: boolean): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (!must) return undefined;
+    const interval = setInterval(() => {
+      void queries.invalidateQueries({ predicate: ({ queryKey: [name] }) => name !== "recovery" });
+    }, POLLING);
+    return () => {
+      clearInterval(interval);
+    };
+  }, [queries, must]);
+}
