@@ -216,7 +216,9 @@ def test_a_request_that_names_nothing_or_is_malformed_is_refused(
     assert shop.cloud.items(shop.cloud.table("operations")) == []
 
 
-@pytest.mark.parametrize("query", [{"kind": "other"}, {"service": "No Service"}, {"order": "a,b"}])
+@pytest.mark.parametrize(
+    "query", [{"kind": "other"}, {"service": "No Service"}, {"order": "a\nb"}, {"reason": "x" * 201}]
+)
 def test_a_malformed_query_is_refused(shop: Shop, query: dict[str, str]) -> None:
     answer = get(shop, LETTERS, **query)
     assert (answer.status, answer.body["field"]) == (422, next(iter(query)))
