@@ -297,7 +297,7 @@ MUTATIONS = [
         PAID,
         RELEASED,
         IMPLIED,
-        seed=50_000_471,
+        seed=50_100_092,
     ),
     _mutation(
         "payment opens another payment in place of the stored one",
@@ -309,6 +309,7 @@ MUTATIONS = [
         RELEASED,
         PAID,
         IMPLIED,
+        seed=90_110_016,
     ),
     _mutation(
         "payment does not release an authorization that is under way",
@@ -317,7 +318,7 @@ MUTATIONS = [
         'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
         PAID,
-        seed=50_000_708,
+        seed=50_120_073,
     ),
     _mutation(
         "payment does not end a payment that awaits its customer's approval",
@@ -396,6 +397,7 @@ MUTATIONS = [
         "pass",
         RELEASED,
         PAID,
+        seed=90_210_025,
     ),
     _mutation(
         "an order whose customer must approve the payment never expires",
@@ -426,6 +428,7 @@ MUTATIONS = [
         DONE,
         MADE,
         PAID,
+        seed=90_240_009,
     ),
     _mutation(
         "a failed refund is announced as done",
@@ -443,6 +446,7 @@ MUTATIONS = [
         'case NotRefunded(code) if refund.status == "pending":',
         PAID,
         MADE,
+        seed=90_260_008,
     ),
     _mutation(
         "a pending refund is not looked at again",
@@ -459,6 +463,7 @@ MUTATIONS = [
         "False and",
         MADE,
         PAID,
+        seed=90_280_046,
     ),
     _mutation(
         "a refund that was recorded and not made is not made",
@@ -526,6 +531,7 @@ MUTATIONS = [
         PAID,
         RELEASED,
         UNEXPECTED,
+        seed=90_360_008,
     ),
     _mutation(
         "the gateway is not asked for disputes",
@@ -533,6 +539,7 @@ MUTATIONS = [
         "for payment in self.ports.gateway.disputed_since(now - DISPUTES_WATCHED):",
         "for payment in ():",
         DISPUTES,
+        seed=90_370_053,
     ),
     _mutation(
         "a dispute is announced twice",
@@ -540,6 +547,7 @@ MUTATIONS = [
         "if before is None:",
         "if True:",
         DISPUTES,
+        seed=90_380_009,
     ),
     _mutation(
         "the end of a dispute is not announced",
@@ -554,6 +562,7 @@ MUTATIONS = [
         'any(dispute.status == "open" for dispute in payment.disputes) or any(',
         "any(",
         DISPUTES,
+        seed=90_400_023,
     ),
     _mutation(
         "a secret of the gateway is stored",
@@ -635,7 +644,7 @@ MUTATIONS = [
         "often and failure.age >= self.age",
         "often",
         LAST_TRY,
-        seed=50_000_008,
+        seed=50_510_130,
     ),
     _mutation(
         "a message is given up however rarely it was delivered",
@@ -643,7 +652,7 @@ MUTATIONS = [
         "often and failure.age >= self.age",
         "failure.age >= self.age",
         LAST_TRY,
-        seed=50_000_210,
+        seed=50_520_005,
     ),
     _mutation(
         "a message waits without a limit",
@@ -651,6 +660,7 @@ MUTATIONS = [
         "if not (waited if waits else often and failure.age >= self.age):",
         "if waits or not (often and failure.age >= self.age):",
         LAST_TRY,
+        seed=90_530_008,
     ),
     _mutation(
         "a message waits from the time at which it was sent",
@@ -658,6 +668,7 @@ MUTATIONS = [
         "now - message.first_received",
         "now - message.sent",
         LAST_TRY,
+        seed=90_540_028,
     ),
     _mutation(
         "a message is given up for the wait of the message before it",
@@ -688,6 +699,7 @@ MUTATIONS = [
         "least - add[name]",
         "least",
         NEGATIVE,
+        seed=90_580_024,
     ),
     _mutation(
         "a batch whose transaction failed is taken for committed",
