@@ -676,7 +676,7 @@ MUTATIONS = [
         " and not failure.follows",
         "",
         LAST_TRY,
-        seed=50_000_169,
+        seed=50_550_921,
     ),
     _mutation(
         "the in-progress record of another delivery is ignored",
@@ -722,7 +722,7 @@ MUTATIONS = [
         "refused = send([original for _, _, original in chosen])",
         "self.queue.delete([each for each, _, _ in chosen]); refused = send([original for _, _, original in chosen])",
         *LOST,
-        seed=538_000_177,
+        seed=50_610_018,
     ),
     _mutation(
         "an order is confirmed by one of the two facts that it waits for",
@@ -873,6 +873,7 @@ MUTATIONS = [
         'if order.status == "PENDING" else Skip()',
         "",
         EXPIRED,
+        seed=90_810_015,
     ),
     _mutation(
         "an event of another source than the contract's producer is handled",
@@ -915,6 +916,7 @@ MUTATIONS = [
         "version=stored.version + 1",
         "version=stored.version",
         *PERSONAL,
+        seed=90_870_445,
     ),
     _mutation(
         "an event that is announced after an erasure carries personal data",
@@ -922,6 +924,7 @@ MUTATIONS = [
         "UNSET if entity.erased else personal",
         "personal",
         ERASED,
+        seed=90_880_014,
     ),
     _mutation(
         "an erasure before the first event leaves no mark",
@@ -937,6 +940,7 @@ MUTATIONS = [
         "attributes=self._service.index_attributes(entity)",
         "attributes=stored.attributes",
         ERASED,
+        seed=90_900_017,
     ),
     _mutation(
         "an erasure is lost if another writer was first",
@@ -945,6 +949,7 @@ MUTATIONS = [
         "return Execution(self._decode(conflict.found[self._key]), changed=False)",
         ERASED,
         ERASURES,
+        seed=90_910_031,
     ),
     _mutation(
         "a repeated erasure is announced again",
