@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.application import Application
+from infra.published_language.baseline import RELEASE, schemas_in
+from infra.release.formats import read_formats
 from infra.release.structure import (
     Structure,
     read_release,
@@ -17,6 +19,7 @@ from infra.release.structure import (
 from infra.shop import shop
 from infra.stages import STAGES
 from tests.infra.projects import copy_project, run_app
+from tidings.core.formats import parse_release
 from tidings.core.service import Index, QueueKind
 
 
@@ -126,3 +129,28 @@ def test_the_app_refuses_a_change_since_the_recorded_release_outside_the_local_s
     assert done.stderr.startswith("The queue of payment is standard in the last release and fifo now.")
     assert done.stderr.count("\n") == 1
     assert run_app(project, stage="local").returncode == 0
+
+
+def test_the_next_release_is_recorded_once_and_only_if_it_is_compatible(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    folder = project / "infra" / "release"
+    last = read_formats(folder / "formats.json")
+    assert last
+    following = ".".join(map(str, (parse_release(last.release)[0] + 1, 0)))
+    done = run_app(project, "-m", "infra.release", following)
+    assert done.returncode == 0, done.stderr
+    recorded = read_formats(folder / "formats.json")
+    assert recorded
+    assert (recorded.release, recorded.item) == (following, last.item)
+    assert schemas_in(folder).keys() >= schemas_in(RELEASE).keys()
+
+    again = run_app(project, "-m", "infra.release", following)
+    refusal = f"Release {following} is not after the recorded one, {following}."
+    assert (again.returncode, again.stderr) == (1, f"{refusal}\nNothing was recorded.\n")
+
+    contract = project / "contracts" / "inventory" / "stock_released.py"
+    contract.write_text(contract.read_text().replace("lines: ", "units: "))
+    refused = run_app(project, "-m", "infra.release", ".".join(map(str, (parse_release(following)[0] + 1, 0))))
+    assert refused.returncode == 1
+    assert "schemas/inventory/StockReleased.1.json: data.lines: the field is missing" in refused.stderr
+    assert read_formats(folder / "formats.json") == recorded
