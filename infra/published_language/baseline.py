@@ -1,8 +1,8 @@
 """The baseline of published contracts, and publishing new versions.
 
 A contract is published once its schema is part of a release, because services may then read events by it, and outboxes
-and the event log keep them. `make record` records the schemas of a release in `infra/release/schemas/`. What was added
-since then is a draft, and may change freely.
+and the event log keep them. `make record` records the schemas of a release in `infra/release/schemas/`. A contract or a
+field that was added since then is a draft, and may change freely.
 
 The generator refuses to write a schema that is incompatible with the recorded one, and the tests compare again. The
 schema of a published contract is never deleted: after a new major version, or once no service announces the event,

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def announcing(application: Application, *contracts: type[Contract]) -> Application:
-    """Return an application with these contracts instead of its own."""
+    """Return an application with these contracts only."""
     return replace(application, contracts=contracts)
 
 
@@ -140,7 +140,7 @@ def test_the_schemas_of_all_versions_are_published() -> None:
     assert list(schemas_of([NEXT_WITH_UPCASTER])) == [SECOND, FIRST]
 
 
-# What has changed since the release
+# Changes since the release
 
 
 def test_a_contract_has_changed_if_it_is_new_or_has_another_schema() -> None:

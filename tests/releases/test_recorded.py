@@ -27,8 +27,8 @@ from tidings.handling.executor import HandlerExecutor
 from tidings.testing import MemoryTable, make_event
 
 RECORDED = Path(__file__).with_name("recorded")
-FIRST = [first.desk, first.assignment]
-SECOND = [second.desk, second.assignment]
+FIRST: list[Service[Any]] = [first.desk, first.assignment]
+SECOND: list[Service[Any]] = [second.desk, second.assignment]
 
 
 @pytest.fixture

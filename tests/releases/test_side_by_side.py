@@ -96,7 +96,7 @@ def test_every_pair_writes_the_new_field_in_the_end() -> None:
     assert {stored.format for stored in both.tables["assignment"].entities.values()} >= {"1.1"}
 
 
-# What these tests would find
+# Faults that these tests find
 
 
 def test_a_release_that_reads_every_format_drops_fields(monkeypatch: pytest.MonkeyPatch) -> None:

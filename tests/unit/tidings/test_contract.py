@@ -1,4 +1,5 @@
 import json
+from types import new_class
 from typing import Annotated, Any
 
 import pytest
@@ -250,10 +251,11 @@ def test_the_versions_of_a_contract_are_the_newest_first() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"producer": "mail"}, {"major": 1}, {"major": 0}, {"personal": Couple}, {"__qualname__": "Stood"}],
+    [{"producer": "mail"}, {"major": 1}, {"major": 0}, {"personal": Couple}, {"name": "Stood"}],
     ids=["producer", "same major", "older major", "personal data", "name"],
 )
 def test_an_upcaster_from_another_contract_is_refused(changes: dict[str, Any]) -> None:
     members = {"producer": "test", "major": 2, "upcaster": Second.Seated.upcaster, **changes}
+    name = members.pop("name", "Seated")
     with pytest.raises(TypeError, match=r"no older version|other personal data"):
-        type(Contract)(members.pop("__qualname__", "Seated"), (Contract,), {"__module__": __name__, **members})
+        new_class(name, (Contract,), exec_body=lambda namespace: namespace.update(members))
