@@ -105,35 +105,5 @@ def broken(baseline: Schemas, contracts: Iterable[type[Contract]]) -> list[str]:
     return problems
 
 
-def changed_contracts(baseline: Schemas, contracts: Iterable[type[Contract]]) -> tuple[type[Contract], ...]:
-    """Return the contracts that are new, or have another schema than in the last release, apart from its descriptions.
-
-    Services must be deployed in an order in which the consumers of these know them before their producers do.
-    """
-    return tuple(
-        contract
-        for contract in contracts
-        if _bare(baseline.get(schema_path(contract))) != _bare(json.loads(_text(event_schema(contract))))
-    )
-
-
-def _bare(schema: object, *, names: bool = False) -> object:
-    """Return a schema without titles and descriptions.
-
-    Args:
-        schema: The schema, or a part of it.
-        names: Whether it is an object whose members are names of fields or of definitions.
-    """
-    if isinstance(schema, list):
-        return [_bare(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _bare(value, names=not names and key in {"properties", "$defs"})
-        for key, value in schema.items()
-        if names or key not in {"title", "description"}
-    }
-
-
 def _text(document: Json) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

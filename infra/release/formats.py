@@ -133,11 +133,7 @@ def written_early(released: Formats, service: Service[Any], state: Any) -> list[
         state: One of its states.
     """
     last = parse_release(released.release)
-    return [
-        field.name
-        for field in service.codec.format.written(state)
-        if not field.at_once and parse_release(field.release) > last
-    ]
+    return [field.name for field in service.codec.format.written(state) if parse_release(field.release) > last]
 
 
 class _StateComparison(Comparison):

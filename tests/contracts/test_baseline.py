@@ -12,14 +12,12 @@ from infra.published_language.baseline import (
     PRIVACY,
     RELEASE,
     broken,
-    changed_contracts,
     documents,
     publish,
     schemas_in,
     schemas_of,
     write_schemas,
 )
-from infra.published_language.schemas import event_schema
 from tests.contracts.sample_contracts import contract
 from tidings.core.contract import Contract
 
@@ -138,23 +136,3 @@ def test_the_older_version_of_an_upcaster_must_stay_as_it_was_published() -> Non
 
 def test_the_schemas_of_all_versions_are_published() -> None:
     assert list(schemas_of([NEXT_WITH_UPCASTER])) == [SECOND, FIRST]
-
-
-# Changes since the release
-
-
-def test_a_contract_has_changed_if_it_is_new_or_has_another_schema() -> None:
-    released = schemas_of([PARCEL])
-    assert changed_contracts(released, [PARCEL, FOUND]) == (FOUND,)
-    assert changed_contracts(released, [WITH_NOTE]) == (WITH_NOTE,)
-    assert changed_contracts(released, [NEXT_MAJOR]) == (NEXT_MAJOR,)
-
-
-def test_another_description_is_no_change_of_a_contract() -> None:
-    released = {FIRST: {**event_schema(PARCEL), "description": "Another one."}}
-    assert changed_contracts(released, [PARCEL]) == ()
-
-
-def test_a_field_that_is_named_like_a_keyword_counts_as_a_change() -> None:
-    titled = contract(("parcel", str), ("title", str, ""))
-    assert changed_contracts(schemas_of([PARCEL]), [titled]) == (titled,)

@@ -14,9 +14,6 @@ from msgspec import NODEFAULT, Meta, Struct
 SINCE = "x-since"
 """The keyword of a field's schema that names the release which added it."""
 
-AT_ONCE = "x-at-once"
-"""The keyword of a field's schema that says that the release which added it writes it, too."""
-
 Release = tuple[int, ...]
 """A release's number as a sequence of its parts, which sorts like the releases: `(1, 10)` for `1.10`."""
 
@@ -24,16 +21,14 @@ FIRST: Release = (0,)
 """The release of fields that do not name one. It is before all others."""
 
 
-def since(release: str, *, at_once: bool = False) -> Meta:
+def since(release: str) -> Meta:
     """Declare the release that added a field of a state, or of a struct that states contain.
 
     The field must have a default. The release that adds it reads it and never gives it another value; the next release
-    may. So the release before, which runs beside each of them, finds no field that it does not know. Exempt only fields
-    of entities that no older release handles.
+    may. So the release before, which runs beside each of them, finds no field that it does not know.
 
     Args:
         release: The release's number.
-        at_once: Whether the release that adds the field writes it. An older release then waits for the entity.
 
     Raises:
         ValueError: If the release is no number such as `1.4`.
@@ -46,7 +41,7 @@ def since(release: str, *, at_once: bool = False) -> Meta:
         ```
     """
     parse_release(release)
-    return Meta(extra_json_schema={SINCE: release} | ({AT_ONCE: True} if at_once else {}))
+    return Meta(extra_json_schema={SINCE: release})
 
 
 def parse_release(text: str) -> Release:
@@ -68,13 +63,11 @@ class AddedField(NamedTuple):
         name: The field's name.
         release: The release's number.
         default: The value that it has in a state which was stored before.
-        at_once: Whether the release that added it writes it.
     """
 
     name: str
     release: str
     default: Any
-    at_once: bool
 
 
 class StateFormat:
@@ -135,7 +128,7 @@ class StateFormat:
                 return
             seen.add(form)
             fields = msgspec.structs.fields(form)
-            if added := tuple(_added(form, field) for field in fields if _keywords(field.type)):
+            if added := tuple(_added(form, field, named) for field in fields if (named := _release_of(field.type))):
                 self._added[form] = added
             for field in fields:
                 self._find(field.type, seen)
@@ -144,16 +137,15 @@ class StateFormat:
                 self._find(part, seen)
 
 
-def _added(form: type, field: msgspec.structs.FieldInfo) -> AddedField:
-    keywords = _keywords(field.type)
+def _added(form: type, field: msgspec.structs.FieldInfo, release: str) -> AddedField:
     if field.required:
-        raise TypeError(f"{form.__name__}.{field.name} was added by release {keywords[SINCE]}, and has no default")
+        raise TypeError(f"{form.__name__}.{field.name} was added by release {release}, and has no default")
     default = field.default if field.default_factory is NODEFAULT else field.default_factory()
-    return AddedField(field.name, keywords[SINCE], default, bool(keywords.get(AT_ONCE)))
+    return AddedField(field.name, release, default)
 
 
-def _keywords(form: Any) -> Mapping[str, Any]:
-    """Return the keywords by which `since` annotated a field's type; none if it did not."""
+def _release_of(form: Any) -> str:
+    """Return the release that `since` named when it annotated a field's type; "" if it did not."""
     parts = get_args(form) if get_origin(form) is Annotated else ()
     found = (part.extra_json_schema for part in parts if isinstance(part, Meta) and part.extra_json_schema)
-    return next((keywords for keywords in found if SINCE in keywords), {})
+    return next((keywords[SINCE] for keywords in found if SINCE in keywords), "")

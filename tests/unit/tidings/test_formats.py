@@ -20,7 +20,7 @@ class Booking(Struct, frozen=True):
     note: Annotated[Annotated[str, Meta(max_length=10)], since("1.1")] = ""
     spare: Annotated[Seat | None, since("1.10")] = None
     codes: Annotated[list[str], since("1.1")] = []
-    paid: Annotated[bool, since("1.3", at_once=True)] = False
+    paid: Annotated[bool, since("1.3")] = False
 
 
 FORMAT = StateFormat(Booking)
@@ -70,12 +70,12 @@ def test_the_releases_of_a_state_are_those_that_its_fields_and_their_structs_nam
     assert StateFormat(type(None)).releases == set()
 
 
-def test_the_fields_that_are_written_say_whether_they_may_be_at_once() -> None:
+def test_the_fields_that_are_written_are_those_with_a_value() -> None:
     state = Booking("Arthur", note="late", paid=True, seats=(WINDOW,))
-    assert [(field.name, field.at_once) for field in FORMAT.written(state)] == [
-        ("note", False),
-        ("paid", True),
-        ("window", False),
+    assert [(field.name, field.release) for field in FORMAT.written(state)] == [
+        ("note", "1.1"),
+        ("paid", "1.3"),
+        ("window", "1.2"),
     ]
 
 
