@@ -7,7 +7,7 @@ adds it: the next one after the last. An item keeps its attributes, because a re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,7 +48,7 @@ class Formats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         release: The release's number.
         item: The item of `SAMPLE`, in the form of DynamoDB's API.
-        states: The JSON Schema of each service's states.
+        states: The JSON Schema of the states of each kind of entities; see `kinds_of`.
     """
 
     release: str
@@ -56,10 +56,18 @@ class Formats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     states: Mapping[str, Json]
 
 
-def formats_of(release: str, services: Iterable[Service[Any]]) -> Formats:
+def formats_of(release: str, services: Sequence[Service[Any]]) -> Formats:
     """Return the stored formats of services, as they declare them."""
-    states = {each.name: state_schema(each.state) for each in services if each.state is not type(None)}
+    states = {name: state_schema(kind.state) for name, kind in kinds_of(services).items()}
     return Formats(release, dict(to_attributes(SAMPLE)), states)
+
+
+def kinds_of(services: Sequence[Service[Any]]) -> dict[str, Service[Any]]:
+    """Return the declaration of each kind of entities by name: `stock`, and `stock.Count` for a further kind."""
+    return {
+        **{service.name: service for service in services if service.state is not type(None)},
+        **{f"{service.name}.{kind.state.__name__}": kind for service in services for kind in service.kinds},
+    }
 
 
 def services_of(application: Application) -> list[Service[Any]]:
@@ -86,12 +94,12 @@ def write_formats(formats: Formats, file: Path = FORMATS) -> None:
     file.write_text(json.dumps(msgspec.to_builtins(formats), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def refused_formats(released: Formats, services: Iterable[Service[Any]]) -> list[str]:
+def refused_formats(released: Formats, services: Sequence[Service[Any]]) -> list[str]:
     """Return a message for each change since a release that it cannot bear beside it.
 
     Args:
         released: The stored formats of the release.
-        services: The services of the code. One that is new has no such change.
+        services: The services of the code. One that is new has no such change, nor has a new kind of entities.
     """
     current = formats_of(released.release, services)
     problems = []
@@ -109,7 +117,7 @@ def compare_states(release: str, published: Json, current: Json, name: str) -> l
     return [f"{name}: {problem}" for problem in comparison.differences("", published, current)]
 
 
-def too_new(release: str, last: Formats | None, services: Iterable[Service[Any]]) -> list[str]:
+def too_new(release: str, last: Formats | None, services: Sequence[Service[Any]]) -> list[str]:
     """Return why a release cannot be recorded under a number: it is not the next, or a field names a later one."""
     try:
         number = parse_release(release)
@@ -118,9 +126,9 @@ def too_new(release: str, last: Formats | None, services: Iterable[Service[Any]]
     problems = []
     if last and number <= parse_release(last.release):
         problems.append(f"Release {release} is not after the recorded one, {last.release}.")
-    for service in services:
-        later = sorted(each for each in service.codec.format.releases if parse_release(each) > number)
-        problems += [f"{service.name}: a field was added by release {each}, which is later" for each in later]
+    for name, kind in kinds_of(services).items():
+        later = sorted(each for each in kind.codec.format.releases if parse_release(each) > number)
+        problems += [f"{name}: a field was added by release {each}, which is later" for each in later]
     return problems
 
 
@@ -129,7 +137,7 @@ def written_early(released: Formats, service: Service[Any], state: Any) -> list[
 
     Args:
         released: The stored formats of the last release.
-        service: The service.
+        service: The service, or one of its further kinds of entities.
         state: One of its states.
     """
     last = parse_release(released.release)

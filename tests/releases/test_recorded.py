@@ -1,5 +1,6 @@
 """The recorded example release, with which the releases after it are compared."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -197,6 +198,23 @@ def test_other_attributes_of_items_are_refused(released: Formats) -> None:
 def test_a_service_may_be_new_and_may_be_retired(released: Formats) -> None:
     assert refused_formats(released, [first.desk]) == []
     assert refused_formats(Formats("1.0", released.item, {}), SECOND) == []
+
+
+def test_a_further_kind_of_entities_may_be_new_and_is_compared_once_it_is_recorded(released: Formats) -> None:
+    def with_shifts(state: type[Struct]) -> list[Service[Any]]:
+        shifts = Service(name="desk", state=state, keys="shift-[0-9]+")
+        return [replace(first.desk, kinds=(shifts,)), first.assignment]
+
+    class Shift(Struct):
+        agent: str
+
+    class Changed(Struct):
+        agent: int
+
+    Changed.__name__ = "Shift"
+    assert refused_formats(released, with_shifts(Shift)) == []
+    (problem,) = refused_formats(formats_of("1.1", with_shifts(Shift)), with_shifts(Changed))
+    assert problem.startswith("desk.Shift: agent: string became integer")
 
 
 # Recording

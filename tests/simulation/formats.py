@@ -23,14 +23,17 @@ def watch_formats(service: Service[Any], watch: Watch | None, released: Formats 
         watch: Another function to call after each write.
         released: The stored formats of the last release.
     """
-    added = service.codec.format.releases
-    if released is None or all(parse_release(each) <= parse_release(released.release) for each in added):
+    if released is None:
+        return watch
+    added = {each for kind in (service, *service.kinds) for each in kind.codec.format.releases}
+    if all(parse_release(each) <= parse_release(released.release) for each in added):
         return watch
 
     def watched(key: str, old: StoredEntity | Numbers | None, new: StoredEntity | Numbers) -> None:
         if isinstance(new, StoredEntity):
-            state = service.codec.decode(new).state
-            if early := written_early(released, service, state):
+            kind = service.kind_of(key)
+            state = kind.codec.decode(new).state
+            if early := written_early(released, kind, state):
                 raise ViolationError(READ_FIRST, f"{service.name} writes {', '.join(early)} of {key}")
         if watch:
             watch(key, old, new)
