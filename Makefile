@@ -33,8 +33,8 @@ help: ## List the targets
 	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); FIRST=yes for its first deployment;"
 	@echo "  PYTHON (the first that is 3.11 or later); RATE (1) and DURATION (60) of make demo-traffic;"
 	@echo "  HISTORIES (2000) and SEED of make simulate; ORDERS (500), CLIENTS (16), KILLS (one for 25 orders) and SEED of"
-	@echo "  make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of make bench; UPGRADE, the packages that"
-	@echo "  make lock upgrades"
+	@echo "  make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of make bench; RELEASE, the number of"
+	@echo "  the release that make record records; UPGRADE, the packages that make lock upgrades"
 
 install: ## Install the pinned tools and packages in this folder
 	@$(MAKE) --silent --jobs=3 $(VENV)/.installed node_modules/.installed web/node_modules/.installed
@@ -123,8 +123,8 @@ deploy: web ## Deploy the stage STAGE to AWS, and upload its pages
 	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE) $(if $(FIRST),-c first=$(FIRST))
 	@$(BIN)/tidings --stage $(STAGE) pages upload
 
-record: install ## Record the queues and indexes that were deployed in infra/release/release.json
-	@$(WITH_NODE) $(BIN)/python -m infra.release
+record: install ## Record what was deployed in infra/release/: RELEASE names a new release, such as 1.1
+	@$(WITH_NODE) $(BIN)/python -m infra.release $(RELEASE)
 
 # One resolution for the whole repository. The other locks take their versions from it.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) compile --quiet --universal --python-version 3.11 \

@@ -72,16 +72,27 @@ def discover_services(folder: Path, contracts: Path) -> tuple[ServiceFolder, ...
 def discover_contracts(folder: Path, services: Iterable[ServiceFolder]) -> tuple[type[Contract], ...]:
     """Return the contracts of all events by name: those in the folders that are named for a service.
 
+    An older version that an upcaster reads is no contract by itself.
+
     Raises:
-        ValueError: If two contracts have the same name.
+        ValueError: If two contracts have the same name, and neither is an older version of the other.
     """
+    defined = [
+        value
+        for service in services
+        for file in sorted((folder / service.name).glob("[!_]*.py"))
+        for value in vars(import_module(package_of(file))).values()
+        if isinstance(value, type) and issubclass(value, Contract) and value.__module__ == package_of(file)
+    ]
+    older = {version for contract in defined for version in contract.versions() if version is not contract}
     found: dict[str, type[Contract]] = {}
-    for file in sorted(file for service in services for file in (folder / service.name).glob("[!_]*.py")):
-        for value in vars(import_module(package_of(file))).values():
-            if isinstance(value, type) and issubclass(value, Contract) and value.__module__ == package_of(file):
-                if value.__name__ in found:
-                    raise ValueError(f"{file} and another module define the contract {value.__name__}")
-                found[value.__name__] = value
+    for contract in defined:
+        if contract in older:
+            continue
+        if contract.__name__ in found:
+            others = f"{found[contract.__name__].__module__} and {contract.__module__}"
+            raise ValueError(f"{others} define the contract {contract.__name__}")
+        found[contract.__name__] = contract
     return tuple(found[name] for name in sorted(found))
 
 

@@ -27,7 +27,7 @@ The names below are the public API for declaring services. `tidings.http` serves
 on Lambda, `tidings.recovery` brings failed and past events back, and `tidings.testing` tests them in memory.
 """
 
-from tidings.core.contract import Announcement, Contract, ContractRegistry
+from tidings.core.contract import Announcement, Contract, ContractRegistry, Upcaster
 from tidings.core.decisions import (
     ConditionFailed,
     Decision,
@@ -40,8 +40,16 @@ from tidings.core.decisions import (
     Skip,
 )
 from tidings.core.entity import Entity, MessageMetadata, OutboxEvent, inbox_key, reserved_key
-from tidings.core.errors import ContentionError, PermanentError, RetryableError, ThrottledError, UntriedError
+from tidings.core.errors import (
+    ContentionError,
+    NewerReleaseError,
+    PermanentError,
+    RetryableError,
+    ThrottledError,
+    UntriedError,
+)
 from tidings.core.event import Event, read_personal
+from tidings.core.formats import since
 from tidings.core.personal import Personal
 from tidings.core.service import EventHandler, Index, Service, on
 from tidings.core.strategy import Batch, Batched, Contribution, CounterKey, Log, Observer, OneByOne, Projection
@@ -67,6 +75,7 @@ __all__ = [
     "Index",
     "Log",
     "MessageMetadata",
+    "NewerReleaseError",
     "Observer",
     "OneByOne",
     "OutboxEvent",
@@ -82,9 +91,11 @@ __all__ = [
     "Skip",
     "ThrottledError",
     "UntriedError",
+    "Upcaster",
     "__version__",
     "inbox_key",
     "on",
     "read_personal",
     "reserved_key",
+    "since",
 ]

@@ -2,11 +2,13 @@
 
 import sys
 
-from infra.published_language.baseline import FOLDER, documents, publish
+from infra.published_language.baseline import FOLDER, RELEASE, publish, schemas_in
 from infra.shop import shop
 from infra.stages import STAGES
 
-ADVICE = "Nothing was written. Raise `major` in each of these contracts, or only add fields with a default."
+ADVICE = """\
+Nothing was written. Only add fields with a default, or raise `major`, keep the older version as a module beside the
+contract, and declare an upcaster: see docs/guides/change-a-contract.md."""
 
-if problems := publish(FOLDER, documents(shop(STAGES["prod"]))):
+if problems := publish(FOLDER, shop(STAGES["prod"]), schemas_in(RELEASE)):
     sys.exit("\n".join([*problems, ADVICE]))

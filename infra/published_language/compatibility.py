@@ -18,7 +18,7 @@ Every other change needs a new contract: raise `major`. The old version's schema
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from infra.published_language.schemas import DEFINITIONS, Json, describe_type
 
@@ -33,17 +33,32 @@ BREAKS_READERS = "readers of the published version would refuse new events"
 
 def incompatibilities(published: Json, current: Json) -> list[str]:
     """Return how an event's current schema breaks its published schema, each with the reason."""
-    return list(_Comparison(published, current).differences("", published, current))
+    return list(Comparison(published, current).differences("", published, current))
 
 
-class _Comparison:
+class Comparison:
+    """The comparison of a published schema with the current one. A subclass compares schemas of something else.
+
+    Attributes:
+        whole: What the schemas describe.
+        plural: Several of it.
+        breaks_older: Why a field that accepts less breaks the rules.
+        breaks_readers: Why a field that accepts more breaks them.
+    """
+
+    whole: ClassVar[str] = "the event"
+    plural: ClassVar[str] = "events"
+    breaks_older: ClassVar[str] = BREAKS_EVENTS
+    breaks_readers: ClassVar[str] = BREAKS_READERS
+
     def __init__(self, published: Json, current: Json) -> None:
+        """Compare parts of these two documents, whose definitions the parts refer to."""
         self._published = published
         self._current = current
         self._within: list[tuple[Any, Any]] = []
 
     def differences(self, path: str, old: Json, new: Json) -> Iterator[str]:
-        """Iterate over the differences of two schemas of the value at `path` in the event."""
+        """Iterate over the differences of two schemas of the value at `path`."""
         pair = (old.get("$ref"), new.get("$ref"))
         if all(pair) and pair in self._within:  # a struct that contains itself
             return
@@ -54,8 +69,25 @@ class _Comparison:
             yield from self._values(path, old, new)
         else:
             change = f"{describe_type(old)} became {describe_type(new)}"
-            yield f"{path or 'the event'}: {change}: {BREAKS_EVENTS}, or {BREAKS_READERS}"
+            yield f"{path or self.whole}: {change}: {self.breaks_older}, or {self.breaks_readers}"
         self._within.pop()
+
+    def new_field(
+        self,
+        path: str,
+        field: Json,  # noqa: ARG002 - a subclass reads it
+        *,
+        required: bool,
+    ) -> Iterator[str]:
+        """Iterate over the problems of a field that the published schema lacks.
+
+        Args:
+            path: Where the field is.
+            field: Its schema.
+            required: Whether it has no default.
+        """
+        if required:
+            yield f"{path}: a new field without a default: {self.breaks_older}, because they lack it"
 
     def _fields(self, path: str, old: Json, new: Json) -> Iterator[str]:
         before, after = old.get("properties", {}), new.get("properties", {})
@@ -65,14 +97,13 @@ class _Comparison:
             if name not in after:
                 yield f"{field}: the field is missing: its readers would find nothing, or its default"
             elif name not in before:
-                if name in are_required:
-                    yield f"{field}: a new field without a default: {BREAKS_EVENTS}, because they lack it"
+                yield from self.new_field(field, after[name], required=name in are_required)
                 if old.get("additionalProperties") is False:
-                    yield f"{field}: a new field where unknown fields are forbidden: {BREAKS_READERS}"
+                    yield f"{field}: a new field where unknown fields are forbidden: {self.breaks_readers}"
             elif name in are_required - were_required:
-                yield f"{field}: the field has become required: {BREAKS_EVENTS}"
+                yield f"{field}: the field has become required: {self.breaks_older}"
             elif name in were_required - are_required:
-                yield f"{field}: the field has become optional: {BREAKS_READERS}"
+                yield f"{field}: the field has become optional: {self.breaks_readers}"
             else:
                 yield from self.differences(field, before[name], after[name])
 
@@ -85,7 +116,25 @@ class _Comparison:
                 for one, other in zip(before or (), after or (), strict=True):
                     yield from self.differences(path, one, other)
             elif before != after:
-                yield f"{path or 'the event'}: {_changed(key, before, after)}"
+                yield f"{path or self.whole}: {self._changed(key, before, after)}"
+
+    def _changed(self, key: str, before: Any, after: Any) -> str:
+        if key == "enum" and before and after:
+            return self._changed_enumeration(before, after)
+        if key in LOWER_BOUNDS | UPPER_BOUNDS:
+            looser = after is None or (before is not None and (after < before) == (key in LOWER_BOUNDS))
+            return f"`{key}` {before} became {after}: {self.breaks_readers if looser else self.breaks_older}"
+        if key == "default":
+            text = f"{self.plural} without the field would change their meaning"
+            return f"the default {before!r} became {after!r}: {text}"
+        return f"`{key}` {before!r} became {after!r}: {self.breaks_older}, or {self.breaks_readers}"
+
+    def _changed_enumeration(self, before: list[Any], after: list[Any]) -> str:
+        removed = [value for value in before if value not in after]
+        added = [value for value in after if value not in before]
+        parts = [f"{removed} removed from its values: {self.breaks_older}"] if removed else []
+        parts += [f"{added} added to its values: {self.breaks_readers}"] if added else []
+        return "; ".join(parts)
 
 
 def _resolved(schema: Json, document: Json) -> Json:
@@ -98,22 +147,3 @@ def _resolved(schema: Json, document: Json) -> Json:
 def _shape(schema: Json) -> tuple[Any, ...]:
     """Return what two schemas must have in common so that their keywords can be compared one by one."""
     return schema.get("type"), *(len(schema.get(key, ())) for key in ("anyOf", "prefixItems"))
-
-
-def _changed(key: str, before: Any, after: Any) -> str:
-    if key == "enum" and before and after:
-        return _changed_enumeration(before, after)
-    if key in LOWER_BOUNDS | UPPER_BOUNDS:
-        looser = after is None or (before is not None and (after < before) == (key in LOWER_BOUNDS))
-        return f"`{key}` {before} became {after}: {BREAKS_READERS if looser else BREAKS_EVENTS}"
-    if key == "default":
-        return f"the default {before!r} became {after!r}: events without the field would change their meaning"
-    return f"`{key}` {before!r} became {after!r}: {BREAKS_EVENTS}, or {BREAKS_READERS}"
-
-
-def _changed_enumeration(before: list[Any], after: list[Any]) -> str:
-    removed = [value for value in before if value not in after]
-    added = [value for value in after if value not in before]
-    parts = [f"{removed} removed from its values: {BREAKS_EVENTS}"] if removed else []
-    parts += [f"{added} added to its values: {BREAKS_READERS}"] if added else []
-    return "; ".join(parts)

@@ -1,1 +1,1 @@
-"""The queues and indexes of the last release, with which a synthesis compares those of the code."""
+"""The record of the last release, with which tests and a synthesis compare the code."""

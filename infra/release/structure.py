@@ -12,7 +12,7 @@ from infra.discovery import ROOT
 from tidings.core.service import Index, QueueKind
 
 RELEASE = ROOT / "infra" / "release" / "release.json"
-"""The structure of the last release. `make record` writes it; there is no such file before the first release."""
+"""The structure of the last release. `make record` writes it."""
 
 
 class IndexStructure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from infra.published_language.schemas import Json, event_schema
-from tidings.core.contract import Contract
+from tidings.core.contract import Contract, Upcaster
 from tidings.core.decisions import Skip
 from tidings.core.entity import Entity
 from tidings.core.event import Event
@@ -14,11 +14,17 @@ from tidings.core.service import Service, on
 
 
 def contract(
-    *fields: Any, major: int = 1, name: str = "ParcelLost", open_ended: bool = True, producer: str = "post"
+    *fields: Any,
+    major: int = 1,
+    name: str = "ParcelLost",
+    open_ended: bool = True,
+    producer: str = "post",
+    older: type[Contract] | None = None,
 ) -> type[Contract]:
     """Return a contract with these fields, each as `msgspec.defstruct` takes it: a name, a type, and maybe a default.
 
-    A contract that is not open-ended forbids unknown fields.
+    A contract that is not open-ended forbids unknown fields. If there is an older version, nothing can be read by the
+    upcaster from it.
     """
     made = msgspec.defstruct(
         name,
@@ -28,7 +34,12 @@ def contract(
         namespace={
             "major": major,
             "producer": producer,
-            "__annotations__": {"major": ClassVar[int], "producer": ClassVar[str]},
+            "upcaster": older and Upcaster(older, _fail),
+            "__annotations__": {
+                "major": ClassVar[int],
+                "producer": ClassVar[str],
+                "upcaster": ClassVar[Upcaster[Any, Any] | None],
+            },
         },
         frozen=True,
         kw_only=True,
@@ -51,3 +62,7 @@ def service(
 
 def skip(_entity: Entity[None], _event: Event[Contract]) -> Skip:
     return Skip()
+
+
+def _fail(_older: Contract) -> Contract:
+    raise NotImplementedError

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.application import Application
+from infra.published_language.baseline import RELEASE, schemas_in
+from infra.release.formats import read_formats
 from infra.release.structure import (
     Structure,
     read_release,
@@ -17,6 +19,7 @@ from infra.release.structure import (
 from infra.shop import shop
 from infra.stages import STAGES
 from tests.infra.projects import copy_project, run_app
+from tidings.core.formats import parse_release
 from tidings.core.service import Index, QueueKind
 
 
@@ -126,3 +129,56 @@ def test_the_app_refuses_a_change_since_the_recorded_release_outside_the_local_s
     assert done.stderr.startswith("The queue of payment is standard in the last release and fifo now.")
     assert done.stderr.count("\n") == 1
     assert run_app(project, stage="local").returncode == 0
+
+
+NEXT_VERSION = """
+from contracts.inventory import stock_released_1
+from contracts.values.goods import AllUnits
+from contracts.values.order import OrderEvent
+from tidings.core.contract import Upcaster
+
+
+def from_first(older: stock_released_1.StockReleased) -> "StockReleased":
+    return StockReleased(units=older.lines)
+
+
+class StockReleased(OrderEvent, frozen=True, kw_only=True):
+    producer = "inventory"
+    major = 2
+    upcaster = Upcaster(stock_released_1.StockReleased, from_first)
+
+    units: AllUnits
+"""
+
+
+def test_the_next_release_is_recorded_once_and_only_if_it_is_compatible(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    folder = project / "infra" / "release"
+    last = read_formats(folder / "formats.json")
+    assert last
+    second, third = (f"{parse_release(last.release)[0] + n}.0" for n in (1, 2))
+    done = run_app(project, "-m", "infra.release", second)
+    assert done.returncode == 0, done.stderr
+    recorded = read_formats(folder / "formats.json")
+    assert recorded
+    assert (recorded.release, recorded.item) == (second, last.item)
+    assert schemas_in(folder).keys() >= schemas_in(RELEASE).keys()
+
+    again = run_app(project, "-m", "infra.release", second)
+    refusal = f"Release {second} is not after the recorded one, {second}."
+    assert (again.returncode, again.stderr) == (1, f"{refusal}\nNothing was recorded.\n")
+
+    contract = project / "contracts" / "inventory" / "stock_released.py"
+    first = contract.read_text()
+    contract.write_text(first.replace("lines: ", "units: "))
+    refused = run_app(project, "-m", "infra.release", third)
+    assert refused.returncode == 1
+    assert "schemas/inventory/StockReleased.1.json: data.lines: the field is missing" in refused.stderr
+    assert read_formats(folder / "formats.json") == recorded
+
+    contract.with_stem("stock_released_1").write_text(first)
+    contract.write_text(NEXT_VERSION)
+    accepted = run_app(project, "-m", "infra.release", third)
+    assert accepted.returncode == 0, accepted.stderr
+    both = {f"schemas/inventory/StockReleased.{major}.json" for major in (1, 2)}
+    assert both <= schemas_in(folder).keys()

@@ -84,7 +84,7 @@ def poison(service: Service[Any]) -> Iterator[tuple[str, str]]:
     if service.subscribes_to_all:
         return
     yield changed(another(), type="OrderForgotten", dataschema="urn:tidings:OrderForgotten:1"), "unknown-type"
-    yield changed(body := another(), dataschema=f"urn:tidings:{json.loads(body)['type']}:2"), "unknown-version"
+    yield changed(body := another(), dataschema=f"urn:tidings:{json.loads(body)['type']}:0"), "unknown-version"
     yield changed(another(), data=["not", "a", "struct"]), "breaks-contract"
     yield changed(body := another(), source="mail", id=f"mail/{json.loads(body)['subject']}/1"), "wrong-source"
     yield about(another(), "stock#mug"), "breaks-contract"

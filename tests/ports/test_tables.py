@@ -54,6 +54,7 @@ def test_an_entity_is_read_as_it_was_last_written(ports: Ports) -> None:
         in_progress={"payment/2": InProgress("token", 1_700_000_000_000)},
         announces=True,
         attributes={"owner": "customer#1", "rank": "2026"},
+        format="1.1",
     )
     put(table, last, 1)
     assert read(table, "order") == last

@@ -1072,7 +1072,7 @@ MUTATIONS = [
     _mutation(
         "an event with a subject that breaks its contract is handled",
         ContractRegistry.decode,
-        "contract.check_subject(event.subject)",
+        "version.check_subject(event.subject)",
         "pass",
     ),
 ]

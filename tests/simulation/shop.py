@@ -47,6 +47,7 @@ from tests.simulation.faults import (
     FaultyTable,
     FaultyTopic,
 )
+from tests.simulation.formats import watch_formats
 from tests.simulation.ports.gateway import MemoryGateway
 from tests.simulation.ports.live import MemoryLive
 from tests.simulation.ports.log import MemoryLog
@@ -338,7 +339,7 @@ class Shop:
         self.topic.subscribe(queue, None if service.subscribes_to_all else types)
         stream = MemoryStream(settings.lanes)
         watch = self._require_refunds if service is payment else WATCHES.get(service.name)
-        table = MemoryTable(stream if service.announces else None, watch)
+        table = MemoryTable(stream if service.announces else None, watch_formats(service, watch))
         relay_dlq = MemoryRelayDeadLetterQueue()
         relay = Relay(
             service.name,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Attributes = Mapping[str, "AttributeValueTypeDef"]
 """An item in the form of DynamoDB's API: `{"pk": {"S": "…"}, …}`."""
 
-RESERVED_NAMES = {"pk", SORT_KEY, "state"}
+RESERVED_NAMES = {"pk", SORT_KEY, "state", "format"}
 """The text attributes of an entity's item that are not its further attributes."""
 
 MAX_READ = 100
@@ -176,6 +176,8 @@ def to_attributes(entity: StoredEntity) -> "dict[str, AttributeValueTypeDef]":
         attributes["announces"] = {"BOOL": True}
     if entity.erased:
         attributes["erased"] = {"BOOL": True}
+    if entity.format:
+        attributes["format"] = {"S": entity.format}
     return attributes | {name: {"S": text} for name, text in entity.attributes.items()}
 
 
@@ -192,6 +194,7 @@ def from_attributes(item: Attributes) -> StoredEntity:
         in_progress={key: InProgress(token, int(expires)) for key, (expires, _, token) in parts.items()},
         announces="announces" in item,
         erased="erased" in item,
+        format=item.get("format", {"S": ""})["S"],
         attributes={name: value["S"] for name, value in item.items() if "S" in value and name not in RESERVED_NAMES},
     )
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tidings.core.entity import StoredEntity
+from tidings.core.errors import NewerReleaseError
 from tidings.core.service import Service
 from tidings.http.pagination import OWNER
 from tidings.observability.log import logger
@@ -113,7 +114,7 @@ def _under_way(service: Service[Any], stored: StoredEntity) -> str:
         return ""
     try:
         state = service.codec.decode(stored).state
-    except ValueError as error:
+    except (ValueError, NewerReleaseError) as error:
         # One that cannot be decoded holds up no other. The error's text is omitted, because it may contain its data.
         logger.error("an entity cannot be decoded", extra={"key": stored.key, "error": type(error).__name__})
         return UNREADABLE

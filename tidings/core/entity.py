@@ -9,10 +9,11 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tidings.core.clock import to_rfc3339
-from tidings.core.contract import Announcement, Contract
-from tidings.core.errors import PermanentError
+from tidings.core.contract import Announcement, Contract, read_data
+from tidings.core.errors import NewerReleaseError, PermanentError
 from tidings.core.event import MAX_EVENT_BYTES, Event, decode, encode, event_id, read_personal, with_data
 from tidings.core.explanation import explained
+from tidings.core.formats import StateFormat
 from tidings.core.personal import erased_state, redacted
 
 RESERVED = "#"
@@ -97,7 +98,7 @@ class OutboxEvent:
         return typed.millis
 
     def read(self, contract: type[C]) -> Event[C]:
-        """Return the event with its data as this contract.
+        """Return the event with its data as this contract, also if it was announced by an older major version of it.
 
         Raises:
             TypeError: If the event is of another type.
@@ -107,7 +108,7 @@ class OutboxEvent:
         if event.type != contract.__name__:
             raise TypeError(f"{event.id} is {event.type}, not {contract.__name__}")
         if typed is None:
-            typed = with_data(event, msgspec.convert(event.data, contract))
+            typed = with_data(event, read_data(event, contract), contract.schema())
             vars(self)["_typed"] = typed
         return typed
 
@@ -283,6 +284,7 @@ class StoredEntity(Struct, frozen=True):
         announces: Whether this write added to the outbox. The stream's filter skips all other writes.
         attributes: Further text attributes, such as the keys of indexes.
         erased: Whether the personal data of its subject was erased.
+        format: The release that is needed to read the state; "" if every release can.
     """
 
     key: str
@@ -294,12 +296,18 @@ class StoredEntity(Struct, frozen=True):
     announces: bool = False
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     erased: bool = False
+    format: str = ""
 
 
 class EntityCodec(Generic[S]):
-    """The codec of one service's entities."""
+    """The codec of one service's entities.
+
+    Attributes:
+        format: The format of its states.
+    """
 
     def __init__(self, state: type[S]) -> None:
+        self.format = StateFormat(state)
         self._state = msgspec.json.Decoder(state | None)
 
     def encode(self, entity: Entity[S], *, announces: bool, attributes: Mapping[str, str]) -> StoredEntity:
@@ -320,6 +328,7 @@ class EntityCodec(Generic[S]):
             announces=announces,
             attributes=attributes,
             erased=entity.erased,
+            format=self.format.of(entity.state),
         )
 
     def erase(self, stored: StoredEntity | None, key: str, inbox_key: str) -> StoredEntity:
@@ -345,7 +354,14 @@ class EntityCodec(Generic[S]):
         )
 
     def decode(self, stored: StoredEntity) -> Entity[S]:
-        """Decode what `encode` returned."""
+        """Decode what `encode` returned.
+
+        Raises:
+            NewerReleaseError: If the state has a field that a newer release added. Nobody can write an entity that they
+                have not read, so no release drops what a newer one wrote.
+        """
+        if not self.format.reads(stored.format):
+            raise NewerReleaseError(f"release {stored.format} wrote {stored.key}, and this one cannot read it")
         return Entity(
             key=stored.key,
             version=stored.version,

@@ -55,6 +55,18 @@ class ContentionError(UntriedError):
     """A write that lost to concurrent writers on every attempt. They made progress, so this one waits for its turn."""
 
 
+class NewerReleaseError(UntriedError):
+    """An event or an entity that a newer release wrote, in a form that this release cannot read yet.
+
+    Attributes:
+        event: The event's envelope, if it is the event that cannot be read.
+    """
+
+    def __init__(self, text: str, event: "Event[Any] | None" = None) -> None:
+        super().__init__(text)
+        self.event = event
+
+
 @singledispatch
 def described(error: BaseException) -> str:
     """Return an error as logs, dead letters and other errors' texts show it: without another system's words.

@@ -169,6 +169,7 @@ def without_personal(event: Event[D]) -> Event[D]:
     return event if event.personal is UNSET else msgspec.structs.replace(event, personal=UNSET)
 
 
-def with_data(event: Event[Any], data: D) -> Event[D]:
-    """Return a copy of the event with its data in another form."""
-    return cast("Event[D]", msgspec.structs.replace(event, data=data))
+def with_data(event: Event[Any], data: D, dataschema: str | None = None) -> Event[D]:
+    """Return a copy of the event with its data in another form, and with that form's `dataschema` if one is given."""
+    schema = event.dataschema if dataschema is None else dataschema
+    return cast("Event[D]", msgspec.structs.replace(event, data=data, dataschema=schema))

@@ -15,7 +15,7 @@ from typing import Any
 
 from tidings.core.clock import Clock, now
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.errors import PermanentError, RetryableError, UntriedError, causes, described
+from tidings.core.errors import NewerReleaseError, PermanentError, RetryableError, UntriedError, causes, described
 from tidings.core.event import Event, decode, refuse_future, with_data, without_personal
 from tidings.core.ports import DeadLetter, Message, Queue
 from tidings.core.service import QueueKind
@@ -30,7 +30,7 @@ WAITING = "MessagesWaiting"
 """The metric of the messages that were put back because they could not be tried. SQS's metrics do not show them."""
 
 Parse = Callable[[str], Event[Any]]
-"""Parses a message's body; raises PermanentError if it is not an event."""
+"""Parses a message's body; raises PermanentError if it is no event, and NewerReleaseError if it cannot be read yet."""
 
 
 def parse_typed(contracts: Iterable[type[Contract]]) -> Parse:
@@ -55,7 +55,7 @@ class _Parsed:
 
     message: Message
     event: Event[Any] | None
-    error: PermanentError | None = None
+    error: PermanentError | NewerReleaseError | None = None
 
     @property
     def key(self) -> str:
@@ -136,7 +136,7 @@ class Consumer:
             event = self.parse(message.body)
             refuse_future(event, self.clock())
             return _Parsed(message, event)
-        except PermanentError as error:
+        except (PermanentError, NewerReleaseError) as error:
             return _Parsed(message, error.event, error)
         except Exception as error:  # noqa: BLE001 - no message may fail its batch
             return _Parsed(message, None, PermanentError("undecodable", described(error)))

@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from tidings.core.clock import to_rfc3339
 from tidings.core.contract import Announcement, Contract, ContractRegistry
 from tidings.core.decisions import Numbers, Reject
-from tidings.core.entity import Entity, MessageMetadata
-from tidings.core.errors import PermanentError
+from tidings.core.entity import Entity, MessageMetadata, OutboxEvent
+from tidings.core.errors import NewerReleaseError, PermanentError
 from tidings.core.event import Event, encode, read_personal
 from tidings.core.ports import DeadLetter
 from tidings.core.service import Service
@@ -154,7 +154,7 @@ class Scenario(Generic[S]):
         events = []
         registry = ContractRegistry(self.service.announces)
         for write in writes:
-            outbox = self.service.codec.decode(write.entity).outbox
+            outbox = [OutboxEvent(body) for body in write.entity.outbox]
             events += [registry.decode(event.envelope) for event in outbox[announced.get(write.key, 0) :]]
             announced[write.key] = len(outbox)
         return Outcome(
@@ -178,7 +178,7 @@ class Scenario(Generic[S]):
             try:
                 return self._parse(body)
             except Exception as error:
-                event = error.event if isinstance(error, PermanentError) else None
+                event = error.event if isinstance(error, PermanentError | NewerReleaseError) else None
                 errors[event.id if event else body] = error
                 raise
 

@@ -335,6 +335,28 @@ def test_after_the_longest_wait_a_message_is_given_up_although_the_time_does_not
 # Waiting
 
 
+NEWER_VERSION = encode(make_event(Asked(), subject="a", number=2)).replace("Asked:1", "Asked:2")
+
+
+def test_an_event_of_a_newer_version_waits_and_uses_up_no_try(either: ConsumerOver) -> None:
+    for receives in (1, 99):
+        newer = record("a", 2, body=NEWER_VERSION, receives=receives, age=WAIT - 1)
+        assert either.handle(newer, record("b", 1)) == ["a/2"]
+    assert either.dead_letters() == {}
+    assert either.counts == [{"MessagesWaiting": 1}] * 2
+    assert either.handle(record("a", 2, body=NEWER_VERSION, receives=OFTEN, age=WAIT)) == []
+    assert either.dead_letters() == {"a/2": "waited-too-long"}
+    assert [letter.type for letter in either.queue.dead_letters] == ["Asked"]
+
+
+def test_on_a_fifo_queue_later_messages_of_the_entity_wait_behind_an_event_of_a_newer_version(
+    fifo: ConsumerOver,
+) -> None:
+    messages = [record("a", 1), record("a", 2, body=NEWER_VERSION), record("a", 3)]
+    assert fifo.handle(*messages) == ["a/2", "a/3"]
+    assert fifo.handlers.handled == ["a/1"]
+
+
 def chained(cause: Exception) -> Exception:
     """Return an error that this one caused, two errors later."""
     try:

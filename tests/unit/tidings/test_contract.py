@@ -1,12 +1,15 @@
 import json
-from typing import Any
+from types import new_class
+from typing import Annotated, Any
 
 import pytest
+from msgspec import UNSET, Meta
 
 from tests.unit.tidings.example import Answered, Asked
-from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.errors import PermanentError
+from tidings.core.contract import Contract, ContractRegistry, Upcaster
+from tidings.core.errors import NewerReleaseError, PermanentError
 from tidings.core.event import decode, encode
+from tidings.core.personal import Personal
 from tidings.testing import SUBJECT, make_event
 
 
@@ -55,9 +58,32 @@ def test_an_event_that_has_no_handler_has_an_unknown_type() -> None:
     assert reason_of(encode(make_event(Answered(text="so")))) == "unknown-type"
 
 
-def test_another_major_version_is_unknown() -> None:
-    assert reason_of(body(dataschema="urn:tidings:Asked:2")) == "unknown-version"
-    assert reason_of(body(dataschema="")) == "unknown-version"
+@pytest.mark.parametrize(
+    "dataschema",
+    [
+        "",
+        "urn:tidings:Asked:0",
+        "urn:tidings:Asked:",
+        "urn:tidings:Asked:02",
+        "urn:tidings:Asked:x",
+        "urn:tidings:Told:2",
+    ],
+)
+def test_a_version_that_is_neither_known_nor_newer_is_unknown(dataschema: str) -> None:
+    assert reason_of(body(dataschema=dataschema)) == "unknown-version"
+
+
+@pytest.mark.parametrize("major", [2, 3, 10, 999_999_999])
+def test_a_newer_major_version_waits_for_a_release_that_knows_it(major: int) -> None:
+    event = decode(body(dataschema=f"urn:tidings:Asked:{major}", data={"questions": ["why?"]}))
+    with pytest.raises(NewerReleaseError, match=f"Asked:{major} is not urn:tidings:Asked:1") as refusal:
+        REGISTRY.decode(event)
+    assert refusal.value.event is event
+
+
+def test_a_newer_major_version_of_another_source_does_not_wait() -> None:
+    event = make_event(Asked(), source="mail")
+    assert reason_of(encode(event).replace("Asked:1", "Asked:2")) == "wrong-source"
 
 
 def test_a_contract_names_its_major_version() -> None:
@@ -121,3 +147,115 @@ def test_a_number_without_a_fraction_is_an_integer_however_it_is_written() -> No
     for number in ("20.5", "true", '"20"', "null", "[20]"):
         with pytest.raises(PermanentError, match="must be a whole number"):
             registry.decode(decode(text.replace("20}", f"{number}}}")))
+
+
+# Upcasters
+
+
+class Guest(Personal, frozen=True):
+    name: str
+
+
+class Couple(Personal, frozen=True):
+    names: tuple[str, ...]
+
+
+class First:
+    class Seated(Contract, frozen=True, kw_only=True):
+        """The first version: row and number in one text."""
+
+        producer = "test"
+        subject_pattern = "t-[0-9]+"
+        personal = Guest
+
+        seat: str
+
+
+class Second:
+    class Seated(Contract, frozen=True, kw_only=True):
+        """The second version: row and number apart."""
+
+        producer = "test"
+        major = 2
+        upcaster = Upcaster(First.Seated, lambda older: Second.Seated(row=older.seat[0], number=int(older.seat[1:])))
+        personal = Guest
+
+        row: str
+        number: Annotated[int, Meta(le=99)]
+
+
+class Third:
+    class Seated(Contract, frozen=True, kw_only=True):
+        """The third version: several numbers, and no personal data."""
+
+        producer = "test"
+        major = 3
+        upcaster = Upcaster(Second.Seated, lambda older: Third.Seated(row=older.row, numbers=(older.number,)))
+
+        row: str
+        numbers: tuple[int, ...]
+
+
+SEATED_1 = make_event(First.Seated(seat="F12"), subject="t-1", personal=Guest("Arthur"))
+
+
+def test_an_event_of_an_older_version_is_read_as_one_of_the_contracts_version() -> None:
+    event = ContractRegistry([Second.Seated]).decode(decode(encode(SEATED_1)))
+    assert (event.data, event.dataschema) == (Second.Seated(row="F", number=12), "urn:tidings:Seated:2")
+    assert (event.id, event.time, event.personal) == (SEATED_1.id, SEATED_1.time, SEATED_1.personal)
+
+
+def test_upcasters_convert_one_after_another() -> None:
+    registry = ContractRegistry([Third.Seated])
+    for older in (First.Seated(seat="F12"), Second.Seated(row="F", number=12), Third.Seated(row="F", numbers=(12,))):
+        event = registry.decode(decode(encode(make_event(older, subject="t-1"))))
+        assert event.data == Third.Seated(row="F", numbers=(12,))
+
+
+def test_personal_data_that_the_newer_version_does_not_declare_is_removed() -> None:
+    assert ContractRegistry([Third.Seated]).decode(decode(encode(SEATED_1))).personal is UNSET
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (encode(make_event(First.Seated(seat="F12"), subject="t-1")).replace('"F12"', "12"), "breaks-contract"),
+        (encode(make_event(First.Seated(seat="F"), subject="t-1")), "breaks-contract"),
+        (encode(make_event(First.Seated(seat="F100"), subject="t-1")), "breaks-contract"),
+        (encode(make_event(First.Seated(seat="F12"), subject="another")), "breaks-contract"),
+        (encode(make_event(First.Seated(seat="F12"), subject="t-1", source="mail")), "wrong-source"),
+        (encode(SEATED_1).replace("Seated:1", "Seated:0"), "unknown-version"),
+    ],
+    ids=["older data", "not convertible", "newer bounds", "older subject", "source", "no such version"],
+)
+def test_an_event_that_breaks_its_own_version_or_the_newer_one_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(PermanentError) as refusal:
+        ContractRegistry([Second.Seated]).decode(decode(text))
+    assert (refusal.value.reason, refusal.value.event) == (reason, decode(text))
+
+
+def test_without_an_upcaster_an_older_version_is_unknown() -> None:
+    class Alone:
+        class Seated(Contract, frozen=True, kw_only=True):
+            producer = "test"
+            major = 2
+
+    with pytest.raises(PermanentError) as refusal:
+        ContractRegistry([Alone.Seated]).decode(SEATED_1)
+    assert refusal.value.reason == "unknown-version"
+
+
+def test_the_versions_of_a_contract_are_the_newest_first() -> None:
+    assert list(Third.Seated.versions()) == [Third.Seated, Second.Seated, First.Seated]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"producer": "mail"}, {"major": 1}, {"major": 0}, {"personal": Couple}, {"name": "Stood"}],
+    ids=["producer", "same major", "older major", "personal data", "name"],
+)
+def test_an_upcaster_from_another_contract_is_refused(changes: dict[str, Any]) -> None:
+    members = {"producer": "test", "major": 2, "upcaster": Second.Seated.upcaster, **changes}
+    name = members.pop("name", "Seated")
+    with pytest.raises(TypeError, match=r"no older version|other personal data"):
+        new_class(name, (Contract,), exec_body=lambda namespace: namespace.update(members))

@@ -105,6 +105,7 @@ def any_entity(rng: random.Random) -> StoredEntity:
         in_progress={key: InProgress("".join(texts(2)), rng.randint(0, 2**53)) for key in texts(3)},
         announces=rng.random() < 0.5,
         attributes=dict(zip(("owner", "rank", "inboxes"), texts(3), strict=False)),
+        format=rng.choice(("", "1.1")),
     )
 
 
@@ -119,7 +120,15 @@ def test_an_entity_is_read_as_it_was_written(rng: random.Random, sort_key: str |
 
 def test_the_stored_attributes_have_the_names_of_the_patterns() -> None:
     entity = StoredEntity(
-        "a", 3, '{"words":[]}', ("test/1",), ("{}",), {"test/2": InProgress("x/y", 5)}, True, {"owner": "someone"}
+        "a",
+        3,
+        '{"words":[]}',
+        ("test/1",),
+        ("{}",),
+        {"test/2": InProgress("x/y", 5)},
+        True,
+        {"owner": "someone"},
+        format="1.1",
     )
     assert to_attributes(entity) == {
         "pk": {"S": "a"},
@@ -129,6 +138,7 @@ def test_the_stored_attributes_have_the_names_of_the_patterns() -> None:
         "outbox": {"L": [{"S": "{}"}]},
         "in_progress": {"M": {"test/2": {"S": "5/x/y"}}},
         "announces": {"BOOL": True},
+        "format": {"S": "1.1"},
         "owner": {"S": "someone"},
     }
 

@@ -1,12 +1,12 @@
 import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import pytest
 from msgspec import UNSET, Struct
 
 from tests.unit.tidings.example import Answered, Asked, Known
-from tidings.core.contract import Contract
+from tidings.core.contract import Contract, Upcaster
 from tidings.core.entity import (
     Entity,
     EntityCodec,
@@ -20,8 +20,9 @@ from tidings.core.entity import (
     mark_in_progress,
     reserved_key,
 )
-from tidings.core.errors import PermanentError
+from tidings.core.errors import NewerReleaseError, PermanentError
 from tidings.core.event import Event, decode, encode
+from tidings.core.formats import since
 from tidings.testing import CORRELATION_ID, SUBJECT, TRACEPARENT, make_event
 
 CODEC = EntityCodec(Known)
@@ -269,3 +270,49 @@ class Improved(Contract, frozen=True, kw_only=True):
 def test_an_announced_event_names_its_contracts_major_version() -> None:
     entity = advance(Entity[Empty](SUBJECT), "answers", Empty(), [Improved()], COMMAND, NOON)
     assert entity.first_event(Improved).dataschema == "urn:tidings:Improved:2"
+
+
+class Older:
+    class Improved(Contract, frozen=True, kw_only=True):
+        producer = "answers"
+
+        text: str
+
+
+class Newer:
+    class Improved(Contract, frozen=True, kw_only=True):
+        producer = "answers"
+        major = 2
+        upcaster = Upcaster(Older.Improved, lambda older: Newer.Improved(texts=(older.text,)))
+
+        texts: tuple[str, ...]
+
+
+def test_an_announced_event_of_an_older_version_is_read_as_the_contracts_version() -> None:
+    entity = advance(Entity[Empty](SUBJECT), "answers", Empty(), [Older.Improved(text="so")], COMMAND, NOON)
+    codec = EntityCodec(Empty)
+    found = codec.decode(codec.encode(entity, announces=True, attributes={}))
+    event = found.first_event(Newer.Improved)
+    assert (event.data, event.dataschema) == (Newer.Improved(texts=("so",)), "urn:tidings:Improved:2")
+    assert found.outbox[0].body == entity.outbox[0].body
+
+
+class Noted(Struct, frozen=True):
+    words: tuple[str, ...] = ()
+    note: Annotated[str, since("1.1")] = ""
+
+
+def test_an_entity_is_stored_with_the_release_that_its_state_needs() -> None:
+    codec = EntityCodec(Noted)
+    for state, needed in ((Noted(), ""), (Noted(note="new"), "1.1")):
+        stored = codec.encode(Entity(SUBJECT, 1, state), announces=False, attributes={})
+        assert stored.format == needed
+        assert codec.decode(stored).state == state
+
+
+def test_an_erased_entity_keeps_the_release_that_its_state_needs() -> None:
+    stored = EntityCodec(Noted).encode(Entity(SUBJECT, 1, Noted(note="new")), announces=False, attributes={})
+    erased = CODEC.erase(stored, SUBJECT, "registry/1")
+    assert (erased.state, erased.format) == (stored.state, "1.1")
+    with pytest.raises(NewerReleaseError):
+        CODEC.decode(erased)

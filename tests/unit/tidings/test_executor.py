@@ -2,17 +2,26 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from msgspec import Struct
 
 from tests.unit.tidings.example import Answered, Asked, Known, Repeated, add, answers
 from tidings.core.decisions import ConditionFailed, Decision, Increment, Perform, Reject, Reserve, Save, Skip
 from tidings.core.entity import Entity, MessageMetadata, reserved_key
-from tidings.core.errors import ContentionError, PermanentError, RetryableError, ThrottledError, UntriedError
+from tidings.core.errors import (
+    ContentionError,
+    NewerReleaseError,
+    PermanentError,
+    RetryableError,
+    ThrottledError,
+    UntriedError,
+)
 from tidings.core.event import Event
+from tidings.core.formats import since
 from tidings.core.ports import MAX_ACTIONS
-from tidings.core.service import Index
+from tidings.core.service import Index, Service, on
 from tidings.handling.retries import MAX_ATTEMPTS
 from tidings.testing import (
     CORRELATION_ID,
@@ -750,3 +759,70 @@ def test_after_a_failed_write_an_entity_that_was_assumed_new_is_read_again() -> 
     with pytest.raises(TimeoutError):
         unit.handle(ASKED, 0)
     assert unit.read().state == Known(("before", "one"))
+
+
+# Releases side by side
+
+
+class Newer(Struct, frozen=True):
+    """The state of a newer release. `Known` lacks its field."""
+
+    words: tuple[str, ...] = ()
+    topic: Annotated[str, since("1.1")] = ""
+
+
+def newer_answer(entity: Entity[Newer], event: Event[Asked]) -> Decision[Newer]:
+    state = entity.state or Newer()
+    return Save(Newer((*state.words, event.data.question), state.topic or "life"), (Answered(text="42"),))
+
+
+NEWER: Service[Newer] = Service(
+    name="answers", state=Newer, announces=(Answered,), handlers=(on(Asked, newer_answer, creates=True),)
+)
+
+
+def beside(newer: Scenario[Newer], older: Service[Known]) -> Scenario[Known]:
+    """Return a scenario of an older release with the table of the newer one."""
+    scenario = given(older)
+    scenario.table = newer.table
+    return scenario
+
+
+@pytest.mark.parametrize("creates", [False, True])
+def test_a_release_that_does_not_know_a_field_waits_and_leaves_the_entity_alone(creates: bool) -> None:
+    newer = given(NEWER, ASKED)
+    stored = newer.table.entities[SUBJECT]
+    older = beside(newer, answers(creates=creates))
+    older.when(ASKED_AGAIN).then_fails(NewerReleaseError, f"release 1.1 wrote {SUBJECT}, and this one cannot read it")
+    assert newer.table.entities[SUBJECT] == stored
+    assert older.queue.dead_letters == []
+    newer.when(ASKED_AGAIN).then(state=Newer(("one", "two"), "life"), writes=1)
+
+
+def test_a_command_of_a_release_that_does_not_know_a_field_fails_for_now() -> None:
+    older = beside(given(NEWER, ASKED), answers())
+    with pytest.raises(NewerReleaseError):
+        older.executor.entity(SUBJECT).execute(lambda entity: Save(add(entity, "three")), COMMAND)
+
+
+def test_a_newer_release_that_writes_first_is_found_by_the_write_of_an_older_one() -> None:
+    older = beside(given(NEWER), answers())
+    older.table.commit_faults.next(preceded_by(lambda: given_to(older).given(ASKED)))
+    older.when(ASKED_AGAIN).then_fails(NewerReleaseError, "cannot read it")
+    assert older.table.entities[SUBJECT].version == 1
+
+
+def given_to(older: Scenario[Known]) -> Scenario[Newer]:
+    """Return a scenario of the newer release with the table of an older one."""
+    newer = given(NEWER)
+    newer.table = older.table
+    return newer
+
+
+def test_a_release_writes_what_it_knows_although_a_newer_one_wrote_the_entity() -> None:
+    silent: Service[Newer] = dataclasses.replace(
+        NEWER, handlers=(on(Asked, lambda entity, _event: Save(entity.state or Newer())),)
+    )
+    newer = given(silent, ASKED)
+    assert newer.table.entities[SUBJECT].format == ""
+    beside(newer, answers()).when(ASKED_AGAIN).then(state=Known(("two",)), writes=1)

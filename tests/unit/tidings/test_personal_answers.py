@@ -107,6 +107,11 @@ def test_an_entity_that_cannot_be_decoded_holds_up_no_other(caplog: pytest.LogCa
     assert "Zaphod" not in caplog.text
 
 
+def test_an_entity_that_a_newer_release_wrote_is_told_as_it_is_and_is_not_erased_yet() -> None:
+    (told,) = read(StoredEntity("a", 1, '{"words":[],"newer":1}', format="1.1"))["entities"]
+    assert (told["state"], told["under_way"]) == ({"words": [], "newer": 1}, "unreadable")
+
+
 def test_a_service_that_names_nothing_under_way_decodes_no_state() -> None:
     (told,) = read(StoredEntity("a", 1, '{"words": 7}'), service=answers())["entities"]
     assert (told["state"], told["under_way"]) == ({"words": 7}, "")
