@@ -304,7 +304,7 @@ MUTATIONS = [
         payment.on_order_placed,
         "return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))",
         "origin = Origin(event.correlationid, event.traceparent); "
-        "return Perform(Open(entity.key, order.total, order.payment_method, origin),"
+        "return Perform(Open(entity.key, order.total, order.payment_method, origin, event.millis),"
         " lambda _, outcome: Perform(Authorize(outcome.payment), partial(_after_authorize, event.millis)))",
         RELEASED,
         PAID,
