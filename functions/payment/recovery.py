@@ -1,11 +1,14 @@
 """The recovery of payment: the payment of an order once each of its events was announced.
 
-A payment that was opened and announced nothing is not recalled. Its order is handled again, and then finds at the
-gateway the payment that was opened for it.
+A payment that was opened and has announced nothing is known to the gateway only. It is adopted from there, so that a
+cancellation finds it. Of several payments of an order, the first is the one that the shop has opened.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.orders.order_cancelled import OrderCancelled
@@ -25,13 +28,42 @@ from contracts.payment.refund_requested import RefundRequested
 from contracts.payment.refund_settled import RefundSettled
 from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from contracts.values.money import Money
+from functions.payment.gateway import PaymentPort
 from functions.payment.handlers import UNCAPTURED
 from functions.payment.service import service
 from functions.payment.state import Dispute, DisputeStatus, Payment, Refund, scheduled, with_refund
+from tidings.core.decisions import Decision, Perform, Save, Skip
+from tidings.core.entity import Entity
 from tidings.core.event import Event
 from tidings.recovery import Recovery, recall
 
 Cause = Event[Any] | None
+
+# What the gateway knows
+
+
+class Find(Struct, frozen=True):
+    """The request for the payment that was opened for an order, at any time."""
+
+    order: str
+
+    def perform(self, port: PaymentPort) -> str | None:
+        """Find the payment."""
+        return port.gateway.find(self.order, placed=0)
+
+
+def _adopt(order: str, inputs: Sequence[Event[Any]]) -> Perform[Payment] | None:
+    placed = next((event.data for event in inputs if isinstance(event.data, OrderPlaced)), None)
+    if placed is None or placed.total.amount == 0:
+        return None
+    return Perform(Find(order), partial(_after_find, placed))
+
+
+def _after_find(placed: OrderPlaced, _entity: Entity[Payment], found: str | None) -> Decision[Payment]:
+    return Save(Payment("authorizing", found, placed.total, placed.customer)) if found else Skip()
+
+
+# What was announced
 
 
 def _known(payment: Payment | None, name: str | None, amount: Money, cause: Cause) -> Payment:
@@ -157,4 +189,5 @@ recovery = Recovery(
         recall(PaymentDisputed, _after_disputed),
         recall(DisputeClosed, _after_dispute_closed),
     ),
+    adopt=_adopt,
 )

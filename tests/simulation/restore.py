@@ -44,7 +44,7 @@ WRITERS = {
 }
 """The functions that write to a service's table besides its consumer."""
 
-FAULTS = (FaultProfile(), FaultProfile(failures=0.01, crashes=0.01), FaultProfile(failures=0.05, crashes=0.05))
+FAULTS = (FaultProfile(), FaultProfile(failures=0.002, crashes=0.002), FaultProfile(failures=0.01, crashes=0.01))
 """The faults of a recovery. The service is closed meanwhile, so no other function of it interferes."""
 
 RUNS = 100
@@ -214,8 +214,10 @@ class Restores:
             blockers=self._blockers,
             snapshot=to_rfc3339(snapshot.time),
             end=end,
+            port=shop.payment_ports() if self._of.name == "payment" else None,
             replay=replay if service.consumes else None,
             checkpoint=progress,
+            saved_every=3,
         )
 
     def _blockers(self) -> Sequence[str]:

@@ -9,6 +9,7 @@ announces exactly the recorded events in their sequence. So an input is folded o
 but the state, and all others are left to the replay.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import UNSET
 
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.decisions import Decision, Increment, Save, Skip
+from tidings.core.decisions import Decision, Increment, Perform, Save, Skip
 from tidings.core.entity import Entity, MessageMetadata, OutboxEvent, StoredEntity, inbox_key, mark_handled
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event, without_personal
@@ -65,6 +66,10 @@ class Recovery(Generic[S]):
         counts: Returns what an entity adds to the service's counters in all, from zero. None if the service has no
             counters, or if those that were restored are right: no entity is recalled that adds to them.
         counted: The names of the counters that each item has which `counts` changes.
+        adopt: Asks, given the events of an entity, what the service has begun outside its table without announcing it
+            yet; None if it can have begun nothing. It is asked of entities that have neither a state nor an event.
+        keys: A regular expression that the whole keys of a further kind of entities match; empty for the service's own.
+        kinds: The recoveries of the further kinds of entities in the service's table.
 
     Raises:
         ValueError: If the service announces an event type without a recall, or has a recall of another type.
@@ -74,9 +79,12 @@ class Recovery(Generic[S]):
     recalls: tuple[Recall[S], ...]
     counts: Callable[[Entity[S]], Iterable[Increment]] | None = None
     counted: frozenset[str] = frozenset()
+    adopt: Callable[[str, Sequence[Event[Any]]], Perform[S] | None] | None = None
+    keys: str = ""
+    kinds: "tuple[Recovery[Any], ...]" = ()
 
     def __post_init__(self) -> None:
-        declared = [each.contract.__name__ for each in self.recalls]
+        declared = [each.contract.__name__ for one in (self, *self.kinds) for each in one.recalls]
         announced = [contract.__name__ for contract in self.service.announces]
         if sorted(declared) != sorted(announced):
             raise ValueError(f"{self.service.name} announces {announced}, and recalls {declared}")
@@ -87,17 +95,27 @@ class Recovery(Generic[S]):
         """Return whether an event can concern the service: one of its own, or one that it subscribes to."""
         return event.source == self.service.name or event.type in self._types
 
-    def recover(self, stored: StoredEntity | None, key: str, logged: Sequence[LoggedEvent]) -> StoredEntity | None:
+    def of(self, key: str) -> "Recovery[Any]":
+        """Return the recovery of the entity with a key: that of a further kind, or this one."""
+        return next((kind for kind in self.kinds if re.fullmatch(kind.keys, key)), self)
+
+    def recover(
+        self, stored: StoredEntity | None, key: str, logged: Sequence[LoggedEvent], port: Any = None
+    ) -> StoredEntity | None:
         """Return an entity's next version with all that the log knows; None if it lacks nothing.
 
         Args:
             stored: The entity in the restored table; None if it has none.
             key: The entity's key.
             logged: All recorded events of the key, of all services.
+            port: The port through which the service's effects are performed.
 
         Raises:
             RecoveryError: If the log lacks one of the service's events. Its id would be used again.
         """
+        kind = self.of(key)
+        if kind is not self:
+            return kind.recover(stored, key, logged, port)
         codec = self.service.codec
         known = set(stored.inbox) if stored else set[str]()
         found = stored
@@ -107,12 +125,23 @@ class Recovery(Generic[S]):
                 found = codec.erase(found, key, name)
                 known.add(name)
         before = codec.decode(found) if found else Entity[S](key)
-        after = self._folded(before, logged)
+        after = self._folded(self._adopted(before, logged, port), logged)
         if found is stored and after == before:
             return None
         after = replace(after, version=(stored.version if stored else 0) + 1)
         attributes = self.service.index_attributes(after) if after.state is not None else {}
         return codec.encode(after, announces=False, attributes=attributes)
+
+    def _adopted(self, entity: Entity[S], logged: Sequence[LoggedEvent], port: Any) -> Entity[S]:
+        """Return the entity with what the service has begun outside its table."""
+        if self.adopt is None or entity.state is not None or any(self._is_own(each.event) for each in logged):
+            return entity
+        inputs = [typed for each in logged if each.event.type in self._types and (typed := self._typed(each.event))]
+        asked = self.adopt(entity.key, inputs)
+        if asked is None:
+            return entity
+        decision = asked.then(entity, asked.effect.perform(port))
+        return replace(entity, state=decision.state) if isinstance(decision, Save) else entity
 
     # The fold
 

@@ -26,9 +26,6 @@ from tidings.recovery.recalls import Recovery
 INPUTS_KEPT = 28 * 24 * 60 * 60 * 1000
 """Milliseconds for which an event may wait to be handled: 14 days in a queue, and 14 more in a dead-letter queue."""
 
-SAVED_EVERY = 200
-"""Number of events read between two checkpoints."""
-
 RecoverPhase = Literal["recall", "count", "replay"]
 """The phase of a recovery: the one that is at work, or where it broke off."""
 
@@ -92,10 +89,12 @@ class Recover:
             events the log may lack.
         snapshot: The time (RFC 3339) to which the table was restored.
         end: The time (RFC 3339) before which the log is read.
+        port: The port through which the service's effects are performed.
         replay: Sends the consumer all inputs recorded from a time on; returns their number. None without a consumer.
         checkpoint: Keeps the progress; None begins at the beginning on each run.
         watch: Receives the progress after each entity.
         rate: Maximum number of entities read a second; None for no limit.
+        saved_every: Number of events read between two checkpoints.
         dry_run: Whether to write and send nothing.
         clock: Returns a time in seconds.
         pause: Waits for a number of seconds.
@@ -108,9 +107,11 @@ class Recover:
     snapshot: str
     end: str
     replay: Callable[[str], int] | None
+    port: Any = None
     checkpoint: RecoverProgressStore | None = None
     watch: Callable[[RecoverProgress], None] = ignore_progress
     rate: float | None = None
+    saved_every: int = 200
     dry_run: bool = False
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
@@ -153,7 +154,7 @@ class Recover:
                 recalled += self._recall_entity(key)
             progress = RecoverProgress("recall", logged.position, read, recalled)
             self.watch(progress)
-            if number % SAVED_EVERY == 0:
+            if number % self.saved_every == 0:
                 self._save(progress)
         return self._save(RecoverProgress("count", "", read, recalled))
 
@@ -166,7 +167,7 @@ class Recover:
     def _recall_entity(self, key: str) -> bool:
         """Recall an entity. Return whether it lacked something."""
         logged = [record for record in self.log.read_entity(key) if isinstance(record, LoggedEvent)]
-        recovered = self.recovery.recover(self.table.read(key), key, logged)
+        recovered = self.recovery.recover(self.table.read(key), key, logged, self.port)
         if recovered is None:
             return False
         if not self.dry_run:
@@ -187,11 +188,12 @@ class Recover:
         """Set the counters to what the entities add up to. Nothing is added to what was restored."""
         if self.recovery.counts is None or self.dry_run:
             return
-        codec = self.recovery.service.codec
         sums: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for stored in self.table.entities():
-            for increment in self.recovery.counts(codec.decode(stored)):
-                _add(sums[increment.item], increment)
+            kind = self.recovery.of(stored.key)
+            if kind.counts:
+                for increment in kind.counts(kind.service.codec.decode(stored)):
+                    _add(sums[increment.item], increment)
         for item in {*self.table.counters(), *sums}:
             names = self.recovery.counted | sums[item].keys()
             self.table.set_numbers(*item, {name: sums[item].get(name, 0) for name in names})
@@ -204,4 +206,4 @@ class Recover:
 
 def _add(numbers: dict[str, int], increment: Increment) -> None:
     for name, by in increment.add.items():
-        numbers[name] = numbers.get(name, 0) + by
+        numbers[name] = numbers.get(name, increment.start.get(name, 0)) + by
