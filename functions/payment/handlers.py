@@ -201,9 +201,6 @@ def after_void(now: int, entity: Entity[Payment], outcome: VoidOutcome) -> Decis
         case Captured():
             captured = replace(payment, status="captured", since="", cancelled=False)
             return begin_refund(entity.key, captured, CANCELLATION, "cancelled", None, now)
-        case Processing() if payment.status == "authorized":
-            # The bank has decided since that answer.
-            return _cancel(now, entity)
         case Processing():
             since = payment.since or to_rfc3339(now)
             waiting = scheduled(replace(payment, status="processing", since=since, cancelled=True), now)
