@@ -847,14 +847,14 @@ MUTATIONS = [
     ),
     _mutation(
         "an e-mail over the limit is sent",
-        LimitedMailer._count,
+        LimitedMailer.count,
         "return mark in (found or {})",
         "return True",
         LIMITED,
     ),
     _mutation(
         "an e-mail that is tried again is limited",
-        LimitedMailer._count,
+        LimitedMailer.count,
         "return mark in (found or {})",
         "return False",
         LIMITED,
@@ -862,7 +862,7 @@ MUTATIONS = [
     ),
     _mutation(
         "an e-mail that is tried again is counted again",
-        LimitedMailer._count,
+        LimitedMailer.count,
         "start: Numbers = {LEFT: self.per_hour, mark: 1}",
         "start: Numbers = {LEFT: self.per_hour, mark: 9}",
         LIMITED,

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from functions.fraud.recovery import recovery as fraud
 from functions.inventory.recovery import recovery as inventory
 from functions.loyalty.recovery import recovery as loyalty
+from functions.notification.limit import LimitedMailer
+from functions.notification.mail import Mailer
 from functions.notification.recovery import recovery as notification
 from functions.orders.recovery import recovery as orders
 from functions.payment.recovery import recovery as payment
 from functions.privacy.recovery import recovery as privacy
 from functions.warehouse.recovery import recovery as warehouse
-from tests.simulation.faults import Calls, FaultProfile
+from tests.simulation.faults import Calls, FaultProfile, FaultyTable
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import ConsumerDestination
 from tests.simulation.replay import ReadLog
-from tests.simulation.shop import DeployedService, Shop
+from tests.simulation.shop import MAILS_PER_HOUR, DeployedService, Shop
 from tests.simulation.violation import ViolationError
 from tidings.core.clock import to_rfc3339
 from tidings.core.decisions import Numbers
@@ -214,11 +216,19 @@ class Restores:
             blockers=self._blockers,
             snapshot=to_rfc3339(snapshot.time),
             end=end,
-            port=shop.payment_ports() if self._of.name == "payment" else None,
+            port=self._port(),
             replay=replay if service.consumes else None,
             checkpoint=progress,
             saved_every=3,
         )
+
+    def _port(self) -> Any:
+        if self._of.name == "payment":
+            return self._shop.payment_ports()
+        if self._of.name == "notification":
+            mailer = cast("Mailer", None)
+            return LimitedMailer(mailer, FaultyTable(self._of.table, self._shop.calls), MAILS_PER_HOUR)
+        return None
 
     def _blockers(self) -> Sequence[str]:
         """Return what an operator finds that forbids the recovery."""

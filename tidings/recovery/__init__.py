@@ -31,7 +31,7 @@ from tidings.recovery.ports import (
     UnreadableEvent,
 )
 from tidings.recovery.rebuild import Rebuild
-from tidings.recovery.recalls import Recall, Recovery, recall
+from tidings.recovery.recalls import Recall, Recalled, Recovery, recall
 from tidings.recovery.recover import (
     Recover,
     RecoverCheckpoint,
@@ -70,6 +70,7 @@ __all__ = [
     "QueueGauge",
     "Rebuild",
     "Recall",
+    "Recalled",
     "Recover",
     "RecoverCheckpoint",
     "RecoverPhase",

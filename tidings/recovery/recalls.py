@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec import UNSET
 
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.decisions import Decision, Increment, Perform, Save, Skip
+from tidings.core.decisions import Decision, Effect, Increment, Perform, Save, Skip
 from tidings.core.entity import Entity, MessageMetadata, OutboxEvent, StoredEntity, inbox_key, mark_handled
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event, without_personal
@@ -56,6 +56,18 @@ def recall(
     return Recall(contract=contract, state_after=state_after, completes=completes)
 
 
+class Recalled(NamedTuple):
+    """An entity that was recalled.
+
+    Attributes:
+        entity: Its next version; None if it lacks nothing.
+        effects: What is to be performed again before that is written.
+    """
+
+    entity: StoredEntity | None
+    effects: tuple[Effect[Any, Any], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recovery(Generic[S]):
     """The declaration of how a service is recovered.
@@ -68,6 +80,10 @@ class Recovery(Generic[S]):
         counted: The names of the counters that each item has which `counts` changes.
         adopt: Asks, given the events of an entity, what the service has begun outside its table without announcing it
             yet; None if it can have begun nothing. It is asked of entities that have neither a state nor an event.
+        repeat: Returns, given the state, a recalled event and its cause, an effect on the table's other items that is
+            performed again, and that may be performed any number of times; None if there is none.
+        derive: Returns, given a recalled entity, another one that each of its events changed as well: its key, and its
+            state given the one that it has.
         keys: A regular expression that the whole keys of a further kind of entities match; empty for the service's own.
         kinds: The recoveries of the further kinds of entities in the service's table.
 
@@ -80,6 +96,8 @@ class Recovery(Generic[S]):
     counts: Callable[[Entity[S]], Iterable[Increment]] | None = None
     counted: frozenset[str] = frozenset()
     adopt: Callable[[str, Sequence[Event[Any]]], Perform[S] | None] | None = None
+    repeat: Callable[[S, Event[Any], Event[Any] | None], Effect[Any, Any] | None] | None = None
+    derive: Callable[[Entity[S]], tuple[str, Callable[[S | None], S]]] | None = None
     keys: str = ""
     kinds: "tuple[Recovery[Any], ...]" = ()
 
@@ -101,8 +119,8 @@ class Recovery(Generic[S]):
 
     def recover(
         self, stored: StoredEntity | None, key: str, logged: Sequence[LoggedEvent], port: Any = None
-    ) -> StoredEntity | None:
-        """Return an entity's next version with all that the log knows; None if it lacks nothing.
+    ) -> Recalled:
+        """Return an entity's next version with all that the log knows.
 
         Args:
             stored: The entity in the restored table; None if it has none.
@@ -125,12 +143,33 @@ class Recovery(Generic[S]):
                 found = codec.erase(found, key, name)
                 known.add(name)
         before = codec.decode(found) if found else Entity[S](key)
-        after = self._folded(self._adopted(before, logged, port), logged)
+        effects: list[Effect[Any, Any]] = []
+        after = self._folded(self._adopted(before, logged, port), logged, effects)
         if found is stored and after == before:
-            return None
+            return Recalled(None)
         after = replace(after, version=(stored.version if stored else 0) + 1)
         attributes = self.service.index_attributes(after) if after.state is not None else {}
-        return codec.encode(after, announces=False, attributes=attributes)
+        return Recalled(codec.encode(after, announces=False, attributes=attributes), tuple(effects))
+
+    def derived(self, recalled: StoredEntity, read: Callable[[str], StoredEntity | None]) -> StoredEntity | None:
+        """Return the next version of the entity that a recalled one's events changed as well; None if it lacks nothing.
+
+        Args:
+            recalled: The recalled entity.
+            read: Returns an entity by its key, if it is stored.
+        """
+        kind = self.of(recalled.key)
+        if kind.derive is None:
+            return None
+        codec = kind.service.codec
+        key, state_after = kind.derive(codec.decode(recalled))
+        stored = read(key)
+        before = codec.decode(stored) if stored else Entity[Any](key)
+        state = state_after(before.state)
+        if state == before.state:
+            return None
+        after = replace(before, version=before.version + 1, state=state)
+        return codec.encode(after, announces=False, attributes=kind.service.index_attributes(after))
 
     def _adopted(self, entity: Entity[S], logged: Sequence[LoggedEvent], port: Any) -> Entity[S]:
         """Return the entity with what the service has begun outside its table."""
@@ -145,7 +184,8 @@ class Recovery(Generic[S]):
 
     # The fold
 
-    def _folded(self, entity: Entity[S], logged: Sequence[LoggedEvent]) -> Entity[S]:
+    def _folded(self, entity: Entity[S], logged: Sequence[LoggedEvent], effects: list[Effect[Any, Any]]) -> Entity[S]:
+        """Return the entity after all that is certain. Add to `effects` what is to be performed again."""
         own = self._missing(entity, logged)
         causes = {each.event.causationid for each in own}
         inputs = [
@@ -163,6 +203,8 @@ class Recovery(Generic[S]):
             if isinstance(step, _Announced):
                 entity = step.follow(entity)
                 rest = rest[1:]
+                effect = self.repeat(entity.state, step.event, step.cause) if self.repeat and entity.state else None
+                effects += [effect] if effect else []
             else:
                 entity = self._fold(entity, step, rest)
         return entity

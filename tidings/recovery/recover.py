@@ -167,12 +167,18 @@ class Recover:
     def _recall_entity(self, key: str) -> bool:
         """Recall an entity. Return whether it lacked something."""
         logged = [record for record in self.log.read_entity(key) if isinstance(record, LoggedEvent)]
-        recovered = self.recovery.recover(self.table.read(key), key, logged, self.port)
-        if recovered is None:
-            return False
+        stored = self.table.read(key)
+        recovered, effects = self.recovery.recover(stored, key, logged, self.port)
+        present = recovered or stored
+        derived = self.recovery.derived(present, self.table.read) if present else None
         if not self.dry_run:
-            self.table.write(recovered)
-        return True
+            # Once the entity is written, it is not known any more what was performed for it.
+            for effect in effects:
+                effect.perform(self.port)
+            for lacking in (recovered, derived):
+                if lacking:
+                    self.table.write(lacking)
+        return bool(recovered or derived)
 
     def _keep_rate(self) -> None:
         if self.rate is None:

@@ -14,7 +14,7 @@ from tidings.core.event import Event, encode
 from tidings.core.personal import Personal
 from tidings.core.service import Index, Service, on
 from tidings.core.strategy import Projection
-from tidings.recovery import LoggedEvent, Recovery, RecoveryError, recall
+from tidings.recovery import LoggedEvent, Recalled, Recovery, RecoveryError, recall
 from tidings.testing import NOON, make_event
 
 KEY = "T-1"
@@ -125,6 +125,9 @@ RECOVERY = Recovery(
 )
 
 
+NOTHING = Recalled(None)
+
+
 def logged(data: Contract, second: int, *, number: int = 1, cause: str | None = None, **more: Any) -> LoggedEvent:
     time = NOON.replace("00.000Z", f"{second:02d}.000Z")
     event: Event[Any] = make_event(data, subject=KEY, number=number, time=time, cause=cause, **more)
@@ -135,7 +138,7 @@ def logged(data: Contract, second: int, *, number: int = 1, cause: str | None = 
 
 
 def recovered(*log: LoggedEvent, stored: StoredEntity | None = None) -> Entity[Room]:
-    found = RECOVERY.recover(stored, KEY, log)
+    found = RECOVERY.recover(stored, KEY, log).entity
     assert found is not None
     return SERVICE.codec.decode(found)
 
@@ -176,7 +179,7 @@ def test_a_cause_that_is_not_done_yet_is_not_marked_as_handled() -> None:
             *RECOVERY.recalls[1:],
         ),
     )
-    found = unfinished.recover(None, KEY, [PAID, OPENED])
+    found = unfinished.recover(None, KEY, [PAID, OPENED]).entity
     assert found is not None
     assert found.inbox == ()
 
@@ -200,22 +203,22 @@ def test_an_input_that_would_announce_after_a_later_announced_event_is_left_to_t
 
 @pytest.mark.parametrize("number", [1, 8, 9])
 def test_an_input_that_acts_or_is_ignored_or_refused_is_left_to_the_replay(number: int) -> None:
-    assert RECOVERY.recover(None, KEY, [logged(Broken(), 1, number=number)]) is None
+    assert RECOVERY.recover(None, KEY, [logged(Broken(), 1, number=number)]) == NOTHING
 
 
 def test_an_event_of_another_producer_or_of_no_known_form_is_left_to_the_replay() -> None:
-    assert RECOVERY.recover(None, KEY, [logged(Booked(), 1, source="intruder")]) is None
+    assert RECOVERY.recover(None, KEY, [logged(Booked(), 1, source="intruder")]) == NOTHING
 
 
 def test_an_entity_that_lacks_nothing_is_left_as_it_is() -> None:
-    stored = RECOVERY.recover(None, KEY, [BOOKED, PAID, OPENED])
-    assert RECOVERY.recover(stored, KEY, [BOOKED, PAID, OPENED]) is None
+    stored = RECOVERY.recover(None, KEY, [BOOKED, PAID, OPENED]).entity
+    assert RECOVERY.recover(stored, KEY, [BOOKED, PAID, OPENED]) == NOTHING
 
 
 def test_the_next_version_is_one_later_and_announces_nothing_again() -> None:
-    first = RECOVERY.recover(None, KEY, [BOOKED])
+    first = RECOVERY.recover(None, KEY, [BOOKED]).entity
     assert first is not None
-    second = RECOVERY.recover(first, KEY, [BOOKED, PAID, OPENED])
+    second = RECOVERY.recover(first, KEY, [BOOKED, PAID, OPENED]).entity
     assert second is not None
     assert (first.version, second.version) == (1, 2)
     assert not second.announces
@@ -233,13 +236,13 @@ def test_what_was_erased_does_not_come_back() -> None:
         Entity(KEY, 3, Room(open=True, personal=Guest("Ada"))), announces=False, attributes={}
     )
     erased = logged(GuestErased(), 5)
-    found = RECOVERY.recover(stored, KEY, [erased])
+    found = RECOVERY.recover(stored, KEY, [erased]).entity
     assert found is not None
     assert "Ada" not in found.state
     assert found.erased
     assert found.version == stored.version + 1
     assert found.inbox == ("guests/1",)
-    assert RECOVERY.recover(found, KEY, [erased]) is None
+    assert RECOVERY.recover(found, KEY, [erased]) == NOTHING
 
 
 def test_an_entity_that_was_erased_and_is_not_stored_is_erased_before_anything_is_folded() -> None:
