@@ -6,11 +6,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.notification.email_failed import EmailFailed
-from contracts.notification.receipt_sent import ReceiptSent
+from contracts.notification.email_sent import EmailSent
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.email import EmailKind
 from contracts.values.recipient import Recipient
 from functions.notification.handlers import Email, Mailbox, Status
+from functions.notification.limit import LIMITED
 from functions.notification.service import service
 from tidings.core.event import Event, read_personal
 from tidings.recovery import Recovery, recall
@@ -24,8 +25,8 @@ def _known(mailbox: Mailbox | None, cause: Event[Any] | None) -> Mailbox:
     return replace(known, order=cause.data, personal=read_personal(cause, Recipient))
 
 
-def _after_sent(mailbox: Mailbox | None, _event: Event[ReceiptSent], cause: Event[Any] | None) -> Mailbox:
-    return _with(_known(mailbox, cause), "receipt", "sent")
+def _after_sent(mailbox: Mailbox | None, event: Event[EmailSent], cause: Event[Any] | None) -> Mailbox:
+    return _with(_known(mailbox, cause), event.data.kind, "sent")
 
 
 def _after_failed(mailbox: Mailbox | None, event: Event[EmailFailed], cause: Event[Any] | None) -> Mailbox:
@@ -58,18 +59,21 @@ class CountAgain(Struct, frozen=True):
         return counter.count(self.order, self.kind, self.customer, self.time)
 
 
-def _counted(mailbox: Mailbox, event: Event[Any], cause: Event[Any] | None) -> CountAgain | None:
-    """Return the request to count an e-mail, if it was sent and its customer is known."""
-    if mailbox.order is None or not isinstance(event.data, ReceiptSent):
+def _counted(before: Mailbox | None, event: Event[Any], cause: Event[Any] | None) -> CountAgain | None:
+    """Return the request to count an e-mail that was handed to the mail system."""
+    mailbox = _known(before, cause)
+    was_refused = event.type == EmailFailed.__name__
+    # Of an e-mail that bounced, the sending is counted.
+    if mailbox.order is None or cause is None or (was_refused and (mailbox.bad or event.data.code == LIMITED)):
         return None
-    return CountAgain(event.subject, "receipt", mailbox.order.customer, (cause or event).millis)
+    return CountAgain(event.subject, event.data.kind, mailbox.order.customer, cause.millis)
 
 
 recovery = Recovery(
     service=service,
     # One event may send several e-mails, and announces each of them as it goes on with the next.
     recalls=(
-        recall(ReceiptSent, _after_sent, completes=False),
+        recall(EmailSent, _after_sent, completes=False),
         recall(EmailFailed, _after_failed, completes=False),
     ),
     repeat=_counted,

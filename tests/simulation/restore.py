@@ -243,18 +243,22 @@ class Restores:
         return [reason for reason, holds in checks.items() if holds()]
 
     def _is_log_behind(self) -> bool:
-        """Return whether a message in a queue of history may hold an event of the service."""
+        """Return whether a message in a queue of history may hold an event of the service, or the cause of one."""
         history = self._shop.deployed["history"]
-        messages = [*history.queue.messages(), *history.dlq.messages()]
-        return any(_source(message.body) == self._of.name for message in messages)
+        outboxes = (entity.outbox for entity in self._of.table.entities.values())
+        causes = {_head(body).causationid for outbox in outboxes for body in outbox}
+        heads = [_head(message.body) for message in (*history.queue.messages(), *history.dlq.messages())]
+        return any(head.source == self._of.name or head.id in causes for head in heads)
 
 
-class _Source(msgspec.Struct):
+class _Head(msgspec.Struct):
+    id: str = ""
     source: str = ""
+    causationid: str = ""
 
 
-def _source(body: str) -> str:
+def _head(body: str) -> _Head:
     try:
-        return msgspec.json.decode(body, type=_Source).source
+        return msgspec.json.decode(body, type=_Head)
     except msgspec.MsgspecError:
-        return ""
+        return _Head()

@@ -80,8 +80,8 @@ class Recovery(Generic[S]):
         counted: The names of the counters that each item has which `counts` changes.
         adopt: Asks, given the events of an entity, what the service has begun outside its table without announcing it
             yet; None if it can have begun nothing. It is asked of entities that have neither a state nor an event.
-        repeat: Returns, given the state, a recalled event and its cause, an effect on the table's other items that is
-            performed again, and that may be performed any number of times; None if there is none.
+        repeat: Returns, given the state before, a recalled event and its cause, an effect on the table's other items
+            that is performed again, and that may be performed any number of times; None if there is none.
         derive: Returns, given a recalled entity, another one that each of its events changed as well: its key, and its
             state given the one that it has.
         keys: A regular expression that the whole keys of a further kind of entities match; empty for the service's own.
@@ -96,7 +96,7 @@ class Recovery(Generic[S]):
     counts: Callable[[Entity[S]], Iterable[Increment]] | None = None
     counted: frozenset[str] = frozenset()
     adopt: Callable[[str, Sequence[Event[Any]]], Perform[S] | None] | None = None
-    repeat: Callable[[S, Event[Any], Event[Any] | None], Effect[Any, Any] | None] | None = None
+    repeat: Callable[[S | None, Event[Any], Event[Any] | None], Effect[Any, Any] | None] | None = None
     derive: Callable[[Entity[S]], tuple[str, Callable[[S | None], S]]] | None = None
     keys: str = ""
     kinds: "tuple[Recovery[Any], ...]" = ()
@@ -187,7 +187,7 @@ class Recovery(Generic[S]):
     def _folded(self, entity: Entity[S], logged: Sequence[LoggedEvent], effects: list[Effect[Any, Any]]) -> Entity[S]:
         """Return the entity after all that is certain. Add to `effects` what is to be performed again."""
         own = self._missing(entity, logged)
-        causes = {each.event.causationid for each in own}
+        causes = {each.event.causationid for each in own if self._by_type[each.event.type].completes}
         inputs = [
             typed
             for each in logged
@@ -201,10 +201,10 @@ class Recovery(Generic[S]):
         steps: list[_Announced[S] | Event[Any]] = [*rest, *inputs]
         for step in sorted(steps, key=_position):
             if isinstance(step, _Announced):
+                effect = self.repeat(entity.state, step.event, step.cause) if self.repeat else None
+                effects += [effect] if effect else []
                 entity = step.follow(entity)
                 rest = rest[1:]
-                effect = self.repeat(entity.state, step.event, step.cause) if self.repeat and entity.state else None
-                effects += [effect] if effect else []
             else:
                 entity = self._fold(entity, step, rest)
         return entity
@@ -247,10 +247,17 @@ class Recovery(Generic[S]):
             return None
 
     def _cause(self, announced: LoggedEvent, by_id: dict[str, Event[Any]]) -> Event[Any] | None:
-        """Return the event that was handled when another was announced, if the log has it."""
+        """Return the event that was handled when another was announced; None after what the log never has.
+
+        Raises:
+            RecoveryError: If the log lacks it yet.
+        """
         cause = announced.event.causationid
-        found = by_id.get(cause) if cause is not UNSET else None
-        return self._typed(found) if found and found.type in self._types else None
+        if cause is UNSET or cause.partition("/")[0] in self._outside or _subject(cause) != announced.event.subject:
+            return None
+        if cause not in by_id:
+            raise RecoveryError(f"the event log lacks {cause}, which caused {announced.event.id}")
+        return self._typed(by_id[cause]) if by_id[cause].type in self._types else None
 
     def _typed(self, event: Event[Any]) -> Event[Any] | None:
         """Return an event with its data as its contract; None if the service would refuse it."""
@@ -273,6 +280,11 @@ class Recovery(Generic[S]):
     @cached_property
     def _erasures(self) -> frozenset[str]:
         return frozenset(contract.__name__ for contract in self.service.erased_by)
+
+    @cached_property
+    def _outside(self) -> frozenset[str]:
+        """The sources of messages that reach the service from elsewhere than the topic, which the log never has."""
+        return frozenset(handler.contract.producer for handler in self.service.external_handlers)
 
     @cached_property
     def _registry(self) -> ContractRegistry:
@@ -307,9 +319,12 @@ class _Announced(Generic[S]):
         cause = self.logged.event.causationid
         if cause is UNSET:
             return None
-        source, _, rest = cause.partition("/")
-        subject, _, number = rest.rpartition("/")
-        return f"{source}/{number}" if subject == entity.key else None
+        return f"{cause.partition('/')[0]}/{cause.rpartition('/')[2]}" if _subject(cause) == entity.key else None
+
+
+def _subject(event: str) -> str:
+    """Return the subject in an event's id."""
+    return event.partition("/")[2].rpartition("/")[0]
 
 
 def _is_quiet(decision: Decision[Any] | None) -> bool:
