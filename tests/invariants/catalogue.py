@@ -553,8 +553,8 @@ def _emails(evidence: Evidence) -> Violations:
         }
         for kind, least in due.items():
             sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
-            # An e-mail may be withheld although it was sent before, without a record. After a restore it may be limited,
-            # because its count was without a record, too.
+            # An e-mail may be withheld although it was sent before, without a record. After a restore it may be
+            # limited, because its count was without a record, too.
             unrecorded = withheld | (unsent if evidence.restored == "notification" else set())
             most = crashes if kind in unrecorded else least * (1 + crashes)
             if not least <= sent <= most:
