@@ -15,7 +15,7 @@ from ops.counts import counted
 from ops.errors import CommandError
 from ops.outputs import Outputs
 from ops.recover.closing import Closing
-from ops.recover.gateway import payment_port
+from ops.recover.effects import port_of
 from ops.refusals import name_refused
 from ops.replay.options import HISTORY, subscribed_types
 from ops.replay.run import LOCAL_DELAYS
@@ -33,8 +33,6 @@ from tidings.recovery import (
     Sender,
     exclusive,
 )
-
-PAYMENT = "payment"
 
 INTERRUPTED = "Interrupted. The service stays closed. The same command continues here."
 
@@ -116,7 +114,7 @@ class RecoverRun:
                 blockers=closing.blockers,
                 snapshot=options.snapshot,
                 end=end,
-                port=payment_port(self.stage, self.outputs) if name == PAYMENT else None,
+                port=port_of(self.stage, self.outputs, name),
                 replay=(lambda start: self._replay(start, end)) if self.recovery.service.consumes else None,
                 checkpoint=None if options.dry_run else self._checkpoint,
                 watch=watch,
