@@ -261,3 +261,74 @@ def test_a_projection_is_rebuilt_and_not_recovered() -> None:
     counted = Service(name="figures", state=Sum, strategy=Projection(contribution=lambda _room: {}))
     with pytest.raises(ValueError, match="a projection"):
         Recovery(service=counted, recalls=())
+
+
+# What the log does not know
+
+
+def test_what_was_begun_outside_the_table_is_adopted_if_nothing_was_announced() -> None:
+    adopting = Recovery(
+        service=SERVICE,
+        recalls=RECOVERY.recalls,
+        adopt=lambda key, inputs: Perform(Find(key, len(inputs)), lambda _entity, found: Save(Room(paid=found == 1))),
+    )
+    asked: list[str] = []
+    found = adopting.recover(None, KEY, [BOOKED], asked).entity
+    assert found is not None
+    assert SERVICE.codec.decode(found).state == Room(paid=True)
+    assert asked == [KEY]
+    assert adopting.recover(None, KEY, [BOOKED, PAID, OPENED], asked).entity
+    assert adopting.recover(found, KEY, [], asked) == NOTHING
+    assert asked == [KEY]
+
+
+class Find(Struct, frozen=True):
+    key: str
+    inputs: int
+
+    def perform(self, asked: list[str]) -> int:
+        asked.append(self.key)
+        return self.inputs
+
+
+def test_a_cause_that_the_log_lacks_yet_is_refused() -> None:
+    with pytest.raises(RecoveryError, match="the event log lacks till/T-1/1, which caused rooms/T-1/1"):
+        RECOVERY.recover(None, KEY, [OPENED])
+
+
+# Further kinds of entities
+
+
+class Month(Struct, frozen=True):
+    events: int = 0
+
+
+MONTHS = Service(name="rooms", state=Month, announces=(Closed,))
+KINDS = Recovery(
+    service=SERVICE,
+    recalls=RECOVERY.recalls[:1],
+    kinds=(
+        Recovery(
+            service=MONTHS,
+            recalls=(recall(Closed, lambda month, _event, _cause: Month((month or Month()).events + 1)),),
+            derive=lambda month: ("#year", lambda _year: Month(month.state.events if month.state else 0)),
+            keys="T-[0-9]+",
+        ),
+    ),
+)
+
+
+def test_an_entity_of_a_further_kind_is_recalled_by_its_own_declaration() -> None:
+    found = KINDS.recover(None, KEY, [logged(Closed(), 1)]).entity
+    assert found is not None
+    assert MONTHS.codec.decode(found).state == Month(1)
+
+
+def test_an_entity_that_the_same_events_changed_is_derived_once() -> None:
+    month = KINDS.recover(None, KEY, [logged(Closed(), 1)]).entity
+    assert month is not None
+    year = KINDS.derived(month, lambda _key: None)
+    assert year is not None
+    assert (year.key, year.version, MONTHS.codec.decode(year).state) == ("#year", 1, Month(1))
+    assert KINDS.derived(month, lambda _key: year) is None
+    assert RECOVERY.derived(month, lambda _key: None) is None
