@@ -36,9 +36,7 @@ def go_back(shop: DeployedShop, snapshot: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("_opened")
-def test_a_service_whose_table_went_back_goes_on_where_it_was(
-    shop: DeployedShop, customer: User, operator: User, sku: str
-) -> None:
+def test_a_service_whose_table_went_back_goes_on_where_it_was(shop: DeployedShop, customer: User, sku: str) -> None:
     def command(*arguments: str) -> str:
         done = tidings(shop.cloud.directory, *arguments)
         assert done.returncode == 0, done.stderr
