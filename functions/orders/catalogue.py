@@ -53,7 +53,7 @@ def change(entry: Entry | None, name: str, price: Money, now: int) -> tuple[Entr
     with the latest time is the last one.
 
     Args:
-        entry: The product as it is; None if there is none.
+        entry: The product as it is; None if the product is new.
         name: The name to set.
         price: The price to set.
         now: The time in milliseconds since 1970.
@@ -72,7 +72,7 @@ def product_key(sku: str) -> str:
 
 
 def shown(entity: Entity[Entry]) -> Product | None:
-    """Return a product as anyone sees it; None if there is none."""
+    """Return a product as anyone sees it; None if it does not exist."""
     entry = entity.state
     return Product(entity.key.removeprefix(_PRODUCT), entry.name, entry.price) if entry else None
 

@@ -225,7 +225,7 @@ class Evidence:
 
     @cached_property
     def changes(self) -> Mapping[str, Sequence[Event[Any]]]:
-        """What operators changed of each product, by SKU, sorted by (time, id)."""
+        """The changes of each product by operators, by SKU, sorted by (time, id)."""
         found: dict[str, list[Event[Any]]] = {}
         for entities in self.months.values():
             for subject, entity in entities.items():

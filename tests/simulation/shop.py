@@ -283,7 +283,7 @@ class Shop:
     def orders_api(self) -> OrdersApi:
         """Start a process of the function behind orders' routes."""
         table = FaultyTable(self.deployed[orders.name].table, self.calls)
-        # Its cache knows nothing: each request has a process of its own.
+        # Each request has another process, whose cache is empty.
         products = Products(table, 0, pause=self.calls.pause)
         return OrdersApi(self.handlers(orders), cast("Pages", None), products, TERMS)
 

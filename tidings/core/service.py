@@ -110,7 +110,7 @@ class Service(Generic[S]):
         in_exports: Whether an export of a person's data contains its entities although it declares none of the three
             above.
         kinds: Further kinds of entities in its table, which commands change and no event. Each is declared like a
-            service of the same name, with a state of its own, and an executor of its own carries out the commands.
+            service of the same name, with another state, and has another executor.
         keys: A regular expression that the whole keys of such a kind match; empty for the service itself.
 
     Raises:

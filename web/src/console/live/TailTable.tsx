@@ -62,7 +62,9 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
       entry.kind === "gap" ? (
         `No connection since ${TIME.format(entry.from)}`
       ) : (
-        <PageLink to={isOrder(entry.subject) ? `/orders/${encodeURIComponent(entry.subject)}` : "/products"}>{entry.subject}</PageLink>
+        <PageLink to={isOrder(entry.subject) ? `/orders/${encodeURIComponent(entry.subject)}` : "/products"}>
+          {entry.subject}
+        </PageLink>
       ),
   },
 ];

@@ -56,7 +56,7 @@ export function ChangesDialog({ product: { sku }, onClose }: { product: Product;
             footer={<More query={query} />}
             columnDefinitions={[
               { id: "time", header: "Time", cell: ({ time }) => <Time at={time} /> },
-              { id: "change", header: "Change", cell: describeChange, isRowHeader: true },
+              { id: "change", header: "Change", cell: (change) => describeChange(change), isRowHeader: true },
             ]}
           />
         )}
