@@ -62,7 +62,7 @@ def recover(
         bool, typer.Option("--restart", help="Begin at the beginning after a run that broke off.")
     ] = False,
 ) -> None:
-    """Bring a service's restored table to the present, from the event log.
+    """Bring a restored table to the present from the event log.
 
     The service must be closed, and the log must have recorded all of its events; if not, the command says why and does
     nothing. It adds to each entity the events that the service announced since, counts its counters again, and sends
