@@ -32,9 +32,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); FIRST=yes for its first deployment;"
 	@echo "  PYTHON (the first that is 3.11 or later); RATE (1) and DURATION (60) of make demo-traffic;"
-	@echo "  HISTORIES (2000) and SEED of make simulate; ORDERS (500), CLIENTS (16), KILLS (one for 25 orders) and SEED of"
-	@echo "  make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of make bench; RELEASE, the number of"
-	@echo "  the release that make record records; UPGRADE, the packages that make lock upgrades"
+	@echo "  HISTORIES (2000), SEED and RESTORED, a service whose table goes back, of make simulate; ORDERS (500), CLIENTS (16),"
+	@echo "  KILLS (one for 25 orders) and SEED of make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of"
+	@echo "  make bench; RELEASE, the number of the release that make record records; UPGRADE, the packages that make lock"
+	@echo "  upgrades"
 
 install: ## Install the pinned tools and packages in this folder
 	@$(MAKE) --silent --jobs=3 $(VENV)/.installed node_modules/.installed web/node_modules/.installed
@@ -78,7 +79,8 @@ test-long: ## Run all tests with 20,000 histories and 1,000 documents per schema
 	@$(MAKE) --no-print-directory bench
 
 simulate: install ## Run HISTORIES (2000) of the shop with random faults; or the history of SEED, with its trace
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(or $(HISTORIES),2000))
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(or $(HISTORIES),2000)) \
+		$(call option,RESTORED)
 
 soak: install ## Load a local cloud twice: undisturbed, and while functions are killed
 	@$(WITH_NODE) $(BIN)/python -m tests.soak $(foreach name,ORDERS CLIENTS KILLS SEED,$(call option,$(name)))

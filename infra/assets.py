@@ -55,7 +55,8 @@ def service_code(service: ServiceFolder) -> Path:
 
     Both are importable under the same names as in the project.
     """
-    sources = _files(service.folder, "stack.py")
+    # No function recovers a table.
+    sources = _files(service.folder, "stack.py", "recovery.py")
     contracts = imported_contracts(sources, service.contracts)
     return _build_once(service.package, _read(ROOT, [*sources, *contracts]))
 

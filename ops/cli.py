@@ -23,6 +23,7 @@ from ops.orders import commands as orders
 from ops.pages import commands as pages
 from ops.payments import commands as payments
 from ops.privacy import commands as privacy
+from ops.recover import commands as recover
 from ops.relay import commands as relay
 from ops.replay import commands as replay
 from ops.sales import commands as sales
@@ -79,7 +80,7 @@ def main(
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))
 
 
-for family in (local, faults, access, sales, monitoring, live, replay, relay, mappings):
+for family in (local, faults, access, sales, monitoring, live, replay, recover, relay, mappings):
     app.add_typer(family.app)
 app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")

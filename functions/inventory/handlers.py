@@ -37,14 +37,14 @@ def on_order_placed(entity: Entity[Holding], event: Event[OrderPlaced]) -> Decis
     holding = entity.state or Holding()
     if holding.lines:
         return Skip()
-    return _balance(replace(holding, lines=_units(event)), otherwise=partial(_after_shortage, event))
+    return _balance(replace(holding, lines=units_of(event)), otherwise=partial(_after_shortage, event))
 
 
 def _after_shortage(event: Event[OrderPlaced], entity: Entity[Holding], failed: ConditionFailed) -> Decision[Holding]:
     holding = entity.state or Holding()
     if holding.lines or holding.cancelled:
         return on_order_placed(entity, event)
-    lines = _units(event)
+    lines = units_of(event)
     announcement = StockRejected(short=_shortages(lines, failed))
     return Save(replace(holding, lines=lines, rejected=True), (announcement,))
 
@@ -99,7 +99,8 @@ def _move(units: Units, before: Hold, after: Hold) -> Increment:
     )
 
 
-def _units(event: Event[OrderPlaced]) -> tuple[Units, ...]:
+def units_of(event: Event[OrderPlaced]) -> tuple[Units, ...]:
+    """Return the units that an order is about."""
     return tuple(Units(line.sku, line.quantity) for line in event.data.lines)
 
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from contracts.values.email import EmailKind
 from functions.notification.mail import Mailer, Rejected, Send, Sent
 from functions.notification.templates import RenderedEmail
 from tidings.core.clock import to_rfc3339
@@ -40,17 +41,24 @@ class LimitedMailer(Struct, frozen=True):
 
     def send(self, request: Send, email: RenderedEmail) -> Sent | Rejected:
         """Send an e-mail if the limit allows it."""
-        if not self._count(request):
+        if not self.count(request.order, request.kind, request.placed.customer, request.time):
             return Rejected(request.kind, LIMITED, address_bad=False)
         return self.mailer.send(request, email)
 
-    def _count(self, request: Send) -> bool:
-        """Take the e-mail from what is left of its hour. Return whether it may be sent."""
-        mark = f"{request.order}/{request.kind}"
+    def count(self, order: str, kind: EmailKind, customer: str, time: int) -> bool:
+        """Take an e-mail from what is left of its hour. Return whether it may be sent. A repeat takes nothing.
+
+        Args:
+            order: The order that it is about.
+            kind: Its kind.
+            customer: The customer.
+            time: The time of the event that causes it, in milliseconds since 1970.
+        """
+        mark = f"{order}/{kind}"
         start: Numbers = {LEFT: self.per_hour, mark: 1}
-        hour = request.time // HOUR
+        hour = time // HOUR
         increment = Increment(
-            count_key(request.placed.customer, request.time),
+            count_key(customer, time),
             add=dict.fromkeys(start, -1),
             at_least=dict.fromkeys(start, 1),
             start=start,

@@ -141,6 +141,11 @@ class Inspection(Struct, frozen=True):
     disputes: tuple[FoundDispute, ...] = ()
 
 
+KEYS_KEPT = 23 * 60 * 60 * 1000
+"""Milliseconds after which a gateway may have forgotten that it opened a payment for an order. Stripe forgets it after
+a day (Stripe API Reference, "Idempotent requests")."""
+
+
 class Gateway(Protocol):
     """A payment gateway.
 
@@ -149,6 +154,16 @@ class Gateway(Protocol):
 
     def open(self, order: str, amount: Money, method: str, origin: Origin) -> Opened | Declined:
         """Open a payment, or find the one that was opened for the order. Decline an amount that cannot be paid."""
+
+    def find(self, order: str, placed: int) -> str | None:
+        """Return the first payment that was opened for an order, by its labels; None if there is none.
+
+        An order that was placed less than `KEYS_KEPT` ago is not looked for, because `open` finds its payment.
+
+        Args:
+            order: The order.
+            placed: When it was placed, in milliseconds since 1970.
+        """
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
         """Reserve the amount of an open payment. Leave a payment that is not open as it is, and return its outcome.
@@ -201,15 +216,26 @@ class Gateway(Protocol):
 
 
 class Open(Struct, frozen=True):
-    """The request to open a payment without reserving money. A repeat for the same order finds the same payment."""
+    """The request to open a payment without reserving money. A repeat for the same order finds the same payment.
+
+    Attributes:
+        order: The order.
+        amount: Its total.
+        method: The customer's payment method.
+        origin: The request at the beginning.
+        placed: When the order was placed, in milliseconds since 1970.
+    """
 
     order: str
     amount: Money
     method: str
     origin: Origin
+    placed: int
 
     def perform(self, port: "PaymentPort") -> Opened | Declined:
-        """Open the payment."""
+        """Find the payment, or open it."""
+        if known := port.gateway.find(self.order, self.placed):
+            return Opened(known)
         return port.gateway.open(self.order, self.amount, self.method, self.origin)
 
 

@@ -58,7 +58,8 @@ def on_order_placed(entity: Entity[Payment], event: Event[OrderPlaced]) -> Decis
         return Save(free, (PaymentNotNeeded(amount=order.total),))
     if payment is None:
         origin = Origin(event.correlationid, event.traceparent)
-        return Perform(Open(entity.key, order.total, order.payment_method, origin), partial(_after_open, event))
+        opening = Open(entity.key, order.total, order.payment_method, origin, event.millis)
+        return Perform(opening, partial(_after_open, event))
     if payment.status != "authorizing":
         return Skip()
     return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))

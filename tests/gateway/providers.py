@@ -188,6 +188,10 @@ class MemoryProvider:
         with self.lock:
             return self.memory.open(order, amount, method, origin)
 
+    def find(self, order: str, placed: int) -> str | None:
+        with self.lock:
+            return self.memory.find(order, placed)
+
     def authorize(self, payment: str) -> AuthorizationOutcome:
         with self.lock:
             return self.memory.authorize(payment)

@@ -187,10 +187,10 @@ def files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_assets_contain_no_bytecode_and_no_stack(dev: Synthesis) -> None:
+def test_assets_contain_no_bytecode_no_stack_and_no_recovery(dev: Synthesis) -> None:
     names = {path.name for path in dev.folder.rglob("*")}
     assert not [name for name in names if name.endswith(".pyc")]
-    assert "stack.py" not in names
+    assert not names & {"stack.py", "recovery.py"}
 
 
 def test_the_layers_lock_agrees_with_the_project_and_its_lock() -> None:

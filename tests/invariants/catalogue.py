@@ -553,8 +553,10 @@ def _emails(evidence: Evidence) -> Violations:
         }
         for kind, least in due.items():
             sent, crashes = evidence.emails.get((order, kind), 0), evidence.email_crashes.get((order, kind), 0)
-            # An e-mail may be withheld although it was sent before, without a record.
-            most = crashes if kind in withheld else least * (1 + crashes)
+            # An e-mail may be withheld although it was sent before, without a record. After a restore it may be
+            # limited, because its count was without a record, too.
+            unrecorded = withheld | (unsent if evidence.restored == "notification" else set())
+            most = crashes if kind in unrecorded else least * (1 + crashes)
             if not least <= sent <= most:
                 yield f"{sent} e-mails of the kind {kind} about {order}, with {crashes} crashes"
             repeated += max(0, sent - least)
@@ -629,6 +631,9 @@ def _flags(evidence: Evidence) -> Violations:
             yield f"{order} costs {placed.total} and is flagged by {broken}"
         if broken - {LARGE_TOTAL} and not _is_paid(evidence.events[order]):
             yield f"{order} was not paid and is flagged by {broken}"
+        if evidence.restored == "fraud":
+            # Its orders are counted again in another sequence, also those that were flagged before an earlier restore.
+            continue
         if VELOCITY in broken and count < rules.velocity:
             yield f"{order} is flagged by {broken}, and its customer has {count} other orders"
         if ADDRESS_SPREAD in broken:

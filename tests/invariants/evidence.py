@@ -176,6 +176,7 @@ class Evidence:
         poison: What must be in each dead-letter queue, because it can never be handled.
         owners: The customer of each order, as live knows them.
         told: The orders of whose events live told each customer; empty if it is not known.
+        restored: The service whose table went back to an earlier moment; empty if none did.
     """
 
     purchases: Sequence[Purchase]
@@ -210,6 +211,7 @@ class Evidence:
     poison: Mapping[str, Collection[str]]
     owners: Mapping[str, str]
     told: Mapping[str, Collection[str]]
+    restored: str = ""
 
     @cached_property
     def events(self) -> Mapping[str, OrderEvents]:

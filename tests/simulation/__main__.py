@@ -20,20 +20,21 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=2000)
     parser.add_argument("--seed", type=int, help="play the history of this seed, and show its trace")
     parser.add_argument("--orders", type=int, default=ORDERS, help="number of orders in a history")
+    parser.add_argument("--restored", default="", help="the service whose table goes back to earlier moments")
     options = parser.parse_args()
     if options.seed is not None:
-        return _play(options.seed, options.orders)
-    return _run(options.histories, options.orders)
+        return _play(options.seed, options.orders, options.restored)
+    return _run(options.histories, options.orders, options.restored)
 
 
-def _play(seed: int, orders: int) -> int:
+def _play(seed: int, orders: int, restored: str) -> int:
     with quiet():
-        found = seeded(seed, orders, _say)
+        found = seeded(seed, orders, _say, restored)
     _say(explained(seed, found) if found else "Every invariant holds.")
     return int(found is not None)
 
 
-def _run(histories: int, orders: int) -> int:
+def _run(histories: int, orders: int, restored: str) -> int:
     first = random.SystemRandom().randrange(2**40)
     _say(f"{histories} histories of {orders} orders, from seed {first}")
     begun = reported = time.monotonic()
@@ -42,7 +43,7 @@ def _run(histories: int, orders: int) -> int:
         chunks = [
             range(start, min(start + CHUNK, first + histories)) for start in range(first, first + histories, CHUNK)
         ]
-        running = {pool.submit(_chunk, chunk, orders): chunk for chunk in chunks}
+        running = {pool.submit(_chunk, chunk, orders, restored): chunk for chunk in chunks}
         for finished in as_completed(running):
             if failed := finished.result():
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -57,8 +58,8 @@ def _run(histories: int, orders: int) -> int:
     return 0
 
 
-def _chunk(seeds: Sequence[int], orders: int) -> tuple[int, Failure] | None:
-    return first_failure(seeds, orders)
+def _chunk(seeds: Sequence[int], orders: int, restored: str) -> tuple[int, Failure] | None:
+    return first_failure(seeds, orders, restored)
 
 
 def _say(text: str) -> None:

@@ -82,6 +82,7 @@ def evidence_of(history: History) -> Evidence:
         poison=records.poison,
         owners=shop.live.owners,
         told=shop.live.told,
+        restored=history.restored,
     )
 
 

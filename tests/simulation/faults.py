@@ -284,6 +284,9 @@ class FaultyGateway:
     def open(self, order: str, amount: Money, method: str, origin: Origin) -> Opened | Declined:
         return self.calls.make("open", lambda: self.gateway.open(order, amount, method, origin))
 
+    def find(self, order: str, placed: int) -> str | None:
+        return self.calls.make("find", lambda: self.gateway.find(order, placed))
+
     def authorize(self, payment: str) -> AuthorizationOutcome:
         return self.calls.make("authorize", lambda: self.gateway.authorize(payment))
 

@@ -11,6 +11,7 @@ from tests.simulation.faults import FaultProfile
 from tests.simulation.people import JUMPS, People
 from tests.simulation.random_source import RandomSource
 from tests.simulation.redrive import is_redrivable
+from tests.simulation.restore import Restores
 from tests.simulation.shop import HASTY, PATIENT, Settings, Shop
 from tests.simulation.violation import ViolationError
 
@@ -38,9 +39,19 @@ PROFILES = (
 
 
 class History:
-    """A shop, its people, and the faults that happen."""
+    """A shop, its people, and the faults that happen.
 
-    def __init__(self, choices: RandomSource, orders: int, trace: Callable[[str], None] | None = None) -> None:
+    Attributes:
+        choices: Its choices.
+        shop: The shop.
+        people: Its people.
+        restored: The service whose table goes back to earlier moments; empty for none.
+        restores: These restores; None if there are none.
+    """
+
+    def __init__(
+        self, choices: RandomSource, orders: int, trace: Callable[[str], None] | None = None, restored: str = ""
+    ) -> None:
         self.choices = choices
         below = choices.below
         self.shop = Shop(
@@ -76,6 +87,8 @@ class History:
         self._jumpiness = (0, 0.002, 0.02)[below(3)]
         self.people = People(self.shop, choices)
         self.people.open_shop()
+        self.restored = restored
+        self.restores = Restores(self.shop, choices, restored) if restored else None
         self._steps = 0
         self._asked = 0
         self._time_left = MAX_JUMPS
@@ -101,6 +114,8 @@ class History:
             self.people.erase_any: below(orders // 3 + 1),
             self.people.replay_any: below(4),
         }
+        if self.restores:
+            self._budget |= {self.restores.take: 1 + below(4), self.restores.restore_any: 1 + below(3)}
 
     def run(self) -> None:
         """Run to the end, and heal.
@@ -117,6 +132,8 @@ class History:
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise ViolationError("the shop comes to rest", f"not within {MAX_STEPS} steps")
+        if self.restores and self.restores.proceed():
+            return True
         happens = self.choices.happens
         if self._jumpiness and happens(self._jumpiness):
             self._jump()
@@ -219,6 +236,9 @@ class History:
         for each in self._deployed:
             each.down_until = 0
         self._recover()
+        if self.restores:
+            self.restores.restore_any()
+            self._recover()
         self._erase()
         for _ in range(2):
             self.people.report_disputes()

@@ -23,6 +23,7 @@ from functions.orders import api, catalogue
 from functions.orders import handlers as orders
 from functions.payment import check as checks
 from functions.payment import handlers as payment
+from functions.payment import recovery as payment_recovery
 from functions.payment import refunds, reports
 from functions.payment import state as payment_state
 from functions.payment.checks.job import CheckJob
@@ -39,6 +40,9 @@ from tidings.handling.executor import UnitOfWork
 from tidings.handling.retries import RetryPolicy
 from tidings.messaging import relay
 from tidings.messaging.consumer import Consumer
+from tidings.recovery import recalls
+from tidings.recovery.recalls import Recovery, _Announced
+from tidings.recovery.recover import Recover
 from tidings.recovery.redrive import DeadLetters
 from tidings.testing import MemoryTable
 
@@ -54,6 +58,7 @@ class Mutation:
         after: The words that replace them.
         invariants: The invariants of which one must find the fault. If there are none, any may find it.
         seed: The seed of a history that found it once, which is tried first; set if few histories find it.
+        restored: The service whose table goes back in the histories; empty for none.
     """
 
     name: str
@@ -62,15 +67,22 @@ class Mutation:
     after: str
     invariants: frozenset[str]
     seed: int | None = None
+    restored: str = ""
 
     def __str__(self) -> str:
         return self.name
 
 
 def _mutation(
-    name: str, function: Callable[..., Any], before: str, after: str, *invariants: str, seed: int | None = None
+    name: str,
+    function: Callable[..., Any],
+    before: str,
+    after: str,
+    *invariants: str,
+    seed: int | None = None,
+    restored: str = "",
 ) -> Mutation:
-    return Mutation(name, function, before, after, frozenset(invariants), seed)
+    return Mutation(name, function, before, after, frozenset(invariants), seed, restored)
 
 
 @contextmanager
@@ -307,7 +319,7 @@ MUTATIONS = [
         payment.on_order_placed,
         "return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))",
         "origin = Origin(event.correlationid, event.traceparent); "
-        "return Perform(Open(entity.key, order.total, order.payment_method, origin),"
+        "return Perform(Open(entity.key, order.total, order.payment_method, origin, event.millis),"
         " lambda _, outcome: Perform(Authorize(outcome.payment), partial(_after_authorize, event.millis)))",
         RELEASED,
         PAID,
@@ -879,14 +891,14 @@ MUTATIONS = [
     ),
     _mutation(
         "an e-mail over the limit is sent",
-        LimitedMailer._count,
+        LimitedMailer.count,
         "return mark in (found or {})",
         "return True",
         LIMITED,
     ),
     _mutation(
         "an e-mail that is tried again is limited",
-        LimitedMailer._count,
+        LimitedMailer.count,
         "return mark in (found or {})",
         "return False",
         LIMITED,
@@ -894,7 +906,7 @@ MUTATIONS = [
     ),
     _mutation(
         "an e-mail that is tried again is counted again",
-        LimitedMailer._count,
+        LimitedMailer.count,
         "start: Numbers = {LEFT: self.per_hour, mark: 1}",
         "start: Numbers = {LEFT: self.per_hour, mark: 9}",
         LIMITED,
@@ -1074,5 +1086,87 @@ MUTATIONS = [
         ContractRegistry.decode,
         "version.check_subject(event.subject)",
         "pass",
+    ),
+    _mutation(
+        "a recovery does not append what the outbox lacks",
+        _Announced.follow,
+        "outbox=(*entity.outbox, OutboxEvent(self.logged.body))",
+        "outbox=entity.outbox",
+        restored="orders",
+    ),
+    _mutation(
+        "a recovery folds an input whose decision announces",
+        recalls._is_quiet,
+        "not decision.announce and not decision.increments",
+        "True",
+        restored="inventory",
+    ),
+    _mutation(
+        "a recovery folds an input that may have been handled after a later event",
+        Recovery._fold,
+        "if not _is_quiet(self._decide(then, event)):",
+        "if False:",
+        restored="warehouse",
+    ),
+    _mutation(
+        "a recovery folds nothing",
+        Recovery._fold,
+        "if not isinstance(decision, Save) or not _is_quiet(decision):",
+        "if True:",
+        restored="orders",
+    ),
+    _mutation(
+        "a recovery folds the cause of an announced event",
+        Recovery._folded,
+        "and each.event.id not in causes",
+        "",
+        HANDLED,
+        IMPLIED,
+        restored="inventory",
+    ),
+    _mutation(
+        "a recovery keeps the restored counters",
+        Recover._count,
+        "if self.recovery.counts is None or self.dry_run:",
+        "if True:",
+        POINTS,
+        restored="loyalty",
+    ),
+    _mutation(
+        "a recovery adds to the restored counters",
+        Recover._count,
+        "{name: sums[item].get(name, 0) for name in names}",
+        "{name: self.table.of.table.numbers(*item).get(name, 0) + sums[item].get(name, 0) for name in names}",
+        STOCK,
+        restored="inventory",
+    ),
+    _mutation(
+        "a recovery replays nothing",
+        Recover.run,
+        "if self.replay and not self.dry_run:",
+        "if False:",
+        restored="warehouse",
+    ),
+    _mutation(
+        "a recovery does not count e-mails again",
+        Recover._recall_entity,
+        "effect.perform(self.port)",
+        "pass",
+        LIMITED,
+        restored="notification",
+    ),
+    _mutation(
+        "a recovery of payment asks the gateway nothing",
+        payment_recovery._adopt,
+        "if placed is None or placed.total.amount == 0:",
+        "if True:",
+        restored="payment",
+    ),
+    _mutation(
+        "a recovery forgets that a refund is due",
+        payment_recovery._after_requested,
+        "return scheduled(with_refund(known, refund), event.millis)",
+        "return known",
+        restored="payment",
     ),
 ]

@@ -29,30 +29,31 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def first_failure(seeds: Iterable[int], orders: int = ORDERS) -> tuple[int, Failure] | None:
+def first_failure(seeds: Iterable[int], orders: int = ORDERS, restored: str = "") -> tuple[int, Failure] | None:
     """Play the histories of these seeds. Return the first seed whose history breaks an invariant, and how."""
     with quiet():
         for seed in seeds:
-            if found := seeded(seed, orders):
+            if found := seeded(seed, orders, restored=restored):
                 return seed, found
     return None
 
 
-def seeded(seed: int, orders: int = ORDERS, trace: Trace | None = None) -> Failure | None:
+def seeded(seed: int, orders: int = ORDERS, trace: Trace | None = None, restored: str = "") -> Failure | None:
     """Play the history of a seed. Return its failure, if it fails."""
-    return failure_of(History(SeededSource(seed), orders, trace), orders)
+    return failure_of(History(SeededSource(seed), orders, trace, restored), orders)
 
 
 def explained(seed: int, found: Failure, seconds: float = SHRINKING) -> str:
     """Explain a failure: what is wrong, how to play it again, and the trace of the shortest history that shows it."""
     trace: list[str] = []
+    restored = f" RESTORED={found.restored}" if found.restored else ""
     with quiet():
         short = shrink(found, seconds)
-        again = failure(short.choices, short.orders, trace.append) or short
+        again = failure(short.choices, short.orders, trace.append, short.restored) or short
     return "\n".join(
         [
             f"{found.violation}",
-            f"make simulate SEED={seed} plays it again.",
+            f"make simulate SEED={seed}{restored} plays it again.",
             f"The shortest history found has {short.orders} orders and {len(short.unplain)} choices:",
             *concerning(trace, f"{again.violation}")[-MAX_LINES:],
             f"{again.violation}",

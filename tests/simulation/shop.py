@@ -80,6 +80,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Watch = Callable[[str, StoredEntity | Numbers | None, StoredEntity | Numbers], None]
+"""A watch of a table's writes; see `MemoryTable`."""
+
 RULES = Rules(velocity=3, address_spread=2, large_total={"EUR": 20_000})
 
 TERMS = PaymentTerms(methods=("pm_*",), totals={"EUR": TotalRange(1, 10**9)})
@@ -229,6 +232,7 @@ class Shop:
         self.lags = 0.0
         self.repeats = 0.0
         self.lost = 0.0
+        self.recovering: set[str] = set()
         self._tokens = 0
         self._invocations = 0
         self.deployed = {service.name: self._deploy(service) for service in SERVICES}
@@ -339,7 +343,8 @@ class Shop:
         self.topic.subscribe(queue, None if service.subscribes_to_all else types)
         stream = MemoryStream(settings.lanes)
         watch = self._require_refunds if service is payment else WATCHES.get(service.name)
-        table = MemoryTable(stream if service.announces else None, watch_formats(service, watch))
+        guarded = self._unless_recovering(service.name, watch)
+        table = MemoryTable(stream if service.announces else None, watch_formats(service, guarded))
         relay_dlq = MemoryRelayDeadLetterQueue()
         relay = Relay(
             service.name,
@@ -351,6 +356,17 @@ class Shop:
             service, queue, dlq, lambda: self._consumer(deployed), table, stream, relay, relay_dlq
         )
         return deployed
+
+    def _unless_recovering(self, service: str, watch: Watch | None) -> Watch | None:
+        """Return a watch of a service's writes that ignores a recovery, which makes many changes at once."""
+        if watch is None:
+            return None
+
+        def watched(key: str, old: StoredEntity | Numbers | None, new: StoredEntity | Numbers) -> None:
+            if service not in self.recovering:
+                watch(key, old, new)
+
+        return watched
 
     def _consumer(self, of: DeployedService) -> Consumer:
         service, port = of.service, self._port(of.service)

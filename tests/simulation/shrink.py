@@ -22,11 +22,13 @@ class Failure:
         violation: The broken invariant.
         choices: The history's choices.
         orders: Its number of orders.
+        restored: The service whose table goes back; empty for none.
     """
 
     violation: ViolationError
     choices: Sequence[int]
     orders: int
+    restored: str = ""
 
     @property
     def unplain(self) -> list[int]:
@@ -34,9 +36,11 @@ class Failure:
         return [n for n, made in enumerate(self.choices) if made]
 
 
-def failure(choices: Sequence[int], orders: int, trace: Callable[[str], None] | None = None) -> Failure | None:
+def failure(
+    choices: Sequence[int], orders: int, trace: Callable[[str], None] | None = None, restored: str = ""
+) -> Failure | None:
     """Play a history again. Return its failure, if it fails."""
-    return failure_of(History(RecordedSource(choices), orders, trace), orders)
+    return failure_of(History(RecordedSource(choices), orders, trace, restored), orders)
 
 
 def failure_of(history: History, orders: int) -> Failure | None:
@@ -45,7 +49,7 @@ def failure_of(history: History, orders: int) -> Failure | None:
         history.run()
         check(history)
     except ViolationError as violation:
-        return Failure(violation, history.choices.made, orders)
+        return Failure(violation, history.choices.made, orders, history.restored)
     return None
 
 
@@ -62,14 +66,14 @@ def _with_fewer_orders(found: Failure, until: float) -> Failure:
         for seed in range(SEARCHED):
             if orders >= found.orders or time.monotonic() > until:
                 return found
-            new = failure_of(History(SeededSource(seed), orders), orders)
+            new = failure_of(History(SeededSource(seed), orders, restored=found.restored), orders)
             if _same(new, found):
                 return new or found
     return found
 
 
 def _try(found: Failure, choices: Sequence[int], orders: int) -> Failure | None:
-    new = failure(choices, orders)
+    new = failure(choices, orders, restored=found.restored)
     return new if _same(new, found) else None
 
 

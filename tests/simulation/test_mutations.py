@@ -20,7 +20,7 @@ def test_a_deliberate_fault_is_found(mutation: Mutation) -> None:
     expected = {*mutation.invariants, AT_REST}
     others = set()
     with applied(mutation):
-        while failed := first_failure(seeds):
+        while failed := first_failure(seeds, restored=mutation.restored):
             seed, found = failed
             if not mutation.invariants or found.violation.invariant in expected:
                 print(f"found by seed {seed}: {found.violation}")  # noqa: T201 - it shows what found the fault

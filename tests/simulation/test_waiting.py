@@ -183,6 +183,9 @@ class FailingGateway:
         self.before("open", order)
         return self.memory.open(order, amount, method, origin)
 
+    def find(self, order: str, placed: int) -> str | None:
+        return self.memory.find(order, placed)
+
     def authorize(self, payment: str) -> AuthorizationOutcome:
         self.before("authorize", payment)
         return self.memory.authorize(payment)

@@ -177,7 +177,7 @@ class UnitOfWork(Generic[S]):
         if event.type in self._erasures:
             return self._erase(event)
         handler = self._service.handler_of(event.type)
-        command = self._with_known_failure(lambda entity: handler.decide(entity, _admitted(handler, entity, event)))
+        command = self._with_known_failure(lambda entity: handler.decide(entity, admitted(handler, entity, event)))
         execution = self._execute(command, MessageMetadata.of(event), handler.creates, deadline)
         if rejection := execution.rejection:
             raise PermanentError("rejected", f"{rejection.code}: {rejection.detail}", event)
@@ -242,7 +242,7 @@ class UnitOfWork(Generic[S]):
             if event.type in self._erasures:
                 break
             handler = self._service.handler_of(event.type)
-            decision = handler.decide(entity, _admitted(handler, entity, event))
+            decision = handler.decide(entity, admitted(handler, entity, event))
             if not isinstance(decision, Save) or (decision.otherwise and entity is not found):
                 break
             entity = self._saved(entity, decision, metadata)
@@ -429,7 +429,7 @@ class UnitOfWork(Generic[S]):
         return self._service.codec.decode(stored) if stored else Entity(self._key)
 
 
-def _admitted(handler: EventHandler[S], entity: Entity[S], event: Event[Any]) -> Event[Any]:
+def admitted(handler: EventHandler[S], entity: Entity[S], event: Event[Any]) -> Event[Any]:
     """Return an event as a handler may see it: with personal data only if it reads that, and it was not erased."""
     return event if handler.reads_personal and not entity.erased else without_personal(event)
 

@@ -2,13 +2,14 @@
 
 - `DeadLetters` lists, redrives and drops the messages of a dead-letter queue.
 - `Replay` sends recorded events to one consumer again, and `Rebuild` builds a projection again from them.
+- `Recover` brings a restored table to the present.
 - `Republisher` publishes the events in outboxes again.
 - `QueueDrain` waits until the messages of a queue are handled.
 
 Their events keep their ids, so a consumer ignores what it has handled.
 """
 
-from tidings.recovery.checkpoint import Checkpoint, ReplayProgress, exclusive
+from tidings.recovery.checkpoint import Checkpoint, ProgressFile, ReplayProgress, exclusive
 from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, Remedy, describe, remedy_of
 from tidings.recovery.drain import Delays, QueueDrain
 from tidings.recovery.errors import RecoveryError
@@ -26,9 +27,19 @@ from tidings.recovery.ports import (
     QueueDepth,
     QueueGauge,
     SendFailure,
+    ServiceTable,
     UnreadableEvent,
 )
 from tidings.recovery.rebuild import Rebuild
+from tidings.recovery.recalls import Recall, Recalled, Recovery, recall
+from tidings.recovery.recover import (
+    Recover,
+    RecoverCheckpoint,
+    RecoverPhase,
+    RecoverProgress,
+    RecoverProgressStore,
+    first_input,
+)
 from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, Patience, RedriveResult, Unseen
 from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
 from tidings.recovery.republish import Republisher
@@ -52,11 +63,20 @@ __all__ = [
     "OutboxTable",
     "OutgoingMessage",
     "Patience",
+    "ProgressFile",
     "ProjectionTable",
     "QueueDepth",
     "QueueDrain",
     "QueueGauge",
     "Rebuild",
+    "Recall",
+    "Recalled",
+    "Recover",
+    "RecoverCheckpoint",
+    "RecoverPhase",
+    "RecoverProgress",
+    "RecoverProgressStore",
+    "Recovery",
     "RecoveryError",
     "RedriveResult",
     "Remedy",
@@ -67,10 +87,13 @@ __all__ = [
     "Republisher",
     "SendFailure",
     "Sender",
+    "ServiceTable",
     "UnreadableEvent",
     "Unseen",
     "describe",
     "exclusive",
+    "first_input",
+    "recall",
     "remedy_of",
     "wait_until",
 ]

@@ -1,4 +1,4 @@
-"""The checkpoint of a replay: a file from which the same command continues after a break."""
+"""The checkpoint of a command: a file from which the same command continues after a break."""
 
 import fcntl
 import hashlib
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -37,32 +37,45 @@ class ReplayProgress(Struct, frozen=True):
     failed: dict[str, str] = {}
 
 
+P = TypeVar("P", bound=Struct)
+
+
 @dataclass(frozen=True)
-class Checkpoint:
-    """The file with the progress of one command. The same arguments on the same tables find the same file."""
+class ProgressFile(Generic[P]):
+    """The file with the progress of one command. The same arguments on the same tables find the same file.
+
+    Attributes:
+        path: The file.
+        command: The command, with which the file's name begins.
+        progress: The type of the progress.
+    """
 
     path: Path
 
-    @classmethod
-    def of(cls, directory: Path, consumer: str, *arguments: object) -> "Checkpoint":
-        """Return the checkpoint for a consumer and a command's arguments. Its name contains their digest."""
-        digest = hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
-        return cls(directory / f"replay-{consumer}-{digest}.json")
+    command: ClassVar[str]
+    progress: ClassVar[type[Any]]
 
-    def load(self) -> ReplayProgress | None:
+    @classmethod
+    def of(cls, directory: Path, service: str, *arguments: object) -> Self:
+        """Return the file for a service and a command's arguments. Its name contains their digest."""
+        digest = hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
+        return cls(directory / f"{cls.command}-{service}-{digest}.json")
+
+    def load(self) -> P | None:
         """Return the progress of an earlier run that did not finish, or None.
 
         Raises:
             RecoveryError: If the file cannot be read.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=ReplayProgress)
+            found: P = msgspec.json.decode(self.path.read_bytes(), type=self.progress)
         except FileNotFoundError:
             return None
         except msgspec.DecodeError as error:
             raise RecoveryError(f"{self.path} cannot be read ({error}); delete it to begin again") from error
+        return found
 
-    def save(self, progress: ReplayProgress) -> None:
+    def save(self, progress: P) -> None:
         """Replace the file atomically: after a crash it is the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
@@ -72,6 +85,13 @@ class Checkpoint:
     def remove(self) -> None:
         """Delete the file, so that the next run begins at the beginning."""
         self.path.unlink(missing_ok=True)
+
+
+class Checkpoint(ProgressFile[ReplayProgress]):
+    """The progress of a replay to a consumer."""
+
+    command = "replay"
+    progress = ReplayProgress
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from tidings.core.clock import from_rfc3339
-from tidings.core.entity import EventHead, OutboxEvent
+from tidings.core.decisions import Numbers
+from tidings.core.entity import EventHead, OutboxEvent, StoredEntity
 from tidings.core.event import Event
 
 # The event log
@@ -206,6 +207,29 @@ class OutboxTable(Protocol):
 
     def outboxes(self) -> Iterator[Sequence[OutboxEvent]]:
         """Iterate over all announced events, a page of entities at a time; each entity's oldest first."""
+
+
+class ServiceTable(Protocol):
+    """A service's table, as it is recovered."""
+
+    def read(self, key: str) -> StoredEntity | None:
+        """Return an entity as last written; None if it is not stored."""
+
+    def write(self, entity: StoredEntity) -> None:
+        """Store an entity's next version.
+
+        Raises:
+            RecoveryError: If another version than the one before it is stored.
+        """
+
+    def entities(self) -> Iterator[StoredEntity]:
+        """Iterate over all entities."""
+
+    def counters(self) -> Iterator[tuple[str, str]]:
+        """Iterate over the keys and rows of all items that are no entities."""
+
+    def set_numbers(self, key: str, row: str, numbers: Numbers) -> None:
+        """Set numbers of an item, and leave its other attributes as they are."""
 
 
 class ProjectionTable(Protocol):

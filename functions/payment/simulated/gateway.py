@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from contracts.values.money import Money
 from functions.payment.gateway import (
+    KEYS_KEPT,
     Approval,
     AuthorizationOutcome,
     CaptureOutcome,
@@ -89,7 +90,7 @@ class SimulatedGateway:
         self._pace()
         if code := self._refusal(amount):
             return Declined(code)
-        payment = f"pay_{uuid.uuid5(_NAMESPACE, order).hex}"
+        payment = _payment_of(order)
         self._put(
             SimulatedPayment(
                 id=payment,
@@ -107,6 +108,14 @@ class SimulatedGateway:
             )
         )
         return Opened(payment)
+
+    def find(self, order: str, placed: int) -> str | None:
+        """Return the order's payment, unless the order is too young to be looked for."""
+        if self._clock() - placed < KEYS_KEPT:
+            return None
+        self._pace()
+        payment = _payment_of(order)
+        return payment if self._read(payment) else None
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
         """Have an open payment decided, as its method selects."""
@@ -233,6 +242,11 @@ class SimulatedGateway:
     def _read(self, payment: str) -> SimulatedPayment | None:
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": payment}}, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
+
+
+def _payment_of(order: str) -> str:
+    """Return the id of the payment that is opened for an order."""
+    return f"pay_{uuid.uuid5(_NAMESPACE, order).hex}"
 
 
 def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> SimulatedPayment:

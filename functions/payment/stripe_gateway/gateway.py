@@ -13,6 +13,7 @@ from contracts.values.money import Money
 from contracts.values.order import is_order_id
 from functions.payment.gateway import (
     AUTHORIZATION_EXPIRED,
+    KEYS_KEPT,
     TOO_MUCH,
     UNKNOWN_METHOD,
     Approval,
@@ -44,6 +45,7 @@ from functions.payment.stripe_gateway.answers import (
 )
 from functions.payment.stripe_gateway.api import API_BASE, StripeApi
 from tidings.aws.secrets import Secret
+from tidings.core.clock import Clock, now
 from tidings.core.errors import RetryableError, as_code, described
 from tidings.core.event import new_traceparent
 
@@ -77,6 +79,7 @@ class StripeGateway:
         api_base: The address of Stripe's API.
         http: The HTTP client; Stripe's own if omitted.
         pace: Waits before each HTTP call until the rate of calls allows it.
+        clock: The current time.
     """
 
     def __init__(
@@ -87,10 +90,12 @@ class StripeGateway:
         api_base: str = API_BASE,
         http: stripe.HTTPClient | None = None,
         pace: Callable[[], None] = lambda: None,
+        clock: Clock = now,
     ) -> None:
         self._api = StripeApi(key, api_base, http, pace)
         self._stage = stage
         self._publishable_key = publishable_key
+        self._clock = clock
 
     # Payments
 
@@ -125,6 +130,18 @@ class StripeGateway:
             # method is declined when it is confirmed.
             intent = self._create(f"{order}/open-without-method", params)
         return Opened(intent.id)
+
+    def find(self, order: str, placed: int) -> str | None:
+        """Search the intents of this stage by the order in their metadata, unless its idempotency key is known still.
+
+        Stripe's search finds an intent about a minute after it was created (Stripe Docs, "Search").
+        """
+        if self._clock() - placed < KEYS_KEPT:
+            return None
+        query = f'metadata["order"]:"{order}" AND metadata["stage"]:"{self._stage}"'
+        found = self._api.ask(lambda client: client.v1.payment_intents.search({"query": query, "limit": PAGE}))
+        first = min(found.data, key=lambda intent: intent.created, default=None)
+        return first.id if first else None
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
         """Confirm an intent, so that its amount is reserved or its customer is asked for an approval."""

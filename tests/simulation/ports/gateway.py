@@ -10,6 +10,7 @@ from contracts.values.money import Money
 from functions.payment.gateway import (
     AUTHENTICATION_FAILED,
     AUTHORIZATION_EXPIRED,
+    KEYS_KEPT,
     TOO_MUCH,
     ActionRequired,
     Approval,
@@ -175,6 +176,11 @@ class MemoryGateway:
         if known is None or self.payments[known].opened + DAY <= self._clock():
             known = self._keys[order] = self._open(MemoryPayment(order, origin, amount, method, self._clock()))
         return Opened(known)
+
+    def find(self, order: str, placed: int) -> str | None:
+        if self._clock() - placed < KEYS_KEPT:
+            return None
+        return next((name for name, each in self.payments.items() if (each.order, each.stage) == (order, STAGE)), None)
 
     def authorize(self, payment: str) -> AuthorizationOutcome:
         found = self.payments[payment]

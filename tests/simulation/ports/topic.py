@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from tests.simulation.clock import MINUTE
+from tests.simulation.violation import ViolationError
 from tidings.core.clock import Clock
 from tidings.core.entity import OutboxEvent
+from tidings.core.personal import redacted
 from tidings.core.ports import Unpublished
 from tidings.messaging.relay import MAX_PUBLISH_BYTES, MAX_PUBLISH_ENTRIES
 
@@ -66,6 +68,9 @@ class FifoTopic:
                 self.refused.add(head.id)
                 unpublished.append(Unpublished(event, refused=True, code="InvalidParameter"))
                 continue
+            before = self.published.get(head.id)
+            if before is not None and redacted(before) != redacted(event.body):
+                raise ViolationError("an event's id names one fact", f"{head.id} is {event.body}, and was {before}")
             if self._seen.get(head.id, 0) > now:
                 continue
             self._seen[head.id] = now + DEDUPLICATION

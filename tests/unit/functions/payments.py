@@ -221,6 +221,9 @@ class MemoryGateway:
     def open(self, _order: str, _amount: Money, _method: str, _origin: Origin) -> Opened:
         return self._call("open", self._open)
 
+    def find(self, _order: str, _placed: int) -> None:
+        return None
+
     def authorize(self, payment: str) -> AuthorizationOutcome:
         return self._call("authorize", lambda: self._authorize(self.intents[payment]))
 

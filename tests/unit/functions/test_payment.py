@@ -99,7 +99,8 @@ def after_void(outcome: VoidOutcome, found: Payment | Status = "authorized") -> 
 
 def test_a_payment_is_opened_for_the_orders_total_by_its_method_with_the_origin_of_its_request() -> None:
     origin = Origin(CORRELATION_ID, TRACEPARENT)
-    assert effect_of(on_order_placed(Entity(ORDER), PLACED)) == Open(ORDER, TOTAL, "pm_card_visa", origin)
+    opening = Open(ORDER, TOTAL, "pm_card_visa", origin, PLACED.millis)
+    assert effect_of(on_order_placed(Entity(ORDER), PLACED)) == opening
 
 
 def test_an_open_payments_id_is_written_before_it_is_authorized() -> None:

@@ -10,6 +10,7 @@ from contracts.values.money import DECIMALS, Money
 from functions.payment.gateway import (
     AUTHENTICATION_FAILED,
     AUTHORIZATION_EXPIRED,
+    KEYS_KEPT,
     UNKNOWN_METHOD,
     ActionRequired,
     Approval,
@@ -47,6 +48,7 @@ from tests.unit.functions.stripe_answers import (
     refused,
     wrong,
 )
+from tidings.core.clock import now
 from tidings.core.errors import RetryableError, described
 
 NOT_APPROVED = intent("requires_payment_method", last_payment_error={"code": AUTHENTICATION_FAILED})
@@ -137,6 +139,26 @@ def test_an_amount_that_stripe_cannot_represent_is_declined_without_a_request() 
     stripe_api = answering()
     assert in_stripes_units(Money(550, "MGA")) is None
     assert stripe_api.gateway.open(ORDER, Money(550, "MGA"), "pm_1", ORIGIN) == Declined("indivisible_amount")
+    assert stripe_api.http.requests == []
+
+
+def test_the_first_payment_of_an_old_order_is_found_by_its_labels() -> None:
+    found = [intent("canceled", id="pi_2", created=20).body, intent("requires_capture", id="pi_1", created=10).body]
+    stripe_api = answering(Answer(200, {"object": "search_result", "data": found, "has_more": False}))
+    assert stripe_api.gateway.find(ORDER, placed=0) == "pi_1"
+    (request,) = stripe_api.http.requests
+    assert request.path == f"{INTENTS}/search"
+    assert request.form["query"] == f'metadata["order"]:"{ORDER}" AND metadata["stage"]:"test"'
+
+
+def test_an_old_order_without_a_payment_has_none_to_find() -> None:
+    nothing = Answer(200, {"object": "search_result", "data": [], "has_more": False})
+    assert answering(nothing).gateway.find(ORDER, placed=0) is None
+
+
+def test_an_order_whose_idempotency_key_is_known_still_is_not_searched() -> None:
+    stripe_api = answering()
+    assert stripe_api.gateway.find(ORDER, placed=now() - KEYS_KEPT + 60_000) is None
     assert stripe_api.http.requests == []
 
 

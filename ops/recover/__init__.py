@@ -1,0 +1,1 @@
+"""Recovery: brings a service's restored table to the present. Commands `close`, `recover` and `open`."""
