@@ -3,31 +3,47 @@
 - `DeadLetters` lists, redrives and drops the messages of a dead-letter queue.
 - `Replay` sends recorded events to one consumer again, and `Rebuild` builds a projection again from them.
 - `Republisher` publishes the events in outboxes again.
+- `Audit` compares outboxes with the event log, and `append_to_outbox` adds what an outbox has lost.
 - `QueueDrain` waits until the messages of a queue are handled.
 
 Their events keep their ids, so a consumer ignores what it has handled.
 """
 
-from tidings.recovery.checkpoint import Checkpoint, ReplayProgress, exclusive
+from tidings.recovery.audit import (
+    SETTLE_SECONDS,
+    Audit,
+    AuditProgress,
+    AuditRepair,
+    AuditScope,
+    Difference,
+    DifferenceKind,
+)
+from tidings.recovery.checkpoint import Checkpoint, ProgressFile, ReplayProgress, digest_of, exclusive, locked
 from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, Remedy, describe, remedy_of
 from tidings.recovery.drain import Delays, QueueDrain
 from tidings.recovery.errors import RecoveryError
+from tidings.recovery.outbox import OutboxError, append_to_outbox, complete_outbox
 from tidings.recovery.polling import wait_until
 from tidings.recovery.ports import (
     ConsumerSwitch,
     DeadLetterMessage,
     DeadLetterQueue,
     Destination,
+    EntityOutbox,
     EventLog,
     LoggedEvent,
+    OutboxPage,
     OutboxTable,
     OutgoingMessage,
     ProjectionTable,
     QueueDepth,
     QueueGauge,
+    SearchableLog,
+    SegmentedOutboxTable,
     SendFailure,
     UnreadableEvent,
 )
+from tidings.recovery.rate import RateLimit
 from tidings.recovery.rebuild import Rebuild
 from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, Patience, RedriveResult, Unseen
 from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
@@ -36,6 +52,11 @@ from tidings.recovery.resequencer import Gap
 from tidings.recovery.sender import Sender
 
 __all__ = [
+    "SETTLE_SECONDS",
+    "Audit",
+    "AuditProgress",
+    "AuditRepair",
+    "AuditScope",
     "Checkpoint",
     "ConsumerSwitch",
     "DeadLetterDetails",
@@ -45,17 +66,24 @@ __all__ = [
     "DeadLetters",
     "Delays",
     "Destination",
+    "Difference",
+    "DifferenceKind",
+    "EntityOutbox",
     "EventLog",
     "FailureKind",
     "Gap",
     "LoggedEvent",
+    "OutboxError",
+    "OutboxPage",
     "OutboxTable",
     "OutgoingMessage",
     "Patience",
+    "ProgressFile",
     "ProjectionTable",
     "QueueDepth",
     "QueueDrain",
     "QueueGauge",
+    "RateLimit",
     "Rebuild",
     "RecoveryError",
     "RedriveResult",
@@ -65,12 +93,18 @@ __all__ = [
     "ReplaySelection",
     "ReplayState",
     "Republisher",
+    "SearchableLog",
+    "SegmentedOutboxTable",
     "SendFailure",
     "Sender",
     "UnreadableEvent",
     "Unseen",
+    "append_to_outbox",
+    "complete_outbox",
     "describe",
+    "digest_of",
     "exclusive",
+    "locked",
     "remedy_of",
     "wait_until",
 ]

@@ -1,4 +1,4 @@
-"""The checkpoint of a replay: a file from which the same command continues after a break."""
+"""The checkpoint of a command: a file from which the same command continues after a break."""
 
 import fcntl
 import hashlib
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,9 @@ from tidings.recovery.resequencer import Gap
 
 Phase = Literal["send", "handle"]
 """The phase of a rebuild: events are sent, or all were sent and the consumer handles them."""
+
+
+P = TypeVar("P", bound=Struct)
 
 
 class ReplayProgress(Struct, frozen=True):
@@ -38,31 +41,31 @@ class ReplayProgress(Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """The file with the progress of one command. The same arguments on the same tables find the same file."""
+class ProgressFile(Generic[P]):
+    """The file with the progress of one command.
+
+    Attributes:
+        path: The file's path.
+        form: The struct of the progress.
+    """
 
     path: Path
+    form: type[P]
 
-    @classmethod
-    def of(cls, directory: Path, consumer: str, *arguments: object) -> "Checkpoint":
-        """Return the checkpoint for a consumer and a command's arguments. Its name contains their digest."""
-        digest = hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
-        return cls(directory / f"replay-{consumer}-{digest}.json")
-
-    def load(self) -> ReplayProgress | None:
+    def load(self) -> P | None:
         """Return the progress of an earlier run that did not finish, or None.
 
         Raises:
             RecoveryError: If the file cannot be read.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=ReplayProgress)
+            return msgspec.json.decode(self.path.read_bytes(), type=self.form)
         except FileNotFoundError:
             return None
         except msgspec.DecodeError as error:
             raise RecoveryError(f"{self.path} cannot be read ({error}); delete it to begin again") from error
 
-    def save(self, progress: ReplayProgress) -> None:
+    def save(self, progress: P) -> None:
         """Replace the file atomically: after a crash it is the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
@@ -74,6 +77,23 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Checkpoint(ProgressFile[ReplayProgress]):
+    """The file with the progress of a replay. The same arguments on the same tables find the same file."""
+
+    form: type[ReplayProgress] = ReplayProgress
+
+    @classmethod
+    def of(cls, directory: Path, consumer: str, *arguments: object) -> "Checkpoint":
+        """Return the checkpoint for a consumer and a command's arguments. Its name contains their digest."""
+        return cls(directory / f"replay-{consumer}-{digest_of(*arguments)}.json")
+
+
+def digest_of(*arguments: object) -> str:
+    """Return a short digest of a command's arguments, for the name of its file."""
+    return hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
+
+
 @contextmanager
 def exclusive(directory: Path, consumer: str) -> Iterator[None]:
     """Hold a lock that allows one replay to a consumer at a time on this machine.
@@ -81,10 +101,25 @@ def exclusive(directory: Path, consumer: str) -> Iterator[None]:
     Raises:
         RecoveryError: If another process holds it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / f"replay-{consumer}.lock").open("w") as lock:
+    with locked(directory / f"replay-{consumer}.lock", f"another replay to {consumer}"):
+        yield
+
+
+@contextmanager
+def locked(path: Path, holder: str) -> Iterator[None]:
+    """Hold the lock of a file.
+
+    Args:
+        path: The file's path.
+        holder: What holds the lock if it is held, for the error's text.
+
+    Raises:
+        RecoveryError: If another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RecoveryError(f"another replay to {consumer} is in progress on this machine") from error
+            raise RecoveryError(f"{holder} is in progress on this machine") from error
         yield
