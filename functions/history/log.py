@@ -9,7 +9,7 @@ An id names one fact. An event that arrives under a recorded id with another bod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -125,7 +125,8 @@ class Log:
         try:
             self._client.put_item(**put)
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            return error.response["Item"]
+            # The client's types do not declare this member.
+            return cast("Item", cast("Mapping[str, Any]", error.response)["Item"])
         return None
 
     def _record_personal(self, event: Event[str], personal: str, put: "PutTypeDef") -> "Item | None":
@@ -159,7 +160,7 @@ class Log:
         except self._client.exceptions.TransactionCanceledException as error:
             event, other = error.response["CancellationReasons"]
             if event.get("Code") == "ConditionalCheckFailed":
-                return _Outcome(known=event["Item"])
+                return _Outcome(known=cast("Item", event["Item"]))
             if other.get("Code") == "ConditionalCheckFailed":
                 return _Outcome(refused=True)
             raise

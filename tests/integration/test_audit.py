@@ -1,7 +1,7 @@
 """The command `tidings audit` on the template's tables, topic and queues; and history's refusal of a second body."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.integration.shop import Shop
 from tidings.core.clock import now
 
 Run = Callable[..., Result]
+Condition = Callable[[str, Mapping[str, Any]], bool]
 HOUR = 3_600_000
 
 
@@ -42,7 +43,8 @@ def orders(shop: Shop) -> list[str]:
 def audit(run: Run, *arguments: str) -> dict[str, Any]:
     """Run the command, and return its answer with its exit status and its lines on stderr."""
     answer = run("audit", *arguments, "--json")
-    return json.loads(answer.stdout) | {"status": answer.exit_code, "notes": answer.stderr.splitlines()}
+    decoded: dict[str, Any] = json.loads(answer.stdout)
+    return decoded | {"status": answer.exit_code, "notes": answer.stderr.splitlines()}
 
 
 def found(answer: dict[str, Any]) -> set[tuple[str, str, bool]]:
@@ -160,6 +162,11 @@ def test_only_events_since_a_time_are_compared(cloud: Cloud, orders: list[str], 
     assert audit(run, "--since", "2026-01-01")["found"] == {"not-in-log": 1}
 
 
+def at_call(name: str, crashes: Condition) -> Condition:
+    """Return the condition on the calls of this name alone."""
+    return lambda call, request: call == name and crashes(call, request)
+
+
 def test_a_run_that_broke_off_is_continued_by_the_same_command(
     cloud: Cloud, orders: list[str], run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -168,8 +175,7 @@ def test_a_run_that_broke_off_is_continued_by_the_same_command(
         unrecord(cloud, order, f"orders/{order}/1")
     whole = audit(run)
     for name, at in (("Scan", 5), ("Scan", 20), ("BatchGetItem", 3), ("Query", 40)):
-        crash = nth(at)
-        cloud.calls.before = lambda call, request, name=name, crash=crash: call == name and crash(call, request)
+        cloud.calls.before = at_call(name, nth(at))
         with pytest.raises(CrashError):
             run("audit", "--json")
         cloud.calls.before = never

@@ -45,13 +45,13 @@ def test_an_audit_fills_the_gaps_of_the_log_and_of_the_outboxes_byte_for_byte(se
     log, deployed = history.shop.log, history.shop.deployed
     assert audit(history.shop).found == {}
     lost = recorded(history)[seed % 3 :: 4]
-    for key in lost:
-        del log.table.items[key]
+    for place in lost:
+        del log.table.items[place]
     before = {name: dict(each.table.entities) for name, each in deployed.items()}
     cut = set()
     for name, each in deployed.items():
         for key, entity in list(each.table.entities.items())[seed % 2 :: 5]:
-            # What both have lost is gone.
+            # An event that both have lost is gone.
             if entity.outbox and (key, f"{name}/{key}/{len(entity.outbox)}") not in lost:
                 each.table.entities[key] = msgspec.structs.replace(entity, outbox=entity.outbox[:-1])
                 cut.add((name, key))

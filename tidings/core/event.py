@@ -130,7 +130,7 @@ def decode(body: str) -> Event[Any]:
 def is_same_event(body: str, other: str) -> bool:
     """Return whether two texts hold the same event, apart from its personal data, which may have been erased in one.
 
-    The texts are compared as canonical JSON. So the order of names, spaces and the notation of numbers do not count.
+    The texts are compared as canonical JSON. So spaces, the sequence of names and the notation of numbers do not count.
     """
     return body == other or _canonical(body) == _canonical(other)
 
