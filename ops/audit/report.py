@@ -93,10 +93,10 @@ def remedies(outcome: AuditProgress, command: Callable[[str], str], *, repairing
         )
     elif found.get("not-in-log") and not repairing:
         yield f"{command('audit --repair')} publishes the events that the log lacks."
-    if found.get("not-in-outbox"):
+    if found.get("not-in-outbox", 0) > outcome.repaired.get("not-in-outbox", 0):
         yield (
-            "An outbox lacks events if its table was restored or changed by hand: recover the service, because its "
-            'states lack what these events say. The guide "Audit" says how.'
+            "An outbox lacks its last events if its table was restored: recover the service, because its states lack "
+            'what these events say. The guide "Audit" says more.'
         )
     if found.get("conflicting-body"):
         yield "An id with two bodies names two facts. The runbook's entry conflicting-body says what to do."

@@ -10,6 +10,7 @@ from functions.history.client import HistoryClient
 from ops.audit.report import describe_progress, remedies, report
 from ops.console import print_note, step
 from ops.counts import counted
+from ops.errors import CommandError
 from ops.outputs import Outputs
 from ops.relay.republish import announcing
 from ops.replay.options import HISTORY
@@ -20,15 +21,13 @@ from tidings.aws.recovery import DynamoOutboxTable, SqsQueueGauge, TopicDestinat
 from tidings.core.clock import now, to_rfc3339
 from tidings.recovery import (
     Audit,
+    AuditCheckpoint,
     AuditProgress,
     AuditRepair,
     AuditScope,
-    ProgressFile,
     RateLimit,
     Republisher,
     Sender,
-    digest_of,
-    locked,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ class AuditOptions:
         min_age: Number of seconds for which an event may be on its way.
         rate: Maximum number of items read a second.
         repair: Whether to fill the gaps.
+        append: Whether to add events at the end of outboxes too.
         restart: Whether to begin at the beginning after a run that broke off.
         as_json: Whether to print the outcome as JSON.
     """
@@ -57,8 +57,16 @@ class AuditOptions:
     min_age: int
     rate: float | None = None
     repair: bool = False
+    append: bool = False
     restart: bool = False
     as_json: bool = False
+
+    def check(self) -> None:
+        """Raise `CommandError` if the options are invalid on every stage."""
+        if self.since is not None:
+            parse_since(self.since)
+        if self.append and not self.repair:
+            raise CommandError("--append is an option of --repair")
 
 
 def run_audit(stage: DeployedStage, outputs: Outputs, directory: Path, options: AuditOptions) -> None:
@@ -87,16 +95,15 @@ def run_audit(stage: DeployedStage, outputs: Outputs, directory: Path, options: 
             log=history,
             scope=_scope(options),
             threads=threads,
-            repair=_repair(stage, outputs, tables, threads) if options.repair else None,
+            repair=_repair(stage, outputs, options, tables, threads) if options.repair else None,
             limit=RateLimit(options.rate),
             checkpoint=checkpoint,
         )
         try:
-            with locked(directory / f"audit-{stage.name}.lock", "another audit"):
-                _announce_continuation(checkpoint, options)
-                with step("Comparing the outboxes with the event log") as shown:
-                    audit.watch = lambda part, progress: shown.update(describe_progress(part, progress))
-                    outcome = audit.run()
+            _announce_continuation(checkpoint, options)
+            with step("Comparing the outboxes with the event log") as shown:
+                audit.watch = lambda part, progress: shown.update(describe_progress(part, progress))
+                outcome = audit.run()
         except KeyboardInterrupt:
             print_note("Interrupted. The same command continues here.")
             raise
@@ -113,12 +120,15 @@ def _scope(options: AuditOptions) -> AuditScope:
     )
 
 
-def _repair(stage: DeployedStage, outputs: Outputs, tables: "Tables", threads: Executor) -> AuditRepair:
+def _repair(
+    stage: DeployedStage, outputs: Outputs, options: AuditOptions, tables: "Tables", threads: Executor
+) -> AuditRepair:
     client = stage.client("dynamodb")
     topic = TopicDestination(stage.client("sns"), outputs.topic)
     return AuditRepair(
         republisher=Republisher(Sender(topic, "audit", threads)),
         tables={name: DynamoTable(client, table["TableName"], _sort_key(table)) for name, table in tables.items()},
+        appends=options.append,
     )
 
 
@@ -128,15 +138,14 @@ def _sort_key(table: "TableDescriptionTypeDef") -> str | None:
 
 def _checkpoint(
     stage: DeployedStage, directory: Path, options: AuditOptions, history: HistoryClient, tables: "Tables"
-) -> ProgressFile[AuditProgress]:
+) -> AuditCheckpoint:
     """Return the checkpoint of this command: other options, or a table that was created again, have another one."""
     ids = [(name, table.get("TableId", "")) for name, table in tables.items()]
-    selected = (options.service, options.since, options.min_age, options.repair)
-    digest = digest_of(stage.name, history.table_id, *ids, *selected)
-    return ProgressFile(directory / f"audit-{digest}.json", AuditProgress)
+    selected = (options.since, options.min_age, options.repair, options.append)
+    return AuditCheckpoint.of(directory, options.service or "all", stage.name, history.table_id, *ids, *selected)
 
 
-def _announce_continuation(checkpoint: ProgressFile[AuditProgress], options: AuditOptions) -> None:
+def _announce_continuation(checkpoint: AuditCheckpoint, options: AuditOptions) -> None:
     if options.restart:
         checkpoint.remove()
     if before := checkpoint.load():

@@ -115,7 +115,10 @@ def test_events_that_an_outbox_lacks_are_found_and_a_repair_adds_them_byte_for_b
     cloud.drain()
     answer = audit(run)
     assert (answer["status"], found(answer)) == (1, {("not-in-outbox", event, False) for event in lost})
-    mended = audit(run, "--repair")
+    refused = audit(run, "--repair")
+    assert (refused["status"], found(refused)) == (1, {("not-in-outbox", event, False) for event in lost})
+    assert any("recover the service" in note for note in refused["notes"])
+    mended = audit(run, "--repair", "--append")
     assert (mended["status"], found(mended)) == (0, {("not-in-outbox", event, True) for event in lost})
     for service, bodies in before.items():
         assert outbox(cloud, service, orders[1]) == bodies
@@ -204,7 +207,7 @@ def test_the_error_about_a_call_that_aws_refuses_is_one_line(
     cloud: Cloud, orders: list[str], run: Run, call: str
 ) -> None:
     unrecord(cloud, orders[0], f"orders/{orders[0]}/1")
-    put_outbox(cloud, "payment", orders[1], *outbox(cloud, "payment", orders[1])[:1])
+    put_outbox(cloud, "payment", orders[1], *outbox(cloud, "payment", orders[1])[1:])
 
     def refuse(name: str, _request: Any) -> bool:
         if name == call:
@@ -228,6 +231,7 @@ def test_the_error_about_a_call_that_aws_refuses_is_one_line(
         (["--service", "history"], "history announces no events; these services announce events: fraud,"),
         (["--service", "nobody"], "nobody is not deployed; these services announce events: fraud,"),
         (["--since", "noon"], "'noon' is not a time"),
+        (["--append"], "--append is an option of --repair"),
     ],
 )
 def test_the_error_about_invalid_arguments_is_one_line(run: Run, arguments: list[str], text: str) -> None:

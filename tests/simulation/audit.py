@@ -18,5 +18,5 @@ def audit(shop: Shop, *, repair: bool = False) -> AuditProgress:
         log=shop.log,
         scope=AuditScope(since="", until=to_rfc3339(shop.clock.now + 1)),
         threads=InlineExecutor(),
-        repair=AuditRepair(Republisher(sender), tables) if repair else None,
+        repair=AuditRepair(Republisher(sender), tables, appends=True) if repair else None,
     ).run()

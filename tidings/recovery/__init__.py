@@ -12,13 +12,14 @@ Their events keep their ids, so a consumer ignores what it has handled.
 from tidings.recovery.audit import (
     SETTLE_SECONDS,
     Audit,
+    AuditCheckpoint,
     AuditProgress,
     AuditRepair,
     AuditScope,
     Difference,
     DifferenceKind,
 )
-from tidings.recovery.checkpoint import Checkpoint, ProgressFile, ReplayProgress, digest_of, exclusive, locked
+from tidings.recovery.checkpoint import Checkpoint, ProgressFile, ReplayProgress, exclusive
 from tidings.recovery.dead_letters import DeadLetterDetails, FailureKind, Remedy, describe, remedy_of
 from tidings.recovery.drain import Delays, QueueDrain
 from tidings.recovery.errors import RecoveryError
@@ -54,6 +55,7 @@ from tidings.recovery.sender import Sender
 __all__ = [
     "SETTLE_SECONDS",
     "Audit",
+    "AuditCheckpoint",
     "AuditProgress",
     "AuditRepair",
     "AuditScope",
@@ -102,9 +104,7 @@ __all__ = [
     "append_to_outbox",
     "complete_outbox",
     "describe",
-    "digest_of",
     "exclusive",
-    "locked",
     "remedy_of",
     "wait_until",
 ]

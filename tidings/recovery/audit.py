@@ -6,7 +6,7 @@ looked up in its producer's outbox. Only what both contain with two different bo
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -112,17 +112,33 @@ class AuditProgress(Struct, frozen=True):
         return sum(self.found.values()) - sum(self.repaired.values())
 
 
+class AuditCheckpoint(ProgressFile[AuditProgress]):
+    """The progress of an audit in a file."""
+
+    command = "audit"
+    progress = AuditProgress
+
+
+STATE_MAY_LACK_IT = "the state may lack it too; recover the service"
+"""The reason for which an event is not added at the end of an outbox."""
+
+
 @dataclass(frozen=True)
 class AuditRepair:
     """The repair of the gaps that an audit finds.
 
+    An outbox that lacks its last events most likely belongs to a restored table, whose states lack them as well. The
+    recovery of the service recalls them, and takes those in the outbox for recalled. So they are added on demand only.
+
     Attributes:
         republisher: Publishes the events that the log lacks.
         tables: The tables of the audited services, by service, whose outboxes get the events that they lack.
+        appends: Whether events are added at the end of outboxes too, and not only between others.
     """
 
     republisher: Republisher
     tables: Mapping[str, Table]
+    appends: bool = False
 
 
 def ignore_progress(_part: str, _progress: AuditProgress) -> None:
@@ -150,7 +166,7 @@ class Audit:
     threads: Executor
     repair: AuditRepair | None = None
     limit: RateLimit = field(default_factory=RateLimit)
-    checkpoint: ProgressFile[AuditProgress] | None = None
+    checkpoint: AuditCheckpoint | None = None
     watch: Callable[[str, AuditProgress], None] = ignore_progress
     _segments: dict[str, list[str | None]] = field(default_factory=dict, init=False)
     _position: str = field(default="", init=False)
@@ -265,29 +281,34 @@ class Audit:
         outboxes = self.threads.map(lambda entity: self.outboxes[entity[0]].entity_outbox(entity[1]), entities)
         for ((service, key), recorded), outbox in zip(entities.items(), outboxes, strict=True):
             announced = {head.id for event in outbox if (head := _head_of(event))}
-            if missing := [event for event in recorded if event not in announced]:
-                self._append(service, key, missing, announced)
+            missing = [event for event in recorded if event not in announced]
+            if missing and self.repair:
+                self._complete(self.repair, service, key, announced)
+            else:
+                for event in missing:
+                    self._note(Difference("not-in-outbox", service, event))
 
-    def _append(self, service: str, key: str, missing: Sequence[str], announced: set[str]) -> None:
-        """Note the events that an outbox lacks, and add them.
+    def _complete(self, repair: AuditRepair, service: str, key: str, announced: Collection[str]) -> None:
+        """Note all events that an outbox lacks, and add them.
 
         An outbox has no gap, and the log may have recorded a later event first. So all that it lacks is added at once.
         """
+        last = max(map(_number_of, announced), default=0)
+        own = [
+            record
+            for record in self.log.read_entity(key)
+            if isinstance(record, LoggedEvent) and record.event.source == service
+        ]
+        added = [record for record in own if repair.appends or record.event.number <= last]
         reason = ""
-        if self.repair:
-            recorded = [
-                record
-                for record in self.log.read_entity(key)
-                if isinstance(record, LoggedEvent) and record.event.source == service
-            ]
-            missing = [record.event.id for record in recorded if record.event.id not in announced]
-            try:
-                append_to_outbox(self.repair.tables[service], key, [record.body for record in recorded])
-            except OutboxError as error:
-                reason = str(error)
-        for event in missing:
-            repaired = self.repair is not None and not reason
-            self._note(Difference("not-in-outbox", service, event, repaired, reason))
+        try:
+            append_to_outbox(repair.tables[service], key, [record.body for record in added])
+        except OutboxError as error:
+            reason = str(error)
+        for record in own:
+            if record.event.id not in announced:
+                detail = reason if record in added else STATE_MAY_LACK_IT
+                self._note(Difference("not-in-outbox", service, record.event.id, not detail, detail))
 
     # The progress
 
@@ -343,3 +364,9 @@ def _head_of(event: OutboxEvent) -> EventHead | None:
         return event.head
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _number_of(event: str) -> int:
+    """Return the number in an event's id; 0 for a text that is no id."""
+    number = event.rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0

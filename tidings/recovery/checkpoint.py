@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,9 +16,6 @@ from tidings.recovery.resequencer import Gap
 
 Phase = Literal["send", "handle"]
 """The phase of a rebuild: events are sent, or all were sent and the consumer handles them."""
-
-
-P = TypeVar("P", bound=Struct)
 
 
 class ReplayProgress(Struct, frozen=True):
@@ -40,17 +37,29 @@ class ReplayProgress(Struct, frozen=True):
     failed: dict[str, str] = {}
 
 
+P = TypeVar("P", bound=Struct)
+
+
 @dataclass(frozen=True)
 class ProgressFile(Generic[P]):
-    """The file with the progress of one command.
+    """The file with the progress of one command. The same arguments on the same tables find the same file.
 
     Attributes:
-        path: The file's path.
-        form: The struct of the progress.
+        path: The file.
+        command: The command, with which the file's name begins.
+        progress: The type of the progress.
     """
 
     path: Path
-    form: type[P]
+
+    command: ClassVar[str]
+    progress: ClassVar[type[Any]]
+
+    @classmethod
+    def of(cls, directory: Path, service: str, *arguments: object) -> Self:
+        """Return the file for a service and a command's arguments. Its name contains their digest."""
+        digest = hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
+        return cls(directory / f"{cls.command}-{service}-{digest}.json")
 
     def load(self) -> P | None:
         """Return the progress of an earlier run that did not finish, or None.
@@ -59,11 +68,12 @@ class ProgressFile(Generic[P]):
             RecoveryError: If the file cannot be read.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=self.form)
+            found: P = msgspec.json.decode(self.path.read_bytes(), type=self.progress)
         except FileNotFoundError:
             return None
         except msgspec.DecodeError as error:
             raise RecoveryError(f"{self.path} cannot be read ({error}); delete it to begin again") from error
+        return found
 
     def save(self, progress: P) -> None:
         """Replace the file atomically: after a crash it is the old one or the new one."""
@@ -77,21 +87,11 @@ class ProgressFile(Generic[P]):
         self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
 class Checkpoint(ProgressFile[ReplayProgress]):
-    """The file with the progress of a replay. The same arguments on the same tables find the same file."""
+    """The progress of a replay to a consumer."""
 
-    form: type[ReplayProgress] = ReplayProgress
-
-    @classmethod
-    def of(cls, directory: Path, consumer: str, *arguments: object) -> "Checkpoint":
-        """Return the checkpoint for a consumer and a command's arguments. Its name contains their digest."""
-        return cls(directory / f"replay-{consumer}-{digest_of(*arguments)}.json")
-
-
-def digest_of(*arguments: object) -> str:
-    """Return a short digest of a command's arguments, for the name of its file."""
-    return hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
+    command = "replay"
+    progress = ReplayProgress
 
 
 @contextmanager
@@ -101,25 +101,10 @@ def exclusive(directory: Path, consumer: str) -> Iterator[None]:
     Raises:
         RecoveryError: If another process holds it.
     """
-    with locked(directory / f"replay-{consumer}.lock", f"another replay to {consumer}"):
-        yield
-
-
-@contextmanager
-def locked(path: Path, holder: str) -> Iterator[None]:
-    """Hold the lock of a file.
-
-    Args:
-        path: The file's path.
-        holder: What holds the lock if it is held, for the error's text.
-
-    Raises:
-        RecoveryError: If another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"replay-{consumer}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RecoveryError(f"{holder} is in progress on this machine") from error
+            raise RecoveryError(f"another replay to {consumer} is in progress on this machine") from error
         yield

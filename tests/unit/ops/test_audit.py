@@ -84,6 +84,8 @@ def test_a_note_says_for_each_kind_of_difference_what_to_do() -> None:
     lacking = Difference("not-in-outbox", "desk", "desk/a/3")
     notes = list(remedies(outcome(LOST, lacking, CONFLICT), lambda text: f"tidings {text}", repairing=False))
     assert [text.split()[0:2] for text in notes] == [["tidings", "audit"], ["An", "outbox"], ["An", "id"]]
+    added = Difference("not-in-outbox", "desk", "desk/a/3", repaired=True)
+    assert list(remedies(outcome(added), lambda text: text, repairing=True)) == []
     (note,) = remedies(outcome(PUBLISHED), lambda text: text, repairing=True)
     assert note.startswith("The log records the published events within moments.")
     assert list(remedies(outcome(), lambda text: text, repairing=True)) == []

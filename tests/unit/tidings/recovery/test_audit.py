@@ -15,6 +15,7 @@ from tidings.core.event import decode
 from tidings.core.personal import with_personal
 from tidings.recovery import (
     Audit,
+    AuditCheckpoint,
     AuditProgress,
     AuditRepair,
     AuditScope,
@@ -22,7 +23,6 @@ from tidings.recovery import (
     EntityOutbox,
     LoggedEvent,
     OutboxPage,
-    ProgressFile,
     RateLimit,
     RecoveryError,
     Republisher,
@@ -115,8 +115,9 @@ class Shop:
         self,
         *,
         repair: bool = False,
+        appends: bool = True,
         scope: AuditScope = EVERYTHING,
-        checkpoint: ProgressFile[AuditProgress] | None = None,
+        checkpoint: AuditCheckpoint | None = None,
         limit: RateLimit | None = None,
         watch: Callable[[str, AuditProgress], None] = lambda _part, _progress: None,
     ) -> AuditProgress:
@@ -126,7 +127,7 @@ class Shop:
             log=self.log,
             scope=scope,
             threads=InlineExecutor(),
-            repair=AuditRepair(Republisher(sender), self.tables) if repair else None,
+            repair=AuditRepair(Republisher(sender), self.tables, appends) if repair else None,
             checkpoint=checkpoint,
             limit=limit or RateLimit(),
             watch=watch,
@@ -181,6 +182,28 @@ def test_each_event_that_an_outbox_lacks_is_found_and_added_byte_for_byte() -> N
         for key, entity in entities.items():
             assert shop.tables[name].entities[key].outbox == entity.outbox
     assert shop.audit().found == {}
+
+
+def test_events_are_added_at_the_end_of_an_outbox_on_demand_only_because_a_recovery_would_not_recall_them() -> None:
+    shop = Shop(entities=2)
+    bodies = [event("a", n) for n in (1, 2, 3, 4)]
+    shop.announce("tickets", "a", *bodies)
+    shop.put("tickets", "a", bodies[0], bodies[2])
+    shop.put("tickets", "e0")
+    found = shop.audit(repair=True, appends=False)
+    detail = "the state may lack it too; recover the service"
+    assert sorted((each.event, each.repaired, each.detail) for each in found.differences) == [
+        ("tickets/a/2", True, ""),
+        ("tickets/a/4", False, detail),
+        ("tickets/e0/1", False, detail),
+        ("tickets/e0/2", False, detail),
+    ]
+    assert {each.kind for each in found.differences} == {"not-in-outbox"}
+    assert found.remaining == 3
+    assert shop.tables["tickets"].entities["a"].outbox == tuple(bodies[:3])
+    assert shop.tables["tickets"].entities["e0"].outbox == ()
+    assert shop.audit(repair=True).remaining == 0
+    assert shop.tables["tickets"].entities["a"].outbox == tuple(bodies)
 
 
 def test_an_outbox_is_completed_whatever_event_the_log_recorded_first() -> None:
@@ -295,7 +318,7 @@ def test_an_event_that_the_topic_will_never_accept_is_not_repaired() -> None:
 
 def test_a_topic_that_takes_nothing_now_ends_the_audit_and_the_next_run_publishes_it(tmp_path: Path) -> None:
     shop = Shop()
-    checkpoint = ProgressFile(tmp_path / "audit.json", AuditProgress)
+    checkpoint = AuditCheckpoint(tmp_path / "audit.json")
     body = shop.log.bodies.pop("tickets/e5/2")
     shop.topic.refused = {body}
     with pytest.raises(RecoveryError, match="Busy"):
@@ -330,7 +353,7 @@ def test_a_run_that_broke_off_anywhere_is_continued_and_finds_each_difference_on
     assert whole.found == {"not-in-log": 4, "not-in-outbox": 3, "conflicting-body": 1}
     assert pages > 10
     for at in range(1, pages + 1):
-        shop, checkpoint = damaged(), ProgressFile(tmp_path / "audit.json", AuditProgress)
+        shop, checkpoint = damaged(), AuditCheckpoint(tmp_path / "audit.json")
         left = at
 
         def crash(_part: str, _progress: AuditProgress) -> None:
@@ -349,7 +372,7 @@ def test_a_run_that_broke_off_anywhere_is_continued_and_finds_each_difference_on
 
 
 def test_a_run_that_continues_another_compares_the_same_period(tmp_path: Path) -> None:
-    shop, checkpoint = Shop(), ProgressFile(tmp_path / "audit.json", AuditProgress)
+    shop, checkpoint = Shop(), AuditCheckpoint(tmp_path / "audit.json")
 
     def crash(part: str, _progress: AuditProgress) -> None:
         if part == "billing":
