@@ -7,6 +7,8 @@ ports in place of boto3's calls.
 from collections.abc import Sequence
 
 from functions.fraud.rules import LENIENT
+from functions.inventory.api import StockRequest
+from functions.orders.products import Price, ProductTerms
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.warehouse.api import DispatchRequest
 from tests.simulation.clock import MINUTE
@@ -63,8 +65,9 @@ class Scale:
         self._warehouse = self._shop.warehouse_api()
         self._placed = 0
         for sku in SKUS:
-            self._shop.products.prices[sku] = 1000
-            self._shop.stock.set_on_hand(sku, ON_HAND)
+            terms = ProductTerms(sku, Price(1000, "EUR"))
+            self._orders.put_product(make_request({"sku": sku}), terms)
+            self._shop.inventory_api().put(make_request({"sku": sku}), StockRequest(ON_HAND))
 
     def calls_per_order(self, orders: int, at_once: int = WAVE) -> float:
         """Place orders and process them until they are dispatched. Return the mean number of calls per order.

@@ -17,7 +17,7 @@ ANNOUNCES = {
     ("inventory", "OrderPlaced"): "StockReserved",
     ("orders", "PaymentAuthorized"): "OrderConfirmed",
     ("payment", "OrderConfirmed"): "PaymentCaptured",
-    ("notification", "PaymentCaptured"): "ReceiptSent",
+    ("notification", "PaymentCaptured"): "EmailSent",
     ("loyalty", "OrderConfirmed"): "PointsAwarded",
 }
 """The event type that each service announces for a happy order, by the service and the type of its cause."""

@@ -15,6 +15,8 @@ Sku = Annotated[
 ]
 Quantity = Annotated[int, Meta(ge=1, le=1000)]
 
+MAX_UNITS = 10**9
+"""Maximum number of units of a product that are on hand."""
 
 MAX_LINES = 48
 """Maximum number of lines of an order.
@@ -44,7 +46,7 @@ class Shortage(Struct, frozen=True):
 
     sku: Sku
     requested: Quantity
-    available: Annotated[int, Meta(ge=0, le=10**9)]
+    available: Annotated[int, Meta(ge=0, le=MAX_UNITS)]
 
 
 Lines = Annotated[tuple[OrderLine, ...], Meta(min_length=1, max_length=MAX_LINES)]

@@ -1,8 +1,10 @@
 """The routes of history."""
 
+from contracts.values.goods import Sku
 from contracts.values.order import OrderId
 from functions.history.log import Log
-from functions.history.timeline import Timeline, customer, timeline
+from functions.history.timeline import ProductTimeline, Timeline, customer, product_timeline, timeline
+from tidings.http.pagination import DEFAULT_LIMIT, PAGE_QUERY, PAGE_RULES
 from tidings.http.problems import Problem, Rule
 from tidings.http.requests import Request
 from tidings.http.routes import route
@@ -41,3 +43,19 @@ class Api:
             detail = "No event of such an order is recorded. If it was placed just now, try again shortly."
             raise Problem(NO_EVENTS, detail, headers=RETRY_AFTER)
         return timeline(order, events, operator=True)
+
+    @route(
+        "GET",
+        "/operators/products/{sku}/timeline",
+        ProductTimeline,
+        path={"sku": Sku},
+        query=PAGE_QUERY,
+        rules=PAGE_RULES,
+    )
+    def show_product(self, request: Request) -> ProductTimeline:
+        """Show what operators changed of a product's name, price and stock, latest first.
+
+        A product of which no change is recorded has an empty timeline.
+        """
+        limit, cursor = request.query.get("limit", DEFAULT_LIMIT), request.query.get("cursor")
+        return product_timeline(self._log, request.path["sku"], limit, cursor)

@@ -1,4 +1,4 @@
-"""The log of all events in history's table: an item for each event, by its order and its id.
+"""The log of all events in history's table: an item for each event, by its subject and its id.
 
 The personal data of an order's events is in one further item of the order, apart from the events. It is written with
 the event, in one transaction, while the order is not erased. The rest of an event is kept as it was published.
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from contracts.privacy.personal_data_erased import PersonalDataErased
+from contracts.values.product import is_product_month, sku_of
 from functions.history.buckets import HOURS, SHARDS, hour_of, log_entry
 from tidings.core.clock import Clock, now, to_rfc3339
 from tidings.core.entity import reserved_key
@@ -54,6 +55,14 @@ CONFLICTING = "conflicting-body"
 CONFLICTS = "ConflictingBodies"
 """The metric of these events."""
 
+MAX_MONTHS = 12
+"""Maximum number of months of a product that are listed at once."""
+
+
+def months_key(sku: str) -> str:
+    """Return the partition that lists a product's months with a recorded event."""
+    return reserved_key("months", sku)
+
 
 class _Outcome(NamedTuple):
     """The outcome of a write: the item that was recorded before, and whether the other item's condition failed."""
@@ -85,6 +94,7 @@ class Log:
         self._clock = clock
         self._count = count
         self._hours: set[str] = set()
+        self._months: set[str] = set()
         self._opening = Lock()
 
     def record(self, event: Event[str]) -> None:
@@ -98,6 +108,8 @@ class Log:
         """
         recorded = to_rfc3339(self._clock())
         self._open(hour_of(recorded))
+        if is_product_month(event.subject):
+            self._list_month(event.subject)
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": {
@@ -166,15 +178,15 @@ class Log:
             raise
         return _Outcome()
 
-    def events(self, order: str) -> Iterator[Event[Raw]]:
-        """Iterate over an order's events of all services, unsorted. Their data is as it was published.
+    def events(self, subject: str) -> Iterator[Event[Raw]]:
+        """Iterate over a subject's events of all services, unsorted. Their data is as it was published.
 
         They are without personal data. An item that holds no event is logged and left out.
         """
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="pk = :order",
-            ExpressionAttributeValues={":order": {"S": order}},
+            KeyConditionExpression="pk = :subject",
+            ExpressionAttributeValues={":subject": {"S": subject}},
             ConsistentRead=True,
         )
         for page in pages:
@@ -189,6 +201,31 @@ class Log:
                     logger.error("a recorded event cannot be read", extra=fields)
                     continue
                 yield event
+
+    def months(self, sku: str, before: str) -> tuple[str, ...]:
+        """Return the subjects of a product's months with a recorded event, latest first, `MAX_MONTHS` at most.
+
+        Args:
+            sku: The product's SKU.
+            before: A text that all of these subjects sort before.
+        """
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :months AND id < :before",
+            ExpressionAttributeValues={":months": {"S": months_key(sku)}, ":before": {"S": before}},
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            Limit=MAX_MONTHS,
+        )
+        return tuple(item["id"]["S"] for item in answer["Items"])
+
+    def _list_month(self, month: str) -> None:
+        """List a product's month before its first event, once for each process."""
+        if month not in self._months:
+            self._client.put_item(
+                TableName=self._table, Item={"pk": {"S": months_key(sku_of(month))}, "id": {"S": month}}
+            )
+            self._months.add(month)
 
     def _open(self, hour: str) -> None:
         """Store an hour's number of shards before its first event, once for each process and hour.

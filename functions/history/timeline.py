@@ -1,6 +1,6 @@
-"""The timeline of an order: its events in causal sequence, and how long each took."""
+"""The timeline of an order, and that of a product's changes: the events, and how long after its cause each came."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -8,7 +8,12 @@ from msgspec import UNSET, Raw, Struct
 from contracts.fraud.order_flagged import OrderFlagged
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.text import Id
+from functions.history.log import Log
 from tidings.core.event import Event
+from tidings.http.pagination import decode_cursor, encode_cursor, mark_of
+
+AFTER = "~"
+"""A character that sorts after all others of a subject or a position."""
 
 WITHHELD = Raw(b"{}")
 """The data of a finding of fraud for anyone except operators, who alone may know the rules."""
@@ -33,6 +38,14 @@ class Timeline(Struct, frozen=True):
     events: tuple[TimelineEvent, ...]
 
 
+class ProductTimeline(Struct, frozen=True):
+    """A page of the events about a product's name, price and stock, by all services, latest first."""
+
+    sku: str
+    events: tuple[TimelineEvent, ...]
+    next: str | None
+
+
 class _Placed(Struct):
     """The part of `OrderPlaced` that tells whose order it is. The log keeps events as they were written."""
 
@@ -52,6 +65,47 @@ def timeline(order: str, events: Iterable[Event[Raw]], *, operator: bool) -> Tim
     ordered = sorted(events, key=lambda event: (event.time, event.id))
     times = {event.id: event.millis for event in ordered}
     return Timeline(order, tuple(_timeline_event(event, times, operator=operator) for event in ordered))
+
+
+def product_timeline(log: Log, sku: str, limit: int, cursor: str | None) -> ProductTimeline:
+    """Return a page of the timeline of a product's changes.
+
+    Whole months are read, each of which fits into a few items of DynamoDB, until the page is full.
+
+    Args:
+        log: The log.
+        sku: The product's SKU.
+        limit: Maximum number of events.
+        cursor: The member `next` of the page before; None for the first page.
+
+    Raises:
+        Problem: 422 if the cursor is not one of this product.
+    """
+    mark = mark_of("changes", sku)
+    month, position = decode_cursor(mark, cursor) if cursor else (f"{sku}:", AFTER)
+    found: list[Event[Raw]] = []
+    for subject in _months(log, sku, month + AFTER):
+        events = sorted(log.events(subject), key=_position, reverse=True)
+        found += [event for event in events if subject != month or _position(event) < position]
+        if len(found) > limit:
+            break
+    shown = found[:limit]
+    return ProductTimeline(
+        sku,
+        tuple(_timeline_event(event, {}, operator=True) for event in shown),
+        encode_cursor(mark, shown[-1].subject, _position(shown[-1])) if len(found) > limit else None,
+    )
+
+
+def _months(log: Log, sku: str, before: str) -> Iterator[str]:
+    """Iterate over the subjects of a product's months that sort before a text, latest first."""
+    while months := log.months(sku, before):
+        yield from months
+        before = months[-1]
+
+
+def _position(event: Event[Raw]) -> str:
+    return f"{event.time}/{event.id}"
 
 
 def customer(events: Iterable[Event[Raw]]) -> str | None:

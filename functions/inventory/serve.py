@@ -1,11 +1,13 @@
 """The Lambda function behind inventory's routes."""
 
-import os
-
+from functions.inventory.adjustments import adjustments
 from functions.inventory.api import Api
+from functions.inventory.service import service
 from functions.inventory.stock import Stock
-from tidings.aws import clients
+from tidings.aws import lambdas
 from tidings.aws.throttling import is_throttled
 from tidings.http.server import serve
 
-handler = serve(Api(Stock(clients.dynamodb(), os.environ["TABLE"])), is_throttled)
+_stock = Stock(lambdas.table(service))
+
+handler = serve(Api(lambdas.executor(adjustments, _stock), _stock), is_throttled)

@@ -7,13 +7,14 @@ from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_placed import OrderPlaced
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.inventory import handlers
+from functions.inventory.adjustments import adjustments
 from tidings.core.service import Service, on
 from tidings.core.strategy import Batch, Batched
 
 service = Service(
     name="inventory",
     state=handlers.Holding,
-    announces=(StockReserved, StockRejected, StockReleased),
+    announces=(StockReserved, StockRejected, StockReleased, *adjustments.announces),
     handlers=(
         on(OrderPlaced, handlers.on_order_placed, creates=True),
         on(OrderCancelled, handlers.on_order_cancelled),
@@ -22,4 +23,5 @@ service = Service(
     # With the one product that they all may increment they fill a transaction of 100 items.
     strategy=Batched(batch=Batch(size=99, seconds=1)),
     concurrency=10,
+    kinds=(adjustments,),
 )

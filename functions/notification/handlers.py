@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.notification.email_failed import EmailFailed
-from contracts.notification.receipt_sent import ReceiptSent
+from contracts.notification.email_sent import EmailSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
@@ -134,7 +134,7 @@ def _recorded(mailbox: Mailbox, result: Sent | Rejected) -> tuple[Mailbox, tuple
     if isinstance(result, Rejected):
         return _failed(mailbox, result.kind, result.code, result.address_bad)
     sent = _with(mailbox, result.kind, replace(email, status="sent"))
-    return sent, (ReceiptSent(message=result.message),) if result.kind == "receipt" else ()
+    return sent, (EmailSent(kind=result.kind, message=result.message),)
 
 
 def _failed(mailbox: Mailbox, kind: EmailKind, code: str, address_bad: bool) -> tuple[Mailbox, tuple[Contract, ...]]:

@@ -1,7 +1,7 @@
 """Notification: writes to the customer, one e-mail of each kind per order."""
 
 from contracts.notification.email_failed import EmailFailed
-from contracts.notification.receipt_sent import ReceiptSent
+from contracts.notification.email_sent import EmailSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
@@ -15,7 +15,7 @@ from tidings.core.service import Service, on
 service = Service(
     name="notification",
     state=handlers.Mailbox,
-    announces=(ReceiptSent, EmailFailed),
+    announces=(EmailSent, EmailFailed),
     handlers=(
         on(OrderPlaced, handlers.on_order_placed, creates=True, reads_personal=True),
         on(OrderConfirmed, handlers.on_order_confirmed),

@@ -14,9 +14,10 @@ from contracts.values.money import Money
 from contracts.values.order import OrderId
 from contracts.values.recipient import Recipient
 from functions.orders import handlers
+from functions.orders.catalogue import PRODUCTS, Product
 from functions.orders.handlers import DisputeStatus, Order, Status, Summary
 from functions.orders.pricing import PRICING_RULES, UNACCEPTED_CURRENCY, PaymentTerms, address_of, price_order
-from functions.orders.products import PRODUCTS, Product, Products, ProductTerms
+from functions.orders.products import Products, ProductTerms
 from functions.orders.requests import OrderRequest
 from tidings.core.entity import Entity
 from tidings.core.event import read_personal
@@ -206,9 +207,9 @@ class Api:
         rules=(UNACCEPTED_CURRENCY,),
     )
     def put_product(self, request: Request, body: ProductTerms) -> Product:
-        """Set a product's name and price. Orders placed before keep their price."""
+        """Set a product's name and price. Orders placed before keep their price. A repeat changes nothing."""
         raise_all(list(self._terms.refuse_currency(body.price.currency, "price.currency")))
-        return self._products.put(request.path["sku"], body)
+        return self._products.put(request.path["sku"], body, request.metadata(self._orders.clock()))
 
     def _list(self, customer: str, request: Request) -> OrderPage:
         owner = handlers.customers_list(customer)

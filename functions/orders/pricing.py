@@ -13,7 +13,7 @@ from contracts.values.goods import OrderLine
 from contracts.values.money import MAX_AMOUNT, Currency, Money, format_money
 from contracts.values.recipient import Recipient
 from contracts.values.text import Email, is_plain
-from functions.orders.products import Product
+from functions.orders.catalogue import Product
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tidings.core.contract import Announcement
 from tidings.http.problems import Problem, Rule, raise_all

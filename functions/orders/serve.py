@@ -17,7 +17,7 @@ handler = serve(
     Api(
         lambdas.executor(service),
         Pages(clients.dynamodb(), _table, os.environ["INDEX"]),
-        Products(clients.dynamodb(), _table, float(os.environ["PRODUCT_CACHE_SECONDS"])),
+        Products(lambdas.table(service), float(os.environ["PRODUCT_CACHE_SECONDS"])),
         decode_terms(os.environ["PAYMENT_TERMS"]),
     ),
     is_throttled,

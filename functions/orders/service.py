@@ -15,6 +15,7 @@ from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.recipient import Destination, Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders import handlers
+from functions.orders.catalogue import catalogue
 from functions.orders.expiry import pending
 from tidings.core.service import Index, Service, on
 from tidings.http.pagination import OWNER, RANK, SUMMARY
@@ -22,7 +23,7 @@ from tidings.http.pagination import OWNER, RANK, SUMMARY
 service = Service(
     name="orders",
     state=handlers.Order,
-    announces=(OrderPlaced, OrderConfirmed, OrderCancelled),
+    announces=(OrderPlaced, OrderConfirmed, OrderCancelled, *catalogue.announces),
     handlers=(
         on(PaymentActionRequired, handlers.on_payment_action_required),
         on(PaymentAuthorized, handlers.on_payment_authorized),
@@ -40,4 +41,5 @@ service = Service(
     under_way=handlers.under_way,
     list_of=handlers.customers_list,
     indexes=(Index(partition=OWNER, sort=RANK, projects=(SUMMARY,), of=handlers.listing), pending.INDEX),
+    kinds=(catalogue,),
 )

@@ -39,9 +39,9 @@ DAMAGE = {"amount": 500, "currency": "EUR"}
 # The events about an order that is confirmed, paid, dispatched and partly refunded, and about one that its customer
 # cancels instead. The payment of the latter may be voided, or captured and refunded, and its points may be awarded and
 # revoked, or never awarded. This depends on what payment and loyalty receive first.
-CONFIRMED = {"OrderPlaced", "PaymentAuthorized", "StockReserved", "OrderConfirmed", "PaymentCaptured", "ReceiptSent"}
+CONFIRMED = {"OrderPlaced", "PaymentAuthorized", "StockReserved", "OrderConfirmed", "PaymentCaptured", "EmailSent"}
 DISPATCHED = CONFIRMED | {"PointsAwarded", "OrderDispatched", "RefundRequested", "PaymentRefunded"}
-CANCELLED = {"OrderPlaced", "OrderConfirmed", "OrderCancelled", "StockReleased"}
+CANCELLED = {"OrderPlaced", "OrderConfirmed", "OrderCancelled", "StockReleased", "EmailSent"}
 
 SOLD = "sold in "
 """The beginning of the names of figures that are money; the rest is the currency."""

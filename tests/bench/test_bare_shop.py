@@ -24,7 +24,7 @@ HAPPY = {
     "StockReserved",
     "OrderConfirmed",
     "PaymentCaptured",
-    "ReceiptSent",
+    "EmailSent",
     "PointsAwarded",
 }
 

@@ -434,3 +434,32 @@ def test_stock_cannot_be_set_below_the_reserved_units(shop: Shop) -> None:
     assert (answer.status, answer.body["field"]) == (422, "on_hand")
     assert shop.level("mug") == {"sku": "mug", "on_hand": 10, "reserved": 4, "available": 6}
     assert shop.call("PUT", "/operators/stock/mug", {"on_hand": 4}).body["available"] == 0
+
+
+def test_an_operator_sees_what_was_changed_of_a_product_page_by_page(shop: Shop) -> None:
+    shop.stock("mug", 10)
+    for price in (1100, 1200):
+        terms = {"name": "Product mug", "price": {"amount": price, "currency": "EUR"}}
+        assert shop.call("PUT", "/operators/products/mug", terms).status == 200
+    assert shop.call("PUT", "/operators/stock/mug", {"on_hand": 7}).status == 200
+    shop.stock("pen", 1)
+    shop.cloud.drain()
+    path = "/operators/products/mug/timeline"
+    first = shop.call("GET", path, query={"limit": "3"}).body
+    second = shop.call("GET", path, query={"limit": "3", "cursor": first["next"]}).body
+    assert (first["sku"], second["next"]) == ("mug", None)
+    changes = [(event["type"], event["data"]) for event in (*first["events"], *second["events"])]
+    price = {"amount": 1000, "currency": "EUR"}
+    assert sorted(changes, key=str) == sorted(
+        [
+            ("ProductListed", {"name": "Product mug", "price": price}),
+            ("PriceChanged", {"price": price | {"amount": 1100}}),
+            ("PriceChanged", {"price": price | {"amount": 1200}}),
+            ("StockAdjusted", {"difference": 10, "on_hand": 10}),
+            ("StockAdjusted", {"difference": -3, "on_hand": 7}),
+        ],
+        key=str,
+    )
+    assert changes[-1][0] == "ProductListed"
+    assert shop.call("GET", "/operators/products/jar/timeline").body == {"sku": "jar", "events": [], "next": None}
+    assert shop.call("GET", path, query={"cursor": f"{first['next']}x"}).status == 422

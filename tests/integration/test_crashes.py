@@ -15,16 +15,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.fraud.order_flagged import OrderFlagged
+from contracts.inventory.stock_adjusted import StockAdjusted
 from contracts.inventory.stock_rejected import StockRejected
 from contracts.inventory.stock_released import StockReleased
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.loyalty.points_revoked import PointsRevoked
 from contracts.notification.email_failed import EmailFailed
-from contracts.notification.receipt_sent import ReceiptSent
+from contracts.notification.email_sent import EmailSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_confirmed import OrderConfirmed
 from contracts.orders.order_placed import OrderPlaced
+from contracts.orders.price_changed import PriceChanged
+from contracts.orders.product_listed import ProductListed
 from contracts.payment.dispute_closed import DisputeClosed
 from contracts.payment.payment_action_required import PaymentActionRequired
 from contracts.payment.payment_authorized import PaymentAuthorized
@@ -42,6 +45,7 @@ from contracts.payment.unexpected_payment_found import UnexpectedPaymentFound
 from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.goods import MAX_LINES, OrderLine, Shortage, Units
 from contracts.values.money import Money
+from contracts.values.product import ProductEvent
 from contracts.values.recipient import Destination
 from contracts.warehouse.order_dispatched import OrderDispatched
 from contracts.warehouse.return_requested import ReturnRequested
@@ -93,7 +97,10 @@ EXAMPLES: dict[type[Contract], Contract] = {
         StockReserved(lines=UNITS),
         StockRejected(short=(Shortage("mug", 2, 1),)),
         StockReleased(lines=UNITS),
-        ReceiptSent(message="m-1"),
+        StockAdjusted(difference=10, on_hand=10),
+        ProductListed(name="Mug", price=TOTAL),
+        PriceChanged(price=TOTAL),
+        EmailSent(kind="receipt", message="m-1"),
         EmailFailed(kind="receipt", code="5.1.1", address_bad=True),
         PointsAwarded(customer="customer-1", points=20),
         PointsRevoked(customer="customer-1", points=20),
@@ -103,6 +110,12 @@ EXAMPLES: dict[type[Contract], Contract] = {
 KEY = "key-1"
 ORDER = order_id("customer-1", KEY)
 
+
+def subject_of(contract: type[Contract]) -> str:
+    """Return the subject of a contract's example: the order, or the month of a product's changes."""
+    return "mug:2025-06" if issubclass(contract, ProductEvent) else ORDER
+
+
 WORLDS = {
     "plain": placed(ORDER, ("mug", 2)),
     # More units than are on hand, a total above fraud's limit, and a card that is declined.
@@ -111,7 +124,9 @@ WORLDS = {
 
 SERVICES = {folder.name: folder.service for folder in shop_services() if folder.service.consumes}
 ANNOUNCED = {
-    contract: fact(ORDER, EXAMPLES[contract], n, Destination(ADDRESS) if contract is OrderConfirmed else None)
+    contract: fact(
+        subject_of(contract), EXAMPLES[contract], n, Destination(ADDRESS) if contract is OrderConfirmed else None
+    )
     for folder in shop_services()
     for n, contract in enumerate(folder.service.announces, 1)
     if contract is not OrderPlaced
@@ -232,7 +247,12 @@ class Case:
 def cases() -> Iterator[Case]:
     for service in SERVICES:
         contracts = handled_by(service)
-        yield Case(f"{service}-all", service, [body(contract) for contract in contracts])
+        # The messages of two subjects would be handled at the same time, and their calls come in any sequence.
+        about_products = [contract for contract in contracts if issubclass(contract, ProductEvent)]
+        about_orders = [contract for contract in contracts if contract not in about_products]
+        yield Case(f"{service}-all", service, [body(contract) for contract in about_orders])
+        if about_products:
+            yield Case(f"{service}-all-about-a-product", service, [body(contract) for contract in about_products])
         for contract in contracts:
             others = [other for other in contracts if other is not contract]
             if SERVICES[service].subscribes_to_all:

@@ -26,12 +26,12 @@ def test_an_order_is_authorized_reserved_confirmed_captured_and_mailed(shop: Sho
     assert order in mail.subject
     assert types(shop, order)[0] == "OrderPlaced"
     assert sorted(types(shop, order)) == [
+        "EmailSent",
         "OrderConfirmed",
         "OrderPlaced",
         "PaymentAuthorized",
         "PaymentCaptured",
         "PointsAwarded",
-        "ReceiptSent",
         "StockReserved",
     ]
 

@@ -126,12 +126,10 @@ def _kept(evidence: Evidence) -> Violations:
 
 @invariant("event ids are unique, and sequences have no gap")
 def _numbers(evidence: Evidence) -> Violations:
-    for service, entities in evidence.entities.items():
-        for order, entity in entities.items():
-            if entity.outbox:
-                ids = [event.envelope.id for event in entity.outbox]
-                if ids != [f"{service}/{order}/{number}" for number in range(1, len(ids) + 1)]:
-                    yield f"{service} numbered its events of {order} {ids}"
+    for service, key, outbox in evidence.outboxes():
+        ids = [event.envelope.id for event in outbox]
+        if ids != [f"{service}/{key}/{number}" for number in range(1, len(ids) + 1)]:
+            yield f"{service} numbered its events of {key} {ids}"
     for order, events in evidence.events.items():
         for event in events:
             if event.id != f"{event.source}/{order}/{event.number}" or event.subject != order:
@@ -154,12 +152,7 @@ def _causes(evidence: Evidence) -> Violations:
 
 @invariant("every event is published, and history has recorded exactly these")
 def _recorded(evidence: Evidence) -> Violations:
-    announced = {
-        event.envelope.id: event.body
-        for entities in evidence.entities.values()
-        for entity in entities.values()
-        for event in entity.outbox
-    }
+    announced = {event.envelope.id: event.body for _, _, outbox in evidence.outboxes() for event in outbox}
     if evidence.published is not None and (lost := announced.keys() - evidence.published):
         yield f"not published: {sorted(lost)}"
     if announced != evidence.recorded:
@@ -209,6 +202,7 @@ def _expired(evidence: Evidence) -> Violations:
 
 
 REPEATED = {
+    "EmailSent",
     "EmailFailed",
     "RefundRequested",
     "PaymentRefunded",
@@ -500,13 +494,49 @@ def _stock(evidence: Evidence) -> Violations:
         for line in placed.lines:
             shipped[line.sku] += line.quantity if status == "DISPATCHED" else 0
             reserved[line.sku] += line.quantity if status == "CONFIRMED" else 0
-    for sku, supplied in evidence.supplied.items():
-        level = evidence.levels[sku]
-        on_hand, kept = supplied - shipped[sku], reserved[sku]
+    for sku, level in evidence.levels.items():
+        adjusted = sum(event.data.difference for event in _adjustments(evidence, sku))
+        on_hand, kept = adjusted - shipped[sku], reserved[sku]
         if level is None or (level.on_hand, level.reserved, level.available) != (on_hand, kept, on_hand - kept):
             yield f"{sku} is {level}, and should be {on_hand} on hand with {kept} reserved"
         if level and min(level.available, level.reserved) < 0:
             yield f"{sku} is {level}"
+
+
+@invariant("an adjustment adds what was missing to what an operator set")
+def _adjusted(evidence: Evidence) -> Violations:
+    ordered: Counter[str] = Counter()
+    for placed in evidence.placed.values():
+        ordered.update({line.sku: line.quantity for line in placed.lines})
+    for sku in evidence.levels:
+        total = 0
+        for event in _adjustments(evidence, sku):
+            total += event.data.difference
+            # The difference was computed while these units of all that were ever ordered were shipped.
+            if not 0 <= total - event.data.on_hand <= ordered[sku]:
+                yield f"{event.id} set {sku} to {event.data.on_hand}, and the differences add up to {total}"
+
+
+@invariant("a month of adjustments contains their sum")
+def _sums(evidence: Evidence) -> Violations:
+    for month, entity in evidence.months["inventory"].items():
+        announced = sum(event.envelope.data["difference"] for event in entity.outbox)
+        if entity.state.difference != announced:
+            yield f"{month} contains {entity.state}, and announced {announced}"
+
+
+def _adjustments(evidence: Evidence, sku: str) -> list[Event[Any]]:
+    return [event for event in evidence.changes.get(sku, ()) if event.type == "StockAdjusted"]
+
+
+@invariant("a product is what the latest announced changes say")
+def _products(evidence: Evidence) -> Violations:
+    for sku, product in evidence.products.items():
+        changes = [event for event in evidence.changes.get(sku, ()) if event.type in ("ProductListed", "PriceChanged")]
+        names = [event.data.name for event in changes if event.type == "ProductListed"]
+        due = (names[-1], changes[-1].data.price)
+        if (product.name, product.price) != due:
+            yield f"{sku} is {product}, and the latest change announced {due}"
 
 
 @invariant("one e-mail of each kind, and one more at most for each crash between sending and recording")
@@ -528,8 +558,9 @@ def _emails(evidence: Evidence) -> Violations:
             if not least <= sent <= most:
                 yield f"{sent} e-mails of the kind {kind} about {order}, with {crashes} crashes"
             repeated += max(0, sent - least)
-        if events.types["ReceiptSent"] != due["receipt"]:
-            yield f"{order} announced {dict(events.types)}"
+        announced = Counter(event.data.kind for event in events.of("EmailSent"))
+        if announced != Counter(due):
+            yield f"{order} announced the e-mails {dict(announced)}, and not {due}"
     if repeated > evidence.max_repeated_emails:
         yield f"{repeated} e-mails were repeated, and {evidence.max_repeated_emails} may be"
 

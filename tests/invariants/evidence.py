@@ -10,13 +10,15 @@ from typing import Any, Literal
 from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_placed import OrderPlaced
 from contracts.privacy.personal_data_erased import PersonalDataErased
+from contracts.values.product import sku_of
 from contracts.values.recipient import Recipient
 from functions.fraud.rules import Rules
 from functions.notification.limit import LIMITED
 from functions.orders.api import OrderView
+from functions.orders.catalogue import Product
 from tests.invariants.services import SERVICES
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.entity import Entity
+from tidings.core.entity import Entity, OutboxEvent
 from tidings.core.event import Event
 
 CONTRACTS = ContractRegistry(contract for service in SERVICES for contract in service.announces)
@@ -146,7 +148,8 @@ class Evidence:
         cancellations: The HTTP statuses of the answers to cancellations, by order.
         dispatches: The HTTP statuses of the answers to dispatches, by order.
         entities: The stored entities of these orders, by service and order.
-        recorded: The bodies of these orders' events in history's log, by event id.
+        months: The stored entities with the changes of a product in a month, by service and subject.
+        recorded: The bodies of the events about these orders and products in history's log, by event id.
         published: The ids of the published events; None if it is not known.
         payments: The payments at the gateway, by order.
         exposed: Where a secret of the gateway is stored, that must be nowhere.
@@ -154,8 +157,8 @@ class Evidence:
         erasures: The orders whose personal data was to be erased.
         remains: The erased orders of which personal data is stored, each with the place.
         one_payment: Whether the gateway never forgets that an order has a payment.
-        supplied: The units of each product that were ever counted in.
         levels: The stock by SKU.
+        products: The products by SKU.
         emails: The number of accepted e-mails by order and kind.
         counted_emails: The e-mails that were counted, as `order/kind`, by customer and hour; None if it is not known.
         emails_per_hour: Maximum number of e-mails to one customer in an hour.
@@ -179,6 +182,7 @@ class Evidence:
     cancellations: Mapping[str, Sequence[int]]
     dispatches: Mapping[str, Sequence[int]]
     entities: Mapping[str, Mapping[str, Entity[Any]]]
+    months: Mapping[str, Mapping[str, Entity[Any]]]
     recorded: Mapping[str, str]
     published: Collection[str] | None
     payments: Mapping[str, Sequence[Payment]]
@@ -187,8 +191,8 @@ class Evidence:
     erasures: Collection[str]
     remains: Collection[tuple[str, str]]
     one_payment: bool
-    supplied: Mapping[str, int]
     levels: Mapping[str, Level | None]
+    products: Mapping[str, Product]
     emails: Mapping[tuple[str, str], int]
     counted_emails: Mapping[tuple[str, str], Collection[str]] | None
     emails_per_hour: int
@@ -216,6 +220,22 @@ class Evidence:
                 events = found.setdefault(order, [])
                 events += (CONTRACTS.decode(event.envelope) for event in entity.outbox)
         return {order: OrderEvents(order, events) for order, events in found.items()}
+
+    @cached_property
+    def changes(self) -> Mapping[str, Sequence[Event[Any]]]:
+        """The changes of each product by operators, by SKU, sorted by (time, id)."""
+        found: dict[str, list[Event[Any]]] = {}
+        for entities in self.months.values():
+            for subject, entity in entities.items():
+                changes = found.setdefault(sku_of(subject), [])
+                changes += (CONTRACTS.decode(event.envelope) for event in entity.outbox)
+        return {sku: sorted(changes, key=attrgetter("time", "id")) for sku, changes in found.items()}
+
+    def outboxes(self) -> Iterator[tuple[str, str, Sequence[OutboxEvent]]]:
+        """Iterate over all outboxes, each with its service and its entity's key."""
+        for entities in (self.entities, self.months):
+            for service, some in entities.items():
+                yield from ((service, key, entity.outbox) for key, entity in some.items())
 
     @cached_property
     def placed(self) -> Mapping[str, OrderPlaced]:

@@ -9,9 +9,11 @@ import pytest
 from msgspec import structs
 
 from contracts.fraud.order_flagged import OrderFlagged
+from contracts.inventory.stock_adjusted import StockAdjusted
 from contracts.loyalty.points_awarded import PointsAwarded
 from contracts.notification.email_failed import EmailFailed
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.product_listed import ProductListed
 from contracts.payment.dispute_closed import DisputeClosed
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.payment.payment_disputed import PaymentDisputed
@@ -23,6 +25,7 @@ from contracts.payment.refund_failed import RefundFailed
 from contracts.payment.refund_requested import RefundRequested
 from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.money import Money
+from functions.inventory.adjustments import Adjustments
 from functions.notification.handlers import Email
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
@@ -99,11 +102,47 @@ def with_entity(service: str, position: int, **changes: Any) -> Spoil:
         key = order(evidence, position)
         entities = {name: dict(some) for name, some in evidence.entities.items()}
         entities[service][key] = replace(entities[service].get(key) or Entity(key), **changes)
-        outboxes = [entity.outbox for some in entities.values() for entity in some.values()]
-        recorded = {event.envelope.id: event.body for outbox in outboxes for event in outbox}
-        return replace(evidence, entities=entities, recorded=recorded, published=recorded.keys())
+        return recorded_as_announced(replace(evidence, entities=entities))
 
     return spoil
+
+
+def recorded_as_announced(evidence: Evidence) -> Evidence:
+    """Return evidence of which history has recorded exactly what the outboxes contain."""
+    recorded = {event.envelope.id: event.body for _, _, outbox in evidence.outboxes() for event in outbox}
+    return replace(evidence, recorded=recorded, published=recorded.keys())
+
+
+def with_month(service: str, sku: str, *data: Contract) -> Spoil:
+    """Return a spoiler that replaces what a service announced about a product in January."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        key = f"{sku}:2026-01"
+        events = [
+            make_event(each, source=service, subject=key, number=n, time=f"2026-01-31T13:00:0{n}.000Z")
+            for n, each in enumerate(data, 1)
+        ]
+        outbox = tuple(OutboxEvent.of(event) for event in events)
+        months = {name: dict(some) for name, some in evidence.months.items()}
+        months[service][key] = replace(months[service][key], outbox=outbox)
+        return recorded_as_announced(replace(evidence, months=months))
+
+    return spoil
+
+
+def with_sum(sku: str, difference: int) -> Spoil:
+    """Return a spoiler that changes the sum of a product's adjustments in January."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        months = dict(evidence.months["inventory"])
+        months[f"{sku}:2026-01"] = replace(months[f"{sku}:2026-01"], state=Adjustments(difference))
+        return replace(evidence, months={**evidence.months, "inventory": months})
+
+    return spoil
+
+
+def adjusted(difference: int, on_hand: int) -> StockAdjusted:
+    return StockAdjusted(difference=difference, on_hand=on_hand)
 
 
 def with_state(service: str, position: int, **changes: Any) -> Spoil:
@@ -482,6 +521,29 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         with_state("inventory", CANCELLED, hold="reserved"),
     ),
     "a unit is missing": ("stock adds up", with_level("mug", on_hand=998, available=996)),
+    "an adjustment was announced and not made": ("stock adds up", with_month("inventory", "mug", adjusted(1, 1))),
+    "an adjustment was made twice": (
+        "an adjustment adds what was missing to what an operator set",
+        with_month("inventory", "mug", adjusted(500, 500), adjusted(500, 500)),
+    ),
+    "a month has another sum than its adjustments": (
+        "a month of adjustments contains their sum",
+        with_sum("mug", 7),
+    ),
+    "a price was announced and not set": (
+        "a product is what the latest announced changes say",
+        with_month("orders", "tea", ProductListed(name="tea", price=Money(7, "EUR"))),
+    ),
+    "a name was announced and not set": (
+        "a product is what the latest announced changes say",
+        with_month("orders", "tea", ProductListed(name="Tea", price=Money(1000, "EUR"))),
+    ),
+    "a change of a product is not recorded": (
+        "every event is published, and history has recorded exactly these",
+        lambda evidence: replace(
+            evidence, recorded={name: body for name, body in evidence.recorded.items() if ":2026-01" not in name}
+        ),
+    ),
     "a unit is still reserved": ("stock adds up", with_level("tea", reserved=3, available=996)),
     "an e-mail was never sent": (
         "one e-mail of each kind, and one more at most for each crash between sending and recording",

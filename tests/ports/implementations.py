@@ -8,13 +8,11 @@ from typing import Any, Protocol, cast
 
 from functions.history.client import HistoryClient
 from functions.history.log import Log
-from functions.inventory.stock import Stock
 from functions.notification.mail import Mailer, SesMailer
 from tests.simulation.clock import SECOND
 from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue
-from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
 from tests.simulation.ports.topic import FifoTopic
 from tidings.aws.dynamodb import DynamoTable, stream_record
@@ -68,9 +66,6 @@ class Ports(Protocol):
 
     def records(self, table: Table) -> list[StreamRecord]:
         """Return the stream's records of the writes that announce events, oldest first."""
-
-    def stock(self, table: Table) -> Any:
-        """Return inventory's stock in this table."""
 
     def queue(self, kind: QueueKind) -> FullQueue: ...
 
@@ -145,9 +140,6 @@ class MemoryPorts:
 
     def records(self, table: Table) -> list[StreamRecord]:
         return list(self._streams[id(table)].take(0, 100))
-
-    def stock(self, table: Table) -> Any:
-        return MemoryStock(cast(MemoryTable, table))
 
     def queue(self, kind: QueueKind) -> FullQueue:
         make = FifoQueue if kind == "fifo" else StandardQueue
@@ -271,9 +263,6 @@ class AwsPorts:
         # The filter is that of Lambda's mapping. The stream's own API has none.
         announcing = (each for each in records if each["dynamodb"]["NewImage"].get("announces") == {"BOOL": True})
         return [stream_record(record) for record in announcing]
-
-    def stock(self, table: Table) -> Any:
-        return Stock(self._dynamodb, self._names[id(table)])
 
     def queue(self, kind: QueueKind) -> FullQueue:
         client = self._make("sqs")

@@ -1,20 +1,32 @@
-"""The facts about the adapters of inventory, history and notification, in memory and on an emulator."""
+"""The facts about the adapters of inventory, orders, history and notification, in memory and on an emulator."""
+
+from typing import cast
+
+import pytest
 
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_placed import OrderPlaced
 from contracts.privacy.personal_data_erased import PersonalDataErased
+from contracts.values.money import Money
+from contracts.values.product import product_month
 from contracts.values.recipient import Recipient
+from functions.inventory.adjustments import FIRST_REVISION, adjustments
+from functions.inventory.adjustments import set_on_hand as adjust
 from functions.inventory.handlers import stock_key
-from functions.inventory.stock import Level
+from functions.inventory.stock import Stock
 from functions.notification.limit import LimitedMailer
 from functions.notification.mail import Rejected, Send, Sent
+from functions.orders.catalogue import Product, product_key
+from functions.orders.products import Price, Products, ProductTerms
 from tests.integration.facts import ADDRESS, confirmed, fact, new_order, placed
 from tests.ports.implementations import Ports
-from tidings.core.decisions import Increment
-from tidings.core.entity import StoredEntity
+from tidings.core.clock import now
+from tidings.core.decisions import Increment, Reject
+from tidings.core.entity import MessageMetadata, StoredEntity
 from tidings.core.event import decode
 from tidings.core.personal import redacted
-from tidings.core.ports import EntityWrite
+from tidings.core.ports import EntityWrite, NumberTable, Table, VersionConflictError
+from tidings.handling.executor import HandlerExecutor
 from tidings.messaging.consumer import parse_any, parse_typed
 from tidings.testing import TRACEPARENT
 
@@ -23,22 +35,51 @@ ERASED = PersonalDataErased(reason="customer")
 RECIPIENT = Recipient(email="customer@example.com", address=ADDRESS)
 
 
+def set_on_hand(table: Table, sku: str, on_hand: int) -> Reject | None:
+    executor = HandlerExecutor(adjustments, table, Stock(cast(NumberTable, table)))
+    unit = executor.entity(product_month(sku, executor.clock()))
+    metadata = MessageMetadata("correlation", TRACEPARENT, executor.clock())
+    return unit.execute(lambda entity: adjust(entity, sku, on_hand), metadata).rejection
+
+
+def level(table: Table, sku: str) -> tuple[int, int, int] | None:
+    """Return a product's available and reserved units, and the number of its adjustments."""
+    found = Stock(cast(NumberTable, table)).read(sku)
+    return (found.available, found.reserved, FIRST_REVISION - found.revision) if found else None
+
+
 def test_stock_is_unknown_until_it_is_set(ports: Ports) -> None:
-    stock = ports.stock(ports.table())
-    assert stock.read("mug") is None
-    assert stock.set_on_hand("mug", 10) == Level(available=10, reserved=0)
-    assert stock.set_on_hand("mug", 7) == stock.read("mug") == Level(available=7, reserved=0)
+    table = ports.table()
+    assert level(table, "mug") is None
+    assert [set_on_hand(table, "mug", units) for units in (10, 7, 7)] == [None] * 3
+    assert level(table, "mug") == (7, 0, 2)
 
 
 def test_stock_is_not_set_below_the_reserved_units(ports: Ports) -> None:
     table = ports.table()
-    stock = ports.stock(table)
-    stock.set_on_hand("mug", 10)
+    set_on_hand(table, "mug", 10)
     reserve = Increment(stock_key("mug"), {"available": -4, "reserved": 4}, at_least={"available": 4})
     table.commit([EntityWrite(StoredEntity(key="order", version=1, state="{}"), 0)], [reserve])
-    assert stock.set_on_hand("mug", 3) is None
-    assert stock.read("mug") == Level(available=6, reserved=4)
-    assert stock.set_on_hand("mug", 4) == stock.read("mug") == Level(available=0, reserved=4)
+    assert set_on_hand(table, "mug", 3) == Reject("reserved", "4 units are reserved for orders.")
+    assert level(table, "mug") == (6, 4, 1)
+    assert set_on_hand(table, "mug", 4) is None
+    assert level(table, "mug") == (0, 4, 2)
+
+
+def test_a_product_and_its_announced_change_are_written_together_or_not_at_all(ports: Ports) -> None:
+    table = ports.table()
+    metadata = MessageMetadata("correlation", TRACEPARENT, now())
+    for amount in (1000, 1250, 1250):
+        Products(table, 0).put("mug", ProductTerms("Mug", Price(amount, "EUR")), metadata)
+    assert Products(table, 0).read("mug") == Product("mug", "Mug", Money(1250, "EUR"))
+    (month,) = table.read([product_month("mug", metadata.time)]).values()
+    assert [decode(body).type for body in month.outbox] == ["ProductListed", "PriceChanged"]
+    # A conflict on either item leaves both as they are.
+    (product,) = table.read([product_key("mug")]).values()
+    for stale in ([EntityWrite(month, 7), EntityWrite(product, 2)], [EntityWrite(month, 2), EntityWrite(product, 7)]):
+        with pytest.raises(VersionConflictError):
+            table.commit(stale)
+    assert table.read([product_key("mug")]) == {product_key("mug"): product}
 
 
 def test_an_event_that_is_delivered_twice_is_recorded_once_and_as_it_was_published(ports: Ports) -> None:

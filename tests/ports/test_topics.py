@@ -21,7 +21,7 @@ def test_an_event_is_delivered_as_published_to_each_queue_that_subscribes_to_its
             (fifo, ["OrderPlaced"]),
             (standard, ["OrderPlaced", "OrderCancelled"]),
             (every, None),
-            (other, ["ReceiptSent"]),
+            (other, ["EmailSent"]),
         ]
     )
     published = outbox_event("order", 1)

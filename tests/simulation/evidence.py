@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from contracts.orders.order_placed import OrderPlaced
+from contracts.values.product import is_product_month
 from functions.analytics.handlers import SHARDS
 from functions.loyalty.handlers import POINTS, balance_key
 from functions.notification.limit import LEFT
 from functions.orders.handlers import Summary, customers_list
+from functions.orders.products import Products
 from functions.privacy.service import service as privacy
 from functions.recommendation.handlers import ONE, RANK, bought_with
 from tests.invariants.catalogue import first_violation
@@ -22,7 +24,7 @@ from tests.simulation.people import SKUS
 from tests.simulation.ports.gateway import DECLINED, MIN_AMOUNT, SECRET, STAGE
 from tests.simulation.ports.mailer import BAD
 from tests.simulation.redrive import PERMANENT
-from tests.simulation.shop import MAILS_PER_HOUR, RULES, Shop
+from tests.simulation.shop import MAILS_PER_HOUR, RULES, DeployedService, Shop
 from tests.simulation.violation import ViolationError
 from tidings.core.entity import RESERVED, Entity
 from tidings.http.pagination import OWNER, SUMMARY
@@ -55,6 +57,7 @@ def evidence_of(history: History) -> Evidence:
         entities={
             name: _entities(shop, name) for name, each in shop.deployed.items() if not each.service.subscribes_to_all
         },
+        months={name: _months(each) for name, each in shop.deployed.items() if each.service.kinds},
         recorded=shop.log.events,
         published=shop.topic.published.keys(),
         payments=_payments(shop),
@@ -63,8 +66,8 @@ def evidence_of(history: History) -> Evidence:
         erasures=records.erasures,
         remains=list(_remains(shop, {purchase.mark: purchase.order for purchase in records.purchases})),
         one_payment=False,
-        supplied=records.supplied,
         levels={sku: _level(shop, sku) for sku in SKUS},
+        products=Products(shop.deployed["orders"].table, 0).refresh(SKUS),
         emails=shop.mailer.sent,
         counted_emails=_counted_emails(shop.deployed["notification"].table),
         emails_per_hour=MAILS_PER_HOUR,
@@ -87,8 +90,21 @@ def evidence_of(history: History) -> Evidence:
 
 def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
     deployed = shop.deployed[service]
-    decode = deployed.service.codec.decode
-    return {key: decode(stored) for key, stored in deployed.table.entities.items()}
+    service = deployed.service
+    return {
+        key: service.codec.decode(stored)
+        for key, stored in deployed.table.entities.items()
+        if service.kind_of(key) is service
+    }
+
+
+def _months(of: DeployedService) -> Mapping[str, Entity[Any]]:
+    """Return the entities with the changes of a product in a month."""
+    return {
+        key: of.service.kind_of(key).codec.decode(stored)
+        for key, stored in of.table.entities.items()
+        if is_product_month(key)
+    }
 
 
 def _payments(shop: Shop) -> Mapping[str, list[Payment]]:
@@ -143,15 +159,15 @@ def _texts(shop: Shop) -> Iterator[tuple[str, Iterator[str]]]:
 
 def _level(shop: Shop, sku: str) -> Level | None:
     level = shop.stock.read(sku)
-    return Level(level.available + level.reserved, level.reserved, level.available) if level else None
+    return Level(level.on_hand, level.reserved, level.available) if level else None
 
 
 def _listed(shop: Shop) -> Mapping[str, Mapping[str, str]]:
     """Return what the index of customers' lists contains."""
     listed: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for stored in shop.deployed["orders"].table.entities.values():
-        if SUMMARY not in stored.attributes:
-            # It was erased, and never placed.
+        if not stored.attributes.get(OWNER, "").startswith(customers_list("")):
+            # It is a product, or an order that was erased, and never placed.
             continue
         summary = _summary.decode(stored.attributes[SUMMARY])
         listed[stored.attributes[OWNER].removeprefix(customers_list(""))][summary.id] = summary.status

@@ -7,9 +7,9 @@ from itertools import accumulate
 from typing import NoReturn, TypeVar
 
 from contracts.values.money import Money
+from functions.inventory.adjustments import Level, StockReader
 from functions.notification.mail import Mailer, Rejected, Send, Sent
 from functions.notification.templates import RenderedEmail
-from functions.orders.products import Product
 from functions.payment.gateway import (
     Approval,
     AuthorizationOutcome,
@@ -26,7 +26,6 @@ from functions.payment.gateway import (
 from functions.payment.reports import Report, ReportQueue
 from tests.simulation.clock import SECOND
 from tests.simulation.ports.live import MemoryLive
-from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.random_source import RandomSource
 from tests.simulation.tasks import Task, Tasks
 from tidings.core.decisions import Increment
@@ -386,14 +385,11 @@ class FaultyLive:
 
 
 @dataclass(frozen=True)
-class FaultyProducts:
-    """The catalogue of products."""
+class FaultyStock:
+    """The stock of all products."""
 
-    products: MemoryProducts
+    stock: StockReader
     calls: Calls
 
-    def find(self, skus: Sequence[str]) -> dict[str, Product]:
-        return self.calls.make("find", lambda: self.products.find(skus))
-
-    def refresh(self, skus: Sequence[str]) -> dict[str, Product]:
-        return self.calls.make("refresh", lambda: self.products.refresh(skus))
+    def read(self, sku: str) -> Level | None:
+        return self.calls.make("read", lambda: self.stock.read(sku))

@@ -12,13 +12,14 @@ from functions.fraud import handlers as fraud
 from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Order as CheckedOrder
 from functions.history.log import Log
+from functions.inventory import adjustments
 from functions.inventory import handlers as inventory
 from functions.live import viewers
 from functions.live.broadcast import Broadcast
 from functions.loyalty import handlers as loyalty
 from functions.notification import handlers as notification
 from functions.notification.limit import LimitedMailer
-from functions.orders import api
+from functions.orders import api, catalogue
 from functions.orders import handlers as orders
 from functions.payment import check as checks
 from functions.payment import handlers as payment
@@ -117,6 +118,8 @@ CAPTURED_FIRST = "goods leave only after their total was captured"
 FREE = "an order that costs nothing is confirmed without a payment"
 HELD = "a confirmed order holds its goods, and a cancelled one none"
 STOCK = "stock adds up"
+ADJUSTED = "an adjustment adds what was missing to what an operator set"
+OFFERED = "a product is what the latest announced changes say"
 HOLDS_UP = "an event that the topic refuses holds up no other"
 OWNERS = "live knows the customer of every order"
 OWN_EVENTS = "a customer is notified of the events of own orders only"
@@ -685,6 +688,35 @@ MUTATIONS = [
         "if False:",
         EMAILS,
         seed=50_000_385,
+    ),
+    _mutation(
+        "an adjustment announces the level as the difference",
+        adjustments._adjust,
+        "StockAdjusted(difference=difference,",
+        "StockAdjusted(difference=on_hand,",
+        STOCK,
+        ADJUSTED,
+    ),
+    _mutation(
+        "an adjustment adds the level and not the difference",
+        adjustments._adjust,
+        "_increment(sku, difference,",
+        "_increment(sku, on_hand,",
+        STOCK,
+    ),
+    _mutation(
+        "a price changes without a word",
+        catalogue.change,
+        "PriceChanged(price=price)",
+        "PriceChanged(price=entry.price)",
+        OFFERED,
+    ),
+    _mutation(
+        "only a sent receipt is announced",
+        notification._recorded,
+        "(EmailSent(kind=result.kind, message=result.message),)",
+        '(EmailSent(kind=result.kind, message=result.message),) if result.kind == "receipt" else ()',
+        EMAILS,
     ),
     _mutation(
         "stock is reserved that does not exist",

@@ -9,9 +9,12 @@ from typing import TypeVar
 
 from contracts.values.money import Money
 from contracts.values.recipient import Recipient
+from functions.inventory.api import BELOW_RESERVED, StockRequest
 from functions.orders.api import OrderView, order_id
+from functions.orders.catalogue import Product
 from functions.orders.expiry.job import ExpiryJob
 from functions.orders.pricing import address_of
+from functions.orders.products import Price, ProductTerms
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from functions.orders.service import service as orders
 from functions.payment.api import RefundAmount, RefundRequest
@@ -73,6 +76,9 @@ EMAILS = (*["a."] * 7, BAD)
 """The beginnings of customers' e-mail addresses."""
 
 PRICES = (1000, 1250, 20, 6000, 0)
+NAMES = ("{}", "{}", "Fine {}")
+"""The names of products. Most changes of a price keep the name."""
+
 LEVELS = (1000, 20, 8, 3)
 
 JUMPS = (SECOND, 10 * SECOND, MINUTE, 6 * MINUTE, HOUR, 25 * HOUR, 3 * DAY)
@@ -146,7 +152,6 @@ class Records:
         cancellations: The HTTP statuses of the answers to cancellations, by order.
         dispatches: Those of accepted dispatches, by order.
         erasures: The orders whose erasure was accepted.
-        supplied: The units of each product that operators counted in.
         poison: The messages that can never be handled, by the service in whose queue they are.
     """
 
@@ -154,7 +159,6 @@ class Records:
     cancellations: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     dispatches: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     erasures: set[str] = field(default_factory=set)
-    supplied: dict[str, int] = field(default_factory=dict)
     poison: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -172,8 +176,8 @@ class People:
     def open_shop(self) -> None:
         """Set the prices and the stock of all products."""
         for sku, price in zip(SKUS, PRICES, strict=True):
-            self._shop.products.prices[sku] = price
-            self._count(sku, LEVELS[self._choices.below(len(LEVELS))])
+            self._put_product(sku, sku, price)
+            self._put_stock(sku, LEVELS[self._choices.below(len(LEVELS))])
         if self._choices.below(4) == 1:
             self._shop.gateway.pay_elsewhere("an-order-of-another-stage", Money(1000, "EUR"))
 
@@ -402,8 +406,9 @@ class People:
         shop = self._shop
         lags = self._choices.below(2)
         shop.say(f"the expiry job runs{', with an index that lags' if lags else ''}")
-        placed = shop.deployed["orders"].table.entities.values()
-        found = [order for order in placed if RANK in order.attributes and (lags or SHARD in order.attributes)]
+        stored = shop.deployed["orders"].table.entities.values()
+        placed = [order for order in stored if RANK in order.attributes and orders.kind_of(order.key) is orders]
+        found = [order for order in placed if lags or SHARD in order.attributes]
         times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
         pending = sorted(PendingEntity(from_rfc3339(time), order) for time, order in times)
         job = ExpiryJob(shop.handlers(orders), shop.threads, Random(0))  # noqa: S311 - not for secrecy
@@ -462,8 +467,8 @@ class People:
         Raises:
             ViolationError: If an order is pending for another reason.
         """
-        deployed = self._shop.deployed["orders"]
-        decoded = [deployed.service.codec.decode(stored) for stored in deployed.table.entities.values()]
+        entities = self._shop.deployed["orders"].table.entities
+        decoded = [orders.codec.decode(stored) for key, stored in entities.items() if orders.kind_of(key) is orders]
         pending = {each.key for each in decoded if each.state and each.state.status == "PENDING"}
         unapproved = {each.order for each in self._shop.gateway.payments.values() if each.status == "action_required"}
         if pending - unapproved:
@@ -540,8 +545,9 @@ class People:
         return True
 
     def set_price(self) -> bool:
-        sku = SKUS[self._choices.below(len(SKUS))]
-        self._shop.products.prices[sku] = PRICES[self._choices.below(len(PRICES))]
+        below = self._choices.below
+        sku = SKUS[below(len(SKUS))]
+        self._offer(sku, NAMES[below(len(NAMES))].format(sku), PRICES[below(len(PRICES))])
         return True
 
     def poison(self) -> bool:
@@ -629,12 +635,30 @@ class People:
         shop.say(f"what the relay of {of.name} refused is published again: {[letter.event for letter in letters]}")
         shop.invoke(f"a republishing of {of.name}", act)
 
+    def _offer(self, sku: str, name: str, price: int) -> None:
+        """Set a product's name and price, and send the request again until it is answered."""
+        self._shop.say(f"{sku}: {name} costs {price}")
+        if not self._send("orders' API", lambda: self._put_product(sku, name, price), lambda _: None):
+            self.unanswered.append(lambda: self._offer(sku, name, price))
+
+    def _put_product(self, sku: str, name: str, price: int) -> None:
+        terms = ProductTerms(name, Price(price, "EUR"))
+        product = self._shop.orders_api().put_product(self._request("operator", {"sku": sku}), terms)
+        if product != Product(sku, name, Money(price, "EUR")):
+            raise ViolationError("a product is what an operator set", f"{name} for {price}: {product}")
+
     def _count(self, sku: str, on_hand: int) -> None:
-        stock, supplied = self._shop.stock, self.records.supplied
+        """Set a product's units on hand, and send the request again until it is answered."""
         self._shop.say(f"{sku}: {on_hand} on hand")
-        before = stock.read(sku)
-        if stock.set_on_hand(sku, on_hand):
-            supplied[sku] = supplied.get(sku, 0) + on_hand - (before.available + before.reserved if before else 0)
+        if not self._send("inventory's API", lambda: self._put_stock(sku, on_hand), lambda _: None):
+            self.unanswered.append(lambda: self._count(sku, on_hand))
+
+    def _put_stock(self, sku: str, on_hand: int) -> None:
+        try:
+            self._shop.inventory_api().put(self._request("operator", {"sku": sku}), StockRequest(on_hand))
+        except Problem as problem:
+            if problem.rule is not BELOW_RESERVED:
+                raise
 
     def _any_service(self) -> DeployedService:
         deployed = list(self._shop.deployed.values())

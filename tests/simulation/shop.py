@@ -12,6 +12,9 @@ from functions.fraud.inspector import Inspector
 from functions.fraud.rules import Rules
 from functions.fraud.service import service as fraud
 from functions.history.service import service as history
+from functions.inventory.adjustments import adjustments
+from functions.inventory.api import Api as InventoryApi
+from functions.inventory.stock import Stock
 from functions.live.broadcast import Broadcast
 from functions.live.service import service as live
 from functions.notification.bounces import with_bounces
@@ -19,6 +22,7 @@ from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
 from functions.orders.pricing import PaymentTerms, TotalRange
+from functions.orders.products import Products
 from functions.orders.service import service as orders
 from functions.payment.api import Api as PaymentApi
 from functions.payment.reports import SOURCE, Ports, Report, with_reports
@@ -35,11 +39,11 @@ from tests.simulation.faults import (
     FaultyLive,
     FaultyLog,
     FaultyMailer,
-    FaultyProducts,
     FaultyQueue,
     FaultyRelayDeadLetterQueue,
     FaultyReportQueue,
     FaultySecrets,
+    FaultyStock,
     FaultyTable,
     FaultyTopic,
 )
@@ -47,10 +51,8 @@ from tests.simulation.ports.gateway import MemoryGateway
 from tests.simulation.ports.live import MemoryLive
 from tests.simulation.ports.log import MemoryLog
 from tests.simulation.ports.mailer import MemoryMailer
-from tests.simulation.ports.products import MemoryProducts
 from tests.simulation.ports.queue import ConsumerQueue, FifoQueue, SimulatedQueue, StandardQueue, StoredMessage
 from tests.simulation.ports.report_queue import MemoryReportQueue
-from tests.simulation.ports.stock import MemoryStock
 from tests.simulation.ports.stream import MemoryStream
 from tests.simulation.ports.topic import FifoTopic
 from tests.simulation.random_source import RandomSource
@@ -73,7 +75,6 @@ from tidings.testing import InlineExecutor, MemoryRelayDeadLetterQueue, MemoryTa
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from functions.orders.products import Products
     from tidings.http.pagination import Pages
 
 T = TypeVar("T")
@@ -220,7 +221,6 @@ class Shop:
         self.mailer = MemoryMailer()
         self.log = MemoryLog(self.clock)
         self.live = MemoryLive()
-        self.products = MemoryProducts()
         self.email_crashes: Counter[tuple[str, str]] = Counter()
         self.outages = 0.0
         self.refusals = 0.0
@@ -231,7 +231,7 @@ class Shop:
         self._tokens = 0
         self._invocations = 0
         self.deployed = {service.name: self._deploy(service) for service in SERVICES}
-        self.stock = MemoryStock(self.deployed["inventory"].table)
+        self.stock = Stock(self.deployed["inventory"].table)
 
     # Functions
 
@@ -278,8 +278,15 @@ class Shop:
 
     def orders_api(self) -> OrdersApi:
         """Start a process of the function behind orders' routes."""
-        products = cast("Products", FaultyProducts(self.products, self.calls))
+        table = FaultyTable(self.deployed[orders.name].table, self.calls)
+        # Each request has another process, whose cache is empty.
+        products = Products(table, 0, pause=self.calls.pause)
         return OrdersApi(self.handlers(orders), cast("Pages", None), products, TERMS)
+
+    def inventory_api(self) -> InventoryApi:
+        """Start a process of the function behind inventory's routes."""
+        stock = FaultyStock(self.stock, self.calls)
+        return InventoryApi(self.handlers(adjustments, stock), stock)
 
     def warehouse_api(self) -> WarehouseApi:
         """Start a process of the function behind the warehouse's routes."""

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from functions.history.buckets import HOURS
 from functions.history.log import PERSONAL_ITEM
 from tests.simulation.audit import audit
 from tests.simulation.clock import HOUR
@@ -13,6 +12,7 @@ from tests.simulation.mutations import MUTATIONS, applied
 from tests.simulation.random_source import SeededSource
 from tests.simulation.run import quiet
 from tests.simulation.violation import ViolationError
+from tidings.core.entity import RESERVED
 from tidings.messaging.consumer import parse_any
 
 ORDERS = 8
@@ -30,7 +30,7 @@ def played(seed: int) -> History:
 
 def recorded(history: History) -> list[tuple[str, str]]:
     """Return the keys of the recorded events."""
-    return [key for key in history.shop.log.table.items if key[0] != HOURS and key[1] != PERSONAL_ITEM]
+    return [key for key in history.shop.log.table.items if key[0][0] != RESERVED and key[1] != PERSONAL_ITEM]
 
 
 def rest(history: History) -> None:

@@ -16,9 +16,11 @@ import msgspec
 
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.address import Address
+from contracts.values.product import is_product_month, sku_of
 from contracts.values.recipient import Recipient
 from functions.fraud.rules import LENIENT
 from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM
+from functions.orders.catalogue import Product
 from functions.payment.simulated import DECLINES, from_item
 from functions.payment.simulated.gateway import SECRET_FORM
 from infra.shop import SETTINGS
@@ -117,7 +119,8 @@ class EvidenceReader:
             cancellations=records.cancellations,
             dispatches=records.dispatches,
             entities={service: self._entities(service, orders) for service in self._services},
-            recorded=self._recorded(orders),
+            months=self._months(),
+            recorded=self._recorded(orders | self._subjects()),
             published=None,
             payments=self._payments(orders),
             exposed=list(self._exposed()),
@@ -125,8 +128,8 @@ class EvidenceReader:
             erasures=(),
             remains=(),
             one_payment=True,
-            supplied={product.sku: product.stock for product in plan.products},
             levels={sku: self._level(sku) for sku in prices},
+            products={sku: self._product(sku) for sku in prices},
             emails=self._emails(orders),
             counted_emails=None,
             emails_per_hour=SETTINGS["local"].mails_per_hour,
@@ -170,6 +173,23 @@ class EvidenceReader:
             if "version" in item and item["pk"]["S"] in orders
         }
 
+    def _months(self) -> Mapping[str, Mapping[str, Entity[Any]]]:
+        """Return what was changed of the plan's products, by service and subject."""
+        skus = {product.sku for product in self._load.plan.products}
+        return {
+            service: {
+                key: declared.kind_of(key).codec.decode(from_attributes(item))
+                for item in self._scan(str(self._shop.outputs.services[service].table))
+                if is_product_month(key := item["pk"]["S"]) and sku_of(key) in skus
+            }
+            for service, declared in self._services.items()
+            if declared.kinds
+        }
+
+    def _subjects(self) -> set[str]:
+        """Return the subjects of what was changed of the plan's products."""
+        return {subject for months in self._months().values() for subject in months}
+
     def _owners(self, orders: set[str]) -> Mapping[str, str]:
         """Return the customers of these orders, as live knows them."""
         return {
@@ -178,9 +198,9 @@ class EvidenceReader:
             if item["pk"]["S"] in orders
         }
 
-    def _recorded(self, orders: set[str]) -> Mapping[str, str]:
+    def _recorded(self, subjects: set[str]) -> Mapping[str, str]:
         table = str(self._shop.outputs.services["history"].table)
-        items = [item for item in self._scan(table) if item["pk"]["S"] in orders]
+        items = [item for item in self._scan(table) if item["pk"]["S"] in subjects]
         personal = {item["pk"]["S"]: item for item in items if item["id"]["S"] == PERSONAL_ITEM}
         events = {item["id"]["S"]: item for item in items if "event" in item}
         return {
@@ -241,6 +261,9 @@ class EvidenceReader:
     def _level(self, sku: str) -> Level:
         stock = self._get(self._load.operator, f"/operators/stock/{sku}")
         return Level(stock["on_hand"], stock["reserved"], stock["available"])
+
+    def _product(self, sku: str) -> Product:
+        return msgspec.convert(self._get(self._load.operator, f"/products/{sku}"), Product)
 
     def _pairs(self, sku: str) -> Iterator[tuple[tuple[str, str], int]]:
         answer = self._get(self._load.operator, f"/recommendations/{sku}", limit="20")

@@ -46,7 +46,7 @@ def test_token_makes_the_user_an_operator(shop: DeployedShop, sku: str) -> None:
 def test_an_order_is_placed_shown_and_cancelled(shop: DeployedShop, operator: User, sku: str) -> None:
     placed = tidings(shop.cloud.directory, "orders", "place", "--sku", f"{sku}:2", "--json")
     order = str(json.loads(placed.stdout)["id"])
-    operator.timeline(order, "OrderConfirmed", "ReceiptSent")
+    operator.timeline(order, "OrderConfirmed", "EmailSent")
 
     shown = tidings(shop.cloud.directory, "orders", "show", order)
     assert f"{order}: CONFIRMED, 2 x {sku}, 20.00 EUR" in shown.stdout
@@ -128,14 +128,14 @@ def test_the_log_of_an_unknown_function_is_refused_with_a_name_like_it(shop: Dep
 
 def test_a_timeline_shows_each_event_with_its_cause(shop: DeployedShop, customer: User, sku: str) -> None:
     order = order_id(customer.place({sku: 1}))
-    customer.timeline(order, "OrderConfirmed", "ReceiptSent")
+    customer.timeline(order, "OrderConfirmed", "EmailSent")
 
     table = tidings(shop.cloud.directory, "timeline", order)
 
     rows = {words[2]: " ".join(words[3:]) for line in table.stdout.splitlines() if len(words := line.split()) > 3}
     assert rows["OrderPlaced"] == "a command"
     assert rows["StockReserved"].endswith("ms OrderPlaced")
-    assert rows["ReceiptSent"].endswith("ms PaymentCaptured")
+    assert rows["EmailSent"].endswith("ms PaymentCaptured")
 
 
 def test_the_error_about_a_refused_request_is_one_line_with_the_problems_detail(shop: DeployedShop) -> None:

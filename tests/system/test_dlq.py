@@ -174,7 +174,7 @@ def test_unpublished_events_are_published_by_the_command(shop: DeployedShop, cus
     finally:
         relay.start()
     for order in orders:
-        customer.timeline(order, "OrderPlaced", "OrderConfirmed", "ReceiptSent")
+        customer.timeline(order, "OrderPlaced", "OrderConfirmed", "EmailSent")
         assert len(shop.emails(order)) == 1
 
 

@@ -91,7 +91,7 @@ def settings(shop: DeployedShop, operator: User, customer: User) -> Iterator[dic
     operator.http.put("/operators/products/mug-blue", json=MUG).raise_for_status()
     operator.http.put("/operators/stock/mug-blue", json={"on_hand": 100}).raise_for_status()
     order = order_id(customer.place({"mug-blue": 1}))
-    customer.timeline(order, "OrderConfirmed", "ReceiptSent")
+    customer.timeline(order, "OrderConfirmed", "EmailSent")
     (placed,) = [event for event in customer.timeline(order) if event["type"] == "OrderPlaced"]
     sqs, payment, orders = shop.client("sqs"), shop.outputs.services["payment"], shop.outputs.services["orders"]
     reasons = {"gave-up": recorded_event(shop, order, placed["id"]), "undecodable": f"poison {uuid.uuid4()}"}

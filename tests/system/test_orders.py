@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.system.deployed import DeployedShop, User, order_id, problem_of, types_of
 
-CONFIRMED = ("OrderPlaced", "PaymentAuthorized", "StockReserved", "OrderConfirmed", "PaymentCaptured", "ReceiptSent")
+CONFIRMED = ("OrderPlaced", "PaymentAuthorized", "StockReserved", "OrderConfirmed", "PaymentCaptured", "EmailSent")
 COMPLETE = (*CONFIRMED, "PointsAwarded")
 
 

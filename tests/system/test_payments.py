@@ -68,7 +68,7 @@ def place(user: User, sku: str, method: str, quantity: int = 1) -> str:
 def place_captured(user: User, sku: str, method: str = "pm_card_visa") -> str:
     """Place an order that costs 10.00 EUR, and wait until its payment is captured."""
     order = place(user, sku, method)
-    user.timeline(order, "PaymentCaptured", "ReceiptSent")
+    user.timeline(order, "PaymentCaptured", "EmailSent")
     return order
 
 
@@ -234,7 +234,7 @@ def test_the_secret_is_in_no_table_no_event_and_no_log_of_the_shop(
     order, page = place_for_approval(customer, sku)
     secret = payment_of(customer, order)["approval"]["client_secret"]
     decide(page, "approve")
-    customer.timeline(order, "PaymentCaptured", "ReceiptSent", "PointsAwarded")
+    customer.timeline(order, "PaymentCaptured", "EmailSent", "PointsAwarded")
     shop.wait_until_idle()
 
     dynamodb, logs = shop.client("dynamodb"), shop.client("logs")

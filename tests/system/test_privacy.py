@@ -71,7 +71,7 @@ def person(shop: DeployedShop, sku: str) -> Person:
     mark = "Q" + "".join("ghijklmnopqrstuv"[int(digit, 16)] for digit in uuid.uuid4().hex[:12])
     order = order_id(user.place({sku: 1}, key, address=address_of(mark)))
     assert user.outcome(order)["status"] == "CONFIRMED"
-    user.timeline(order, "ReceiptSent")
+    user.timeline(order, "EmailSent")
     return Person(user, order, key, sku, mark)
 
 

@@ -124,7 +124,7 @@ def settings(preamble: dict[str, str], shop: DeployedShop, operator: User, custo
             "the order's expiry",
         )
     order = order_id(customer.place({product: 1}, payment_method="pm_card_disputed"))
-    customer.timeline(order, "OrderConfirmed", "ReceiptSent", "PointsAwarded")
+    customer.timeline(order, "OrderConfirmed", "EmailSent", "PointsAwarded")
     wait_until(
         lambda: operator.http.post(f"/operators/shipments/{order}/dispatch", json={}).is_success,
         SECONDS,

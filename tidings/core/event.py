@@ -27,7 +27,7 @@ NOT_STRICT = "This text is no JSON that all parsers read alike"
 
 # Patterns use only what Python and ECMA-262 read alike; `\Z` becomes `$` in the published schemas.
 SOURCE_PATTERN = r"[a-z][a-z0-9-]{0,23}"
-SUBJECT_PATTERN = r"[!\x22$-~][!-~]{0,63}"
+SUBJECT_PATTERN = r"[!\x22$-~][!-~]{0,71}"
 NUMBER_PATTERN = r"[1-9][0-9]{0,8}"
 
 D_co = TypeVar("D_co", covariant=True)
@@ -35,11 +35,11 @@ D = TypeVar("D")
 P = TypeVar("P", bound=Personal)
 Source = Annotated[str, Meta(pattern=rf"^{SOURCE_PATTERN}\Z")]
 Subject = Annotated[str, Meta(pattern=rf"^{SUBJECT_PATTERN}\Z")]
-"""The key of an entity: 1 to 64 characters that a queue accepts as a message group. Keys that begin with `#` are
+"""The key of an entity: 1 to 72 characters that a queue accepts as a message group. Keys that begin with `#` are
 reserved for items that are not entities."""
 
 EventId = Annotated[str, Meta(pattern=rf"^{SOURCE_PATTERN}/{SUBJECT_PATTERN}/{NUMBER_PATTERN}\Z")]
-"""`<source>/<subject>/<number>`: at most 99 characters, because a queue's deduplication id has at most 128."""
+"""`<source>/<subject>/<number>`: at most 107 characters, because a queue's deduplication id has at most 128."""
 
 CorrelationId = Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")]
 CausationId = Annotated[str, Meta(pattern=r"^[!-~]{1,200}\Z")]

@@ -1,5 +1,6 @@
 """A service's declaration: its code runs by it and its infrastructure is derived from it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,13 +109,17 @@ class Service(Generic[S]):
         list_of: Returns the name of the list (`tidings.http.pagination`) of a person's entities, given the person's id.
         in_exports: Whether an export of a person's data contains its entities although it declares none of the three
             above.
+        kinds: Further kinds of entities in its table, which commands change and no event. Each is declared like a
+            service of the same name, with another state, and has another executor.
+        keys: A regular expression that the whole keys of such a kind match; empty for the service itself.
 
     Raises:
         ValueError: If it is declared rebuildable although it announces events or has side effects, if it announces
             a contract of another producer, if two handlers are declared for one event type, if its state or an
             announced event contains personal data that the service does not declare to keep, if a handler reads the
-            personal data of an event that carries none, if a log, an observer or a projection keeps any, or if a log
-            or an observer declares anything about its entities.
+            personal data of an event that carries none, if a log, an observer or a projection keeps any, if a log
+            or an observer declares anything about its entities, or if a further kind of entities has another name,
+            handles events, names no keys, or announces what the service does not.
     """
 
     name: str
@@ -133,6 +138,8 @@ class Service(Generic[S]):
     under_way: Callable[[S], str] | None = None
     list_of: Callable[[str], str] | None = None
     in_exports: bool = False
+    kinds: "tuple[Service[Any], ...]" = ()
+    keys: str = ""
 
     def __post_init__(self) -> None:
         if self.rebuildable and (self.announces or self.has_side_effects or self.external_handlers):
@@ -146,6 +153,9 @@ class Service(Generic[S]):
             raise ValueError(f"{self.name} declares two handlers of one event type")
         if self.subscribes_to_all and self.handlers:
             raise ValueError(f"{self.name} receives every event, so it cannot have event handlers")
+        for kind in self.kinds:
+            if kind.name != self.name or kind.consumes or not kind.keys or not {*kind.announces} <= {*self.announces}:
+                raise ValueError(f"{self.name} declares a further kind of entities that is not like its own")
         self._check_personal()
 
     def _check_personal(self) -> None:
@@ -196,6 +206,10 @@ class Service(Generic[S]):
     def consumes(self) -> bool:
         """True if it has a queue."""
         return self.subscribes_to_all or bool(self.contracts)
+
+    def kind_of(self, key: str) -> "Service[Any]":
+        """Return the declaration of the entity with a key: that of a further kind, or the service itself."""
+        return next((kind for kind in self.kinds if re.fullmatch(kind.keys, key)), self)
 
     def handler_of(self, event_type: str) -> EventHandler[S]:
         """Return the handler of an event type.

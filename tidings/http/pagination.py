@@ -121,32 +121,43 @@ class Pages:
             "Limit": limit + 1,
         }
         if cursor:
-            query["ExclusiveStartKey"] = {OWNER: {"S": owner}, **_position(mark, cursor)}
+            key, rank = decode_cursor(mark, cursor)
+            query["ExclusiveStartKey"] = {OWNER: {"S": owner}, "pk": {"S": key}, RANK: {"S": rank}}
         answer = self._client.query(**query)
         shown = answer["Items"][:limit]
         # A Query also stops at 1 MB.
         is_last = len(answer["Items"]) <= limit and "LastEvaluatedKey" not in answer
-        return shown, None if is_last else _cursor(mark, shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
+        return shown, None if is_last else encode_cursor(mark, shown[-1]["pk"]["S"], shown[-1][RANK]["S"])
 
     def _mark(self, owner: str) -> str:
-        """Return a short text that differs between lists, so that no list takes another one's cursor."""
-        return hashlib.sha256("\n".join((self._table, self._index, owner)).encode()).hexdigest()[:8]
+        return mark_of(self._table, self._index, owner)
 
 
-def _cursor(mark: str, key: str, rank: str) -> str:
+def mark_of(*names: str) -> str:
+    """Return a short text that differs between lists, so that no list takes another one's cursor."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
+
+
+def encode_cursor(mark: str, key: str, rank: str) -> str:
+    """Return the cursor of an item in a list, given the list's mark, the item's key and its rank."""
     return base64.urlsafe_b64encode(msgspec.json.encode((mark, key, rank))).decode().rstrip("=")
 
 
-def _position(mark: str, cursor: str) -> "dict[str, AttributeValueTypeDef]":
+def decode_cursor(mark: str, cursor: str) -> tuple[str, str]:
+    """Return the key and the rank of the item that a cursor names.
+
+    Raises:
+        Problem: 422 if the cursor is not one of the list with this mark.
+    """
     try:
         _, key, rank = msgspec.json.decode(
             base64.urlsafe_b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}"), type=Position
         )
     except ValueError as error:
         raise _unknown() from error
-    if _cursor(mark, key, rank) != cursor:
+    if encode_cursor(mark, key, rank) != cursor:
         raise _unknown()
-    return {"pk": {"S": key}, RANK: {"S": rank}}
+    return key, rank
 
 
 def _unknown() -> Problem:

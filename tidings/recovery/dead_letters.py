@@ -77,7 +77,7 @@ MAX_LINE = 200
 MAX_DETAIL = 512
 """Maximum length of an error's text in a description, which is what the consumer writes."""
 
-PLAIN = re.compile(r"[!-~]{1,100}")
+PLAIN = re.compile(r"[!-~]{1,107}")
 """The characters that SQS accepts in every id and attribute, with room for the suffix of a deduplication id."""
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from functions.history.buckets import HOURS, POSITION
+from functions.history.buckets import POSITION
 from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM, Log
 from tidings.core.clock import Clock
-from tidings.core.entity import EventHead
+from tidings.core.entity import RESERVED, EventHead
 from tidings.core.event import decode
 from tidings.core.personal import with_personal
 from tidings.recovery.ports import LoggedEvent
@@ -126,9 +126,9 @@ class MemoryLog:
         return (LoggedEvent(position, body, decode(body)) for _, position, body in self._bodies(subject))
 
     def _bodies(self, subject: str | None = None) -> Iterator[tuple[str, str, str]]:
-        """Iterate over the id, the position and the text of each recorded event, or of those of one order."""
+        """Iterate over the id, the position and the text of each recorded event, or of those of one subject."""
         for (order, name), item in self.table.items.items():
-            if order == HOURS or name == PERSONAL_ITEM or subject not in (None, order):
+            if order.startswith(RESERVED) or name == PERSONAL_ITEM or subject not in (None, order):
                 continue
             body = item["event"]["S"]
             if HAS_PERSONAL in item and (personal := self.table.items[order, PERSONAL_ITEM].get(name)):

@@ -8,13 +8,17 @@ import pytest
 import contracts
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.orders.order_placed import OrderPlaced
+from contracts.orders.price_changed import PriceChanged
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
 from contracts.values.order import ORDER_ID, is_order_id
+from contracts.values.product import PRODUCT_MONTH, ProductEvent, is_product_month, product_month, sku_of
 from tests.unit.facts import ORDER, fact, order_placed
+from tidings.core.clock import from_rfc3339
 from tidings.core.contract import Contract, ContractRegistry
 from tidings.core.errors import PermanentError
 from tidings.core.event import decode, encode
+from tidings.testing import make_event
 
 REGISTRY = ContractRegistry([OrderPlaced, OrderCancelled])
 
@@ -77,7 +81,10 @@ MODULES = [
 ]
 
 
-def test_the_subject_of_every_event_of_the_shop_is_an_order() -> None:
+PRODUCTS = {"ProductListed", "PriceChanged", "StockAdjusted"}
+
+
+def test_the_subject_of_every_event_of_the_shop_is_an_order_or_a_products_month() -> None:
     announced = [
         value
         for module in MODULES
@@ -85,4 +92,22 @@ def test_the_subject_of_every_event_of_the_shop_is_an_order() -> None:
         if isinstance(value, type) and issubclass(value, Contract) and value.__module__ == module.__name__
     ]
     assert len(announced) > 10
-    assert all(contract.subject_pattern == ORDER_ID for contract in announced)
+    for contract in announced:
+        about_products = contract.__name__ in {*PRODUCTS, ProductEvent.__name__}
+        assert contract.subject_pattern == (PRODUCT_MONTH if about_products else ORDER_ID)
+
+
+@pytest.mark.parametrize("sku", ["a", "Mug.blue_2-x", "S" * 64])
+def test_a_products_month_is_a_subject_and_names_its_sku(sku: str) -> None:
+    month = product_month(sku, from_rfc3339("2026-11-30T23:59:59.999Z"))
+    assert (month, sku_of(month), is_product_month(month)) == (f"{sku}:2026-11", sku, True)
+    event = make_event(PriceChanged(price=Money(1, "EUR")), subject=month, number=999_999_999)
+    assert ContractRegistry([PriceChanged]).decode(decode(encode(event))) == event
+    assert not is_order_id(month)
+
+
+@pytest.mark.parametrize(
+    "month", ["mug", "mug:2026", "mug:2026-13", "mug:2026-00", ":2026-11", "-mug:2026-11", "S" * 65 + ":2026-11", ORDER]
+)
+def test_another_text_is_no_products_month(month: str) -> None:
+    assert not is_product_month(month)

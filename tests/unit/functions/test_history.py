@@ -10,21 +10,25 @@ import pytest
 from msgspec import Raw
 
 from contracts.fraud.order_flagged import OrderFlagged
+from contracts.inventory.stock_adjusted import StockAdjusted
 from contracts.inventory.stock_reserved import StockReserved
 from contracts.orders.order_cancelled import OrderCancelled
+from contracts.orders.price_changed import PriceChanged
+from contracts.orders.product_listed import ProductListed
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
 from functions.history import buckets
 from functions.history.api import Api
 from functions.history.client import HistoryClient
-from functions.history.log import Log
+from functions.history.log import MAX_MONTHS, Log
 from functions.history.service import service
-from functions.history.timeline import Timeline, customer, timeline
+from functions.history.timeline import ProductTimeline, Timeline, customer, timeline
 from tests.unit.facts import NOON_MILLIS, ORDER, fact, order_id, order_placed
+from tidings.core.contract import Contract
 from tidings.core.event import Event, encode, with_data
 from tidings.http.problems import Problem
 from tidings.recovery import LoggedEvent, UnreadableEvent
-from tidings.testing import InlineExecutor, VirtualClock, given, make_request
+from tidings.testing import InlineExecutor, VirtualClock, given, make_event, make_request
 
 
 def recorded(data: Any, n: int, at: int, cause: str | None = None) -> Event[Raw]:
@@ -95,8 +99,12 @@ class MemoryLog(Log):
     def __init__(self, *events: Event[Raw]) -> None:
         self._events = events
 
-    def events(self, order: str) -> Iterator[Event[Raw]]:
-        return (event for event in self._events if event.subject == order)
+    def events(self, subject: str) -> Iterator[Event[Raw]]:
+        return (event for event in self._events if event.subject == subject)
+
+    def months(self, sku: str, before: str) -> tuple[str, ...]:
+        found = {event.subject for event in self._events if event.subject.startswith(f"{sku}:")}
+        return tuple(sorted((month for month in found if month < before), reverse=True)[:MAX_MONTHS])
 
 
 def ask(*events: Event[Raw], caller: str = "customer-1", order: str = ORDER) -> Timeline:
@@ -135,6 +143,98 @@ def test_for_anyone_else_the_order_does_not_exist_yet(events: tuple[Event[Raw], 
         ask(*events, caller=caller)
     assert refusal.value.rule.status == 404
     assert refusal.value.headers == {"Retry-After": "1"}
+
+
+# Products
+
+
+def change(data: Contract, month: str, n: int, sku: str = "mug") -> Event[Raw]:
+    """The n-th event of its producer about a product in a month, as the log returns it."""
+    text = encode(make_event(data, subject=f"{sku}:{month}", number=n, time=f"{month}-01T12:00:0{n}.000Z"))
+    return msgspec.json.decode(text, type=Event[Raw])
+
+
+COUNTED = StockAdjusted(difference=1, on_hand=1)
+DEARER = PriceChanged(price=Money(1300, "EUR"))
+
+
+def changes(log: Log, **query: Any) -> ProductTimeline:
+    return Api(log).show_product(make_request({"sku": "mug"}, query=query, caller="operator-1"))
+
+
+def test_a_products_timeline_shows_the_changes_by_all_services_latest_first() -> None:
+    listed = change(ProductListed(name="Mug", price=Money(1000, "EUR")), "2025-12", 1)
+    events = [listed, change(COUNTED, "2025-12", 2), change(DEARER, "2026-01", 1), change(COUNTED, "2026-01", 3)]
+    answer = changes(
+        MemoryLog(*events, change(COUNTED, "2026-01", 1, sku="mug-2"), change(COUNTED, "2026-01", 1, "mu"))
+    )
+    assert [event.id for event in answer.events] == [
+        "inventory/mug:2026-01/3",
+        "orders/mug:2026-01/1",
+        "inventory/mug:2025-12/2",
+        "orders/mug:2025-12/1",
+    ]
+    assert (answer.sku, answer.next) == ("mug", None)
+    assert (answer.events[-1].type, answer.events[-1].data) == ("ProductListed", listed.data)
+
+
+def test_a_product_without_recorded_changes_has_an_empty_timeline() -> None:
+    assert changes(MemoryLog(PLACED)) == ProductTimeline("mug", (), None)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 59, 60, 61])
+def test_the_pages_of_a_products_timeline_follow_each_other_without_gaps(limit: int) -> None:
+    months = [f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13) if month % 5]
+    events = [change(data, month, n) for month in months for data in (COUNTED, DEARER) for n in (1, 2)]
+    log, seen, query = MemoryLog(*events), list[str](), dict[str, Any](limit=limit)
+    while True:
+        page = changes(log, **query)
+        assert 0 < len(page.events) <= limit
+        seen += [event.id for event in page.events]
+        if page.next is None:
+            break
+        query["cursor"] = page.next
+    assert seen == [event.id for event in sorted(events, key=lambda each: (each.time, each.id), reverse=True)]
+
+
+class WatchedLog(MemoryLog):
+    """A log that notes whose events are read."""
+
+    def __init__(self, *events: Event[Raw]) -> None:
+        super().__init__(*events)
+        self.read: list[str] = []
+
+    def events(self, subject: str) -> Iterator[Event[Raw]]:
+        self.read.append(subject)
+        return super().events(subject)
+
+
+def test_a_page_reads_no_more_months_than_it_needs() -> None:
+    log = WatchedLog(*(change(COUNTED, f"2025-{month:02}", 1) for month in range(1, 13)))
+    changes(log, limit=2)
+    assert log.read == ["mug:2025-12", "mug:2025-11", "mug:2025-10"]
+
+
+def test_a_products_timeline_refuses_the_cursor_of_another_products() -> None:
+    log = MemoryLog(*(change(COUNTED, "2026-01", n) for n in (1, 2)))
+    cursor = changes(log, limit=1).next
+    with pytest.raises(Problem) as refusal:
+        Api(log).show_product(make_request({"sku": "pen"}, query={"cursor": cursor}, caller="operator-1"))
+    assert refusal.value.rule.status == 422
+
+
+def test_a_products_month_is_listed_once_before_its_first_event() -> None:
+    client = StubClient()
+    log = Log(cast(Any, client), "history", VirtualClock())
+    for event in (change(COUNTED, "2026-01", 1), change(DEARER, "2026-01", 1), change(COUNTED, "2026-02", 1)):
+        log.record(with_data(event, encode(event)))
+    assert [(item["pk"]["S"], item["id"]["S"]) for item in client.items[1:]] == [
+        ("#months#mug", "mug:2026-01"),
+        ("mug:2026-01", "inventory/mug:2026-01/1"),
+        ("mug:2026-01", "orders/mug:2026-01/1"),
+        ("#months#mug", "mug:2026-02"),
+        ("mug:2026-02", "inventory/mug:2026-02/1"),
+    ]
 
 
 @pytest.mark.parametrize("order", [order_id(2), order_id(3)])

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.notification.email_failed import EmailFailed
-from contracts.notification.receipt_sent import ReceiptSent
+from contracts.notification.email_sent import EmailSent
 from contracts.orders.order_placed import OrderPlaced
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.values.money import Money
@@ -149,5 +149,5 @@ def test_an_email_whose_sending_crashed_is_sent_although_others_used_up_the_limi
     shop.when(captured(1)).then_fails(RetryableError)
     shop.when(captured(2)).then(announced=[limited("receipt")])
     shop.clock.advance(seconds=FUNCTION_SECONDS)
-    shop.when(captured(1)).then(announced=[ReceiptSent(message="message-1")])
+    shop.when(captured(1)).then(announced=[EmailSent(kind="receipt", message="message-1")])
     assert system.orders == [order_id(1)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.notification.email_failed import EmailFailed
-from contracts.notification.receipt_sent import ReceiptSent
+from contracts.notification.email_sent import EmailSent
 from contracts.orders.order_cancelled import OrderCancelled
 from contracts.payment.payment_captured import PaymentCaptured
 from contracts.privacy.personal_data_erased import PersonalDataErased
@@ -39,7 +39,11 @@ PAID = fact(PaymentCaptured(payment="pay_1", amount=Money(2000, "EUR")))
 CANCELLED = fact(OrderCancelled(reason="customer"), n=2)
 DISPATCHED = fact(OrderDispatched(tracking="RR123"))
 ERASED = fact(PersonalDataErased(reason="customer"))
-RECEIPT_SENT = ReceiptSent(message="message-1")
+RECEIPT_SENT = EmailSent(kind="receipt", message="message-1")
+
+
+def sent_as(kind: EmailKind, n: int) -> EmailSent:
+    return EmailSent(kind=kind, message=f"message-{n}")
 
 
 def report(kind: EmailKind = "receipt", n: int = 1) -> Event[EmailBounced]:
@@ -132,12 +136,10 @@ def test_a_sent_receipt_is_announced() -> None:
     assert decision.then(sending, Sent("receipt", "message-1")) == Save(sent, (RECEIPT_SENT,))
 
 
-def test_other_sent_emails_are_not_announced() -> None:
-    decision = reserved(on_order_cancelled(entity(order=ORDERED, personal=RECIPIENT), CANCELLED))
-    sending = Entity(ORDER, version=2, state=decision.state)
-    saved = decision.then(sending, Sent("cancellation", "message-1"))
-    assert isinstance(saved, Save)
-    assert saved.announce == ()
+@pytest.mark.parametrize(("event", "kind"), [(PAID, "receipt"), (CANCELLED, "cancellation"), (DISPATCHED, "dispatch")])
+def test_each_kind_of_email_that_was_sent_is_announced(event: Event[Any], kind: EmailKind) -> None:
+    scenario = given(service, PLACED, port=MemoryMailer())
+    scenario.when(event).then(announced=[EmailSent(kind=kind, message="message-1")])
 
 
 def test_a_cancellation_contains_its_reason_and_a_dispatch_its_tracking() -> None:
@@ -187,7 +189,8 @@ def test_each_kind_is_sent_once_however_often_its_cause_is_delivered(
     scenario: Scenario[Mailbox], mailer: MemoryMailer
 ) -> None:
     events = PLACED, PAID, PAID, DISPATCHED, PLACED, CANCELLED, DISPATCHED, CANCELLED
-    scenario.when(*events).then(announced=[RECEIPT_SENT])
+    sent = [sent_as("dispatch", 2), sent_as("cancellation", 3)]
+    scenario.when(*events).then(announced=[RECEIPT_SENT, *sent])
     assert Counter(mailer.sent) == {"receipt": 1, "dispatch": 1, "cancellation": 1}
 
 
@@ -254,7 +257,7 @@ def test_after_a_failure_that_is_not_the_addresss_fault_later_kinds_are_sent(
 ) -> None:
     full = fact(EmailBounced(kind="receipt", code="5.2.2", failed=True, address_bad=False), source="ses")
     scenario.when(PLACED, PAID, full, DISPATCHED).then(
-        announced=[RECEIPT_SENT, failed("receipt", "5.2.2", address_bad=False)]
+        announced=[RECEIPT_SENT, failed("receipt", "5.2.2", address_bad=False), sent_as("dispatch", 2)]
     )
     assert mailer.sent == ["receipt", "dispatch"]
 

@@ -19,6 +19,7 @@ from contracts.values.money import Money
 from contracts.values.recipient import Recipient
 from contracts.warehouse.order_dispatched import OrderDispatched
 from functions.orders.api import Api, OrderView, order_id
+from functions.orders.catalogue import Product, product_key
 from functions.orders.handlers import placed
 from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.products import Price, Products, ProductTerms
@@ -28,11 +29,11 @@ from tests.unit.facts import fact
 from tests.unit.functions.dynamodb_client import StubDynamoDBClient
 from tidings.aws.dynamodb import to_attributes
 from tidings.core.contract import Contract
-from tidings.core.event import read_personal
+from tidings.core.event import decode, read_personal
 from tidings.http.pagination import Pages
 from tidings.http.problems import Problem
 from tidings.http.requests import Reply, Request
-from tidings.testing import duplicate_request, given, make_request, preceded_by
+from tidings.testing import MemoryTable, duplicate_request, given, make_request, preceded_by
 
 TERMS = PaymentTerms(("pm_*",), {"EUR": TotalRange(50, 1_000_000), "JPY": TotalRange(50, 1_000_000)})
 ADDRESS = AddressRequest("A. Customer", "1 Mill Lane", "Ghent", "9000", "BE")
@@ -57,15 +58,22 @@ class OrdersApi:
         self.table = self.scenario.table
         self.client = StubDynamoDBClient()
         self.now = 0.0
-        self.products = Products(cast(Any, self.client), "orders", CACHE_SECONDS, lambda: self.now)
+        self.goods = MemoryTable()
+        self.products = Products(self.goods, CACHE_SECONDS, lambda: self.now)
         pages = Pages(cast(Any, self.client), "orders", "index")
         self.api = Api(self.scenario.executor, pages, self.products, TERMS)
         self.price("tea", 1250)
         self.price("cup", 499)
+        self.goods.reads.clear()
         self._requests = 0
 
     def price(self, sku: str, amount: int, currency: str = "EUR") -> None:
-        self.products.put(sku, ProductTerms(sku.title(), Price(amount, currency)))
+        self._put(self.products, sku, Price(amount, currency))
+
+    def _put(self, products: Products, sku: str, price: Price) -> None:
+        products.put(sku, ProductTerms(sku.title(), price), make_request().metadata(self.scenario.clock.now))
+        stored = self.goods.entities[product_key(sku)]
+        self.client.items[stored.key] = cast("dict[str, Any]", to_attributes(stored))
 
     def request(
         self,
@@ -99,7 +107,7 @@ class OrdersApi:
 
     def change_price_elsewhere(self, sku: str, amount: int) -> None:
         """Set a price by another process, of which this one knows nothing."""
-        Products(cast(Any, self.client), "orders", 0).put(sku, ProductTerms(sku.title(), Price(amount, "EUR")))
+        self._put(Products(self.goods, 0), sku, Price(amount, "EUR"))
 
     def placed(self) -> str:
         return view(self.place()).id
@@ -190,7 +198,7 @@ def test_a_repeat_gets_the_first_answer_even_if_the_order_and_the_products_chang
     shop.handle(view(first).id, PaymentFailed(amount=Money(2999, "EUR"), code="card_declined"))
     shop.price("tea", 9999)
     assert shop.place().body == first.body
-    del shop.client.items["#product#cup"]
+    del shop.goods.entities["#product#cup"]
     shop.now += CACHE_SECONDS
     assert shop.place().body == first.body
 
@@ -275,7 +283,7 @@ def expecting(amount: int) -> OrderRequest:
 
 def test_an_order_that_costs_what_the_customer_agreed_to_is_placed_without_a_read(shop: OrdersApi) -> None:
     assert view(shop.place(expecting(2999))).total == Money(2999, "EUR")
-    assert (shop.table.reads, shop.client.reads) == ([], [["#product#tea", "#product#cup"]])
+    assert (shop.table.reads, shop.goods.reads) == ([], [("#product#tea", "#product#cup")])
 
 
 def test_an_order_that_costs_another_amount_is_refused_with_that_amount_and_may_then_be_placed(shop: OrdersApi) -> None:
@@ -411,6 +419,14 @@ def test_a_product_in_a_currency_that_the_shop_does_not_take_is_refused(shop: Or
     assert (problem.rule.title, problem.field) == ("Currency not accepted", "price.currency")
     assert problem.detail == "The shop takes no USD, but EUR, JPY."
     assert shop.products.refresh(["tea"])["tea"].price == Money(1250, "EUR")
+
+
+def test_a_price_that_an_operator_sets_is_announced_with_the_requests_metadata(shop: OrdersApi) -> None:
+    request = make_request({"sku": "tea"}, caller="operator-1", correlation_id="request-9")
+    answer = shop.api.put_product(request, ProductTerms("Tea", Price(1300, "EUR")))
+    assert answer == Product("tea", "Tea", Money(1300, "EUR"))
+    event = decode(shop.goods.entities["tea:2026-01"].outbox[-1])
+    assert (event.type, event.correlationid) == ("PriceChanged", "request-9")
 
 
 # Lists

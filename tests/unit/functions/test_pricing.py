@@ -8,8 +8,8 @@ import pytest
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.money import Money
 from contracts.values.recipient import Recipient
+from functions.orders.catalogue import Product
 from functions.orders.pricing import PaymentTerms, TotalRange, decode_terms, price_order
-from functions.orders.products import Product
 from functions.orders.requests import AddressRequest, ExpectedTotal, LineRequest, OrderRequest
 from tidings.core.contract import Announcement
 from tidings.http.problems import Problem

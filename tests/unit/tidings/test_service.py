@@ -2,8 +2,10 @@ from types import NoneType
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from tests.unit.tidings.example import Answered, Asked, Known, Repeated, answer, answers, skip
+from tidings.core.contract import Contract
 from tidings.core.entity import Entity
 from tidings.core.service import Index, Service, on
 from tidings.core.strategy import Log, Observer, OneByOne
@@ -30,6 +32,42 @@ def test_an_external_handler_is_no_subscription() -> None:
 
 def test_a_service_without_handlers_has_no_queue() -> None:
     assert not Service(name="answers", state=Known).consumes
+
+
+class Count(Struct, frozen=True):
+    number: int = 0
+
+
+class Counted(Contract, frozen=True, kw_only=True):
+    producer = "answers"
+    subject_pattern = "count:[0-9]+"
+
+
+def counts(**changes: Any) -> Service[Count]:
+    declared: dict[str, Any] = {"name": "answers", "announces": (Counted,), "keys": "count:[0-9]+"}
+    return Service(state=Count, **(declared | changes))
+
+
+def test_the_declaration_of_an_entity_is_that_of_the_kind_whose_keys_it_matches() -> None:
+    kind = counts()
+    service = Service(name="answers", state=Known, announces=(Answered, Counted), kinds=(kind,))
+    assert service.kind_of("count:7") is kind
+    assert [service.kind_of(key) for key in ("question", "count:", "count:7x", "a count:7")] == [service] * 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "others", "announces": ()},
+        {"handlers": (on(Asked, skip),)},
+        {"keys": ""},
+        {"announces": (Counted, Answered)},
+    ],
+    ids=["another name", "event handlers", "no keys", "an event that the service does not announce"],
+)
+def test_a_further_kind_of_entities_must_be_like_the_services_own(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="answers declares a further kind of entities that is not like its own"):
+        Service(name="answers", state=Known, announces=(Counted,), kinds=(counts(**changes),))
 
 
 RECEIVES_ALL = pytest.mark.parametrize("strategy", [Log(sort_key="id"), Observer()], ids=["log", "observer"])

@@ -63,7 +63,16 @@ const DISPUTES: Readonly<Record<NonNullable<Order["dispute"]>, string>> = {
   lost: "Your bank has returned the payment to you.",
 };
 
-const EVENTS: { readonly [Type in EventType]: (data: EventData[Type]) => string } = {
+/** The types of the events about an order. The changes of products are in no order's timeline. */
+type OrderEventType = Exclude<EventType, "ProductListed" | "PriceChanged" | "StockAdjusted">;
+
+const EMAILS: Readonly<Record<EventData["EmailSent"]["kind"], string>> = {
+  receipt: "We sent you the receipt by e-mail.",
+  cancellation: "We sent you word of the cancellation by e-mail.",
+  dispatch: "We sent you word of the dispatch by e-mail.",
+};
+
+const EVENTS: { readonly [Type in OrderEventType]: (data: EventData[Type]) => string } = {
   OrderPlaced: () => "You placed the order.",
   OrderConfirmed: () => "The order is confirmed.",
   OrderCancelled: ({ reason }) => `The order is cancelled. ${REASONS[reason]}`,
@@ -90,7 +99,7 @@ const EVENTS: { readonly [Type in EventType]: (data: EventData[Type]) => string 
   ReturnRequested: () => "We asked for the goods back.",
   PointsAwarded: ({ points }) => `You earned ${points} points.`,
   PointsRevoked: ({ points }) => `${points} points were taken back.`,
-  ReceiptSent: () => "We sent you the receipt by e-mail.",
+  EmailSent: ({ kind }) => EMAILS[kind],
   EmailFailed: () => "An e-mail to you could not be delivered.",
   PersonalDataErased: () => "Your personal data was erased from the order.",
 };
@@ -108,7 +117,7 @@ export function describeReason(reason: Order["reason"]): string {
 /** Returns an event in words. */
 export function describeEvent({ type, data }: TimelineEvent): string {
   // An event that is newer than this page has its name, in words.
-  const describe = EVENTS[type as EventType] as ((data: unknown) => string) | undefined;
+  const describe = EVENTS[type as OrderEventType] as ((data: unknown) => string) | undefined;
   return describe?.(data) ?? `${type.replace(/(?<=[a-z])(?=[A-Z])/g, " ")}.`;
 }
 

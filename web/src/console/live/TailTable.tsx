@@ -15,14 +15,14 @@ import { formatNumber } from "../shared/format";
 import { Empty, PageLink } from "../shared/states";
 import { useTail } from "./events";
 import { matches } from "./filter";
-import { type Entry, type Tail } from "./tail";
+import { type Entry, isOrder, type Tail } from "./tail";
 
 const PAGE_SIZE = 50;
 
 const PROPERTIES = [
   { key: "type", propertyLabel: "Type", groupValuesLabel: "Types", operators: ["=", "!=", ":"] },
   { key: "source", propertyLabel: "Source", groupValuesLabel: "Sources", operators: ["=", "!="] },
-  { key: "subject", propertyLabel: "Order", groupValuesLabel: "Orders", operators: ["=", ":"] },
+  { key: "subject", propertyLabel: "Subject", groupValuesLabel: "Subjects", operators: ["=", ":"] },
 ] as const satisfies readonly PropertyFilterProps.FilteringProperty[];
 
 const OPTIONS: readonly PropertyFilterProps.FilteringOption[] = [
@@ -56,13 +56,15 @@ const COLUMNS: readonly TableProps.ColumnDefinition<Entry>[] = [
   },
   { id: "source", header: "Source", cell: (entry) => (entry.kind === "gap" ? "" : entry.source) },
   {
-    id: "order",
-    header: "Order",
+    id: "subject",
+    header: "Subject",
     cell: (entry) =>
       entry.kind === "gap" ? (
         `No connection since ${TIME.format(entry.from)}`
       ) : (
-        <PageLink to={`/orders/${encodeURIComponent(entry.subject)}`}>{entry.subject}</PageLink>
+        <PageLink to={isOrder(entry.subject) ? `/orders/${encodeURIComponent(entry.subject)}` : "/products"}>
+          {entry.subject}
+        </PageLink>
       ),
   },
 ];
@@ -107,7 +109,7 @@ export function TailTable(): ReactNode {
               filteringOptions={OPTIONS}
               countText={`${formatNumber(filteredItemsCount ?? 0)} matches`}
               filteringAriaLabel="Find events"
-              filteringPlaceholder="Find events by type, source or order"
+              filteringPlaceholder="Find events by type, source or subject"
             />
           </div>
           {paginationProps.pagesCount > 1 && <Pagination {...paginationProps} />}

@@ -104,6 +104,7 @@ test("the orders of the latest events are listed once each, with their latest ev
     arrival(1, { subject: "one" }),
     arrival(2, { subject: "other" }),
     arrival(3, { subject: "one", type: "OrderConfirmed" }),
+    arrival(4, { subject: "MUG:2026-11", type: "PriceChanged" }),
   ]);
   const orders = seenOrders(tail, 10);
   expect(orders.map(({ id, latest, events }) => [id, latest.type, events])).toEqual([

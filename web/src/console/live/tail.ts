@@ -65,6 +65,11 @@ export function rate(tail: Tail, now: number, counts: (arrival: Arrival) => bool
   return recent.filter(counts).length / seconds;
 }
 
+/** Returns whether a subject is an order, and not the month of a product's changes such as `MUG:2026-11`. */
+export function isOrder(subject: string): boolean {
+  return !subject.includes(":");
+}
+
 /** An order of which an event has arrived. */
 export interface SeenOrder {
   readonly id: string;
@@ -76,7 +81,7 @@ export interface SeenOrder {
 export function seenOrders({ entries }: Tail, most: number): readonly SeenOrder[] {
   const orders = new Map<string, SeenOrder>();
   for (const entry of entries) {
-    if (entry.kind === "gap") continue;
+    if (entry.kind === "gap" || !isOrder(entry.subject)) continue;
     const seen = orders.get(entry.subject);
     orders.set(entry.subject, { id: entry.subject, latest: seen?.latest ?? entry, events: (seen?.events ?? 0) + 1 });
   }

@@ -47,6 +47,14 @@ test("without events the page says that they will appear", async () => {
   expect(await violations(page.container)).toEqual([]);
 });
 
+test("a change of a product is listed with a link to the products", async () => {
+  const page = renderLive();
+  page.push({ type: "PriceChanged", source: "orders", subject: "MUG:2026-11" });
+  settle();
+  await page.user.click(within(table()).getByRole("link", { name: "MUG:2026-11" }));
+  expect(page.history.at(-1)).toBe("/products");
+});
+
 test("an event is listed with a link to its order", async () => {
   const page = renderLive();
   page.push({ type: "OrderPlaced", source: "orders", subject: ORDER });

@@ -143,6 +143,27 @@ test("the stock is shown before it is set, and a refusal is at its field", async
   expect(await dialog.findByText("More units are reserved.")).toBeDefined();
 });
 
+test("the changes of a product are shown page by page, latest first", async () => {
+  const page = renderProducts({
+    "GET /operators/products/{sku}/timeline": ({ query }) => ({
+      body:
+        query.get("cursor") === "next"
+          ? { sku: "MUG", events: [change("1", "ProductListed", { name: "Blue mug", price: MUG.price })], next: null }
+          : { sku: "MUG", events: [change("2", "StockAdjusted", { difference: -2, on_hand: 118 })], next: "next" },
+    }),
+  });
+  await page.user.click(await screen.findByLabelText("Changes of MUG"));
+  const dialog = within(screen.getByRole("dialog"));
+  expect(await dialog.findByText("118 on hand (-2)")).toBeDefined();
+  await page.user.click(dialog.getByRole("button", { name: "Show more" }));
+  expect(await dialog.findByText("Offered as “Blue mug” for €12.50")).toBeDefined();
+  expect(await violations(page.container)).toEqual([]);
+});
+
+function change(id: string, type: string, data: unknown): components["schemas"]["TimelineEvent"] {
+  return { id, type, source: "orders", time: "2026-03-01T12:00:00.000Z", causationid: null, delay_ms: null, data };
+}
+
 test("the stock that was set is shown", async () => {
   const page = renderProducts({
     "PUT /operators/stock/{sku}": ({ body }) => {

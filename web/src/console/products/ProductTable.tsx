@@ -16,6 +16,7 @@ import { usePage } from "../../shared/page";
 import { formatNumber } from "../shared/format";
 import { Status } from "../shared/Status";
 import { Empty, messageOf, More, Queried } from "../shared/states";
+import { ChangesDialog } from "./ChangesDialog";
 import { fetchStock, type Product } from "./products";
 import { ProductDialog } from "./ProductDialog";
 import { StockDialog } from "./StockDialog";
@@ -23,7 +24,8 @@ import { StockDialog } from "./StockDialog";
 type Dialog =
   | { readonly kind: "new" }
   | { readonly kind: "edit"; readonly product: Product }
-  | { readonly kind: "stock"; readonly product: Product };
+  | { readonly kind: "stock"; readonly product: Product }
+  | { readonly kind: "changes"; readonly product: Product };
 
 /** Lists the products. */
 export function ProductTable(): ReactNode {
@@ -92,6 +94,13 @@ export function ProductTable(): ReactNode {
                         setDialog({ kind: "stock", product });
                       }}
                     />
+                    <Action
+                      label={`Changes of ${product.sku}`}
+                      text="Changes"
+                      onClick={() => {
+                        setDialog({ kind: "changes", product });
+                      }}
+                    />
                   </SpaceBetween>
                 ),
               },
@@ -103,6 +112,7 @@ export function ProductTable(): ReactNode {
         <ProductDialog product={dialog.kind === "edit" ? dialog.product : null} onClose={close} />
       )}
       {dialog?.kind === "stock" && <StockDialog product={dialog.product} onClose={close} />}
+      {dialog?.kind === "changes" && <ChangesDialog product={dialog.product} onClose={close} />}
     </>
   );
 }
