@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from ops.access import commands as access
+from ops.audit import commands as audit
 from ops.console import plain, progress
 from ops.context import CommandContext
 from ops.dlq import commands as dlq
@@ -80,7 +81,7 @@ def main(
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))
 
 
-for family in (local, faults, access, sales, monitoring, live, replay, recover, relay, mappings):
+for family in (local, faults, access, sales, monitoring, live, replay, recover, relay, audit, mappings):
     app.add_typer(family.app)
 app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")

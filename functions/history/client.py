@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from functions.history.buckets import BUCKET, HOURS, POSITION, buckets, hour_of
 from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM
-from tidings.aws.dynamodb import read_all
+from tidings.aws.dynamodb import MAX_READ, read_all
+from tidings.aws.recovery import reporting
 from tidings.core.clock import from_rfc3339
-from tidings.core.errors import PermanentError, described
+from tidings.core.entity import EventHead
+from tidings.core.errors import PermanentError, ThrottledError, described
 from tidings.core.event import decode
 from tidings.core.personal import with_personal
 from tidings.recovery import LoggedEvent, RecoveryError, UnreadableEvent
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HistoryClient:
-    """The event log, read a page of each shard at a time. It implements `tidings.recovery.EventLog`.
+    """The event log, read a page of each shard at a time. It implements `tidings.recovery.SearchableLog`.
 
     The index lags behind the table by moments. A reader of the latest events waits for it first.
 
@@ -32,7 +34,7 @@ class HistoryClient:
         table: The name of history's table.
         table_id: The id of history's table, which changes when the table is created again.
         index: The name of the index by the time recorded.
-        threads: Reads the first pages of an hour's shards in parallel.
+        threads: Reads the first pages of an hour's shards in parallel, and the events that are looked up.
     """
 
     client: "DynamoDBClient"
@@ -80,6 +82,24 @@ class HistoryClient:
         events = [record for record in found if isinstance(record, LoggedEvent)]
         unreadable = [record for record in found if isinstance(record, UnreadableEvent)]
         return [*sorted(events, key=lambda logged: (logged.event.time, logged.event.id)), *unreadable]
+
+    def find(self, heads: Sequence[EventHead]) -> dict[str, str]:
+        """Return the bodies of those of the events that are recorded, by id, by a BatchGetItem for each hundred.
+
+        Raises:
+            RecoveryError: If the table cannot be read, or is throttled.
+        """
+        keys: list[Mapping[str, AttributeValueTypeDef]] = [
+            {"pk": {"S": subject}, "id": {"S": event}}
+            for event, subject in {head.id: head.subject for head in heads}.items()
+        ]
+        chunks = [keys[start : start + MAX_READ] for start in range(0, len(keys), MAX_READ)]
+        try:
+            with reporting(f"{self.table} cannot be read"):
+                pages = list(self.threads.map(lambda chunk: read_all(self.client, self.table, chunk), chunks))
+        except ThrottledError as error:
+            raise RecoveryError(f"{error}; repeat what was begun, at a lower rate") from error
+        return {item["id"]["S"]: item.get("event", {}).get("S", "") for page in pages for item in page}
 
     def beginning(self) -> str | None:
         """Return the start of the first hour in which an event was recorded; None if the log is empty."""

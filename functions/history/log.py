@@ -2,12 +2,14 @@
 
 The personal data of an order's events is in one further item of the order, apart from the events. It is written with
 the event, in one transaction, while the order is not erased. The rest of an event is kept as it was published.
+
+An id names one fact. An event that arrives under a recorded id with another body is refused and never overwrites.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -17,13 +19,21 @@ from contracts.values.product import is_product_month, sku_of
 from functions.history.buckets import HOURS, SHARDS, hour_of, log_entry
 from tidings.core.clock import Clock, now, to_rfc3339
 from tidings.core.entity import reserved_key
-from tidings.core.event import Event
+from tidings.core.errors import PermanentError
+from tidings.core.event import Event, is_same_event
 from tidings.core.personal import redacted
 from tidings.observability.log import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
+
+    Item = Mapping[str, AttributeValueTypeDef]
 
 _decoder = msgspec.json.Decoder(Event[Raw])
 
@@ -39,6 +49,12 @@ HAS_PERSONAL = "personal"
 ERASURES = {PersonalDataErased.__name__}
 """The types of the events that have personal data erased."""
 
+CONFLICTING = "conflicting-body"
+"""The reason for which an event is dead-lettered whose id is recorded with another body."""
+
+CONFLICTS = "ConflictingBodies"
+"""The metric of these events."""
+
 MAX_MONTHS = 12
 """Maximum number of months of a product that are listed at once."""
 
@@ -48,13 +64,35 @@ def months_key(sku: str) -> str:
     return reserved_key("months", sku)
 
 
+class _Outcome(NamedTuple):
+    """The outcome of a write: the item that was recorded before, and whether the other item's condition failed."""
+
+    known: "Item | None" = None
+    refused: bool = False
+
+
 class Log:
     """The log as history's functions use it. It records each event once, and returns the events of an order."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        clock: Clock = now,
+        count: Callable[[Mapping[str, int]], None] = lambda _: None,
+    ) -> None:
+        """Create the log.
+
+        Args:
+            client: The client.
+            table: The name of history's table.
+            clock: The current time.
+            count: Receives the number of events whose id is recorded with another body, as `ConflictingBodies`.
+        """
         self._client = client
         self._table = table
         self._clock = clock
+        self._count = count
         self._hours: set[str] = set()
         self._months: set[str] = set()
         self._opening = Lock()
@@ -64,6 +102,9 @@ class Log:
 
         Args:
             event: The event. Its data is the whole message as it was published.
+
+        Raises:
+            PermanentError: If another body is stored under its id (`conflicting-body`). Personal data is not compared.
         """
         recorded = to_rfc3339(self._clock())
         self._open(hour_of(recorded))
@@ -79,19 +120,28 @@ class Log:
                 **{name: {"S": value} for name, value in log_entry(event, recorded).items()},
             },
             "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if event.type in ERASURES:
-            self._record_erasure(put)
+            known = self._record_erasure(put)
         elif event.personal is not UNSET:
-            self._record_personal(event, event.personal, put)
+            known = self._record_personal(event, event.personal, put)
         else:
-            self._put(put)
+            known = self._put(put)
+        if known is not None and not is_same_event(known.get("event", {}).get("S", ""), event.data):
+            self._count({CONFLICTS: 1})
+            raise PermanentError(CONFLICTING, f"{event.id} is recorded with another body", event)
 
-    def _put(self, put: "PutTypeDef") -> None:
-        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+    def _put(self, put: "PutTypeDef") -> "Item | None":
+        """Record an event. Return the item that was recorded before, if there is one."""
+        try:
             self._client.put_item(**put)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            # The client's types do not declare this member.
+            return cast("Item", cast("Mapping[str, Any]", error.response)["Item"])
+        return None
 
-    def _record_personal(self, event: Event[str], personal: str, put: "PutTypeDef") -> None:
+    def _record_personal(self, event: Event[str], personal: str, put: "PutTypeDef") -> "Item | None":
         """Record an event without its personal data, and that data apart from it if the order is not erased."""
         put["Item"] = {**put["Item"], "event": {"S": redacted(event.data)}}
         keep: UpdateTypeDef = {
@@ -103,30 +153,30 @@ class Log:
             "ExpressionAttributeValues": {":personal": {"S": personal}},
         }
         marked: PutTypeDef = {**put, "Item": {**put["Item"], HAS_PERSONAL: {"BOOL": True}}}
-        if self._transact([{"Put": marked}, {"Update": keep}]) == "refused":
-            self._put(put)
+        outcome = self._transact([{"Put": marked}, {"Update": keep}])
+        return self._put(put) if outcome.refused else outcome.known
 
-    def _record_erasure(self, put: "PutTypeDef") -> None:
+    def _record_erasure(self, put: "PutTypeDef") -> "Item | None":
         """Record an event that has an order's personal data erased, and delete that data, in one transaction."""
         order = put["Item"]["pk"]
         erased: PutTypeDef = {
             "TableName": self._table,
             "Item": {"pk": order, "id": {"S": PERSONAL_ITEM}, ERASED: {"BOOL": True}},
         }
-        self._transact([{"Put": put}, {"Put": erased}])
+        return self._transact([{"Put": put}, {"Put": erased}]).known
 
-    def _transact(self, items: "list[TransactWriteItemTypeDef]") -> Literal["written", "known", "refused"]:
+    def _transact(self, items: "list[TransactWriteItemTypeDef]") -> _Outcome:
         """Write an event and another item. Return whether the event was known, or the other item's condition failed."""
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as error:
-            event, other = (reason.get("Code") for reason in error.response["CancellationReasons"])
-            if event == "ConditionalCheckFailed":
-                return "known"
-            if other == "ConditionalCheckFailed":
-                return "refused"
+            event, other = error.response["CancellationReasons"]
+            if event.get("Code") == "ConditionalCheckFailed":
+                return _Outcome(known=cast("Item", event["Item"]))
+            if other.get("Code") == "ConditionalCheckFailed":
+                return _Outcome(refused=True)
             raise
-        return "written"
+        return _Outcome()
 
     def events(self, subject: str) -> Iterator[Event[Raw]]:
         """Iterate over a subject's events of all services, unsorted. Their data is as it was published.

@@ -63,6 +63,7 @@ RULES = {
     "jobs-overdue": _rule("Tidings OldestJob Maximum", 900, "ignore", 60, 3, 3),
     "jobs-missing": _rule("Tidings OldestJob SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),
     "pushes-failed": _rule("Tidings PushesFailed Sum", 20, "notBreaching", 300, 3, 3),
+    "conflicting-body": _rule("Tidings ConflictingBodies Sum", 0, "notBreaching", 300, 1, 1),
     "retention-failed": _rule("Tidings RetentionsFailed Sum", 0, "notBreaching", 300, 3, 3),
 }
 """The rule of each kind of alarm."""

@@ -30,6 +30,7 @@ CRITICAL = {
     "checks-missing",
     "jobs-overdue",
     "jobs-missing",
+    "conflicting-body",
     "api-5xx",
 }
 """The kinds of alarms that mean that events or work may be lost."""

@@ -17,6 +17,7 @@ from functions.privacy.service import service as privacy
 from functions.recommendation.handlers import ONE, RANK, bought_with
 from tests.invariants.catalogue import first_violation
 from tests.invariants.evidence import Evidence, Level, Payment, Refund
+from tests.simulation.audit import audit
 from tests.simulation.history import History
 from tests.simulation.marks import marks_in
 from tests.simulation.people import SKUS
@@ -36,10 +37,12 @@ def check(history: History) -> None:
     """Judge a history at rest.
 
     Raises:
-        ViolationError: If an invariant does not hold.
+        ViolationError: If an invariant does not hold, or an audit finds a difference.
     """
     if violation := first_violation(evidence_of(history)):
         raise ViolationError(*violation)
+    if differences := audit(history.shop).differences:
+        raise ViolationError("an audit finds no difference between the outboxes and the log", f"{differences[0]}")
 
 
 def evidence_of(history: History) -> Evidence:

@@ -21,6 +21,7 @@ PERMANENT = {
     "breaks-contract",
     "oversized",
     "wrong-source",
+    "conflicting-body",
     "from-the-future",
 }
 """The reasons for which a message would fail again."""

@@ -18,6 +18,11 @@ from tidings.recovery import wait_until
 # The text that a command prints, some seconds later at the latest; a text for each time if it is in the guide several
 # times. The others must succeed.
 EXPECTED: Mapping[str, Mapping[str, str | Sequence[str]]] = {
+    "audit": {
+        "audit": "0 differ, 0 repaired",
+        "audit --rate 200 --json": '"found": {}',
+        "audit --repair": "0 differ, 0 repaired",
+    },
     "break-and-mend": {
         "break poison": "The queue of loyalty received a message that is no event.",
         "dlq show loyalty --reason undecodable": "no event of order ",

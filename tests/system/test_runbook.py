@@ -75,6 +75,8 @@ EXPECTED = {
     "tidings logs payment-checks --since 1h --containing OldestCheck": '"OldestCheck":',
     "tidings logs payment-checks --since 15m --runs": A_RUN,
     "tidings orders expire --older-than 2h --yes": " cancelled, 0 failed",
+    "tidings audit --since $SINCE": " differ, 0 repaired",
+    "tidings dlq drop history --reason conflicting-body --yes": "history: 0 messages dropped",
 }
 
 

@@ -1,5 +1,6 @@
 """The event envelope: CloudEvents 1.0 in structured JSON, as stored in the outbox and published on the topic."""
 
+import json
 import uuid
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
@@ -9,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tidings.core.clock import TIME_PATTERN, from_rfc3339
 from tidings.core.errors import PermanentError
 from tidings.core.explanation import explained
-from tidings.core.personal import Personal
+from tidings.core.personal import PERSONAL, Personal
 from tidings.core.strict_json import StrictJsonError, decode_strict
 
 MAX_EVENT_BYTES = 64 * 1024
@@ -124,6 +125,25 @@ def decode(body: str) -> Event[Any]:
         text = f"the id {event.id!r} is not <source>/<subject>/<number> of this event"
         raise PermanentError("not-an-event", text)
     return event
+
+
+def is_same_event(body: str, other: str) -> bool:
+    """Return whether two texts hold the same event, apart from its personal data, which may have been erased in one.
+
+    The texts are compared as canonical JSON. So spaces, the sequence of names and the notation of numbers do not count.
+    """
+    return body == other or _canonical(body) == _canonical(other)
+
+
+def _canonical(body: str) -> str:
+    """Return an event's JSON without its personal data, written in one way; a text that is not JSON as it is."""
+    try:
+        value = decode_strict(body)
+    except StrictJsonError:
+        return body
+    if isinstance(value, dict):
+        value.pop(PERSONAL, None)
+    return json.dumps(value, sort_keys=True)
 
 
 def refuse_future(event: Event[Any], now: int) -> None:

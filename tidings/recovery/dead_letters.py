@@ -54,6 +54,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "oversized": NO_EVENT,
     "undecodable": NO_EVENT,
     "wrong-source": Remedy("drop", "find out who published it"),
+    "conflicting-body": Remedy("drop", "find out which of the two facts happened, and correct the service"),
     "breaks-contract": NEW_VERSION,
     "unknown-type": NEW_VERSION,
     "unknown-version": NEW_VERSION,

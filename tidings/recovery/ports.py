@@ -71,6 +71,19 @@ class EventLog(Protocol):
         """Return a time before which nothing was recorded; None if the log is empty."""
 
 
+class SearchableLog(EventLog, Protocol):
+    """An event log in which events are found by their ids."""
+
+    def find(self, heads: Sequence[EventHead]) -> Mapping[str, str]:
+        """Return the bodies of those of the events that are recorded, by id, without personal data.
+
+        A record that was written just now is found. The body of a record without one is empty.
+
+        Args:
+            heads: The events' ids and subjects, of any number.
+        """
+
+
 # Queues
 
 
@@ -230,6 +243,51 @@ class ServiceTable(Protocol):
 
     def set_numbers(self, key: str, row: str, numbers: Numbers) -> None:
         """Set numbers of an item, and leave its other attributes as they are."""
+
+
+@dataclass(frozen=True)
+class EntityOutbox:
+    """The outbox of one entity.
+
+    Attributes:
+        key: The entity's key.
+        events: Its announced events, oldest first. An outbox that cannot be read has one event without a body.
+    """
+
+    key: str
+    events: Sequence[OutboxEvent]
+
+
+@dataclass(frozen=True)
+class OutboxPage:
+    """A page of a segment of a table.
+
+    Attributes:
+        outboxes: The outboxes that are not empty.
+        items: Number of items that were read, including those without an outbox.
+        position: The position from which the next page is read; empty after the last page.
+    """
+
+    outboxes: Sequence[EntityOutbox]
+    items: int
+    position: str
+
+
+class SegmentedOutboxTable(Protocol):
+    """A service's table, as the source of outboxes that are read in parallel segments."""
+
+    def entity_outbox(self, key: str) -> Sequence[OutboxEvent]:
+        """Return an entity's announced events, oldest first."""
+
+    def read_page(self, segment: int, segments: int, after: str, most: int) -> OutboxPage:
+        """Return the next page of a segment.
+
+        Args:
+            segment: The segment's number, from 0.
+            segments: Number of segments, into which the table is always divided in the same way.
+            after: The position of the page before; empty for the first page.
+            most: Maximum number of items to read.
+        """
 
 
 class ProjectionTable(Protocol):

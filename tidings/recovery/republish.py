@@ -56,8 +56,12 @@ class Republisher:
         """Publish the events of a service's whole table, each entity's in sequence. Return their number by type."""
         published = Counter[str]()
         for page in table.outboxes():
-            published += self._publish(list(self._publishable(service, page)))
+            published += self.republish(service, page)
         return published
+
+    def republish(self, service: str, events: Sequence[OutboxEvent]) -> Counter[str]:
+        """Publish events of a service, those of each entity in sequence. Return their number by type."""
+        return self._publish(list(self._publishable(service, events)))
 
     def _publishable(self, service: str, events: Sequence[OutboxEvent]) -> Iterator[tuple[TimedHead, OutboxEvent]]:
         for event in events:

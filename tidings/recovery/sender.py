@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tidings.messaging.relay import batches
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.ports import Destination, OutgoingMessage, SendFailure
+from tidings.recovery.rate import RateLimit
 
 MAX_SEND_ATTEMPTS = 6
 """Number of attempts to send a message. The pauses between them sum up to about six seconds."""
@@ -39,7 +40,10 @@ class Sender:
     attempts: int = MAX_SEND_ATTEMPTS
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
-    _due: float = field(default=0, init=False)
+    _limit: RateLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limit = RateLimit(self.rate, self.clock, self.pause)
 
     def send(
         self, messages: Sequence[OutgoingMessage], watch: Callable[[int], None] = ignore_number
@@ -96,18 +100,10 @@ class Sender:
             watch(size - len(failed))
 
         for batch in batches(messages):
-            self._keep_rate(len(batch))
+            self._limit.wait(len(batch))
             running.append((len(batch), self.threads.submit(self.destination.send, batch, run)))
             while running and running[0][1].done():
                 finish_first()
         while running:
             finish_first()
         return failures
-
-    def _keep_rate(self, messages: int) -> None:
-        if self.rate is None:
-            return
-        now = self.clock()
-        if now < self._due:
-            self.pause(self._due - now)
-        self._due = max(now, self._due) + messages / self.rate

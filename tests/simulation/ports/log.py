@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from functions.history.buckets import POSITION
 from functions.history.log import HAS_PERSONAL, PERSONAL_ITEM, Log
 from tidings.core.clock import Clock
-from tidings.core.entity import RESERVED
+from tidings.core.entity import RESERVED, EventHead
 from tidings.core.event import decode
 from tidings.core.personal import with_personal
 from tidings.recovery.ports import LoggedEvent
@@ -20,15 +20,19 @@ FAILED = "ConditionalCheckFailed"
 
 
 class ConditionalCheckFailedError(Exception):
-    """A condition did not hold."""
+    """A condition did not hold. The response has the item that is stored."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__(FAILED)
+        self.response = {"Item": item}
 
 
 class TransactionCanceledError(Exception):
-    """The condition of one of a transaction's writes did not hold. The response says of which."""
+    """The condition of one of a transaction's writes did not hold. The response says of which, with its stored item."""
 
-    def __init__(self, codes: Sequence[str]) -> None:
-        super().__init__(*codes)
-        self.response = {"CancellationReasons": [{"Code": code} for code in codes]}
+    def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(FAILED)
+        self.response = {"CancellationReasons": reasons}
 
 
 class MemoryLogTable:
@@ -49,15 +53,20 @@ class MemoryLogTable:
     def put_item(self, **put: Any) -> None:
         """Put an item."""
         if not self._holds(put, put["Item"]):
-            raise ConditionalCheckFailedError
+            raise ConditionalCheckFailedError(self.items[_key(put["Item"])])
         self._write(put)
 
     def transact_write_items(self, *, TransactItems: Sequence[Mapping[str, Any]]) -> None:  # noqa: N803 - boto3's name
         """Put or update items, all of them or none."""
         writes = [next(iter(item.values())) for item in TransactItems]
-        holds = [self._holds(write, write.get("Item") or write["Key"]) for write in writes]
+        keys = [write.get("Item") or write["Key"] for write in writes]
+        holds = [self._holds(write, key) for write, key in zip(writes, keys, strict=True)]
         if not all(holds):
-            raise TransactionCanceledError(["None" if each else FAILED for each in holds])
+            reasons = [
+                {"Code": "None"} if each else {"Code": FAILED, "Item": self.items[_key(key)]}
+                for each, key in zip(holds, keys, strict=True)
+            ]
+            raise TransactionCanceledError(reasons)
         for write in writes:
             self._write(write)
 
@@ -78,7 +87,7 @@ class MemoryLogTable:
 
 
 class MemoryLog:
-    """The log. It implements `tidings.recovery.EventLog`.
+    """The log. It implements `tidings.recovery.SearchableLog`.
 
     Attributes:
         table: Its table.
@@ -105,6 +114,10 @@ class MemoryLog:
 
     def read_entity(self, subject: str) -> Sequence[LoggedEvent]:
         return sorted(self._logged(subject), key=lambda logged: (logged.event.time, logged.event.id))
+
+    def find(self, heads: Sequence[EventHead]) -> Mapping[str, str]:
+        items = {head.id: self.table.items.get((head.subject, head.id)) for head in heads}
+        return {name: item["event"]["S"] for name, item in items.items() if item}
 
     def beginning(self) -> str | None:
         return min((logged.position for logged in self._logged()), default=None)

@@ -1,6 +1,7 @@
 """The log of events with personal data, on an emulated table."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,7 +13,10 @@ from contracts.privacy.personal_data_erased import PersonalDataErased
 from functions.history.client import HistoryClient
 from functions.history.log import ERASED, HAS_PERSONAL, PERSONAL_ITEM, Log
 from tests.unit.facts import HOME, NOON_MILLIS, ORDER, RECIPIENT, fact, order_confirmed, order_id, order_placed
+from tidings.core.entity import EventHead
+from tidings.core.errors import PermanentError
 from tidings.core.event import Event, decode, encode, without_personal
+from tidings.core.personal import with_personal
 from tidings.messaging.consumer import parse_any
 from tidings.recovery import LoggedEvent, UnreadableEvent
 from tidings.testing import InlineExecutor, VirtualClock
@@ -180,6 +184,64 @@ def _conflicting(client: "DynamoDBClient") -> Any:
     return fail
 
 
+def conflict(log: Log, text: str) -> str:
+    """Record a text that conflicts with what is recorded, and return the error's text."""
+    with pytest.raises(PermanentError) as refusal:
+        log.record(parse_any(text))
+    assert refusal.value.reason == "conflicting-body"
+    return str(refusal.value)
+
+
+def test_an_event_whose_id_is_recorded_with_another_body_is_refused_and_nothing_is_overwritten(
+    client: "DynamoDBClient",
+) -> None:
+    counts: list[Mapping[str, int]] = []
+    log = Log(client, TABLE, VirtualClock(NOON_MILLIS), counts.append)
+    record(log, PLACED, CONFIRMED, CANCELLED, ERASURE_AGAIN)
+    before = items(client)
+    for event in (PLACED, CONFIRMED, CANCELLED, ERASURE_AGAIN):
+        assert conflict(log, encode(event).replace("12:00:00.000Z", "12:00:00.001Z")) == (
+            f"{event.id} is recorded with another body"
+        )
+        assert items(client) == before
+    assert counts == [{"ConflictingBodies": 1}] * 4
+    record(log, PLACED, CONFIRMED, CANCELLED, ERASURE_AGAIN)
+    assert len(counts) == 4
+
+
+def test_an_erasure_under_the_id_of_another_event_erases_nothing(client: "DynamoDBClient", log: Log) -> None:
+    record(log, PLACED)
+    forged = encode(without_personal(PLACED)).replace("OrderPlaced", "PersonalDataErased")
+    conflict(log, forged)
+    assert contains_address(client)
+
+
+def test_personal_data_of_an_event_that_is_refused_is_not_kept(client: "DynamoDBClient", log: Log) -> None:
+    record(log, CANCELLED)
+    conflict(log, with_personal(encode(CANCELLED).replace("customer", "timeout"), '{"name":"Mallory"}'))
+    assert "Mallory" not in str(client.scan(TableName=TABLE)["Items"])
+
+
+@pytest.mark.parametrize("first", [PLACED, without_personal(PLACED)])
+def test_an_event_is_the_same_with_and_without_its_personal_data_and_in_any_notation(
+    client: "DynamoDBClient", log: Log, first: Event[Any]
+) -> None:
+    record(log, first)
+    before = items(client)
+    for event in (PLACED, without_personal(PLACED)):
+        record(log, event)
+        log.record(parse_any(json.dumps(dict(reversed(json.loads(encode(event)).items())), indent=1)))
+    assert items(client) == before
+
+
+def test_an_event_whose_record_somebody_spoiled_is_refused(client: "DynamoDBClient", log: Log) -> None:
+    record(log, CANCELLED)
+    client.put_item(TableName=TABLE, Item={**items(client)[CANCELLED.id], "event": {"S": "by hand"}})
+    conflict(log, encode(CANCELLED))
+    client.put_item(TableName=TABLE, Item={"pk": {"S": ORDER}, "id": {"S": CANCELLED.id}})
+    conflict(log, encode(CANCELLED))
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "7", HOME.street])
 def test_an_item_with_personal_data_that_holds_no_event_stops_no_reader(
     client: "DynamoDBClient", log: Log, text: str
@@ -194,3 +256,24 @@ def test_an_item_with_personal_data_that_holds_no_event_stops_no_reader(
 def test_a_joined_event_is_decoded_as_the_published_one(client: "DynamoDBClient", log: Log) -> None:
     record(log, PLACED)
     assert decode(bodies(client)[PLACED.id]) == decode(encode(PLACED))
+
+
+def test_events_are_found_by_their_ids_without_personal_data_however_many_there_are(
+    client: "DynamoDBClient", log: Log
+) -> None:
+    many = [fact(OrderCancelled(reason="customer"), n=n) for n in range(1, 251)]
+    record(log, *many, ERASURE)
+    other = fact(order_placed(), order=order_id(2))
+    record(log, other)
+    history = HistoryClient(client, TABLE, "1", "by-time", InlineExecutor())
+    events = [*many, ERASURE, other, other]
+    heads = [EventHead(event.id, event.type, event.subject) for event in events]
+    unknown = EventHead("orders/x/1", "OrderPlaced", "x")
+    assert history.find([*heads, unknown]) == {event.id: encode(without_personal(event)) for event in events}
+    assert history.find([]) == {}
+
+
+def test_a_record_without_a_body_is_found(client: "DynamoDBClient") -> None:
+    client.put_item(TableName=TABLE, Item={"pk": {"S": ORDER}, "id": {"S": PLACED.id}})
+    history = HistoryClient(client, TABLE, "1", "by-time", InlineExecutor())
+    assert history.find([EventHead(PLACED.id, "OrderPlaced", ORDER)]) == {PLACED.id: ""}

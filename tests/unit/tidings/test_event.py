@@ -12,6 +12,7 @@ from tidings.core.event import (
     decode,
     encode,
     event_id,
+    is_same_event,
     refuse_future,
     with_data,
 )
@@ -62,6 +63,54 @@ def test_data_in_another_form_leaves_the_rest_as_it_is() -> None:
     other = with_data(event, Answered(text="so"))
     assert other.data == Answered(text="so")
     assert with_data(other, event.data) == event
+
+
+# The same event
+
+
+def spaced(text: str) -> str:
+    """Return the same JSON with its names in another order, and with spaces."""
+    return json.dumps(dict(reversed(json.loads(text).items())), indent=2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        body(),
+        spaced(body()),
+        body(personal='{"name":"Ann"}'),
+        body().replace('"question"', r'"\u0071uestion"'),
+        body(extra=1.0),
+    ],
+)
+def test_an_event_is_the_same_in_any_notation_and_without_its_personal_data(other: str) -> None:
+    changes = {"extra": 1} if "extra" in other else {}
+    assert is_same_event(body(**changes), other)
+    assert is_same_event(other, body(personal='{"name":"Bob"}', **changes))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        body(time="2026-01-31T12:00:00.001Z"),
+        body(data={"question": "who?"}),
+        body(data={"question": "what?", "personal": "kept"}),
+        body(causationid=UNSET, extra=None),
+        "",
+        "by hand",
+        "[]",
+        body()[:-1],
+    ],
+)
+def test_an_event_with_another_fact_is_another_one(other: str) -> None:
+    assert not is_same_event(body(), other)
+    assert not is_same_event(other, body())
+    assert is_same_event(other, other)
+
+
+def test_true_is_not_one_and_null_is_not_nothing() -> None:
+    assert not is_same_event(body(extra=True), body(extra=1))
+    assert not is_same_event(body(extra=None), body())
 
 
 # Numbers

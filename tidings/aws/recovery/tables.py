@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from tidings.aws.dynamodb import REBUILDING, Attributes, outbox_of
 from tidings.aws.recovery.refusals import reporting
 from tidings.core.entity import OutboxEvent
+from tidings.recovery.ports import EntityOutbox, OutboxPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,42 +47,45 @@ class DynamoOutboxTable:
                 ExpressionAttributeValues={":key": {"S": key}},
                 ConsistentRead=True,
             )
-        return _outboxes(answer["Items"])
+        return [event for item in answer["Items"] for event in _outbox(item)]
 
     def outboxes(self) -> Iterator[Sequence[OutboxEvent]]:
         """Iterate over all announced events by Scans. Each segment's next page is read while one is in use."""
-        reads: dict[Future[Any], int] = {
-            self.threads.submit(self._read_page, segment, None): segment for segment in range(SEGMENTS)
+        reads: dict[Future[OutboxPage], int] = {
+            self.threads.submit(self.read_page, segment, SEGMENTS, "", PAGE_ITEMS): segment
+            for segment in range(SEGMENTS)
         }
         while reads:
             finished, _ = wait(reads, return_when=FIRST_COMPLETED)
             for future in finished:
-                segment = reads.pop(future)
-                events, last = future.result()
-                if last:
-                    reads[self.threads.submit(self._read_page, segment, last)] = segment
-                yield events
+                segment, page = reads.pop(future), future.result()
+                if page.position:
+                    following = self.threads.submit(self.read_page, segment, SEGMENTS, page.position, PAGE_ITEMS)
+                    reads[following] = segment
+                yield [event for outbox in page.outboxes for event in outbox.events]
 
-    def _read_page(self, segment: int, after: Any) -> tuple[Sequence[OutboxEvent], Any]:
+    def read_page(self, segment: int, segments: int, after: str, most: int) -> OutboxPage:
+        """Return the next page of a segment by one consistent Scan. A position is the key of the last item as JSON."""
         request: ScanInputTypeDef = {
             "TableName": self.name,
             "Segment": segment,
-            "TotalSegments": SEGMENTS,
+            "TotalSegments": segments,
             "FilterExpression": "attribute_exists(#outbox)",
-            "ProjectionExpression": "#outbox",
+            "ProjectionExpression": "pk, #outbox",
             "ExpressionAttributeNames": {"#outbox": "outbox"},
             "ConsistentRead": True,
-            "Limit": PAGE_ITEMS,
+            "Limit": most,
         }
         if after:
-            request["ExclusiveStartKey"] = after
+            request["ExclusiveStartKey"] = msgspec.json.decode(after)
         with reporting(f"{self.name} cannot be read"):
             answer = self.client.scan(**request)
-        return _outboxes(answer["Items"]), answer.get("LastEvaluatedKey")
-
-
-def _outboxes(items: Sequence[Attributes]) -> list[OutboxEvent]:
-    return [event for item in items for event in _outbox(item)]
+        last = answer.get("LastEvaluatedKey")
+        return OutboxPage(
+            outboxes=[EntityOutbox(item["pk"]["S"], _outbox(item)) for item in answer["Items"]],
+            items=answer["ScannedCount"],
+            position=msgspec.json.encode(last).decode() if last else "",
+        )
 
 
 def _outbox(item: Attributes) -> Sequence[OutboxEvent]:
