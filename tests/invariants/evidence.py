@@ -14,6 +14,7 @@ from contracts.values.recipient import Recipient
 from functions.fraud.rules import Rules
 from functions.notification.limit import LIMITED
 from functions.orders.api import OrderView
+from functions.orders.expiry.brake import BrakeLimit
 from tests.invariants.services import SERVICES
 from tidings.core.contract import Contract, ContractRegistry
 from tidings.core.entity import Entity
@@ -173,6 +174,9 @@ class Evidence:
         poison: What must be in each dead-letter queue, because it can never be handled.
         owners: The customer of each order, as live knows them.
         told: The orders of whose events live told each customer; empty if it is not known.
+        brake: The limit of the expiry job's brake; None if it is not known when the job was stopped and resumed.
+        resumes: When an operator resumed the expiry job, in milliseconds since 1970.
+        stops: When a run of the expiry job found it stopped, in milliseconds since 1970.
     """
 
     purchases: Sequence[Purchase]
@@ -206,6 +210,9 @@ class Evidence:
     poison: Mapping[str, Collection[str]]
     owners: Mapping[str, str]
     told: Mapping[str, Collection[str]]
+    brake: BrakeLimit | None = None
+    resumes: Collection[int] = ()
+    stops: Collection[int] = ()
 
     @cached_property
     def events(self) -> Mapping[str, OrderEvents]:

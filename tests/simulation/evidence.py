@@ -77,6 +77,9 @@ def evidence_of(history: History) -> Evidence:
         pairs=_pairs(shop.deployed["recommendation"].table),
         leftovers={name: _dead_letters(shop, name) for name in shop.deployed},
         poison=records.poison,
+        brake=shop.settings.brake,
+        resumes=records.resumes,
+        stops=records.stops,
         owners=shop.live.owners,
         told=shop.live.told,
     )
@@ -85,7 +88,7 @@ def evidence_of(history: History) -> Evidence:
 def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
     deployed = shop.deployed[service]
     decode = deployed.service.codec.decode
-    return {key: decode(stored) for key, stored in deployed.table.entities.items()}
+    return {key: decode(stored) for key, stored in deployed.table.entities.items() if not key.startswith(RESERVED)}
 
 
 def _payments(shop: Shop) -> Mapping[str, list[Payment]]:
