@@ -20,6 +20,7 @@ BUILD = ROOT / ".build"
 LIBRARY = ROOT / "tidings"
 LOCK = ROOT / "requirements-layer.txt"
 OPENAPI_FUNCTION = ROOT / "infra" / "openapi" / "function.py"
+WATCH_FUNCTION = ROOT / "infra" / "watch" / "function.py"
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
 MODELS = {
@@ -65,6 +66,11 @@ def openapi_function(document: str) -> Path:
     """Return the folder of the function that returns the OpenAPI document."""
     files = {OPENAPI_FUNCTION.name: OPENAPI_FUNCTION.read_bytes(), "openapi.json": document.encode()}
     return _build_once("openapi", files)
+
+
+def watch_function() -> Path:
+    """Return the folder of the function that watches a stage."""
+    return _build_once("watch", {WATCH_FUNCTION.name: WATCH_FUNCTION.read_bytes()})
 
 
 def _files(folder: Path, *excluded: str) -> list[Path]:

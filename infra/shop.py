@@ -95,6 +95,9 @@ class ShopSettings:
         mails_per_hour: Maximum number of e-mails about orders to one customer in an hour.
         product_cache: Number of seconds for which a product's price may be cached.
         pending_limit: Number of seconds after which a pending order expires.
+        expired_per_hour: Number of orders after whose expiry within an hour the expiry job stops and waits for an
+            operator; within the pending limit if that is longer. It must be more than the payments that customers leave
+            unapproved in that time.
         retention_days: Number of days after an order's end at which its personal data is erased.
         erasure_interval: Number of seconds between two passes of an erasure over a person's orders. It is longer than
             indexes lag behind their tables, and than a token of a deleted account is valid.
@@ -115,6 +118,7 @@ class ShopSettings:
     mails_per_hour: int = 30
     product_cache: int = 60
     pending_limit: int = 15 * 60
+    expired_per_hour: int = 50
     retention_days: int = 365
     erasure_interval: int = 65 * 60
     time_zone: str = "Europe/Berlin"

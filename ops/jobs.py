@@ -9,22 +9,29 @@ from msgspec import Struct
 from ops.errors import CommandError
 from ops.stage import DeployedStage
 from tidings.aws.recovery import reporting
+from tidings.aws.watch import WatchReport
 
 R = TypeVar("R", bound=Struct)
 
 PAYMENT_CHECKS = "payment-checks"
 PRIVACY_JOBS = "privacy-jobs"
+WATCH = "monitoring-watch"
 
 ONE_LONG_CALL = Config(read_timeout=120, retries={"total_max_attempts": 1})
 """The configuration of a call that may take the function's whole time, and must not be repeated."""
 
 
 class ExpiryResult(Struct, frozen=True):
-    """The result of one run of the expiry job; see `functions.orders.expiry.job.ExpiryReport`."""
+    """The result of one run of the expiry job; see `functions.orders.expiry.job.ExpiryReport`.
+
+    `resumed` says whether the run let a stopped job go on.
+    """
 
     cancelled: int
     failed: int
     finished: bool
+    stopped: bool
+    resumed: bool
 
 
 class CheckResult(Struct, frozen=True):
@@ -67,18 +74,22 @@ class DisputesResult(Struct, frozen=True):
     reported: int
 
 
-def expire_orders(stage: DeployedStage, older_than: int | None) -> ExpiryResult:
+def expire_orders(stage: DeployedStage, older_than: int | None, *, resume: bool = False) -> ExpiryResult:
     """Cancel the orders that have been pending for too long.
 
     Args:
         stage: The stage.
         older_than: The minimum age in seconds; None for the stage's limit.
+        resume: Whether to let a job go on that stopped because many orders expired.
 
     Raises:
         CommandError: If the job is not deployed, or failed.
         RecoveryError: If AWS refuses the call.
     """
-    return _run(stage, "orders-expiry", {} if older_than is None else {"older_than": older_than}, ExpiryResult)
+    payload: dict[str, Any] = {"resume": True} if resume else {}
+    if older_than is not None:
+        payload["older_than"] = older_than
+    return _run(stage, "orders-expiry", payload, ExpiryResult)
 
 
 def check_payments(stage: DeployedStage, *, everything: bool = False) -> CheckResult:
@@ -121,6 +132,16 @@ def report_disputes(stage: DeployedStage) -> DisputesResult:
         RecoveryError: If AWS refuses the call.
     """
     return _run(stage, PAYMENT_CHECKS, {"disputes": True}, DisputesResult)
+
+
+def run_watch(stage: DeployedStage) -> WatchReport:
+    """Look for what stops events: event source mappings, streams and iterators.
+
+    Raises:
+        CommandError: If the watch is not deployed, or failed.
+        RecoveryError: If AWS refuses the call.
+    """
+    return _run(stage, WATCH, {}, WatchReport)
 
 
 def _run(stage: DeployedStage, name: str, payload: dict[str, Any], result: type[R]) -> R:

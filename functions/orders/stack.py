@@ -3,9 +3,10 @@
 import msgspec
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from functions.orders.expiry.brake import MAX_EXPIRED
 from functions.orders.expiry.pending import INDEX
 from functions.orders.pricing import decode_terms
-from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, Alarm
+from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.constructs.function import Function
 from infra.constructs.schedule import alarm_on_late_work, invoke_on_schedule
 from infra.shop import ShopSettings
@@ -19,7 +20,7 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
     """Configure the API, and add the expiry job, its schedule and its alarms.
 
     Raises:
-        ValueError: If the settings' payment terms are not valid.
+        ValueError: If the settings' payment terms or the number of orders that may expire are not valid.
     """
     api = stack.functions["api"]
     api.add_environment("PRODUCT_CACHE_SECONDS", str(settings.product_cache))
@@ -50,6 +51,11 @@ def _payment_terms(stack: ServiceStack, settings: ShopSettings) -> str:
 
 
 def _add_function(stack: ServiceStack, settings: ShopSettings) -> Function:
+    if not 0 < settings.expired_per_hour <= MAX_EXPIRED:
+        raise ValueError(
+            f"the stage {stack.stage.name} has expired_per_hour {settings.expired_per_hour}: "
+            f"it must be from 1 to {MAX_EXPIRED}"
+        )
     expiry = stack.add_function(
         "expiry",
         "functions.orders.expiry.function.handler",
@@ -58,6 +64,7 @@ def _add_function(stack: ServiceStack, settings: ShopSettings) -> Function:
             "TABLE": stack.table.table_name,
             INDEX.variable: INDEX.name,
             "PENDING_LIMIT_SECONDS": str(settings.pending_limit),
+            "EXPIRED_PER_HOUR": str(settings.expired_per_hour),
         },
     )
     expiry.allow("dynamodb:GetItem", "dynamodb:PutItem", on=[stack.table.table_arn])
@@ -74,6 +81,16 @@ def _add_alarms(stack: ServiceStack, settings: ShopSettings) -> None:
         metric=stack.metric("OrdersExpired", "Sum", FIVE_MINUTES),
         threshold=0,
         missing=MISSING_IS_GOOD,
+        critical=True,
+    )
+    Alarm(
+        stack,
+        "expiry-stopped",
+        problem=f"The expiry job is stopped until an operator resumes it: {settings.expired_per_hour} orders expired.",
+        # Each run reports it, also 0. If the job reports nothing, the alarm on missing runs is on.
+        metric=stack.metric("ExpiryStopped", "Maximum", MINUTE),
+        threshold=0,
+        missing=MISSING_KEEPS_STATE,
         critical=True,
     )
     alarm_on_late_work(

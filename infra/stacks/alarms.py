@@ -16,6 +16,7 @@ from constructs import Construct
 from infra.application import Application
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
 from infra.stacks.base import ApplicationStack
+from tidings.aws.watch import METRICS, ProblemKind
 from tidings.messaging.consumer import WAITING
 
 MAX_QUEUE_AGE = 15 * 60
@@ -74,8 +75,7 @@ def add_alarms(stack: ApplicationStack, alarms: AlarmStack) -> None:
         elif isinstance(construct, lambda_.Function):
             _add_function_alarms(stack, construct)
         elif isinstance(construct, lambda_.CfnEventSourceMapping):
-            # Only a stream's mapping has a starting position.
-            (_add_relay_alarm if construct.starting_position else _add_waiting_alarm)(stack, construct)
+            _add_mapping_alarms(stack, construct)
         elif isinstance(construct, apigateway.HttpApi):
             _add_api_alarms(stack, construct)
     action = actions.SnsAction(alarms.topic)
@@ -145,14 +145,67 @@ def _add_function_alarms(stack: ApplicationStack, function: lambda_.Function) ->
         )
 
 
-def _role_of(mapping: lambda_.CfnEventSourceMapping) -> str:
+def role_of(mapping: lambda_.CfnEventSourceMapping) -> str:
+    """Return the role of the function that a mapping invokes: `consumer`."""
     return (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
+
+
+def reads_stream(mapping: lambda_.CfnEventSourceMapping) -> bool:
+    """Return whether a mapping's source is a stream: only a stream's mapping has a starting position."""
+    return mapping.starting_position is not None
+
+
+def _add_mapping_alarms(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
+    role = role_of(mapping)
+    _add_watch_alarm(
+        stack,
+        f"{role}-mapping-stopped",
+        "mapping",
+        f"The {role} of {stack.name} receives nothing: its event source mapping is disabled, fails, or does not exist.",
+        critical=True,
+    )
+    if not reads_stream(mapping):
+        _add_waiting_alarm(stack, mapping)
+        return
+    _add_relay_alarm(stack, mapping)
+    _add_watch_alarm(
+        stack,
+        f"{role}-stream-changed",
+        "stream",
+        f"The {role} of {stack.name} does not read the stream of its table. Its events are not published.",
+        critical=True,
+    )
+    _add_watch_alarm(
+        stack,
+        f"{role}-iterator-behind",
+        "iterator",
+        f"The {role} of {stack.name} will soon give up events that it could not publish.",
+        # The alarm on the relay's lag is critical, and on since long before.
+        critical=False,
+    )
+
+
+def _add_watch_alarm(stack: ApplicationStack, name: str, kind: ProblemKind, problem: str, *, critical: bool) -> None:
+    """Add an alarm on problems that the watch finds."""
+    Alarm(
+        stack,
+        name,
+        kind=name.partition("-")[2],
+        problem=problem,
+        metric=stack.metric(METRICS[kind], "Maximum", FIVE_MINUTES),
+        threshold=0,
+        # The watch reports problems only. If it does not run, another alarm is on.
+        missing=MISSING_IS_GOOD,
+        # A deployment changes a mapping within minutes.
+        periods=(2, 3),
+        critical=critical,
+    )
 
 
 def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
     Alarm(
         stack,
-        f"{_role_of(mapping)}-waiting",
+        f"{role_of(mapping)}-waiting",
         kind="messages-waiting",
         problem=f"Something asks {stack.name} to slow down, and its messages wait.",
         metric=stack.metric(WAITING, "Sum", FIVE_MINUTES),
@@ -166,7 +219,7 @@ def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceM
 def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
     Alarm(
         stack,
-        f"{_role_of(mapping)}-lag",
+        f"{role_of(mapping)}-lag",
         kind="relay-lag",
         problem=f"The events of {stack.name} are published late, or not at all.",
         metric=cloudwatch.Metric(

@@ -1,23 +1,32 @@
-"""The monitoring stack: the composite alarm over all critical alarms, and the stage's dashboard."""
+"""The monitoring stack: the watch, the composite alarm over all critical alarms, and the stage's dashboard."""
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra import assets
 from infra.application import Application
-from infra.constructs.alarm import MINUTE, RUNBOOK
-from infra.stacks.alarms import AlarmStack
+from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_BAD, RUNBOOK, Alarm
+from infra.constructs.function import Function
+from infra.constructs.schedule import invoke_on_schedule
+from infra.stacks.alarms import AlarmStack, add_alarms, reads_stream, role_of
 from infra.stacks.api import ApiStack
 from infra.stacks.base import ApplicationStack
 from infra.stacks.service import ServiceStack
+from tidings.aws.watch import RUN, SERVICE, WatchedService
 
 MAX_CHILDREN = 100
-"""Maximum number of alarms in a composite alarm (Amazon CloudWatch User Guide, "Create a composite alarm")."""
+"""Maximum number of alarms in a composite alarm (Amazon CloudWatch User Guide, "Create a composite alarm").
+
+If there are more, the composite alarm is one over others.
+"""
 
 QUARTER, THIRD = 6, 8
 """Widths of a graph; a dashboard is 24 wide."""
@@ -26,7 +35,10 @@ Metrics = Sequence[cloudwatch.IMetric]
 
 
 class MonitoringStack(ApplicationStack):
-    """The dashboard and the composite alarm. They refer to services' resources by name, so the stack comes last."""
+    """The watch, the dashboard and the composite alarm.
+
+    They refer to services' resources by name, so the stack comes last.
+    """
 
     def __init__(
         self,
@@ -36,31 +48,91 @@ class MonitoringStack(ApplicationStack):
         api: ApiStack,
         services: Sequence[ServiceStack],
     ) -> None:
-        super().__init__(scope, "monitoring", application, "the dashboard and the composite alarm")
+        super().__init__(scope, SERVICE, application, "the watch, the dashboard and the composite alarm")
         for service in services:
             self.add_stack_dependency(service)
+        self._add_watch(services)
+        add_alarms(self, alarms)
         # The emulator has no composite alarms.
         if not self.stage.emulated:
-            self._add_composite_alarm(alarms, [api, *services])
+            self._add_composite_alarm(alarms, [api, *services, self])
         self._add_dashboard(api, services)
+
+    def _add_watch(self, services: Sequence[ServiceStack]) -> None:
+        """Add the function that looks for what stops events, its schedule, and the alarm that it does not run."""
+        watched = [_watched(service) for service in services]
+        stage = self.stage
+        watch = Function(
+            self,
+            "watch",
+            stage=stage,
+            description="Looks for what stops events: event source mappings, streams, iterators",
+            handler="function.handler",
+            code=lambda_.Code.from_asset(str(assets.watch_function())),
+            layers=[
+                lambda_.LayerVersion(
+                    self,
+                    "layer",
+                    description="The library tidings and the packages that it needs",
+                    code=lambda_.Code.from_asset(str(assets.layer(stage))),
+                    compatible_runtimes=[lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON)],
+                )
+            ],
+            environment={
+                "STAGE": stage.name,
+                "POWERTOOLS_SERVICE_NAME": self.name,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                "PREFIX": self.application.resource_name(""),
+                "WATCHED": msgspec.json.encode(watched).decode(),
+                # As much time is left to repair the relay before it gives up the oldest event.
+                "MAX_ITERATOR_SECONDS": str(stage.relay_record_age_hours * 3600 // 2),
+            },
+        )
+        # These support no resource (Service Authorization Reference, AWS Lambda and Amazon CloudWatch).
+        watch.allow("lambda:ListEventSourceMappings", "cloudwatch:GetMetricData", on=["*"])
+        tables = [service.table for service in watched if service.relays]
+        if tables:
+            arns = [self.format_arn(service="dynamodb", resource="table", resource_name=name) for name in tables]
+            watch.allow("dynamodb:DescribeTable", on=arns)
+        invoke_on_schedule(self, "watch", watch, "Runs the watch over mappings, streams and iterators", FIVE_MINUTES)
+        Alarm(
+            self,
+            "watch-missing",
+            problem="No run of the watch has finished for a quarter of an hour.",
+            metric=self.metric(RUN, "SampleCount", FIVE_MINUTES),
+            threshold=1,
+            missing=MISSING_IS_BAD,
+            periods=(3, 3),
+            below=True,
+            critical=True,
+        )
 
     def _add_composite_alarm(self, alarms: AlarmStack, stacks: Iterable[ApplicationStack]) -> None:
         critical = [alarm.full_name for stack in stacks for alarm in stack.alarms if alarm.critical]
-        if len(critical) > MAX_CHILDREN:
-            raise ValueError(f"a composite alarm has {MAX_CHILDREN} alarms at most; these are {len(critical)}")
-        composite = cloudwatch.CompositeAlarm(
+        groups = [critical[start : start + MAX_CHILDREN] for start in range(0, len(critical), MAX_CHILDREN)]
+        if len(groups) == 1:
+            composite = self._composite_alarm("critical", critical)
+        else:
+            parts = [self._composite_alarm(f"critical-{n}", group) for n, group in enumerate(groups, 1)]
+            names = [self.application.resource_name(f"critical-{n}") for n, _ in enumerate(groups, 1)]
+            composite = self._composite_alarm("critical", names)
+            composite.node.add_dependency(*parts)
+        action = actions.SnsAction(alarms.topic)
+        composite.add_alarm_action(action)
+        composite.add_ok_action(action)
+
+    def _composite_alarm(self, name: str, children: Iterable[str]) -> cloudwatch.CompositeAlarm:
+        """Add a composite alarm that is on while any of its children is, by their names."""
+        return cloudwatch.CompositeAlarm(
             self,
-            "critical",
-            composite_alarm_name=self.application.resource_name("critical"),
+            name,
+            composite_alarm_name=self.application.resource_name(name),
             alarm_description=(
                 "A critical alarm is on: events or work may be lost. The alarms behind this one name the cause. "
                 f"See {RUNBOOK}#critical"
             ),
-            alarm_rule=cloudwatch.AlarmRule.from_string(" OR ".join(f'ALARM("{name}")' for name in critical)),
+            alarm_rule=cloudwatch.AlarmRule.from_string(" OR ".join(f'ALARM("{child}")' for child in children)),
         )
-        action = actions.SnsAction(alarms.topic)
-        composite.add_alarm_action(action)
-        composite.add_ok_action(action)
 
     def _add_dashboard(self, api: ApiStack, services: Sequence[ServiceStack]) -> None:
         dashboard = cloudwatch.Dashboard(
@@ -69,7 +141,7 @@ class MonitoringStack(ApplicationStack):
         queues = _queues(services)
         consumed = {name: queue for name, queue in queues.items() if queue.dead_letter_queue}
         dead_letters = [name for name in queues if name not in consumed]
-        functions = _functions([api, *services])
+        functions = _functions([api, *services, self])
         published = [
             service.metric(contract.__name__, "Sum", MINUTE)
             for service in services
@@ -159,6 +231,18 @@ def _performance(api: ApiStack, services: Iterable[ServiceStack], functions: Ite
             width=QUARTER,
         ),
     ]
+
+
+def _watched(stack: ServiceStack) -> WatchedService:
+    """Return what the watch must know of a service, by the literal names of its resources."""
+    mappings = [each for each in stack.node.find_all() if isinstance(each, lambda_.CfnEventSourceMapping)]
+    table = stack.table.node.default_child
+    return WatchedService(
+        stack.name,
+        tuple(role_of(mapping) for mapping in mappings if not reads_stream(mapping)),
+        tuple(role_of(mapping) for mapping in mappings if reads_stream(mapping)),
+        str(table.table_name) if isinstance(table, dynamodb.CfnTable) else "",
+    )
 
 
 def _queues(stacks: Iterable[ApplicationStack]) -> dict[str, sqs.Queue]:

@@ -1,1 +1,1 @@
-"""Monitoring: the alarms and the logs of a stage. Commands `alarms` and `logs`."""
+"""Monitoring: the alarms, the watch and the logs of a stage. Commands `alarms`, `watch` and `logs`."""

@@ -1,16 +1,19 @@
-"""The commands `tidings alarms` and `tidings logs`."""
+"""The commands `tidings alarms`, `tidings watch` and `tidings logs`."""
 
 import re
 from typing import Annotated
 
+import msgspec
 import typer
 
-from ops.console import plain, print_note, progress
-from ops.context import CommandContext, Since
+from ops.console import plain, print_answer, print_note, progress
+from ops.context import CommandContext, Json, Since
 from ops.errors import CommandError
+from ops.jobs import run_watch
 from ops.monitoring.alarms import active_alarms
 from ops.monitoring.logs import ACCESS_LOG, PROBLEMS, RUNS, log_lines, with_status
 from ops.times import parse_since
+from tidings.aws.watch import WatchReport
 from tidings.core.clock import from_rfc3339
 
 app = typer.Typer()
@@ -32,6 +35,25 @@ def alarms(context: typer.Context) -> None:
         print_note(f"The local cloud evaluates no alarms. {work.command('dlq list')} shows the messages that failed.")
     elif not found:
         progress.print("No alarm is active.")
+
+
+@app.command()
+def watch(context: typer.Context, as_json: Json = False) -> None:
+    """Look now for what stops events on their way to functions.
+
+    A mapping may be disabled, a relay may read another stream than its table's, or be hours behind. The watch looks
+    every five minutes by itself, and then alarms report its problems.
+    """
+    work: CommandContext = context.obj
+    report = run_watch(work.stage)
+    print_answer(msgspec.to_builtins(report), as_json, lambda: _print_problems(report))
+
+
+def _print_problems(report: WatchReport) -> None:
+    for problem in report.problems:
+        typer.echo(f"{problem.function}: {problem.text}")
+    if not report.problems:
+        progress.print("No problem was found.")
 
 
 def _parse_status(text: str) -> str:

@@ -24,6 +24,9 @@ from ops.times import parse_duration
 app = typer.Typer(no_args_is_help=True, help="Place, approve, show, cancel and expire orders.")
 timeline_app = typer.Typer()
 
+STOPPED = "docs/runbook.md#expiry-stopped"
+"""The runbook's entry about a stopped expiry job."""
+
 Placer = Annotated[
     str | None, typer.Option("--user", envvar=USER, help="The customer's name; default on the stage local: customer.")
 ]
@@ -168,17 +171,30 @@ def expire(
             metavar="DURATION", parser=parse_duration, help="Like 90s, 30m or 2h; default: the stage's limit."
         ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="First let a job go on that stopped because many orders expired.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
-    """Cancel the orders that have been pending for too long. Ask first if the limit is not the stage's."""
+    """Cancel the orders that have been pending for too long. Ask first if the limit is not the stage's.
+
+    When many orders expire, the job stops until an operator resumes it: another service may be down.
+    """
     work: CommandContext = context.obj
     if older_than is not None and not yes:
         text = f"Every order of {work.stage.name} that has been pending for {older_than} s will be cancelled"
         typer.confirm(f"{text}. Continue?", abort=True, err=True)
-    result = expire_orders(work.stage, older_than)
+    result = expire_orders(work.stage, older_than, resume=resume)
+    if resume:
+        progress.print("The job goes on." if result.resumed else "The job was not stopped.")
     typer.echo(f"{result.cancelled} cancelled, {result.failed} failed")
-    if not result.finished:
+    if not (result.finished or result.stopped):
         progress.print("The job's time ran out. Its next run, within a minute, continues.")
+    if result.stopped:
+        raise CommandError(
+            f"the job is stopped, because many orders expired; see {STOPPED}, and then "
+            f"{work.command('orders expire --resume')}"
+        )
     if result.failed:
         raise CommandError(f"some orders could not be cancelled; read {work.command('logs orders-expiry --problems')}")
 

@@ -35,6 +35,9 @@ def _rule(
     return Rule(metrics, compared, threshold, missing, (period, needed, looked_at))
 
 
+_FOUND = (0, "notBreaching", 300, 2, 3)
+"""The rule of what the watch finds."""
+
 _DEPTH = _rule("AWS/SQS ApproximateNumberOfMessagesVisible Maximum", 0, "ignore", 60, 1, 1)
 
 RULES = {
@@ -44,6 +47,10 @@ RULES = {
     "queue-age": _rule("AWS/SQS ApproximateAgeOfOldestMessage Maximum", 900, "ignore", 60, 3, 3),
     "messages-waiting": _rule("Tidings MessagesWaiting Sum", 0, "notBreaching", 300, 3, 3),
     "relay-lag": _rule("AWS/Lambda IteratorAge Maximum", 60_000, "notBreaching", 60, 3, 3),
+    "mapping-stopped": _rule("Tidings MappingsStopped Maximum", *_FOUND),
+    "stream-changed": _rule("Tidings StreamsChanged Maximum", *_FOUND),
+    "iterator-behind": _rule("Tidings IteratorsBehind Maximum", *_FOUND),
+    "watch-missing": _rule("Tidings ProblemsFound SampleCount", 1, "breaching", 300, 3, 3, compared=BELOW),
     "errors": _rule("AWS/Lambda Errors Sum", 0, "notBreaching", 300, 2, 3),
     "throttles": _rule("AWS/Lambda Throttles Sum", 0, "notBreaching", 300, 2, 3),
     "duration": _rule("AWS/Lambda Duration Maximum", None, "notBreaching", 300, 2, 3),
@@ -51,6 +58,7 @@ RULES = {
     "api-latency": _rule("AWS/ApiGateway Latency p99", 3000, "notBreaching", 300, 3, 3),
     "api-4xx": _rule("AWS/ApiGateway 4xx Sum", 25, "notBreaching", 300, 3, 3, share_of="AWS/ApiGateway Count Sum"),
     "expiry-cancelled": _rule("Tidings OrdersExpired Sum", 0, "notBreaching", 300, 1, 1),
+    "expiry-stopped": _rule("Tidings ExpiryStopped Maximum", 0, "ignore", 60, 1, 1),
     "expiry-overdue": _rule("Tidings OldestPending Maximum", None, "ignore", 60, 3, 3),
     # Lambda's invocations include failed runs, so the runs that report something are counted.
     "expiry-missing": _rule("Tidings OldestPending SampleCount", 1, "breaching", 60, 5, 5, compared=BELOW),

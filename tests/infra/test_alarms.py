@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from infra.constructs.alarm import RUNBOOK
 from infra.discovery import ROOT, ServiceFolder
 from infra.shop import SETTINGS
 from tests.infra.alarms import LOCAL_RULES, RULES, Rule, alarms, kind_of, rule_breakers
-from tests.infra.synthesis import Resource, Synthesis, owned
+from tests.infra.synthesis import Resource, Synthesis, owned, synthesize
 
 LONGEST_NAME = 255
 ACCOUNT = {"Ref": "AWS::AccountId"}
@@ -22,7 +23,11 @@ CRITICAL = {
     "relay-dlq-depth",
     "queue-age",
     "relay-lag",
+    "mapping-stopped",
+    "stream-changed",
+    "watch-missing",
     "expiry-cancelled",
+    "expiry-stopped",
     "expiry-overdue",
     "expiry-missing",
     "refund-failed",
@@ -232,11 +237,32 @@ def test_the_composite_alarm_is_on_while_any_critical_alarm_is_on(stage: str, sy
 
 def test_a_consumer_that_is_down_and_an_expired_order_are_critical(prod: Synthesis) -> None:
     (composite,) = prod.resources("AWS::CloudWatch::CompositeAlarm")
-    children = re.findall(r'ALARM\("([^"]+)"\)', composite.properties["AlarmRule"])
     consumers = [name for name in function_names(prod) if name.endswith("-consumer")]
     assert consumers
-    assert {f"{name.removesuffix('-consumer')}-queue-age" for name in consumers} <= set(children)
-    assert "tidings-prod-orders-expiry-cancelled" in children
+    behind = children(composite)
+    assert {f"{name.removesuffix('-consumer')}-queue-age" for name in consumers} <= set(behind)
+    assert "tidings-prod-orders-expiry-cancelled" in behind
+
+
+def test_more_critical_alarms_than_a_composite_alarm_may_have_are_behind_several_others(
+    prod: Synthesis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.stacks.monitoring.MAX_CHILDREN", 30)
+    found = synthesize("prod", tmp_path).resources("AWS::CloudWatch::CompositeAlarm")
+    (before,) = prod.resources("AWS::CloudWatch::CompositeAlarm")
+    rules = {each.properties["AlarmName"]: children(each) for each in found}
+    assert set(rules["tidings-prod-critical"]) == rules.keys() - {"tidings-prod-critical"}
+    assert max(map(len, rules.values())) == 30
+    behind = [name for parts in rules["tidings-prod-critical"] for name in rules[parts]]
+    assert behind == children(before)
+    assert [each.properties["AlarmName"] for each in found if "AlarmActions" in each.properties] == [
+        "tidings-prod-critical"
+    ]
+
+
+def children(composite: Resource) -> list[str]:
+    """Return the names of the alarms behind a composite alarm."""
+    return re.findall(r'ALARM\("([^"]+)"\)', composite.properties["AlarmRule"])
 
 
 def test_the_emulator_has_no_composite_alarm(local: Synthesis) -> None:

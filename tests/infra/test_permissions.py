@@ -16,6 +16,8 @@ ROLES = ("api", "jobs", "consumer", "relay")
 EVERYWHERE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 OBSERVATIONS = {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings"}
 """The actions on every resource by which operations reads alarms, metrics and mappings."""
+WATCHED = {"cloudwatch:GetMetricData", "lambda:ListEventSourceMappings"}
+"""The actions on every resource by which the watch reads metrics and mappings."""
 CHANGES = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 
@@ -69,7 +71,7 @@ def test_a_schedule_may_invoke_its_function_only(prod: Synthesis, stack: str, ro
         if action == "lambda:InvokeFunction" and not belongs(policy, "jobs")
     ]
     assert [json.dumps(resource) for each, resource in invoked if each == stack] == [target]
-    assert {each for each, _ in invoked} == {"orders", "payment", "privacy"}
+    assert {each for each, _ in invoked} == {"orders", "payment", "privacy", "monitoring"}
     function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
     assert function.properties["Handler"] == f"functions.{stack}.{role}.function.handler"
     assert json.loads(target) == {"Fn::GetAtt": [function.id, "Arn"]}
@@ -187,10 +189,14 @@ def test_the_api_may_read_the_files_of_exports_and_the_jobs_alone_may_write_them
     }
 
 
-def test_only_tracing_is_allowed_on_every_resource_and_observations_to_operations(prod: Synthesis) -> None:
+def test_only_tracing_is_allowed_on_every_resource_and_observations_to_operations_and_the_watch(
+    prod: Synthesis,
+) -> None:
     found = {(policy.stack, action) for policy, action, resource in prod.allowed() if resource == "*"}
     assert {action for _, action in found} == EVERYWHERE | OBSERVATIONS
-    assert {stack for stack, action in found if action in OBSERVATIONS} == {"operations"}
+    for stack, expected in {"operations": OBSERVATIONS, "monitoring": WATCHED}.items():
+        assert {action for name, action in found if name == stack and action not in EVERYWHERE} == expected
+    assert {stack for stack, action in found if action in OBSERVATIONS} == {"operations", "monitoring"}
 
 
 def queues_named(resource: Any) -> str:
@@ -235,9 +241,10 @@ def test_no_role_has_an_action_with_a_wildcard(prod: Synthesis) -> None:
     assert [action for _, action, _ in prod.allowed() if "*" in action] == []
 
 
-def test_no_policy_names_a_table_of_another_stack(prod: Synthesis) -> None:
+def test_no_policy_but_the_watchs_names_a_table_of_another_stack(prod: Synthesis) -> None:
     for policy, action, resource in prod.allowed():
-        if action.startswith("dynamodb:"):
+        # A description contains no data.
+        if action.startswith("dynamodb:") and (policy.stack, action) != ("monitoring", "dynamodb:DescribeTable"):
             assert tables_named(prod, policy.stack, resource), (policy.stack, action, resource)
 
 

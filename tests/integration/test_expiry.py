@@ -11,8 +11,9 @@ from contracts.inventory.stock_reserved import StockReserved
 from contracts.payment.payment_authorized import PaymentAuthorized
 from contracts.values.goods import Units
 from contracts.values.money import Money
+from functions.orders.expiry.brake import KEY
 from functions.orders.expiry.job import CHUNK
-from tests.integration.cloud import Cloud
+from tests.integration.cloud import Cloud, Handler, load_handler
 from tests.integration.facts import fact
 from tests.integration.shop import Shop
 from tidings.aws.dynamodb import DynamoTable
@@ -25,6 +26,10 @@ AUTHORIZED = PaymentAuthorized(payment="pay_1", amount=Money(1000, "EUR"))
 RESERVED = StockReserved(lines=(Units("mug", 1),))
 
 
+NOTHING = {"cancelled": 0, "failed": 0, "finished": True, "oldest": 0, "stopped": False, "resumed": False}
+"""The answer of a run that finds no pending order."""
+
+
 class Minute:
     """A function's context with a minute left."""
 
@@ -35,9 +40,12 @@ class Minute:
         return self._millis
 
 
-def expire(cloud: Cloud, older_than: float | None = -1, *, millis: int = 60_000) -> dict[str, Any]:
+def expire(
+    cloud: Cloud, older_than: float | None = -1, *, millis: int = 60_000, resume: bool = False
+) -> dict[str, Any]:
     """Run the expiry job. By default every pending order is too old."""
-    event = {} if older_than is None else {"older_than": older_than}
+    event: dict[str, Any] = {} if older_than is None else {"older_than": older_than}
+    event |= {"resume": True} if resume else {}
     return cloud.handler("orders", "expiry")(event, Minute(millis))
 
 
@@ -103,6 +111,8 @@ def test_an_order_younger_than_the_stages_limit_stays_pending(shop: Shop, order:
         "failed": 0,
         "finished": True,
         "oldest": pytest.approx(0, abs=60),
+        "stopped": False,
+        "resumed": False,
     }
     assert shop.show(order)["status"] == "PENDING"
 
@@ -110,7 +120,7 @@ def test_an_order_younger_than_the_stages_limit_stays_pending(shop: Shop, order:
 def test_a_confirmed_order_never_expires(shop: Shop, order: str) -> None:
     shop.cloud.drain()
     assert shop.show(order)["status"] == "CONFIRMED"
-    assert expire(shop.cloud) == {"cancelled": 0, "failed": 0, "finished": True, "oldest": 0}
+    assert expire(shop.cloud) == NOTHING
     assert shop.show(order)["status"] == "CONFIRMED"
 
 
@@ -179,36 +189,83 @@ def test_a_job_without_time_begins_no_order_and_the_next_run_continues(shop: Sho
         "failed": 0,
         "finished": False,
         "oldest": pytest.approx(0, abs=60),
+        "stopped": False,
+        "resumed": False,
     }
     assert expire(shop.cloud)["cancelled"] == 1
     assert shop.show(order)["status"] == "CANCELLED"
 
 
-def test_finding_no_order_costs_one_query_of_each_shard(shop: Shop) -> None:
+def test_finding_no_order_costs_one_query_of_each_shard_and_one_read_of_the_brake(shop: Shop) -> None:
     shop.cloud.handler("orders", "expiry")
     with shop.cloud.calls.counted() as calls:
         expire(shop.cloud)
-    assert calls.names() == {"Query": SHARDS}
+    assert calls.names() == {"Query": SHARDS, "GetItem": 1}
 
 
-def test_the_expiry_of_an_order_costs_one_read_and_one_write(shop: Shop, order: str) -> None:
-    assert order
+def test_the_expiry_of_orders_costs_one_read_and_one_write_of_each_and_of_the_brake(shop: Shop, order: str) -> None:
+    assert [order, shop.place(("mug", 1))]
     shop.cloud.handler("orders", "expiry")
     with shop.cloud.calls.counted() as calls:
         expire(shop.cloud)
-    assert calls.names() == {"Query": SHARDS, "GetItem": 1, "PutItem": 1}
+    assert calls.names() == {"Query": SHARDS, "GetItem": 3, "PutItem": 3}
 
 
 def test_more_than_one_page_of_orders_expire_the_oldest_among_the_first(shop: Shop) -> None:
     cloud = shop.cloud
     shop.stock("mug", 1000)
+    cloud.set_environment("orders", "expiry", EXPIRED_PER_HOUR="1000")
     cloud.handler("orders", "expiry")
     orders = [shop.place(("mug", 1)) for _ in range(2 * 60)]
     cloud.calls.made.clear()
     assert expire(cloud)["cancelled"] == len(orders)
-    cancelled = [request["Item"]["pk"]["S"] for name, request in cloud.calls.made if name == "PutItem"]
-    assert orders[0] in cancelled[:CHUNK]
+    written = [request["Item"]["pk"]["S"] for name, request in cloud.calls.made if name == "PutItem"]
+    assert orders[0] in [key for key in written if key != KEY][:CHUNK]
     assert in_index(cloud) == {}
+
+
+def test_a_job_that_has_cancelled_as_many_orders_as_the_stage_allows_cancels_no_more_until_an_operator_resumes_it(
+    shop: Shop,
+) -> None:
+    cloud = shop.cloud
+    shop.stock("mug", 100)
+    cloud.set_environment("orders", "expiry", EXPIRED_PER_HOUR="3")
+    orders = [shop.place(("mug", 1)) for _ in range(8)]
+    first = expire(cloud)
+    assert (first["cancelled"], first["stopped"], first["finished"]) == (3, True, False)
+    cloud.forget("orders", "expiry")
+    assert (expire(cloud)["cancelled"], expire(cloud)["stopped"]) == (0, True)
+    assert [shop.show(each)["status"] for each in orders].count("CANCELLED") == 3
+    resumed = expire(cloud, resume=True)
+    assert (resumed["cancelled"], resumed["stopped"], resumed["resumed"]) == (3, True, True)
+    last = expire(cloud, resume=True)
+    assert (last["cancelled"], last["stopped"], last["resumed"]) == (2, False, True)
+    assert expire(cloud, resume=True)["resumed"] is False
+    assert in_index(cloud) == {}
+
+
+def test_two_concurrent_jobs_cancel_no_more_orders_than_the_stage_allows(shop: Shop) -> None:
+    cloud = shop.cloud
+    shop.stock("mug", 100)
+    cloud.set_environment("orders", "expiry", EXPIRED_PER_HOUR="7")
+    orders = [shop.place(("mug", 1)) for _ in range(20)]
+    both = threading.Barrier(2)
+    # Each is a process with its state.
+    handlers = [
+        load_handler(cloud.handler_name("orders", "expiry"), cloud.environment("orders", "expiry")) for _ in "ab"
+    ]
+
+    def run(handler: Handler) -> None:
+        both.wait()
+        handler({"older_than": -1}, Minute())
+
+    threads = [threading.Thread(target=run, args=[handler]) for handler in handlers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [shop.show(each)["status"] for each in orders].count("CANCELLED") == 7
+    assert expire(cloud)["stopped"] is True
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -223,8 +280,8 @@ def test_a_job_reports_the_oldest_order_even_if_none_is_pending_and_nothing_if_i
     capsys.readouterr()
     expire(shop.cloud)
     assert [line["OldestPending"] for line in metrics(capsys)] == [0]
-    shop.cloud.dynamodb.delete_table(TableName=shop.cloud.table("orders"))
-    with pytest.raises(FunctionError, match="ResourceNotFoundException of Query"):
+    shop.cloud.set_environment("orders", "expiry", TABLE="nowhere")
+    with pytest.raises(FunctionError, match="ResourceNotFoundException of GetItem"):
         expire(shop.cloud)
     assert metrics(capsys) == []
 
@@ -236,12 +293,24 @@ def test_a_job_reports_the_numbers_of_orders_as_metrics(
     capsys.readouterr()
     expire(shop.cloud)
     (line,) = metrics(capsys)
-    assert (line["OrdersExpired"], line["ExpiryFailed"]) == (1, 0)
+    assert (line["OrdersExpired"], line["ExpiryFailed"], line["ExpiryStopped"]) == (1, 0, 0)
     assert line["OldestPending"] >= 0
     assert (line["Stage"], line["Service"]) == ("local", "orders")
     assert {metric["Name"]: metric["Unit"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == {
         "OrdersExpired": "Count",
         "ExpiryFailed": "Count",
+        "ExpiryStopped": "Count",
         "OldestPending": "Seconds",
     }
+    assert order
+
+
+def test_each_run_of_a_stopped_job_reports_that_it_is_stopped(
+    shop: Shop, order: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.cloud.set_environment("orders", "expiry", EXPIRED_PER_HOUR="1")
+    for _ in range(3):
+        expire(shop.cloud)
+    expire(shop.cloud, resume=True)
+    assert [line["ExpiryStopped"] for line in metrics(capsys) if "OldestPending" in line] == [1, 1, 1, 0]
     assert order

@@ -201,6 +201,29 @@ def _expired(evidence: Evidence) -> Violations:
             yield f"{order} was confirmed and expired"
 
 
+MAX_RUN = 30_000
+"""Maximum number of milliseconds that a run of the expiry job takes. It may end what it began before the stop."""
+
+
+@invariant("no more orders expire than the brake allows, and none while the job is stopped")
+def _braked(evidence: Evidence) -> Violations:
+    if evidence.brake is None:
+        return
+    cancelled = [events.first("OrderCancelled") for events in evidence.events.values()]
+    expired = sorted(event.millis for event in cancelled if event and event.data.reason == "timeout")
+    most, millis = evidence.brake
+    for first in expired:
+        end = first + millis - MAX_RUN
+        found = sum(first <= time < end for time in expired)
+        resumed = sum(first - MAX_RUN <= time < end for time in evidence.resumes)
+        if found > most * (1 + resumed):
+            yield f"{found} orders expired within {millis} ms of {first}, and the job was resumed {resumed} times"
+    for stop in evidence.stops:
+        resume = min((time for time in evidence.resumes if time >= stop), default=None)
+        if late := [time for time in expired if stop + MAX_RUN < time and (resume is None or time < resume)]:
+            yield f"the job was stopped at {stop} until {resume}, and orders expired at {late}"
+
+
 REPEATED = {
     "EmailSent",
     "EmailFailed",

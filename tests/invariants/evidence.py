@@ -16,6 +16,7 @@ from functions.fraud.rules import Rules
 from functions.notification.limit import LIMITED
 from functions.orders.api import OrderView
 from functions.orders.catalogue import Product
+from functions.orders.expiry.brake import BrakeLimit
 from tests.invariants.services import SERVICES
 from tidings.core.contract import Contract, ContractRegistry
 from tidings.core.entity import Entity, OutboxEvent
@@ -177,6 +178,9 @@ class Evidence:
         owners: The customer of each order, as live knows them.
         told: The orders of whose events live told each customer; empty if it is not known.
         restored: The service whose table went back to an earlier moment; empty if none did.
+        brake: The limit of the expiry job's brake; None if it is not known when the job was stopped and resumed.
+        resumes: When an operator resumed the expiry job, in milliseconds since 1970.
+        stops: When a run of the expiry job found it stopped, in milliseconds since 1970.
     """
 
     purchases: Sequence[Purchase]
@@ -212,6 +216,9 @@ class Evidence:
     owners: Mapping[str, str]
     told: Mapping[str, Collection[str]]
     restored: str = ""
+    brake: BrakeLimit | None = None
+    resumes: Collection[int] = ()
+    stops: Collection[int] = ()
 
     @cached_property
     def events(self) -> Mapping[str, OrderEvents]:

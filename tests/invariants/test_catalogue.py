@@ -27,9 +27,11 @@ from contracts.privacy.personal_data_erased import PersonalDataErased
 from contracts.values.money import Money
 from functions.inventory.adjustments import Adjustments
 from functions.notification.handlers import Email
+from functions.orders.expiry.brake import BrakeLimit
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
 from tests.invariants.catalogue import INVARIANTS, first_violation, violations
 from tests.invariants.evidence import Answer, Evidence, Payment, Purchase, Refund
+from tests.simulation.clock import HOUR
 from tests.simulation.evidence import evidence_of
 from tests.simulation.history import History
 from tests.simulation.random_source import RecordedSource
@@ -49,6 +51,8 @@ PAID = "a confirmed order is paid once, and a cancelled one not at all"
 MADE = "refunds are announced as the gateway made them"
 DISPUTES = "disputes are announced as the gateway has them, each once"
 STORED = "payment's refunds and disputes are what it announced"
+
+EXPIRED = OrderCancelled(reason="timeout")
 
 CONFIRMED, DISPATCHED, CANCELLED = range(3)
 """The orders of the evidence, by position. Ann placed the first and the last one, Bob the second."""
@@ -369,7 +373,15 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     ),
     "a confirmed order expired": (
         "an expired order was never confirmed",
-        with_more_events("orders", CONFIRMED, OrderCancelled(reason="timeout")),
+        with_more_events("orders", CONFIRMED, EXPIRED),
+    ),
+    "more orders expired than the brake allows": (
+        "no more orders expire than the brake allows, and none while the job is stopped",
+        both(changed(brake=BrakeLimit(0, HOUR)), with_more_events("orders", CONFIRMED, EXPIRED)),
+    ),
+    "an order expired while the job was stopped": (
+        "no more orders expire than the brake allows, and none while the job is stopped",
+        both(changed(stops=[0]), with_more_events("orders", CONFIRMED, EXPIRED)),
     ),
     "a payment was announced twice": (
         "what happens to an order once is announced once",
@@ -680,3 +692,11 @@ def test_a_second_payment_that_went_back_is_allowed() -> None:
 
 def test_one_more_email_is_allowed_for_a_crash() -> None:
     assert violations(with_emails(CONFIRMED, "receipt", 2, crashes=1)(good())) == {}
+
+
+def test_a_job_that_was_resumed_may_let_as_many_orders_expire_again() -> None:
+    expired = with_more_events("orders", CONFIRMED, EXPIRED)(good())
+    (event,) = expired.events[order(expired, CONFIRMED)].of("OrderCancelled")
+    resumed = changed(brake=BrakeLimit(1, HOUR), stops=[event.millis - HOUR], resumes=[event.millis - 1])
+    invariant = "no more orders expire than the brake allows, and none while the job is stopped"
+    assert invariant not in violations(resumed(expired))

@@ -83,6 +83,9 @@ def evidence_of(history: History) -> Evidence:
         pairs=_pairs(shop.deployed["recommendation"].table),
         leftovers={name: _dead_letters(shop, name) for name in shop.deployed},
         poison=records.poison,
+        brake=shop.settings.brake,
+        resumes=records.resumes,
+        stops=records.stops,
         owners=shop.live.owners,
         told=shop.live.told,
         restored=history.restored,
@@ -95,7 +98,7 @@ def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
     return {
         key: service.codec.decode(stored)
         for key, stored in deployed.table.entities.items()
-        if service.kind_of(key) is service
+        if not key.startswith(RESERVED) and service.kind_of(key) is service
     }
 
 

@@ -2,9 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
+from functions.orders.expiry.brake import BrakeLimit
 from functions.payment.state import REFUNDS_WATCHED
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.faults import FaultProfile
@@ -20,6 +22,9 @@ MAX_JUMPS = 5 * DAY
 
 DISPUTES_ASKED = 6 * HOUR
 """Time after which the gateway is asked for disputes again. It is longer than the schedule's, to save work."""
+
+TIGHT = BrakeLimit(2, HOUR)
+"""With this one the expiry job stops often."""
 
 MAX_PAUSED = 8
 MAX_STEPS = 30_000
@@ -54,19 +59,17 @@ class History:
     ) -> None:
         self.choices = choices
         below = choices.below
-        self.shop = Shop(
-            choices,
-            Settings(
-                visibility=(121 * SECOND, 121 * SECOND, 8 * SECOND)[below(3)],
-                lanes=1 + below(2),
-                batch=(10, 10, 3, 1)[below(4)],
-                relay_batch=(100, 4)[below(2)],
-                concurrency=(1, 2, 4)[below(3)],
-                policy=(PATIENT, HASTY)[below(2)],
-            ),
-            self._step,
-            trace,
+        settings = Settings(
+            visibility=(121 * SECOND, 121 * SECOND, 8 * SECOND)[below(3)],
+            lanes=1 + below(2),
+            batch=(10, 10, 3, 1)[below(4)],
+            relay_batch=(100, 4)[below(2)],
+            concurrency=(1, 2, 4)[below(3)],
+            policy=(PATIENT, HASTY)[below(2)],
         )
+        if settings.lanes > 1:
+            settings = replace(settings, brake=TIGHT)
+        self.shop = Shop(choices, settings, self._step, trace)
         self._deployed = list(self.shop.deployed.values())
         self._lanes = [
             (each, lane, records)
@@ -244,7 +247,7 @@ class History:
             self.people.report_disputes()
             self._check_after(DAY)
         if self.people.waits_for_approval():
-            self.people.expire()
+            self.people.expire_all()
             self._check_after(DAY)
         # A dispute ends long after it began, so that the job that asks for new ones does not find its end.
         while self.people.decide():

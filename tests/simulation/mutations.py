@@ -21,6 +21,7 @@ from functions.notification import handlers as notification
 from functions.notification.limit import LimitedMailer
 from functions.orders import api, catalogue
 from functions.orders import handlers as orders
+from functions.orders.expiry import brake
 from functions.payment import check as checks
 from functions.payment import handlers as payment
 from functions.payment import recovery as payment_recovery
@@ -156,6 +157,7 @@ CAUSES = "effects are later than their causes"
 LISTS = "a customer's list shows exactly the customer's orders"
 AT_REST = "the shop comes to rest"
 EXPIRED = "an expired order was never confirmed"
+BRAKED = "no more orders expire than the brake allows, and none while the job is stopped"
 ERASED = "nothing personal of an erased order is stored"
 ERASURES = "an erasure that was accepted reaches every service that keeps personal data, and no other order"
 KEPT = "personal data is kept as the customer gave it until it is erased"
@@ -918,6 +920,20 @@ MUTATIONS = [
         "",
         EXPIRED,
         seed=90_810_015,
+    ),
+    _mutation(
+        "the brake of the expiry job counts no order",
+        brake.begin,
+        "begun[order] = now",
+        "pass",
+        BRAKED,
+    ),
+    _mutation(
+        "a stopped expiry job goes on after an hour",
+        brake.begin,
+        "if brake.stopped is not None:",
+        "if brake.stopped is not None and now < brake.stopped + limit.millis:",
+        BRAKED,
     ),
     _mutation(
         "an event of another source than the contract's producer is handled",

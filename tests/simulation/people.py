@@ -12,6 +12,7 @@ from contracts.values.recipient import Recipient
 from functions.inventory.api import BELOW_RESERVED, StockRequest
 from functions.orders.api import OrderView, order_id
 from functions.orders.catalogue import Product
+from functions.orders.expiry.brake import StoredBrake
 from functions.orders.expiry.job import ExpiryJob
 from functions.orders.pricing import address_of
 from functions.orders.products import Price, ProductTerms
@@ -27,6 +28,7 @@ from functions.privacy.service import service as privacy_service
 from functions.warehouse.api import DispatchRequest
 from tests.invariants.evidence import Answer, Purchase
 from tests.simulation.clock import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.faults import FaultyTable
 from tests.simulation.marks import mark
 from tests.simulation.ports.gateway import (
     AUTHENTICATION_REQUIRED,
@@ -51,7 +53,7 @@ from tests.simulation.shop import TIMEOUT, DeployedService, Shop
 from tests.simulation.violation import ViolationError
 from tidings.aws.pending import PendingEntity
 from tidings.core.clock import from_rfc3339, to_rfc3339
-from tidings.core.entity import OutboxEvent
+from tidings.core.entity import RESERVED, OutboxEvent
 from tidings.core.pending import SHARD, SINCE
 from tidings.http.pagination import OWNER, RANK
 from tidings.http.problems import Problem
@@ -153,6 +155,8 @@ class Records:
         dispatches: Those of accepted dispatches, by order.
         erasures: The orders whose erasure was accepted.
         poison: The messages that can never be handled, by the service in whose queue they are.
+        resumes: When an operator resumed the expiry job, in milliseconds since 1970.
+        stops: When a run of the expiry job found it stopped, in milliseconds since 1970.
     """
 
     purchases: list[Order] = field(default_factory=list)
@@ -160,6 +164,8 @@ class Records:
     dispatches: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     erasures: set[str] = field(default_factory=set)
     poison: dict[str, list[str]] = field(default_factory=dict)
+    resumes: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
 
 
 class People:
@@ -402,22 +408,55 @@ class People:
     # Operators
 
     def expire(self) -> bool:
-        """Run the expiry job on the pending orders, whatever their age, or on all that a lagging index may show."""
-        shop = self._shop
-        lags = self._choices.below(2)
-        shop.say(f"the expiry job runs{', with an index that lags' if lags else ''}")
-        stored = shop.deployed["orders"].table.entities.values()
-        placed = [order for order in stored if RANK in order.attributes and orders.kind_of(order.key) is orders]
-        found = [order for order in placed if lags or SHARD in order.attributes]
-        times = [(order.attributes[RANK].partition("#")[0], order.key) for order in found]
+        """Run the expiry job on the pending orders, whatever their age, or on all that a lagging index may show.
+
+        If it is stopped, a run must do nothing, and then an operator resumes it.
+        """
+        lags = bool(self._choices.below(2))
+        self.run_expiry(-HOUR, lags=lags)
+        if self.is_expiry_stopped:
+            self.run_expiry(-HOUR, lags=lags, resume=True)
+        return True
+
+    def expire_all(self) -> None:
+        """Run the expiry job, and resume it until it is not stopped any more."""
+        for _ in range(RUNS):
+            self.expire()
+            if not self.is_expiry_stopped:
+                return
+
+    @property
+    def is_expiry_stopped(self) -> bool:
+        """Whether the expiry job was found stopped since an operator resumed it last."""
+        return max(self.records.stops, default=-1) > max(self.records.resumes, default=-1)
+
+    def run_expiry(self, older_than: float, *, lags: bool = False, resume: bool = False) -> None:
+        """Run the expiry job on the orders that are pending for longer than this, in seconds."""
+        shop, records = self._shop, self.records
+        shop.say(f"the expiry job {'is resumed' if resume else 'runs'}{', with an index that lags' if lags else ''}")
+        table = shop.deployed["orders"].table
+        stored = table.entities.values()
+        found = [each for each in stored if RANK in each.attributes and orders.kind_of(each.key) is orders]
+        times = [
+            (order.attributes[RANK].partition("#")[0], order.key)
+            for order in found
+            if lags or SHARD in order.attributes
+        ]
         pending = sorted(PendingEntity(from_rfc3339(time), order) for time, order in times)
-        job = ExpiryJob(shop.handlers(orders), shop.threads, Random(0))  # noqa: S311 - not for secrecy
+        brake = StoredBrake(FaultyTable(table, shop.calls), shop.settings.brake, shop.clock)
+        job = ExpiryJob(shop.handlers(orders), brake, shop.threads, Random(0))  # noqa: S311 - not for secrecy
 
         def act() -> None:
-            job.run(pending, older_than=-HOUR, deadline=shop.clock.now + TIMEOUT)
+            try:
+                if resume:
+                    records.resumes.append(shop.clock.now)
+                    brake.resume()
+                if job.run(pending, older_than, deadline=shop.clock.now + TIMEOUT).stopped:
+                    records.stops.append(shop.clock.now)
+            except Exception as error:  # noqa: BLE001 - the schedule runs it again
+                shop.say(f"    failed: {error}")
 
         shop.invoke("the expiry job", act)
-        return True
 
     def check_payments(self) -> bool:
         """Run the job that checks payments, on all that wait or on all that a lagging index may show."""
@@ -468,7 +507,8 @@ class People:
             ViolationError: If an order is pending for another reason.
         """
         entities = self._shop.deployed["orders"].table.entities
-        decoded = [orders.codec.decode(stored) for key, stored in entities.items() if orders.kind_of(key) is orders]
+        own = [each for key, each in entities.items() if not key.startswith(RESERVED) and orders.kind_of(key) is orders]
+        decoded = [orders.codec.decode(each) for each in own]
         pending = {each.key for each in decoded if each.state and each.state.status == "PENDING"}
         unapproved = {each.order for each in self._shop.gateway.payments.values() if each.status == "action_required"}
         if pending - unapproved:
@@ -541,7 +581,7 @@ class People:
 
     def set_stock(self) -> bool:
         sku = SKUS[self._choices.below(len(SKUS))]
-        self._count(sku, LEVELS[self._choices.below(len(LEVELS))])
+        self.set_level(sku, LEVELS[self._choices.below(len(LEVELS))])
         return True
 
     def set_price(self) -> bool:
@@ -647,11 +687,11 @@ class People:
         if product != Product(sku, name, Money(price, "EUR")):
             raise ViolationError("a product is what an operator set", f"{name} for {price}: {product}")
 
-    def _count(self, sku: str, on_hand: int) -> None:
+    def set_level(self, sku: str, on_hand: int) -> None:
         """Set a product's units on hand, and send the request again until it is answered."""
         self._shop.say(f"{sku}: {on_hand} on hand")
         if not self._send("inventory's API", lambda: self._put_stock(sku, on_hand), lambda _: None):
-            self.unanswered.append(lambda: self._count(sku, on_hand))
+            self.unanswered.append(lambda: self.set_level(sku, on_hand))
 
     def _put_stock(self, sku: str, on_hand: int) -> None:
         try:

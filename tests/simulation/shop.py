@@ -21,6 +21,7 @@ from functions.notification.bounces import with_bounces
 from functions.notification.limit import LimitedMailer
 from functions.notification.service import service as notification
 from functions.orders.api import Api as OrdersApi
+from functions.orders.expiry.brake import BrakeLimit
 from functions.orders.pricing import PaymentTerms, TotalRange
 from functions.orders.products import Products
 from functions.orders.service import service as orders
@@ -31,7 +32,7 @@ from functions.payment.state import Payment, attempt_of, counts
 from functions.warehouse.api import Api as WarehouseApi
 from functions.warehouse.service import service as warehouse
 from tests.invariants.services import SERVICES
-from tests.simulation.clock import MINUTE, SECOND
+from tests.simulation.clock import HOUR, MINUTE, SECOND
 from tests.simulation.faults import (
     Calls,
     CrashError,
@@ -96,6 +97,9 @@ PATIENT = RetryPolicy(receives=3, age=180, wait=30 * 60, backoff=5)
 HASTY = RetryPolicy(receives=1, age=0, wait=30 * 60, backoff=5)
 """With this one a redrive may follow while a FIFO queue still knows the deduplication id of the message."""
 
+LOOSE = BrakeLimit(1000, HOUR)
+"""With this one the expiry job never stops."""
+
 MAX_RECEIVES = 100
 
 PARSERS = {service.name: parser_of(service) for service in SERVICES}
@@ -115,6 +119,7 @@ class Settings:
         concurrency: Maximum number of a service's consumers at a time.
         rules: The rules of fraud.
         policy: The consumers' retry policy.
+        brake: The number of orders after which the expiry job stops, and within which time.
     """
 
     visibility: int = 121 * SECOND
@@ -124,6 +129,7 @@ class Settings:
     concurrency: int = 1
     rules: Rules = RULES
     policy: RetryPolicy = PATIENT
+    brake: BrakeLimit = LOOSE
 
 
 @dataclass

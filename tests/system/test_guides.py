@@ -35,6 +35,7 @@ EXPECTED: Mapping[str, Mapping[str, str | Sequence[str]]] = {
         "mend gateway": "The payment gateway answers again.",
         "dlq redrive payment --order $ID": "1 message sent back (gave-up 1)",
         "break relay": "orders-relay is switched off",
+        "watch": "orders-relay: It delivers nothing until it is enabled.",
         "resume orders-relay": "orders-relay receives events.",
         "timeline $ID": "OrderConfirmed",
     },

@@ -77,6 +77,12 @@ EXPECTED = {
     "tidings orders expire --older-than 2h --yes": " cancelled, 0 failed",
     "tidings audit --since $SINCE": " differ, 0 repaired",
     "tidings dlq drop history --reason conflicting-body --yes": "history: 0 messages dropped",
+    "tidings orders expire --resume": " cancelled, 0 failed",
+    "tidings logs orders-expiry --since 2h --containing expired": '"message":"an order expired"',
+    "tidings logs orders-expiry --since 15m --containing OldestPending": '"OldestPending":',
+    "tidings logs monitoring-watch --since 1h --containing ProblemsFound": '"ProblemsFound":',
+    "tidings logs monitoring-watch --since 1h --runs": A_RUN,
+    "tidings relay --since $SINCE --service $SERVICE --dry-run": "would be published (OrderDispatched ",
 }
 
 

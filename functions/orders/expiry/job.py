@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from functions.orders import handlers
+from functions.orders.expiry.brake import StoredBrake
 from functions.orders.handlers import Order
 from tidings.aws.pending import PendingEntity
 from tidings.core.clock import to_rfc3339
@@ -35,12 +36,14 @@ class ExpiryReport(Struct, frozen=True):
         failed: Number of orders that could not be cancelled.
         finished: Whether every expired order was tried.
         oldest: The age in seconds of the oldest pending order that the run found; 0 if there was none.
+        stopped: Whether the brake has stopped the job, so that no run cancels an order until an operator resumes it.
     """
 
     cancelled: int
     failed: int
     finished: bool
     oldest: float
+    stopped: bool
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ class ExpiryJob:
 
     Attributes:
         orders: Executes the cancellations.
+        brake: Stops the job when many orders expire.
         threads: Executes a chunk's cancellations in parallel.
         rng: Chooses the orders that are tried beside the oldest.
     """
 
     orders: HandlerExecutor[Order]
+    brake: StoredBrake
     threads: Executor
     rng: random.Random = field(default_factory=random.Random)
 
@@ -65,24 +70,27 @@ class ExpiryJob:
             older_than: The minimum age in seconds.
             deadline: When to stop beginning orders, in milliseconds since 1970. The next run takes the rest.
         """
+        stopped = self.brake.is_stopped()
         found = iter(pending)
         oldest = next(found, None)
         if oldest is None:
-            return ExpiryReport(0, 0, finished=True, oldest=0)
+            return ExpiryReport(0, 0, finished=True, oldest=0, stopped=stopped)
         start = self.orders.clock()
         expired = takewhile(lambda order: start - order.since > older_than * 1000, chain([oldest], found))
         outcomes: Counter[Outcome] = Counter()
         finished = False
-        while not finished and self.orders.clock() < deadline:
+        while not (finished or stopped) and self.orders.clock() < deadline:
             window = list(islice(expired, WINDOW))
             finished = len(window) < WINDOW
             for chunk in spread(window, self.rng):
-                if self.orders.clock() >= deadline:
+                if stopped or self.orders.clock() >= deadline:
                     finished = False
                     break
-                outcomes.update(self.threads.map(self._expire, chunk))
+                admitted, stopped = self.brake.begin([order.key for order in sorted(chunk)])
+                finished = finished and len(admitted) == len(chunk)
+                outcomes.update(self.threads.map(self._expire, [order for order in chunk if order.key in admitted]))
         age = (start - oldest.since) / 1000
-        return ExpiryReport(outcomes["cancelled"], outcomes["failed"], finished, age)
+        return ExpiryReport(outcomes["cancelled"], outcomes["failed"], finished, age, stopped)
 
     def _expire(self, pending: PendingEntity) -> Outcome:
         fields = {"order_id": pending.key, "pending_since": to_rfc3339(pending.since)}

@@ -22,6 +22,10 @@ WORKING = re.compile("(OK.*|No records processed|)", re.DOTALL)
 """The results of a mapping's last batch that are no problem (AWS Lambda API Reference,
 "EventSourceMappingConfiguration"). A mapping of a queue has none. The local cloud adds the number of records."""
 
+BY_A_USER = re.compile("user", re.IGNORECASE)
+"""The beginning of the reasons of a state that a user changed. The others are Lambda's (AWS Lambda API Reference,
+"EventSourceMappingConfiguration")."""
+
 
 class MappingStatus(Struct, frozen=True):
     """The status of one event source mapping.
@@ -31,12 +35,14 @@ class MappingStatus(Struct, frozen=True):
         kind: Whether its source is a queue or a table's stream.
         state: Lambda's word for its state: `Enabled`, `Disabled`, or a change to one of them.
         problem: Why it delivers nothing, as a sentence; None if it does. None of Lambda's own words is repeated.
+        source: The ARN of its source.
     """
 
     function: str
     kind: MappingKind
     state: str
     problem: str | None
+    source: str = ""
 
 
 class EventSourceMapping:
@@ -97,12 +103,15 @@ def mapping_statuses(client: "LambdaClient", prefix: str) -> list[MappingStatus]
 def _status(mapping: "EventSourceMappingConfigurationTypeDef") -> MappingStatus:
     # A function's ARN has seven parts, and an eighth if it names a version.
     function = mapping["FunctionArn"].split(":")[6]
-    kind: MappingKind = "queue" if ":sqs:" in mapping.get("EventSourceArn", "") else "stream"
+    source = mapping.get("EventSourceArn", "")
+    kind: MappingKind = "queue" if ":sqs:" in source else "stream"
     state = mapping.get("State", "")
-    return MappingStatus(function, kind, state, _problem(state, mapping.get("LastProcessingResult", "")))
+    problem = _problem(state, mapping.get("StateTransitionReason", ""), mapping.get("LastProcessingResult", ""))
+    return MappingStatus(function, kind, state, problem, source)
 
 
-def _problem(state: str, result: str) -> str | None:
+def _problem(state: str, reason: str, result: str) -> str | None:
     if state != "Enabled":
-        return "It delivers nothing until it is enabled."
+        by_lambda = "Lambda itself stopped it. " if reason and not BY_A_USER.match(reason) else ""
+        return f"{by_lambda}It delivers nothing until it is enabled."
     return None if WORKING.fullmatch(result) else "Its last batch failed."

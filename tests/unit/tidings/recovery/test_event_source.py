@@ -76,12 +76,30 @@ def test_the_mappings_of_the_stage_are_read_with_their_problems() -> None:
         mapping("shop-dev-c-consumer", "Disabled"),
         mapping("shop-prod-a-consumer", "Enabled"),
     )
+    queue, stream = "arn:aws:sqs:eu-west-1:123456789012:a", "arn:aws:dynamodb:eu-west-1:123456789012:a"
     assert mapping_statuses(client, "shop-dev-") == [
-        MappingStatus("shop-dev-a-consumer", "queue", "Enabled", None),
-        MappingStatus("shop-dev-b-relay", "stream", "Enabled", "Its last batch failed."),
-        MappingStatus("shop-dev-b-relay", "stream", "Enabled", None),
-        MappingStatus("shop-dev-c-consumer", "queue", "Disabled", "It delivers nothing until it is enabled."),
+        MappingStatus("shop-dev-a-consumer", "queue", "Enabled", None, queue),
+        MappingStatus("shop-dev-b-relay", "stream", "Enabled", "Its last batch failed.", stream),
+        MappingStatus("shop-dev-b-relay", "stream", "Enabled", None, stream),
+        MappingStatus("shop-dev-c-consumer", "queue", "Disabled", "It delivers nothing until it is enabled.", queue),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "problem"),
+    [
+        ("USER_INITIATED", "It delivers nothing until it is enabled."),
+        ("User initiated", "It delivers nothing until it is enabled."),
+        ("Lambda initiated", "Lambda itself stopped it. It delivers nothing until it is enabled."),
+        ("PROBLEM: ann@example.com", "Lambda itself stopped it. It delivers nothing until it is enabled."),
+    ],
+)
+def test_a_mapping_that_lambda_stopped_is_distinguished_from_one_that_a_user_disabled(
+    reason: str, problem: str
+) -> None:
+    client: Any = MappingPages(mapping("shop-dev-a-consumer", "Disabled", StateTransitionReason=reason))
+    (status,) = mapping_statuses(client, "shop-dev-")
+    assert status.problem == problem
 
 
 def test_a_refused_list_of_mappings_is_described_by_its_code() -> None:
