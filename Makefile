@@ -118,12 +118,10 @@ contracts: install ## Generate docs/contracts/ and docs/privacy.md from the code
 bootstrap: install ## Prepare an AWS account and region for the CDK, once
 	@$(WITH_NODE) node_modules/.bin/cdk bootstrap -c stage=$(STAGE)
 
-deploy: web ## Deploy the stage STAGE to AWS, and upload its pages
-	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }
-	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE) $(if $(FIRST),-c first=$(FIRST))
-	@$(BIN)/tidings --stage $(STAGE) pages upload
+deploy: web ## Deploy the stage STAGE to AWS in order, upload its pages, and replay missed events
+	@$(BIN)/tidings --stage $(STAGE) deploy $(if $(filter yes,$(FIRST)),--first)
 
-record: install ## Record the queues and indexes that were deployed in infra/release/release.json
+record: install ## Record the queues, indexes and contracts that were deployed in infra/release/
 	@$(WITH_NODE) $(BIN)/python -m infra.release
 
 # One resolution for the whole repository. The other locks take their versions from it.

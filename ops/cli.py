@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from ops.access import commands as access
 from ops.console import plain, progress
 from ops.context import CommandContext
+from ops.deploy import commands as deploy
 from ops.dlq import commands as dlq
 from ops.environment import describe, is_expected
 from ops.errors import CommandError
@@ -23,8 +24,10 @@ from ops.orders import commands as orders
 from ops.pages import commands as pages
 from ops.payments import commands as payments
 from ops.privacy import commands as privacy
+from ops.reindex import commands as reindex
 from ops.relay import commands as relay
 from ops.replay import commands as replay
+from ops.retire import commands as retire
 from ops.sales import commands as sales
 from ops.scaffold import commands as scaffold
 from ops.stage import LOCAL, ROOT, STAGES
@@ -79,7 +82,7 @@ def main(
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))
 
 
-for family in (local, faults, access, sales, monitoring, live, replay, relay, mappings):
+for family in (local, deploy, retire, faults, access, sales, monitoring, live, replay, relay, reindex, mappings):
     app.add_typer(family.app)
 app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")

@@ -46,6 +46,7 @@ RULES = {
     "relay-lag": _rule("AWS/Lambda IteratorAge Maximum", 60_000, "notBreaching", 60, 3, 3),
     "errors": _rule("AWS/Lambda Errors Sum", 0, "notBreaching", 300, 2, 3),
     "throttles": _rule("AWS/Lambda Throttles Sum", 0, "notBreaching", 300, 2, 3),
+    "release": _rule("Tidings ErrorsLogged Sum", 0, "notBreaching", 60, 1, 1, share_of="AWS/Lambda Errors Sum"),
     "duration": _rule("AWS/Lambda Duration Maximum", None, "notBreaching", 300, 2, 3),
     "api-5xx": _rule("AWS/ApiGateway 5xx Average", 0.05, "notBreaching", 60, 3, 5),
     "api-latency": _rule("AWS/ApiGateway Latency p99", 3000, "notBreaching", 300, 3, 3),

@@ -80,6 +80,15 @@ class Synthesis:
         assert len(found) == 1, (stack, kind, properties, [resource.id for resource in found])
         return found[0]
 
+    def function(self, stack: str, role: str) -> Resource:
+        """Return the function of a stack with this role."""
+        name = f"{self.application}-{self.stage}-{stack}-{role}"
+        return self.only(stack, "AWS::Lambda::Function", FunctionName=name)
+
+    def alias(self, function: Resource) -> Resource:
+        """Return the alias of a function."""
+        return self.only(function.stack, "AWS::Lambda::Alias", FunctionName={"Ref": function.id})
+
     def asset(self, resource: Resource) -> Path:
         """Return the folder with the code of a function or layer."""
         content = resource.properties.get("Code") or resource.properties["Content"]

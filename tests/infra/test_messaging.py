@@ -141,8 +141,7 @@ def test_the_topic_is_encrypted_with_a_key_that_rotates(prod: Synthesis) -> None
 
 
 def mapping(synthesis: Synthesis, found: ServiceFolder, function: str) -> Resource:
-    name = f"tidings-{synthesis.stage}-{found.name}-{function}"
-    target = synthesis.only(found.name, "AWS::Lambda::Function", FunctionName=name)
+    target = synthesis.alias(synthesis.function(found.name, function))
     return synthesis.only(found.name, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": target.id})
 
 
@@ -183,8 +182,9 @@ def test_all_functions_that_call_a_provider_together_keep_the_stages_rate(
     stage: str, service: str, variable: str, setting: str, request: pytest.FixtureRequest
 ) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
-    consumer = synthesis.only(service, "AWS::Lambda::Function", FunctionName=f"tidings-{stage}-{service}-consumer")
-    target = synthesis.only(service, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": consumer.id})
+    consumer = synthesis.function(service, "consumer")
+    alias = synthesis.alias(consumer)
+    target = synthesis.only(service, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": alias.id})
     concurrency = target.properties["ScalingConfig"]["MaximumConcurrency"]
     rate = float(consumer.properties["Environment"]["Variables"][variable])
     # Of the scheduled function one run is at work at a time, because it ends before the next one begins. The API asks

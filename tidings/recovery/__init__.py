@@ -3,6 +3,7 @@
 - `DeadLetters` lists, redrives and drops the messages of a dead-letter queue.
 - `Replay` sends recorded events to one consumer again, and `Rebuild` builds a projection again from them.
 - `Republisher` publishes the events in outboxes again.
+- `Reindexer` puts entities into the indexes that their service declares.
 - `QueueDrain` waits until the messages of a queue are handled.
 
 Their events keep their ids, so a consumer ignores what it has handled.
@@ -30,6 +31,7 @@ from tidings.recovery.ports import (
 )
 from tidings.recovery.rebuild import Rebuild
 from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, Patience, RedriveResult, Unseen
+from tidings.recovery.reindex import IndexedTable, ReindexCheckpoint, Reindexer
 from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
 from tidings.recovery.republish import Republisher
 from tidings.recovery.resequencer import Gap
@@ -48,6 +50,7 @@ __all__ = [
     "EventLog",
     "FailureKind",
     "Gap",
+    "IndexedTable",
     "LoggedEvent",
     "OutboxTable",
     "OutgoingMessage",
@@ -59,6 +62,8 @@ __all__ = [
     "Rebuild",
     "RecoveryError",
     "RedriveResult",
+    "ReindexCheckpoint",
+    "Reindexer",
     "Remedy",
     "Replay",
     "ReplayProgress",
