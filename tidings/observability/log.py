@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 FUNCTION_NAME, FUNCTION_VERSION = "function_name", "function_version"
-"""The fields with the name and the version of the function that logs. An alarm counts a new version's errors by them."""
+"""The fields with the name and the version of the function that logs. An alarm counts a version's errors by them."""
 
 
 class _LazyLogger:
