@@ -47,7 +47,7 @@ class Stage:
         threat_protection: Whether Cognito blocks suspicious sign-ins. It needs the Plus plan, which has a higher price
             for each monthly active user than the Essentials plan, and no free users.
         traffic: How the traffic of an API shifts to a new version: a constant of CodeDeploy's
-            `LambdaDeploymentConfig`, such as `CANARY_10PERCENT_5MINUTES`. Empty for all at once.
+            `LambdaDeploymentConfig`, such as `CANARY_10_PERCENT_5_MINUTES`. Empty for all at once.
         snap_start: Whether functions that answer requests start from a snapshot, which has a price for each version
             and each start. Lambda has snapshots for Python 3.12 and later.
         throttle_rate: Maximum number of API requests a second.
@@ -75,7 +75,7 @@ class Stage:
     point_in_time_recovery: bool = False
     self_sign_up: bool = True
     threat_protection: bool = False
-    traffic: str = "CANARY_10PERCENT_5MINUTES"
+    traffic: str = "CANARY_10_PERCENT_5_MINUTES"
     snap_start: bool = False
     throttle_rate: int = 50
     throttle_burst: int = 100

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import CfnResource, Duration, Stack
+from aws_cdk import Annotations, CfnResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -77,7 +77,9 @@ class Function(lambda_.Function):
             environment=dict(environment or {}),
             role=role,
             log_group=log_group,
-            runtime=lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON),
+            runtime=lambda_.Runtime(
+                f"python{stage.python}", lambda_.RuntimeFamily.PYTHON, supports_snap_start=stage.has_snap_start
+            ),
             architecture=ARCHITECTURES[stage.machine],
             memory_size=stage.memory_mb,
             timeout=Duration.seconds(timeout or stage.timeout),
@@ -88,6 +90,8 @@ class Function(lambda_.Function):
         self.stage = stage
         self.full_name = full_name
         self.serves = serves
+        # Its alias is at a published version.
+        Annotations.of(self).acknowledge_warning("@aws-cdk/aws-lambda:snapStartRequirePublish")
         self.live = lambda_.Alias(self, ALIAS, alias_name=ALIAS, version=self.current_version)
         self.execution_role = role
         # The CDK makes the function depend on its role's policy and, redundantly, on the role.

@@ -89,6 +89,13 @@ class Synthesis:
         """Return the alias of a function."""
         return self.only(function.stack, "AWS::Lambda::Alias", FunctionName={"Ref": function.id})
 
+    def mapping(self, stack: str, role: str) -> Resource:
+        """Return the event source mapping of a function, which names its alias."""
+        alias = self.alias(self.function(stack, role))
+        mappings = self.resources("AWS::Lambda::EventSourceMapping")
+        (found,) = [each for each in mappings if each.stack == stack and f'"{alias.id}"' in json.dumps(each.properties)]
+        return found
+
     def asset(self, resource: Resource) -> Path:
         """Return the folder with the code of a function or layer."""
         content = resource.properties.get("Code") or resource.properties["Content"]

@@ -141,8 +141,7 @@ def test_the_topic_is_encrypted_with_a_key_that_rotates(prod: Synthesis) -> None
 
 
 def mapping(synthesis: Synthesis, found: ServiceFolder, function: str) -> Resource:
-    target = synthesis.alias(synthesis.function(found.name, function))
-    return synthesis.only(found.name, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": target.id})
+    return synthesis.mapping(found.name, function)
 
 
 def test_a_consumer_reports_failed_messages_and_has_its_declared_batch_and_concurrency(
@@ -183,8 +182,7 @@ def test_all_functions_that_call_a_provider_together_keep_the_stages_rate(
 ) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
     consumer = synthesis.function(service, "consumer")
-    alias = synthesis.alias(consumer)
-    target = synthesis.only(service, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": alias.id})
+    target = synthesis.mapping(service, "consumer")
     concurrency = target.properties["ScalingConfig"]["MaximumConcurrency"]
     rate = float(consumer.properties["Environment"]["Variables"][variable])
     # Of the scheduled function one run is at work at a time, because it ends before the next one begins. The API asks

@@ -22,10 +22,10 @@ from tidings.recovery import ReindexCheckpoint, Reindexer
 
 def first_word(entity: Entity[Known]) -> dict[str, str]:
     assert entity.state is not None
-    return {"word": entity.state.words[0], "key": entity.key} if entity.state.words else {}
+    return {"word": entity.state.words[0], "place": entity.key} if entity.state.words else {}
 
 
-SERVICE = answers(indexes=(Index(partition="word", sort="key", of=first_word),))
+SERVICE = answers(indexes=(Index(partition="word", sort="place", of=first_word),))
 
 
 class CrashError(BaseException):
@@ -79,16 +79,16 @@ def test_an_entity_gets_the_attributes_that_its_service_declares_and_loses_all_o
         {
             "a": word("a", "why"),
             "b": word("b", "how", word="old", former="x"),
-            "c": word("c", "who", word="who", key="c"),
+            "c": word("c", "who", word="who", place="c"),
             "d": stored("d", '{"words":[]}', word="old"),
             "e": stored("e", "null", word="old"),
         }
     )
     assert reindexer(table).run() == {"rewritten": 4, "right": 1}
     assert {key: dict(each.attributes) for key, each in table.stored.items()} == {
-        "a": {"word": "why", "key": "a"},
-        "b": {"word": "how", "key": "b"},
-        "c": {"word": "who", "key": "c"},
+        "a": {"word": "why", "place": "a"},
+        "b": {"word": "how", "place": "b"},
+        "c": {"word": "who", "place": "c"},
         "d": {},
         "e": {},
     }
@@ -147,11 +147,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_the_tables_entities_are_read_without_other_items(client: Any) -> None:
     table = DynamoTable(client, "answers")
-    table.commit([EntityWrite(word("a", "why", word="why", key="a"), expected=0)])
+    table.commit([EntityWrite(word("a", "why", word="why", place="a"), expected=0)])
     client.put_item(TableName="answers", Item={"pk": {"S": "#counter"}, "version": {"N": "1"}, "state": {"S": "{}"}})
     client.put_item(TableName="answers", Item={"pk": {"S": "cached"}, "text": {"S": "x"}})
     assert list(DynamoIndexedTable(client, "answers").entities("")) == [
-        ([word("a", "why", word="why", key="a")], ""),
+        ([word("a", "why", word="why", place="a")], ""),
     ]
 
 
@@ -170,9 +170,9 @@ def test_reading_continues_after_a_position(client: Any, monkeypatch: pytest.Mon
 def test_a_rewrite_replaces_the_attributes_and_nothing_else(client: Any) -> None:
     entity = replace_attributes(word("a", "why"), {"word": "old", "former": "x"})
     DynamoTable(client, "answers").commit([EntityWrite(entity, expected=0)])
-    assert DynamoIndexedTable(client, "answers").rewrite(entity, {"word": "why", "key": "a"})
-    assert DynamoTable(client, "answers").read(["a"])["a"] == word("a", "why", word="why", key="a")
-    assert DynamoIndexedTable(client, "answers").rewrite(word("a", "why", word="why", key="a"), {})
+    assert DynamoIndexedTable(client, "answers").rewrite(entity, {"word": "why", "place": "a"})
+    assert DynamoTable(client, "answers").read(["a"])["a"] == word("a", "why", word="why", place="a")
+    assert DynamoIndexedTable(client, "answers").rewrite(word("a", "why", word="why", place="a"), {})
     assert DynamoTable(client, "answers").read(["a"])["a"] == word("a", "why")
 
 
