@@ -9,7 +9,7 @@ from ops.context import CommandContext, Yes
 from ops.counts import counted
 from ops.deploy.cdk import deploy_stacks, synthesized_stacks
 from ops.deploy.missed import Missed, ReplayRecord, missed_events
-from ops.deploy.stacks import changed_subscriptions, stacks_without_folder
+from ops.deploy.stacks import changed_subscriptions, name_undeclared_stacks
 from ops.errors import CommandError
 from ops.pages.commands import upload_
 from ops.replay.options import HISTORY, ReplayOptions
@@ -48,8 +48,7 @@ def deploy(
     stage = work.stage
     deploy_stacks(stage.name, first=first, approve=yes)
     upload_(context)
-    for name in stacks_without_folder(stage, synthesized_stacks()):
-        _name_stack(work, name)
+    name_undeclared_stacks(stage, synthesized_stacks())
     record = ReplayRecord(work.directory, stage.name)
     subscriptions = changed_subscriptions(stage, work.outputs.consumers)
     missed = missed_events(subscriptions, record.load(), replayable_services(), now())
@@ -75,11 +74,3 @@ def replayable_services() -> list[str]:
 def _replay(work: CommandContext, missed: Missed) -> None:
     options = ReplayOptions(consumer=missed.consumer, start=missed.start, wait=True)
     run_replay(work.stage, work.outputs, work.directory, options, options.checked_service())
-
-
-def _name_stack(work: CommandContext, name: str) -> None:
-    service = name.removeprefix(work.stage.prefix)
-    print_note(
-        f"{name} is deployed and nothing in this folder declares it, so it runs what it ran. If it was a service, "
-        f"{work.command(f'retire {service}')} removes it in order."
-    )

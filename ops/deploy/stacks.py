@@ -2,12 +2,28 @@
 
 from collections.abc import Collection, Iterable
 
+from ops.console import print_note
 from ops.replay.subscription import effective_since
 from ops.stage import DeployedStage
 from tidings.aws.recovery import reporting
 
 
-def stacks_without_folder(stage: DeployedStage, declared: Collection[str]) -> list[str]:
+def name_undeclared_stacks(stage: DeployedStage, declared: Collection[str]) -> None:
+    """Print a note about each of the stage's deployed stacks that nothing declares any more, with the way to remove it.
+
+    Args:
+        stage: The stage.
+        declared: The names of the stacks that the code declares.
+    """
+    for name in undeclared_stacks(stage, declared):
+        service = name.removeprefix(stage.prefix)
+        print_note(
+            f"The stack {name} is deployed, but nothing in this folder declares it, so it runs its old code. If it was "
+            f"a service, {stage.command(f'retire {service}')} removes it in order."
+        )
+
+
+def undeclared_stacks(stage: DeployedStage, declared: Collection[str]) -> list[str]:
     """Return the names of the stage's deployed stacks that nothing declares any more.
 
     Args:

@@ -22,6 +22,9 @@ from ops.stage import ROOT, DeployedStage
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 TOOLKIT = "CDKToolkit"
+ASSEMBLY = "cdk.out"
+"""The folder of the synthesized templates, in that of the local cloud's files."""
+
 LOG_LINES = 8
 
 # CloudFormation's events as the CDK prints them: stack | done/all | time | status | type | logical id, reason
@@ -67,7 +70,7 @@ def _deploy(stage: DeployedStage, directory: Path, app: Sequence[str]) -> None:
     with step("Deploying") as shown:
         shown.update("synthesizing the stacks")
         options = ["--all", "--require-approval", "never", "--concurrency", "4", "--progress", "events"]
-        synthesized = directory / "cdk.out"
+        synthesized = directory / ASSEMBLY
         options += ["--output", str(synthesized), "-c", f"stage={stage.name}", "-c", f"port={_port(stage)}"]
         if app:
             options += ["--app", shlex.join(app)]

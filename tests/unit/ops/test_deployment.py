@@ -11,7 +11,7 @@ from ops.cli import app
 from ops.deploy.cdk import synthesized_stacks
 from ops.deploy.commands import replayable_services
 from ops.deploy.missed import MARGIN, RECENT, Missed, ReplayRecord, missed_events
-from ops.deploy.stacks import stacks_without_folder
+from ops.deploy.stacks import name_undeclared_stacks, undeclared_stacks
 
 NOW = 10 * RECENT
 CHANGED = NOW - 5
@@ -80,6 +80,9 @@ class DevStage:
     name = "dev"
     prefix = "tidings-dev-"
 
+    def command(self, arguments: str) -> str:
+        return f"tidings --stage dev {arguments}"
+
     def client(self, _service: str) -> "DevStage":
         return self
 
@@ -92,9 +95,13 @@ class DevStage:
         return [{"Stacks": [{"StackName": name}]} for name in names]
 
 
-def test_a_deployed_stack_of_the_stage_that_nothing_declares_is_named() -> None:
+def test_a_deployed_stack_of_the_stage_that_nothing_declares_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     stage: Any = DevStage()
-    assert stacks_without_folder(stage, {"tidings-dev-bus"}) == ["tidings-dev-popularity"]
+    assert undeclared_stacks(stage, {"tidings-dev-bus"}) == ["tidings-dev-popularity"]
+    name_undeclared_stacks(stage, {"tidings-dev-bus"})
+    text = " ".join(capsys.readouterr().err.split())
+    assert "The stack tidings-dev-popularity is deployed, but nothing in this folder declares it" in text
+    assert "tidings --stage dev retire popularity removes it in order." in text
 
 
 def test_the_local_stage_is_not_deployed_by_this_command(tmp_path: Path) -> None:
