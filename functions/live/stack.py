@@ -88,7 +88,9 @@ def _allow_connections(stack: ServiceStack, api: apigateway.WebSocketApi, functi
 
 
 def _add_routes(stack: ServiceStack, api: apigateway.WebSocketApi, authorizer: Function, websocket: Function) -> None:
-    integration = WebSocketLambdaIntegration("integration", websocket.live)
+    # The emulator keeps the process behind an alias on such a route when the alias moves.
+    handler = websocket.current_version if stack.stage.emulated else websocket.live
+    integration = WebSocketLambdaIntegration("integration", handler)
     tickets = _add_authorizer(stack, api, authorizer)
     for key in ROUTES:
         route = apigateway.WebSocketRoute(

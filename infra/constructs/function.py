@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Annotations, CfnResource, Duration, Stack
+from aws_cdk import Annotations, CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -85,6 +85,10 @@ class Function(lambda_.Function):
             timeout=Duration.seconds(timeout or stage.timeout),
             tracing=lambda_.Tracing.DISABLED if stage.emulated else lambda_.Tracing.ACTIVE,
             logging_format=lambda_.LoggingFormat.JSON,
+            # The emulator ends the processes of a version that is deleted by its API only; see `ops.local.versions`.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN)
+            if stage.emulated
+            else None,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if serves and stage.has_snap_start else None,
         )
         self.stage = stage

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from ops.console import Step, step
 from ops.errors import CommandError
 from ops.local.cloud import ACCOUNT
+from ops.local.versions import delete_old_versions
 from ops.stage import ROOT, DeployedStage
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -75,6 +76,7 @@ def _deploy(stage: DeployedStage, directory: Path, app: Sequence[str]) -> None:
         if app:
             options += ["--app", shlex.join(app)]
         _run_cdk(stage, log, shown, ROOT, "deploy", *options)
+        delete_old_versions(stage.client("lambda"))
         enable_time_to_live(stage.client("dynamodb"), synthesized)
         allow_origins(stage.client("apigatewayv2"), synthesized, page_origins(stage.client("cloudformation")))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ops.errors import CommandError
@@ -124,7 +124,7 @@ class RetiredStack:
                     continue
                 if table.get("DeletionProtectionEnabled", False) != protected:
                     client.update_table(TableName=name, DeletionProtectionEnabled=protected)
-                    wait_until(lambda name=name: _is_active(client, name), 300, f"the table {name}")
+                    wait_until(partial(_is_active, client, name), 300, f"the table {name}")
                 found.append(name)
         return found
 
