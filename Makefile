@@ -121,7 +121,7 @@ bootstrap: install ## Prepare an AWS account and region for the CDK, once
 deploy: web ## Deploy the stage STAGE to AWS in order, upload its pages, and replay missed events
 	@$(BIN)/tidings --stage $(STAGE) deploy $(if $(filter yes,$(FIRST)),--first)
 
-record: install ## Record the queues, indexes and contracts that were deployed in infra/release/
+record: install ## Record the queues and indexes that were deployed in infra/release/release.json
 	@$(WITH_NODE) $(BIN)/python -m infra.release
 
 # One resolution for the whole repository. The other locks take their versions from it.

@@ -1,1 +1,1 @@
-"""The last release, with which a synthesis compares the code: its queues, its indexes and its contracts."""
+"""The queues and indexes of the last release, with which a synthesis compares those of the code."""

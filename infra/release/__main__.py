@@ -1,10 +1,7 @@
-"""`make record`: writes the structure and the contracts of a release that was deployed, in `infra/release/`."""
+"""`make record`: writes the queues and indexes of a release that was deployed to `infra/release/release.json`."""
 
-from infra.release.contracts import digests_of, write_contracts
 from infra.release.structure import structure_of, write_release
 from infra.shop import shop
 from infra.stages import STAGES
 
-application = shop(STAGES["prod"])
-write_release(structure_of(application))
-write_contracts(digests_of(application))
+write_release(structure_of(shop(STAGES["prod"])))

@@ -1,22 +1,17 @@
-"""The contracts of a release, and those that have changed since."""
+"""The contracts that have changed since the last release."""
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.application import Application
 from infra.discovery import ROOT
 from infra.published_language.schemas import Json, event_schema
 from tidings.core.contract import Contract
 from tidings.core.personal import PERSONAL
 
-CONTRACTS = ROOT / "infra" / "release" / "contracts.json"
-"""The digests of the last release's contracts. `make record` writes it; there is no such file before that."""
-
-Digests = Mapping[str, str]
-"""The digest of each contract, by its `dataschema`."""
+SCHEMAS = ROOT / "infra" / "release" / "schemas"
+"""The folder of the last release's schemas. `make record` writes it; there is no such folder before that."""
 
 TEXTS = {"title", "description"}
 NAMES = {"properties", "$defs"}
@@ -26,45 +21,37 @@ VALUES = {"default", "const", "enum"}
 """The keywords whose value is no schema."""
 
 
-def digests_of(application: Application) -> dict[str, str]:
-    """Return the digests of an application's contracts."""
-    return {contract.schema(): digest_of(contract) for contract in application.contracts}
+def released_schemas(folder: Path = SCHEMAS) -> dict[str, Json]:
+    """Return the schemas of the last release by their `$id`; none if no release is recorded."""
+    schemas = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("*.json"))
+    return {schema["$id"]: schema for schema in schemas}
 
 
-def digest_of(contract: type[Contract]) -> str:
-    """Return the digest of what a contract says about its events.
-
-    Texts for readers are not part of it, and neither is the envelope, which all contracts share.
-    """
-    schema = event_schema(contract)
-    own = {name: schema["properties"].get(name) for name in ("subject", "source", PERSONAL)}
-    meaning = _without_texts({"properties": own, "$defs": schema["$defs"]})
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def read_contracts(file: Path = CONTRACTS) -> Digests | None:
-    """Return the digests of the last release's contracts; None if no release is recorded."""
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
-
-
-def write_contracts(digests: Digests, file: Path = CONTRACTS) -> None:
-    """Record digests as those of the last release."""
-    file.write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def changed_contracts(released: Digests | None, current: Digests) -> frozenset[str]:
+def changed_contracts(contracts: Iterable[type[Contract]], released: Mapping[str, Json]) -> frozenset[str]:
     """Return the contracts that are new or have changed since the last release, by their `dataschema`.
 
     Args:
-        released: The digests of the last release; None if no release is recorded. Then nothing counts as changed.
-        current: The digests of the code.
+        contracts: All contracts of an application.
+        released: The schemas of the last release by their `$id`. If there are none, no contract counts as changed.
     """
-    if released is None:
+    before = {name: _meaning(schema) for name, schema in released.items()}
+    if not before:
         return frozenset()
-    return frozenset(name for name, digest in current.items() if released.get(name) != digest)
+    current = {contract.schema(): _meaning(event_schema(contract)) for contract in contracts}
+    return frozenset(name for name, meaning in current.items() if before.get(name) != meaning)
 
 
-def _without_texts(schema: Any) -> Json | Any:
+def _meaning(schema: Json) -> Json:
+    """Return what a schema says about the events of its contract.
+
+    Texts for readers are not part of it, and neither is the envelope, which all contracts share.
+    """
+    own = {name: schema["properties"].get(name) for name in ("subject", "source", PERSONAL)}
+    meaning: Json = _without_texts({"properties": own, "$defs": schema["$defs"]})
+    return meaning
+
+
+def _without_texts(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_without_texts(each) for each in schema]
     if not isinstance(schema, dict):

@@ -112,6 +112,6 @@ def _describe(cycle: list[tuple[str, str]], edges: Edges) -> str:
     return (
         "These contracts changed since the last release, and no sequence deploys each consumer before its producer: "
         f"{parts}. Split the release: let {producer} announce {postponed} as in the last release, or not at all if it "
-        f'is new; deploy, and run make record. Then release the change of {postponed}: see "Split a release" in '
+        f'is new; deploy, and record that release. Then release the change of {postponed}: see "Split a release" in '
         "docs/guides/deploy.md."
     )

@@ -1,5 +1,6 @@
 """The sequence of a release's stacks, by the contracts that changed since the last release."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from aws_cdk import App
 from infra.application import Application
 from infra.build import build
 from infra.discovery import ServiceFolder
-from infra.release.contracts import changed_contracts, digest_of, digests_of, read_contracts, write_contracts
+from infra.published_language.schemas import event_schema
+from infra.release.contracts import changed_contracts, released_schemas
 from infra.release.rollout import Rollout, rollout_of
 from infra.shop import SETTINGS, shop
 from infra.stages import STAGES
@@ -100,19 +102,10 @@ def test_each_of_several_cycles_is_described_once() -> None:
 # Changed contracts
 
 
-@pytest.mark.parametrize(
-    ("released", "changed"),
-    [(None, set()), ({"a": "1", "b": "2"}, set()), ({"a": "1"}, {"b"}), ({"a": "0", "b": "2", "c": "3"}, {"a"})],
-    ids=["no release", "the same", "a new one", "another one, and one that is gone"],
-)
-def test_new_and_other_contracts_have_changed_since_the_release(released: Any, changed: set[str]) -> None:
-    assert changed_contracts(released, {"a": "1", "b": "2"}) == changed
-
-
-def contract_with(docstring: str, **fields: Any) -> type[Contract]:
+def contract_with(docstring: str, name: str = "Noted", **fields: Any) -> type[Contract]:
     made: type[Contract] = msgspec.defstruct(
-        "Noted",
-        [(name, *given) if isinstance(given, tuple) else (name, given) for name, given in fields.items()],
+        name,
+        [(field, *given) if isinstance(given, tuple) else (field, given) for field, given in fields.items()],
         bases=(Contract,),
         namespace={"producer": "notes", "__doc__": docstring},
         frozen=True,
@@ -121,20 +114,41 @@ def contract_with(docstring: str, **fields: Any) -> type[Contract]:
     return made
 
 
-def test_a_contracts_digest_is_that_of_its_meaning_and_not_of_its_texts() -> None:
-    before = digest_of(contract_with("A note.", title=str))
-    assert digest_of(contract_with("Something that somebody noted.", title=str)) == before
-    assert digest_of(contract_with("A note.", title=int)) != before
-    assert digest_of(contract_with("A note.", title=str, text=(str, ""))) != before
-    assert digest_of(contract_with("A note.", text=str)) != before
+RELEASED = contract_with("A note.", title=str)
 
 
-def test_the_recorded_contracts_are_read_as_they_were_written(tmp_path: Path) -> None:
-    digests = digests_of(shop(STAGES["prod"]))
-    assert len(digests) > 10
-    write_contracts(digests, tmp_path / "contracts.json")
-    assert read_contracts(tmp_path / "contracts.json") == digests
-    assert read_contracts(tmp_path / "none.json") is None
+@pytest.mark.parametrize(
+    ("contract", "changed"),
+    [
+        (contract_with("Something that somebody noted.", title=str), False),
+        (contract_with("A note.", title=int), True),
+        (contract_with("A note.", title=str, text=(str, "")), True),
+        (contract_with("A note.", text=str), True),
+        (contract_with("A note.", name="Forgotten", title=str), True),
+    ],
+    ids=["another text", "another type", "a new field", "another name of a field", "a new contract"],
+)
+def test_a_contract_has_changed_if_its_meaning_has(contract: type[Contract], changed: bool) -> None:
+    found = changed_contracts([contract], {RELEASED.schema(): event_schema(RELEASED)})
+    assert found == ({contract.schema()} if changed else set())
+
+
+def test_a_contract_that_is_gone_has_not_changed() -> None:
+    assert changed_contracts([], {RELEASED.schema(): event_schema(RELEASED)}) == set()
+
+
+def test_without_a_recorded_release_no_contract_has_changed(tmp_path: Path) -> None:
+    assert released_schemas(tmp_path / "none") == {}
+    assert changed_contracts([RELEASED], {}) == set()
+
+
+def test_no_contract_has_changed_since_a_release_of_the_same_code(tmp_path: Path) -> None:
+    contracts = shop(STAGES["prod"]).contracts
+    for contract in contracts:
+        (tmp_path / f"{contract.__name__}.json").write_text(json.dumps(event_schema(contract)))
+    released = released_schemas(tmp_path)
+    assert len(released) > 10
+    assert changed_contracts(contracts, released) == set()
 
 
 # The stacks
