@@ -152,14 +152,15 @@ def _add_function_alarms(stack: ApplicationStack, function: lambda_.Function) ->
         )
 
 
-def _role_of(mapping: lambda_.CfnEventSourceMapping) -> str:
+def role_of(mapping: lambda_.CfnEventSourceMapping) -> str:
+    """Return the role of the function that a mapping invokes: `consumer`."""
     return (mapping.node.scope or mapping).node.id.removesuffix("-mapping")
 
 
 def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
     Alarm(
         stack,
-        f"{_role_of(mapping)}-waiting",
+        f"{role_of(mapping)}-waiting",
         kind="messages-waiting",
         problem=f"Something asks {stack.name} to slow down, and its messages wait.",
         metric=stack.metric(WAITING, "Sum", FIVE_MINUTES),
@@ -173,14 +174,14 @@ def _add_waiting_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceM
 def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMapping) -> None:
     Alarm(
         stack,
-        f"{_role_of(mapping)}-lag",
+        f"{role_of(mapping)}-lag",
         kind="relay-lag",
         problem=f"The events of {stack.name} are published late, or not at all.",
         metric=cloudwatch.Metric(
             namespace="AWS/Lambda",
             metric_name="IteratorAge",
             # Lambda reports it by the function's name, whatever version the alias is at.
-            dimensions_map={"FunctionName": f"{stack.stack_name}-{_role_of(mapping)}"},
+            dimensions_map={"FunctionName": f"{stack.stack_name}-{role_of(mapping)}"},
             statistic="Maximum",
             period=MINUTE,
         ),
