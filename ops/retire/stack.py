@@ -1,5 +1,6 @@
 """The stack of a service that is retired: its functions, its data, and its deletion."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -32,10 +33,12 @@ class RetiredStack:
     Attributes:
         stage: The stage.
         name: The stack's name.
+        pause: Waits for a number of seconds.
     """
 
     stage: DeployedStage
     name: str
+    pause: Callable[[float], None] = time.sleep
 
     @property
     def is_being_deleted(self) -> bool:
@@ -43,12 +46,18 @@ class RetiredStack:
         return self._status.startswith("DELETE")
 
     def close(self) -> None:
-        """Refuse all invocations of the functions that may begin something: APIs, webhooks and jobs."""
+        """Refuse all invocations of the functions that may begin something: APIs, webhooks and jobs.
+
+        Return when the longest invocation that had begun before must have ended.
+        """
         client = self.stage.client("lambda")
+        timeouts = [0]
         for name in self._names(FUNCTION):
             if not name.endswith(EVENT_FUNCTIONS):
                 with reporting(f"{name} cannot be closed"):
                     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+                    timeouts.append(client.get_function_configuration(FunctionName=name)["Timeout"])
+        self.pause(max(timeouts))
 
     def protect_tables(self) -> Sequence[str]:
         """Protect the tables from deletion, so that they outlast the stack. Return their names."""

@@ -193,6 +193,34 @@ def test_a_deletion_that_failed_is_continued() -> None:
     assert cloudformation.deletions == [["table"]]
 
 
+class Functions:
+    """A client that closes functions. Those that work on events are none of them."""
+
+    def __init__(self) -> None:
+        self.closed: list[str] = []
+
+    def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> None:  # noqa: N803
+        assert ReservedConcurrentExecutions == 0
+        self.closed.append(FunctionName)
+
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, int]:  # noqa: N803 - boto3's names
+        return {"Timeout": 60 if FunctionName.endswith("jobs") else 20}
+
+
+def test_the_functions_that_may_begin_something_are_closed_until_their_last_run_must_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kinds = {role: ("AWS::Lambda::Function", f"{STACK}-{role}") for role in ("api", "consumer", "jobs", "relay")}
+    functions, pauses = Functions(), list[float]()
+    stage: Any = Stage(CloudFormation({**kinds, **TABLE}))
+    monkeypatch.setattr(
+        Stage, "client", lambda self, service: functions if service == "lambda" else self.cloudformation
+    )
+    RetiredStack(stage, STACK, pauses.append).close()
+    assert functions.closed == [f"{STACK}-api", f"{STACK}-jobs"]
+    assert pauses == [60]
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     set_credentials(monkeypatch)
