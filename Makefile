@@ -120,10 +120,8 @@ contracts: install ## Generate docs/contracts/ and docs/privacy.md from the code
 bootstrap: install ## Prepare an AWS account and region for the CDK, once
 	@$(WITH_NODE) node_modules/.bin/cdk bootstrap -c stage=$(STAGE)
 
-deploy: web ## Deploy the stage STAGE to AWS, and upload its pages
-	@[ "$(STAGE)" != local ] || { echo "The stage local is for the local cloud: make run deploys it." >&2; exit 1; }
-	@$(WITH_NODE) node_modules/.bin/cdk deploy --all -c stage=$(STAGE) $(if $(FIRST),-c first=$(FIRST))
-	@$(BIN)/tidings --stage $(STAGE) pages upload
+deploy: web ## Deploy the stage STAGE to AWS in order, upload its pages, and replay missed events
+	@$(BIN)/tidings --stage $(STAGE) deploy $(if $(filter yes,$(FIRST)),--first)
 
 record: install ## Record what was deployed in infra/release/: RELEASE names a new release, such as 1.1
 	@$(WITH_NODE) $(BIN)/python -m infra.release $(RELEASE)

@@ -1,5 +1,8 @@
 """Building an application's stacks in a CDK app."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from aws_cdk import App, Tags
 
 from infra.application import Application
@@ -14,10 +17,15 @@ from infra.stacks.users import UsersStack
 from infra.stacks.web import WebStack
 
 
-def build(app: App, application: Application) -> None:
+def build(app: App, application: Application, after: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Add the application's stacks to a CDK app.
 
     Every stage but an emulated one must pass cdk-nag at synthesis.
+
+    Args:
+        app: The CDK app.
+        application: The application.
+        after: The services that must be deployed before a service, by its name; see `infra.release.rollout`.
     """
     alarms = AlarmStack(app, application)
     bus = BusStack(app, application)
@@ -25,6 +33,10 @@ def build(app: App, application: Application) -> None:
     web = WebStack(app, application, application.pages, api) if application.pages else None
     users = UsersStack(app, application, api, web)
     services = [ServiceStack(app, application, service, bus, api, users) for service in application.services]
+    by_name = {stack.name: stack for stack in services}
+    for service, others in (after or {}).items():
+        for other in others:
+            by_name[service].add_stack_dependency(by_name[other])
     for stack in (bus, api, users, *([web] if web else []), *services):
         add_alarms(stack, alarms)
     MonitoringStack(app, application, alarms, api, services)

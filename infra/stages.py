@@ -46,6 +46,10 @@ class Stage:
         self_sign_up: Whether users can create accounts themselves.
         threat_protection: Whether Cognito blocks suspicious sign-ins. It needs the Plus plan, which has a higher price
             for each monthly active user than the Essentials plan, and no free users.
+        traffic: How the traffic of an API shifts to a new version: a constant of CodeDeploy's
+            `LambdaDeploymentConfig`, such as `CANARY_10_PERCENT_5_MINUTES`. Empty for all at once.
+        snap_start: Whether functions that answer requests start from a snapshot, which has a price for each version
+            and each start. Lambda has snapshots for Python 3.12 and later.
         throttle_rate: Maximum number of API requests a second.
         throttle_burst: Maximum number of API requests at once.
     """
@@ -71,8 +75,15 @@ class Stage:
     point_in_time_recovery: bool = False
     self_sign_up: bool = True
     threat_protection: bool = False
+    traffic: str = "CANARY_10_PERCENT_5_MINUTES"
+    snap_start: bool = False
     throttle_rate: int = 50
     throttle_burst: int = 100
+
+    @property
+    def has_snap_start(self) -> bool:
+        """True if functions that answer requests start from a snapshot (AWS Lambda Developer Guide, "SnapStart")."""
+        return self.snap_start and tuple(int(part) for part in self.python.split(".")) >= (3, 12)
 
     def batch(self, declared: Batch | None) -> Batch:
         """Return the batches that a service's consumer receives here.
@@ -116,6 +127,8 @@ STAGES = {
             max_concurrency=5,
             relay_parallelism=1,
             self_sign_up=False,
+            # The emulator has no CodeDeploy.
+            traffic="",
             throttle_rate=1000,
             throttle_burst=1000,
         ),
@@ -131,6 +144,7 @@ STAGES = {
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             protected=True,
             point_in_time_recovery=True,
+            snap_start=True,
             throttle_rate=500,
             throttle_burst=1000,
         ),

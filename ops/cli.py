@@ -10,6 +10,7 @@ from ops.access import commands as access
 from ops.audit import commands as audit
 from ops.console import plain, progress
 from ops.context import CommandContext
+from ops.deploy import commands as deploy
 from ops.dlq import commands as dlq
 from ops.environment import describe, is_expected
 from ops.errors import CommandError
@@ -25,8 +26,10 @@ from ops.pages import commands as pages
 from ops.payments import commands as payments
 from ops.privacy import commands as privacy
 from ops.recover import commands as recover
+from ops.reindex import commands as reindex
 from ops.relay import commands as relay
 from ops.replay import commands as replay
+from ops.retire import commands as retire
 from ops.sales import commands as sales
 from ops.scaffold import commands as scaffold
 from ops.stage import LOCAL, ROOT, STAGES
@@ -81,7 +84,24 @@ def main(
     context.obj = CommandContext(stage, LocalCloud(directory.resolve()))
 
 
-for family in (local, faults, access, sales, monitoring, live, replay, recover, relay, audit, mappings):
+FAMILIES = (
+    local,
+    deploy,
+    retire,
+    faults,
+    access,
+    sales,
+    monitoring,
+    live,
+    replay,
+    recover,
+    relay,
+    reindex,
+    audit,
+    mappings,
+)
+
+for family in FAMILIES:
     app.add_typer(family.app)
 app.add_typer(orders.timeline_app)
 app.add_typer(orders.app, name="orders")

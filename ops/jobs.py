@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ops.errors import CommandError
 from ops.stage import DeployedStage
+from tidings.aws.names import ALIAS
 from tidings.aws.recovery import reporting
 from tidings.aws.watch import WatchReport
 
@@ -149,7 +150,7 @@ def _run(stage: DeployedStage, name: str, payload: dict[str, Any], result: type[
     function = f"{stage.prefix}{name}"
     with reporting(f"{function} cannot be invoked"):
         try:
-            answer = client.invoke(FunctionName=function, Payload=msgspec.json.encode(payload))
+            answer = client.invoke(FunctionName=function, Qualifier=ALIAS, Payload=msgspec.json.encode(payload))
         except client.exceptions.ResourceNotFoundException as error:
             service = name.partition("-")[0]
             raise CommandError(f"the stage {stage.name} has no function {function}; deploy {service} first") from error

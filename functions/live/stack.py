@@ -30,11 +30,19 @@ def add_resources(stack: ServiceStack, _settings: ShopSettings) -> None:
         raise ValueError(f"{stack.name} pushes events over a WebSocket API, and the application has none")
     table = {"TABLE": stack.table.table_name}
     authorizer = stack.add_function(
-        "authorizer", "functions.live.websocket.authorizer.handler", "Lets the holders of tickets connect", table
+        "authorizer",
+        "functions.live.websocket.authorizer.handler",
+        "Lets the holders of tickets connect",
+        table,
+        serves=True,
     )
     authorizer.allow("dynamodb:DeleteItem", on=[stack.table.table_arn])
     websocket = stack.add_function(
-        "websocket", "functions.live.websocket.function.handler", "Registers connections, and answers pings", table
+        "websocket",
+        "functions.live.websocket.function.handler",
+        "Registers connections, and answers pings",
+        table,
+        serves=True,
     )
     websocket.allow(
         "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem", on=[stack.table.table_arn]
@@ -80,7 +88,9 @@ def _allow_connections(stack: ServiceStack, api: apigateway.WebSocketApi, functi
 
 
 def _add_routes(stack: ServiceStack, api: apigateway.WebSocketApi, authorizer: Function, websocket: Function) -> None:
-    integration = WebSocketLambdaIntegration("integration", websocket)
+    # The emulator keeps the process behind an alias on such a route when the alias moves.
+    handler = websocket.current_version if stack.stage.emulated else websocket.live
+    integration = WebSocketLambdaIntegration("integration", handler)
     tickets = _add_authorizer(stack, api, authorizer)
     for key in ROUTES:
         route = apigateway.WebSocketRoute(
@@ -99,7 +109,7 @@ def _add_authorizer(
     stack: ServiceStack, api: apigateway.WebSocketApi, function: Function
 ) -> apigateway.IWebSocketRouteAuthorizer:
     """Add the authorizer to the API. The CDK's own class would add it to the API's stack, which must not need this."""
-    arn = function.function_arn
+    arn = function.live.function_arn
     authorizer = apigateway.WebSocketAuthorizer(
         stack,
         "tickets",
@@ -111,7 +121,7 @@ def _add_authorizer(
             f"arn:{stack.partition}:apigateway:{stack.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
         ),
     )
-    function.add_permission(
+    function.live.add_permission(
         "authorizer",
         principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
         source_arn=stack.format_arn(

@@ -145,6 +145,7 @@ def _add_webhooks(stack: ServiceStack, library: lambda_.LayerVersion, secrets: s
         "Receives the webhooks of Stripe",
         # The attribute `Id` is the ARN. So is the reference, but on the local cloud that is the name.
         {"QUEUE": queue.queue_url, "WEBHOOK_SECRETS_ARN": secrets.attr_id},
+        serves=True,
     )
     webhooks.add_layers(library)
     webhooks.allow("sqs:SendMessage", on=[queue.queue_arn])
@@ -154,7 +155,7 @@ def _add_webhooks(stack: ServiceStack, library: lambda_.LayerVersion, secrets: s
         f"POST {WEBHOOKS}",
         http_api=stack.api.http_api,
         route_key=apigateway.HttpRouteKey.with_(WEBHOOKS, apigateway.HttpMethod.POST),
-        integration=HttpLambdaIntegration("webhooks-integration", webhooks),
+        integration=HttpLambdaIntegration("webhooks-integration", webhooks.live),
     )
     acknowledge(route, "APIG4", "Stripe has no token. The function verifies the signature of each request.")
 
@@ -172,7 +173,9 @@ def _add_simulated_gateway(
     """
     payments = add_table(stack, "gateway")
     api = stack.functions["api"]
-    bank = stack.add_function("bank", "functions.payment.bank.function.handler", "Serves the simulated bank's page", {})
+    bank = stack.add_function(
+        "bank", "functions.payment.bank.function.handler", "Serves the simulated bank's page", {}, serves=True
+    )
     # The local cloud serves an API below the endpoint of all services, whose address its functions know.
     http_api = stack.api.http_api
     url = f"/_aws/execute-api/{http_api.api_id}" if stack.stage.emulated else http_api.api_endpoint
@@ -191,7 +194,7 @@ def _add_simulated_gateway(
 
 def _add_pages(stack: ServiceStack, bank: Function) -> None:
     """Add the routes of the bank's page, which are no part of the API's document."""
-    integration = HttpLambdaIntegration("bank-integration", bank)
+    integration = HttpLambdaIntegration("bank-integration", bank.live)
     for method in (apigateway.HttpMethod.GET, apigateway.HttpMethod.POST):
         route = apigateway.HttpRoute(
             stack,

@@ -16,6 +16,7 @@ from infra.constructs.nag import acknowledge
 from infra.constructs.schedule import alarm_on_late_work, invoke_on_schedule
 from infra.shop import ShopSettings
 from infra.stacks.service import PERSONAL, ServiceStack
+from tidings.aws.names import ALIAS
 from tidings.core.service import Service
 
 OVERDUE = 15 * 60
@@ -55,13 +56,13 @@ def add_resources(stack: ServiceStack, settings: ShopSettings) -> None:
 
 
 def personal_functions(stack: ServiceStack) -> dict[str, str]:
-    """Return the names of the functions that tell of people's orders, by service.
+    """Return the names of the functions that tell of people's orders, each with its alias, by service.
 
     They are names and no references, so that this stack depends on no other service's.
     """
     application = stack.application
     return {
-        service.name: application.resource_name(service.name, PERSONAL)
+        service.name: f"{application.resource_name(service.name, PERSONAL)}:{ALIAS}"
         for service in _services(stack)
         if service.answers_about_people
     }

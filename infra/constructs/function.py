@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import CfnResource, Duration, Stack
+from aws_cdk import Annotations, CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.constructs.nag import acknowledge
 from infra.stages import Stage
+from tidings.aws.names import ALIAS
 
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
@@ -19,6 +20,13 @@ BATCH_ACTIONS = {"sns:Publish", "sqs:ChangeMessageVisibility", "sqs:DeleteMessag
 
 class Function(lambda_.Function):
     """A function whose role can write its own log and traces, and what `allow` adds.
+
+    It is invoked by its alias only, so a deployment replaces its code and its configuration at once.
+
+    Attributes:
+        live: The alias. Routes, mappings and schedules name it.
+        full_name: The function's name.
+        serves: Whether it answers requests, so that somebody waits for it.
 
     Args:
         scope: The stack.
@@ -30,6 +38,8 @@ class Function(lambda_.Function):
         layers: The layers.
         environment: The environment variables.
         timeout: The timeout in seconds; the stage's if omitted.
+        serves: Whether it answers requests. Then it starts from a snapshot and its traffic shifts gradually, where the
+            stage says so.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class Function(lambda_.Function):
         layers: Sequence[lambda_.ILayerVersion] = (),
         environment: Mapping[str, str] | None = None,
         timeout: int | None = None,
+        serves: bool = False,
     ) -> None:
         full_name = f"{Stack.of(scope).stack_name}-{name}"
         log_group = logs.LogGroup(
@@ -66,14 +77,26 @@ class Function(lambda_.Function):
             environment=dict(environment or {}),
             role=role,
             log_group=log_group,
-            runtime=lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON),
+            runtime=lambda_.Runtime(
+                f"python{stage.python}", lambda_.RuntimeFamily.PYTHON, supports_snap_start=stage.has_snap_start
+            ),
             architecture=ARCHITECTURES[stage.machine],
             memory_size=stage.memory_mb,
             timeout=Duration.seconds(timeout or stage.timeout),
             tracing=lambda_.Tracing.DISABLED if stage.emulated else lambda_.Tracing.ACTIVE,
             logging_format=lambda_.LoggingFormat.JSON,
+            # The emulator ends the processes of a version that is deleted by its API only; see `ops.local.versions`.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN)
+            if stage.emulated
+            else None,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if serves and stage.has_snap_start else None,
         )
         self.stage = stage
+        self.full_name = full_name
+        self.serves = serves
+        # Its alias is at a published version.
+        Annotations.of(self).acknowledge_warning("@aws-cdk/aws-lambda:snapStartRequirePublish")
+        self.live = lambda_.Alias(self, ALIAS, alias_name=ALIAS, version=self.current_version)
         self.execution_role = role
         # The CDK makes the function depend on its role's policy and, redundantly, on the role.
         cfn_function = self.node.default_child

@@ -44,7 +44,7 @@ def invoke_on_schedule(
         schedule_expression=scheduler.ScheduleExpression.rate(every).expression_string,
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
+            arn=function.live.function_arn,
             role_arn=_schedules_role(stack, function).role_arn,
             input=msgspec.json.encode(event or {}).decode(),
             retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
@@ -61,7 +61,7 @@ def _schedules_role(stack: Stack, function: Function) -> iam.Role:
     if isinstance(existing, iam.Role):
         return existing
     # The schedules invoke the function asynchronously. Lambda would keep a failed run for hours and repeat it.
-    function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+    function.live.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
     group = stack.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
     role = iam.Role(
         stack,
@@ -72,7 +72,7 @@ def _schedules_role(stack: Stack, function: Function) -> iam.Role:
             conditions={"StringEquals": {"aws:SourceAccount": stack.account, "aws:SourceArn": group}},
         ),
     )
-    role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]))
+    role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.live.function_arn]))
     return role
 
 

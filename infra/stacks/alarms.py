@@ -15,6 +15,8 @@ from constructs import Construct
 
 from infra.application import Application
 from infra.constructs.alarm import FIVE_MINUTES, MINUTE, MISSING_IS_GOOD, MISSING_KEEPS_STATE, Alarm
+from infra.constructs.function import Function
+from infra.constructs.traffic import shift_traffic
 from infra.stacks.base import ApplicationStack
 from tidings.aws.watch import METRICS, ProblemKind
 from tidings.messaging.consumer import WAITING
@@ -68,12 +70,17 @@ class AlarmStack(ApplicationStack):
 
 
 def add_alarms(stack: ApplicationStack, alarms: AlarmStack) -> None:
-    """Add alarms to all resources of a stack, and notify the operators of all the stack's alarms."""
+    """Add alarms to all resources of a stack, and notify the operators of all the stack's alarms.
+
+    A function that serves requests gets its deployment group here, which rolls back on such an alarm.
+    """
     for construct in stack.node.find_all():
         if isinstance(construct, sqs.Queue):
             _add_queue_alarm(stack, construct)
         elif isinstance(construct, lambda_.Function):
             _add_function_alarms(stack, construct)
+            if isinstance(construct, Function) and construct.serves:
+                shift_traffic(stack, construct)
         elif isinstance(construct, lambda_.CfnEventSourceMapping):
             _add_mapping_alarms(stack, construct)
         elif isinstance(construct, apigateway.HttpApi):
@@ -225,7 +232,8 @@ def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMap
         metric=cloudwatch.Metric(
             namespace="AWS/Lambda",
             metric_name="IteratorAge",
-            dimensions_map={"FunctionName": mapping.function_name},
+            # Lambda reports it by the function's name, whatever version the alias is at.
+            dimensions_map={"FunctionName": f"{stack.stack_name}-{role_of(mapping)}"},
             statistic="Maximum",
             period=MINUTE,
         ),

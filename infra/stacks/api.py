@@ -142,8 +142,9 @@ class ApiStack(ApplicationStack):
             description="Serves GET /openapi.json, and answers the requests that no service serves",
             handler="function.handler",
             code=lambda_.Code.from_asset(str(assets.openapi_function(document))),
+            serves=True,
         )
-        integration = HttpLambdaIntegration("document", function)
+        integration = HttpLambdaIntegration("document", function.live)
         reasons = {
             apigateway.HttpRouteKey.with_("/openapi.json", apigateway.HttpMethod.GET): (
                 "The document is public. Clients read it before they have a token."

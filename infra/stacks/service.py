@@ -102,7 +102,14 @@ class ServiceStack(ApplicationStack):
             folder.add_resources(self, application.settings)
 
     def add_function(
-        self, role: str, handler: str, description: str, environment: Mapping[str, str], timeout: int | None = None
+        self,
+        role: str,
+        handler: str,
+        description: str,
+        environment: Mapping[str, str],
+        timeout: int | None = None,
+        *,
+        serves: bool = False,
     ) -> Function:
         """Add a function with the service's code. It has no rights yet.
 
@@ -112,6 +119,7 @@ class ServiceStack(ApplicationStack):
             description: The description on the console.
             environment: Its environment variables, besides those of every function.
             timeout: Its timeout in seconds; the stage's if omitted.
+            serves: Whether it answers requests; see `Function`.
         """
         function = Function(
             self,
@@ -129,6 +137,7 @@ class ServiceStack(ApplicationStack):
                 **environment,
             },
             timeout=timeout,
+            serves=serves,
         )
         self.functions[role] = function
         return function
@@ -202,7 +211,7 @@ class ServiceStack(ApplicationStack):
         lambda_.EventSourceMapping(
             self,
             "consumer-mapping",
-            target=consumer,
+            target=consumer.live,
             event_source_arn=queue.queue_arn,
             batch_size=batch.size,
             # Lambda supports no window for FIFO queues (AWS Lambda API Reference, "CreateEventSourceMapping").
@@ -256,7 +265,7 @@ class ServiceStack(ApplicationStack):
         lambda_.EventSourceMapping(
             self,
             "relay-mapping",
-            target=relay,
+            target=relay.live,
             event_source_arn=stream,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             filters=[
@@ -305,12 +314,13 @@ class ServiceStack(ApplicationStack):
             f"{self._folder.package}.serve.handler",
             f"Serves the routes of {self.name}",
             {"TABLE": self.table.table_name, **indexes},
+            serves=True,
         )
         arns = [f"{self.table.table_arn}/index/{name}" for name in indexes.values()]
         function.allow(*READ_ACTIONS, on=[self.table.table_arn, *arns])
         if any(route.method != "GET" for route in routes):
             function.allow(*WRITE_ACTIONS, on=[self.table.table_arn])
-        integration = HttpLambdaIntegration("integration", function)
+        integration = HttpLambdaIntegration("integration", function.live)
         for route in routes:
             added = apigateway.HttpRoute(
                 self,

@@ -9,10 +9,12 @@ import typer
 
 from ops.console import print_note, print_result, progress, step
 from ops.context import CommandContext
+from ops.deploy.cdk import synthesized_stacks
+from ops.deploy.stacks import name_undeclared_stacks
 from ops.errors import CommandError
 from ops.local.cloud import LocalCloud
 from ops.local.demo import run_demo
-from ops.local.deploy import deploy
+from ops.local.deploy import ASSEMBLY, deploy
 from ops.local.traffic import MAX_RATE, MAX_SECONDS, run_traffic
 from ops.outputs import outputs_of
 from ops.pages import is_built, upload
@@ -69,6 +71,7 @@ def up(context: typer.Context, port: Port = None, app: App = None) -> None:
         stage = local_stage(running.endpoint)
         deploy(stage, work.cloud.directory, [sys.executable, "-m", app] if app else ())
         if not app:
+            name_undeclared_stacks(stage, synthesized_stacks(work.cloud.directory / ASSEMBLY))
             _upload_pages(stage)
     print_result(running.endpoint)
 

@@ -18,10 +18,14 @@ from botocore.exceptions import ClientError
 from ops.console import Step, step
 from ops.errors import CommandError
 from ops.local.cloud import ACCOUNT
+from ops.local.versions import delete_old_versions
 from ops.stage import ROOT, DeployedStage
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 TOOLKIT = "CDKToolkit"
+ASSEMBLY = "cdk.out"
+"""The folder of the synthesized templates, in that of the local cloud's files."""
+
 LOG_LINES = 8
 
 # CloudFormation's events as the CDK prints them: stack | done/all | time | status | type | logical id, reason
@@ -67,11 +71,12 @@ def _deploy(stage: DeployedStage, directory: Path, app: Sequence[str]) -> None:
     with step("Deploying") as shown:
         shown.update("synthesizing the stacks")
         options = ["--all", "--require-approval", "never", "--concurrency", "4", "--progress", "events"]
-        synthesized = directory / "cdk.out"
+        synthesized = directory / ASSEMBLY
         options += ["--output", str(synthesized), "-c", f"stage={stage.name}", "-c", f"port={_port(stage)}"]
         if app:
             options += ["--app", shlex.join(app)]
         _run_cdk(stage, log, shown, ROOT, "deploy", *options)
+        delete_old_versions(stage.client("lambda"))
         enable_time_to_live(stage.client("dynamodb"), synthesized)
         allow_origins(stage.client("apigatewayv2"), synthesized, page_origins(stage.client("cloudformation")))
 

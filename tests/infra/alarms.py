@@ -53,6 +53,7 @@ RULES = {
     "watch-missing": _rule("Tidings ProblemsFound SampleCount", 1, "breaching", 300, 3, 3, compared=BELOW),
     "errors": _rule("AWS/Lambda Errors Sum", 0, "notBreaching", 300, 2, 3),
     "throttles": _rule("AWS/Lambda Throttles Sum", 0, "notBreaching", 300, 2, 3),
+    "release": _rule("Tidings ErrorsLogged Sum", 0, "notBreaching", 60, 1, 1, share_of="AWS/Lambda Errors Sum"),
     "duration": _rule("AWS/Lambda Duration Maximum", None, "notBreaching", 300, 2, 3),
     "api-5xx": _rule("AWS/ApiGateway 5xx Average", 0.05, "notBreaching", 60, 3, 5),
     "api-latency": _rule("AWS/ApiGateway Latency p99", 3000, "notBreaching", 300, 3, 3),
@@ -76,8 +77,10 @@ RULES = {
 }
 """The rule of each kind of alarm."""
 
-LOCAL_RULES = RULES | {"api-4xx": _rule("AWS/ApiGateway 4xx Sum", 25, "notBreaching", 300, 3, 3)}
-"""The rules on the emulator, which does not evaluate expressions."""
+LOCAL_RULES = {kind: rule for kind, rule in RULES.items() if kind != "release"} | {
+    "api-4xx": _rule("AWS/ApiGateway 4xx Sum", 25, "notBreaching", 300, 3, 3)
+}
+"""The rules on the emulator, which does not evaluate expressions and deploys all at once."""
 
 
 def alarms(synthesis: Synthesis) -> list[Resource]:

@@ -80,6 +80,22 @@ class Synthesis:
         assert len(found) == 1, (stack, kind, properties, [resource.id for resource in found])
         return found[0]
 
+    def function(self, stack: str, role: str) -> Resource:
+        """Return the function of a stack with this role."""
+        name = f"{self.application}-{self.stage}-{stack}-{role}"
+        return self.only(stack, "AWS::Lambda::Function", FunctionName=name)
+
+    def alias(self, function: Resource) -> Resource:
+        """Return the alias of a function."""
+        return self.only(function.stack, "AWS::Lambda::Alias", FunctionName={"Ref": function.id})
+
+    def mapping(self, stack: str, role: str) -> Resource:
+        """Return the event source mapping of a function, which names its alias."""
+        alias = self.alias(self.function(stack, role))
+        mappings = self.resources("AWS::Lambda::EventSourceMapping")
+        (found,) = [each for each in mappings if each.stack == stack and f'"{alias.id}"' in json.dumps(each.properties)]
+        return found
+
     def asset(self, resource: Resource) -> Path:
         """Return the folder with the code of a function or layer."""
         content = resource.properties.get("Code") or resource.properties["Content"]

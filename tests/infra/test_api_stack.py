@@ -93,11 +93,12 @@ def test_a_connection_is_opened_by_a_ticket_in_its_address(stage: str, request: 
 @pytest.mark.parametrize("stage", ["local", "dev", "prod"])
 def test_the_websocket_api_may_invoke_the_function_of_each_route(stage: str, request: pytest.FixtureRequest) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
-    websocket = synthesis.only("live", "AWS::Lambda::Function", FunctionName=f"tidings-{stage}-live-websocket")
+    alias = synthesis.alias(synthesis.function("live", "websocket"))
+    invoked = alias.properties["FunctionVersion"]["Fn::GetAtt"][0] if stage == "local" else alias.id
     allowed = {
         each.properties["SourceArn"]["Fn::Join"][1][-1]
         for each in synthesis.resources("AWS::Lambda::Permission")
-        if each.stack == "live" and each.properties["FunctionName"] == {"Fn::GetAtt": [websocket.id, "Arn"]}
+        if each.stack == "live" and each.properties["FunctionName"] == {"Ref": invoked}
     }
     assert allowed == {f"/*{key}" for key in WEBSOCKET}
 

@@ -141,9 +141,7 @@ def test_the_topic_is_encrypted_with_a_key_that_rotates(prod: Synthesis) -> None
 
 
 def mapping(synthesis: Synthesis, found: ServiceFolder, function: str) -> Resource:
-    name = f"tidings-{synthesis.stage}-{found.name}-{function}"
-    target = synthesis.only(found.name, "AWS::Lambda::Function", FunctionName=name)
-    return synthesis.only(found.name, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": target.id})
+    return synthesis.mapping(found.name, function)
 
 
 def test_a_consumer_reports_failed_messages_and_has_its_declared_batch_and_concurrency(
@@ -183,8 +181,8 @@ def test_all_functions_that_call_a_provider_together_keep_the_stages_rate(
     stage: str, service: str, variable: str, setting: str, request: pytest.FixtureRequest
 ) -> None:
     synthesis: Synthesis = request.getfixturevalue(stage)
-    consumer = synthesis.only(service, "AWS::Lambda::Function", FunctionName=f"tidings-{stage}-{service}-consumer")
-    target = synthesis.only(service, "AWS::Lambda::EventSourceMapping", FunctionName={"Ref": consumer.id})
+    consumer = synthesis.function(service, "consumer")
+    target = synthesis.mapping(service, "consumer")
     concurrency = target.properties["ScalingConfig"]["MaximumConcurrency"]
     rate = float(consumer.properties["Environment"]["Variables"][variable])
     # Of the scheduled function one run is at work at a time, because it ends before the next one begins. The API asks

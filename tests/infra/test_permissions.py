@@ -72,17 +72,18 @@ def test_a_schedule_may_invoke_its_function_only(prod: Synthesis, stack: str, ro
     ]
     assert [json.dumps(resource) for each, resource in invoked if each == stack] == [target]
     assert {each for each, _ in invoked} == {"orders", "payment", "privacy", "monitoring"}
-    function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
+    function = prod.function(stack, role)
     assert function.properties["Handler"] == f"functions.{stack}.{role}.function.handler"
-    assert json.loads(target) == {"Fn::GetAtt": [function.id, "Arn"]}
+    assert json.loads(target) == {"Ref": prod.alias(function).id}
 
 
 @SCHEDULED
 def test_a_scheduled_run_that_could_not_start_is_not_retried(prod: Synthesis, stack: str, role: str) -> None:
     for target in targets(prod, stack):
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
-    function = prod.only(stack, "AWS::Lambda::Function", FunctionName=f"tidings-prod-{stack}-{role}")
+    function = prod.function(stack, role)
     invoked = prod.only(stack, "AWS::Lambda::EventInvokeConfig", FunctionName={"Ref": function.id}).properties
+    assert f'"{prod.alias(function).id}"' in json.dumps(invoked["Qualifier"])
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
@@ -144,10 +145,12 @@ def test_the_jobs_may_ask_the_services_that_answer_about_people_and_no_other(
     asked = {found.name for found in services if found.service.answers_about_people}
     assert asked == {"loyalty", "notification", "orders", "payment", "warehouse"}
     arns = allowed(prod, "privacy", "jobs")["lambda:InvokeFunction"]
-    assert {arn["Fn::Join"][1][-1] for arn in arns} == {f":function:tidings-prod-{name}-personal" for name in asked}
+    assert {arn["Fn::Join"][1][-1] for arn in arns} == {
+        f":function:tidings-prod-{name}-personal:live" for name in asked
+    }
     function = prod.only("privacy", "AWS::Lambda::Function", FunctionName="tidings-prod-privacy-jobs")
     variables = function.properties["Environment"]["Variables"]
-    assert json.loads(variables["PERSONAL_FUNCTIONS"]) == {name: f"tidings-prod-{name}-personal" for name in asked}
+    assert json.loads(variables["PERSONAL_FUNCTIONS"]) == {name: f"tidings-prod-{name}-personal:live" for name in asked}
     assert variables["LISTING_SERVICE"] == "orders"
     names = {each.properties["FunctionName"] for each in prod.resources("AWS::Lambda::Function")}
     assert {name for name in names if name.endswith("-personal")} == {f"tidings-prod-{name}-personal" for name in asked}

@@ -92,7 +92,14 @@ def test_the_tutorials_commands_and_code_lead_to_its_result(checkout: Checkout) 
         if block.language == "diff":
             _apply(checkout, block.text)
             continue
+        removes = "tidings retire" in block.text
+        if removes:
+            # The new code counts ten of the last order's twelve units.
+            assert _wait_until_counted(checkout, show_units, most=10) == counted[0] + 10
         output = checkout.sh(block.text)
+        if removes:
+            assert "popularity is removed." in output
+            assert not [name for name in _tables(checkout) if "popularity" in name]
         if "pytest" in block.text:
             assert re.search(r"^\d+ passed", output, re.MULTILINE), output
         if "curl" in block.text:
@@ -101,8 +108,6 @@ def test_the_tutorials_commands_and_code_lead_to_its_result(checkout: Checkout) 
         if "orders place" in block.text:
             counted.append(_wait_until_grown(checkout, show_units, counted[0]))
     assert counted[1] == counted[0] + 12
-    # The new code counts ten of the last order's twelve units.
-    assert _wait_until_counted(checkout, show_units, most=10) == counted[0] + 10
 
 
 @pytest.mark.parametrize("guide", IN_A_COPY)
@@ -123,6 +128,12 @@ def test_the_commands_of_a_guide_succeed_with_its_code(checkout: Checkout, guide
 def test_the_commands_of_every_guide_are_executed_if_they_need_no_account() -> None:
     guides = {path.stem for path in GUIDES.glob("*.md") if commands(path)}
     assert guides == {*IN_A_COPY, *ON_THE_SHOP}
+
+
+def _tables(checkout: Checkout) -> list[str]:
+    running = checkout.cloud.running()
+    assert running is not None
+    return local_stage(running.endpoint).client("dynamodb").list_tables()["TableNames"]
 
 
 def _write(checkout: Checkout, code: str) -> None:

@@ -21,7 +21,6 @@ from functions.live.connections import MAX_CONNECTIONS
 from functions.live.ports import Connection
 from functions.live.viewers import Viewer, customers_partition
 from functions.live.websocket.session import MAX_MESSAGE
-from infra.stages import STAGES
 from ops.stage import ROOT
 from tests.soak.kills import WORKER
 from tests.system.deployed import SECONDS, DeployedShop, User, clean_environment
@@ -256,10 +255,8 @@ def test_a_restarted_consumer_knows_the_owners_and_the_connections(
     assert next_event(connection)["id"] == placed.id
     before = consumers(shop)
     assert before
-    function = str(shop.outputs.service("live").function)
-    # A new configuration ends all processes of a function, even if it is the same.
-    timeout = STAGES["local"].timeout
-    shop.client("lambda").update_function_configuration(FunctionName=function, Timeout=timeout)
+    for process in before:
+        psutil.Process(process).kill()
     wait_until(lambda: not before & consumers(shop), SECONDS, "the end of the processes")
     later = fact(StockReserved(lines=()), order=order)
     hand(shop, later)

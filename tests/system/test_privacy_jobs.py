@@ -21,7 +21,7 @@ def ended(shop: DeployedShop, user: User, job: str) -> dict[str, Any]:
     client = shop.client("lambda")
 
     def done() -> dict[str, Any] | None:
-        run = client.invoke(FunctionName="tidings-local-privacy-jobs", Payload=b'{"all": true}')
+        run = client.invoke(FunctionName="tidings-local-privacy-jobs:live", Payload=b'{"all": true}')
         assert "FunctionError" not in run, run["Payload"].read()
         found: dict[str, Any] = user.http.get(f"/me/jobs/{job}").raise_for_status().json()
         return found if found["status"] == "done" else None
@@ -73,7 +73,7 @@ def test_an_erasure_reports_what_is_under_way_and_ends_with_the_account(
         client = shop.client("lambda")
 
         def reported() -> list[Any]:
-            client.invoke(FunctionName="tidings-local-privacy-jobs", Payload=b'{"all": true}')
+            client.invoke(FunctionName="tidings-local-privacy-jobs:live", Payload=b'{"all": true}')
             found: list[Any] = customer.http.get(f"/me/jobs/{job}").raise_for_status().json()["under_way"]
             return found
 

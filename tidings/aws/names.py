@@ -7,6 +7,9 @@ from tidings.core.service import QueueKind
 QueueRole = Literal["queue", "dlq", "undelivered", "relay-dlq"]
 """The role of a queue: the consumer's, its dead-letter queue, the subscription's, or the relay's."""
 
+ALIAS = "live"
+"""The alias that every function is invoked by. A deployment publishes a version, and moves the alias to it."""
+
 
 def queue_name(service: str, role: QueueRole, kind: QueueKind) -> str:
     """Return the name of a service's queue: `helpdesk-dev-desk-dlq.fifo`. The consumer's has the service's own name.

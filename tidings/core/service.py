@@ -58,6 +58,11 @@ def on(
     return EventHandler(contract=contract, decide=handler, creates=creates, reads_personal=reads_personal)
 
 
+def no_attributes(_entity: Entity[Any]) -> Mapping[str, str]:
+    """Return the attributes of an entity that is in no index."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Index:
     """A secondary index of the service's table.
@@ -75,8 +80,13 @@ class Index:
     partition: str
     sort: str
     projects: tuple[str, ...] = ()
-    of: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    of: Callable[[Any], Mapping[str, str]] = no_attributes
     numeric: bool = False
+
+    @property
+    def holds_entities(self) -> bool:
+        """True if entities are in it. Otherwise it has other items, whose attributes the service stores itself."""
+        return self.of is not no_attributes
 
     @property
     def variable(self) -> str:

@@ -1,10 +1,15 @@
 """The function's structured log, written by Powertools."""
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
+
+
+FUNCTION_NAME, FUNCTION_VERSION = "function_name", "function_version"
+"""The fields with the name and the version of the function that logs. An alarm counts a version's errors by them."""
 
 
 class _LazyLogger:
@@ -23,6 +28,9 @@ def _create() -> "Logger":
 
     # The fields `exception` and `exception_name` describe an error. The further field of Powertools has its text.
     logger = Logger(serialize_stacktrace=False)
+    # Lambda sets both (AWS Lambda Developer Guide, "Defined runtime environment variables").
+    if version := os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"):
+        logger.append_keys(**{FUNCTION_NAME: os.environ["AWS_LAMBDA_FUNCTION_NAME"], FUNCTION_VERSION: version})
     logger.registered_formatter.formatException = lambda ei: trace(ei[1])  # type: ignore[method-assign]
     return logger
 

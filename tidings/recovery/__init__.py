@@ -5,6 +5,7 @@
 - `Recover` brings a restored table to the present.
 - `Republisher` publishes the events in outboxes again.
 - `Audit` compares outboxes with the event log, and `append_to_outbox` adds what an outbox has lost.
+- `Reindexer` puts entities into the indexes that their service declares.
 - `QueueDrain` waits until the messages of a queue are handled.
 
 Their events keep their ids, so a consumer ignores what it has handled.
@@ -58,6 +59,7 @@ from tidings.recovery.recover import (
     first_input,
 )
 from tidings.recovery.redrive import DeadLetterFilter, DeadLetters, Patience, RedriveResult, Unseen
+from tidings.recovery.reindex import IndexedTable, ReindexCheckpoint, Reindexer
 from tidings.recovery.replay import Replay, ReplaySelection, ReplayState
 from tidings.recovery.republish import Republisher
 from tidings.recovery.resequencer import Gap
@@ -85,6 +87,7 @@ __all__ = [
     "EventLog",
     "FailureKind",
     "Gap",
+    "IndexedTable",
     "LoggedEvent",
     "OutboxError",
     "OutboxPage",
@@ -108,6 +111,8 @@ __all__ = [
     "Recovery",
     "RecoveryError",
     "RedriveResult",
+    "ReindexCheckpoint",
+    "Reindexer",
     "Remedy",
     "Replay",
     "ReplayProgress",

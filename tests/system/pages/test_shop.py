@@ -331,7 +331,7 @@ def test_a_customer_sees_points_and_exports_and_erases_the_own_data(
 
 def finished(shop: DeployedShop, shown: Locator) -> bool:
     """Run the jobs of privacy, which a schedule runs otherwise, and return True if the page shows their result."""
-    run = shop.client("lambda").invoke(FunctionName="tidings-local-privacy-jobs", Payload=b'{"all": true}')
+    run = shop.client("lambda").invoke(FunctionName="tidings-local-privacy-jobs:live", Payload=b'{"all": true}')
     assert "FunctionError" not in run, run["Payload"].read()
     return shown.is_visible()
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from tidings.aws.names import ALIAS
 from tidings.aws.recovery.refusals import reporting
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.polling import wait_until
@@ -46,7 +47,7 @@ class MappingStatus(Struct, frozen=True):
 
 
 class EventSourceMapping:
-    """The one event source mapping of a function."""
+    """The one event source mapping of a function, which is that of its alias."""
 
     def __init__(self, client: "LambdaClient", function: str) -> None:
         """Create the switch of a function's mapping.
@@ -80,7 +81,7 @@ class EventSourceMapping:
             )
 
     def _find(self) -> "EventSourceMappingConfigurationTypeDef":
-        found = self._client.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
+        found = self._client.list_event_source_mappings(FunctionName=f"{self._function}:{ALIAS}")["EventSourceMappings"]
         if len(found) != 1:
             raise RecoveryError(
                 f"{self._function} has {len(found)} event source mappings instead of one; deploy it first"

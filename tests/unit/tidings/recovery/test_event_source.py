@@ -16,7 +16,7 @@ class LambdaClient:
         self.requests: list[bool] = []
 
     def list_event_source_mappings(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        assert FunctionName == "analytics-consumer"
+        assert FunctionName == "analytics-consumer:live"
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {"EventSourceMappings": [{"UUID": "mapping-1", "State": state}]}
 

@@ -1,0 +1,1 @@
+"""Deployment: deploys a stage on AWS in order, and replays what changed filters may have dropped. Command `deploy`."""

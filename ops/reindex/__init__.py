@@ -1,0 +1,1 @@
+"""Reindexing: rewrites the attributes by which entities are in the indexes. Command `reindex`."""

@@ -1,0 +1,1 @@
+"""Retirement: removes a deployed service in order, so that nothing is lost. Command `retire`."""
