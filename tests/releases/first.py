@@ -9,11 +9,14 @@ from tidings.core.entity import Entity
 from tidings.core.event import Event
 from tidings.core.service import Service, on
 
+SUBJECT = "ticket(-[0-9]+)?"
+
 
 class TicketOpened(Contract, frozen=True, kw_only=True):
     """A customer opened a ticket."""
 
     producer = "desk"
+    subject_pattern = SUBJECT
 
     title: str
 
@@ -22,12 +25,14 @@ class TicketClosed(Contract, frozen=True, kw_only=True):
     """A ticket was closed."""
 
     producer = "desk"
+    subject_pattern = SUBJECT
 
 
 class TicketAssigned(Contract, frozen=True, kw_only=True):
     """An agent was assigned to a ticket."""
 
     producer = "assignment"
+    subject_pattern = SUBJECT
 
     agent: str
 

@@ -29,6 +29,7 @@ class TicketOpened(Contract, frozen=True, kw_only=True):
     producer = "desk"
     major = 2
     upcaster = Upcaster(first.TicketOpened, from_first)
+    subject_pattern = first.SUBJECT
 
     subject: str
     urgent: bool
@@ -38,6 +39,7 @@ class TicketAssigned(Contract, frozen=True, kw_only=True):
     """An agent was assigned to a ticket."""
 
     producer = "assignment"
+    subject_pattern = first.SUBJECT
 
     agent: str
     urgent: bool = False

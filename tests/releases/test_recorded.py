@@ -42,7 +42,8 @@ def released() -> Formats:
 def test_the_record_is_that_of_the_first_release(released: Formats) -> None:
     assert released == formats_of("1.0", FIRST)
     contracts = [contract for service in FIRST for contract in service.announces]
-    assert schemas_in(RECORDED) == schemas_of(contracts)
+    assert schemas_in(RECORDED).keys() == schemas_of(contracts).keys()
+    assert broken(schemas_in(RECORDED), contracts) == []
 
 
 def test_the_next_release_is_compatible_with_the_record(released: Formats) -> None:
