@@ -188,7 +188,7 @@ def test_the_error_about_an_unknown_function_names_those_that_are_named_like_it(
 def test_the_expiry_job_runs_with_the_operators_limit_or_the_stages(
     lambda_client: Any, older_than: int | None, payload: dict[str, int]
 ) -> None:
-    answer = {"cancelled": 2, "failed": 1, "finished": True, "oldest": 100.5}
+    answer = {"cancelled": 2, "failed": 1, "finished": True, "oldest": 100.5, "stopped": False, "resumed": False}
     sent = json.dumps(payload, separators=(",", ":")).encode()
     with Stubber(lambda_client) as stub:
         stub.add_response(
@@ -196,7 +196,8 @@ def test_the_expiry_job_runs_with_the_operators_limit_or_the_stages(
             {"Payload": io.BytesIO(json.dumps(answer).encode())},
             {"FunctionName": "tidings-dev-orders-expiry", "Payload": sent},
         )
-        assert expire_orders(stage_of(lambda_client), older_than) == ExpiryResult(2, 1, finished=True)
+        result = ExpiryResult(2, 1, finished=True, stopped=False, resumed=False)
+        assert expire_orders(stage_of(lambda_client), older_than) == result
 
 
 @pytest.mark.parametrize(("everything", "sent"), [(False, b"{}"), (True, b'{"all":true}')])

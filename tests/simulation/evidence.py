@@ -94,11 +94,11 @@ def evidence_of(history: History) -> Evidence:
 
 def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
     deployed = shop.deployed[service]
-    service = deployed.service
+    own = deployed.service
     return {
-        key: service.codec.decode(stored)
+        key: own.codec.decode(stored)
         for key, stored in deployed.table.entities.items()
-        if not key.startswith(RESERVED) and service.kind_of(key) is service
+        if not key.startswith(RESERVED) and own.kind_of(key) is own
     }
 
 

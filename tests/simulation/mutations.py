@@ -949,7 +949,7 @@ MUTATIONS = [
     ),
     _mutation(
         "an erased entity's handler sees a delayed event's personal data",
-        executor._admitted,
+        executor.admitted,
         " and not entity.erased",
         "",
         ERASED,
