@@ -1071,8 +1071,8 @@ MUTATIONS = [
     _mutation(
         "history loses an event whose personal data was erased before",
         Log._record_personal,
-        "self._put(put)",
-        "pass",
+        "return self._put(put) if outcome.refused else outcome.known",
+        "return outcome.known",
         RECORDED,
     ),
     _mutation(
