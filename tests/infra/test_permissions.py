@@ -483,7 +483,7 @@ def test_functions_environments_contain_the_names_of_their_resources(
             "consumer": {"TABLE", "QUEUE", "DLQ", "RETRY_POLICY"} | generic,
             "relay": {"TOPIC", "DLQ"},
             "api": {"TABLE"} | {index.variable for index in found.service.indexes},
-            "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS"},
+            "expiry": {"TABLE", "PENDING_INDEX", "PENDING_LIMIT_SECONDS", "EXPIRED_PER_HOUR"},
             "checks": {"TABLE", "PENDING_INDEX", "QUEUE"} | gateway,
             "webhooks": {"QUEUE", "WEBHOOK_SECRETS_ARN"},
             "personal": {"TABLE", "SERVICE_MODULE"},

@@ -151,7 +151,7 @@ def test_the_function_answers_the_problems_and_reports_their_number_by_service_a
         Problem("team", "iterator", "team-relay", "It is 7.0 hours behind its table."),
     )
     answer = report(WatchReport(problems))
-    assert answer == {"problems": [msgspec.structs.asdict(problem) for problem in problems]}
+    assert msgspec.convert(answer, WatchReport) == WatchReport(problems)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     names = ("MappingsStopped", "StreamsChanged", "IteratorsBehind", "ProblemsFound")
     assert [(line["Service"], {name: line[name] for name in names if name in line}) for line in lines] == [
@@ -164,6 +164,6 @@ def test_the_function_answers_the_problems_and_reports_their_number_by_service_a
 def test_a_run_without_problems_reports_that_it_ran(
     report: Callable[[WatchReport], dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert report(WatchReport(())) == {"problems": []}
+    assert msgspec.convert(report(WatchReport(())), WatchReport) == WatchReport(())
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert (line["Service"], line["ProblemsFound"]) == ("monitoring", 0)
