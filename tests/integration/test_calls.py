@@ -35,7 +35,7 @@ def test_the_first_order_for_a_product_reads_it_once(shop: Shop) -> None:
     shop.stock("mug", 10)
     with shop.cloud.calls.counted() as calls:
         shop.place(("mug", 2))
-    assert calls.names() == {"BatchGetItem": 1, "PutItem": 1}
+    assert calls.names() == {"GetItem": 1, "PutItem": 1}
 
 
 def test_a_repeated_order_is_one_failed_write_and_no_read(shop: Shop) -> None:
