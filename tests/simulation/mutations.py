@@ -933,7 +933,7 @@ MUTATIONS = [
     ),
     _mutation(
         "an erased entity's handler sees a delayed event's personal data",
-        executor._admitted,
+        executor.admitted,
         " and not entity.erased",
         "",
         ERASED,
@@ -1113,16 +1113,7 @@ MUTATIONS = [
         Recovery._fold,
         "if not isinstance(decision, Save) or not _is_quiet(decision):",
         "if True:",
-        restored="orders",
-    ),
-    _mutation(
-        "a recovery folds the cause of an announced event",
-        Recovery._folded,
-        "and each.event.id not in causes",
-        "",
-        HANDLED,
-        IMPLIED,
-        restored="inventory",
+        restored="warehouse",
     ),
     _mutation(
         "a recovery keeps the restored counters",
@@ -1145,7 +1136,7 @@ MUTATIONS = [
         Recover.run,
         "if self.replay and not self.dry_run:",
         "if False:",
-        restored="warehouse",
+        restored="fraud",
     ),
     _mutation(
         "a recovery does not count e-mails again",
