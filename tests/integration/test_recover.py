@@ -72,7 +72,7 @@ def test_the_shop_is_as_it_was(service: str, shop: Shop, driver: CliDriver) -> N
     cloud.drain()
     before = {each: outboxes(cloud, each) for each in cloud.services}
     shown, level = [shop.show(order) for order in orders], shop.level("mug")
-    points = shop.call("GET", "/points").body
+    points = shop.call("GET", "/loyalty").body
     moved, mails = cloud.moved(), len(cloud.mails())
 
     go_back(cloud, service, snapshot)
@@ -84,7 +84,7 @@ def test_the_shop_is_as_it_was(service: str, shop: Shop, driver: CliDriver) -> N
     assert [shop.show(order) for order in orders] == shown
     assert shop.level("mug") == level
     assert shop.call("GET", "/products/mug").body["price"]["amount"] == 1200
-    assert shop.call("GET", "/points").body == points
+    assert shop.call("GET", "/loyalty").body == points
     assert (cloud.moved(), len(cloud.mails())) == (moved, mails)
     assert cloud.dead_letters(service) == []
 

@@ -1129,16 +1129,7 @@ MUTATIONS = [
         Recovery._fold,
         "if not isinstance(decision, Save) or not _is_quiet(decision):",
         "if True:",
-        restored="orders",
-    ),
-    _mutation(
-        "a recovery folds the cause of an announced event",
-        Recovery._folded,
-        "and each.event.id not in causes",
-        "",
-        HANDLED,
-        IMPLIED,
-        restored="inventory",
+        restored="warehouse",
     ),
     _mutation(
         "a recovery keeps the restored counters",
@@ -1161,7 +1152,7 @@ MUTATIONS = [
         Recover.run,
         "if self.replay and not self.dry_run:",
         "if False:",
-        restored="warehouse",
+        restored="fraud",
     ),
     _mutation(
         "a recovery does not count e-mails again",
