@@ -406,11 +406,13 @@ class People:
     def expire(self) -> bool:
         """Run the expiry job on the pending orders, whatever their age, or on all that a lagging index may show.
 
-        If it is stopped, a run must do nothing, and then an operator resumes it.
+        If it stops, a run must do nothing an hour later, and then an operator resumes it.
         """
         lags = bool(self._choices.below(2))
         self.run_expiry(-HOUR, lags=lags)
         if self.is_expiry_stopped:
+            self._shop.clock.now += HOUR
+            self.run_expiry(-HOUR, lags=lags)
             self.run_expiry(-HOUR, lags=lags, resume=True)
         return True
 
