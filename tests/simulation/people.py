@@ -425,7 +425,7 @@ class People:
 
     @property
     def is_expiry_stopped(self) -> bool:
-        """Whether the expiry job was found stopped since an operator resumed it last."""
+        """True if a run found the expiry job stopped since an operator resumed it last."""
         return max(self.records.stops, default=-1) > max(self.records.resumes, default=-1)
 
     def run_expiry(self, older_than: float, *, lags: bool = False, resume: bool = False) -> None:
