@@ -929,13 +929,6 @@ MUTATIONS = [
         BRAKED,
     ),
     _mutation(
-        "a stopped expiry job goes on after an hour",
-        brake.begin,
-        "if brake.stopped is not None:",
-        "if brake.stopped is not None and now < brake.stopped + limit.millis:",
-        BRAKED,
-    ),
-    _mutation(
         "an event of another source than the contract's producer is handled",
         ContractRegistry.decode,
         "if event.source != contract.producer:",

@@ -410,11 +410,13 @@ class People:
     def expire(self) -> bool:
         """Run the expiry job on the pending orders, whatever their age, or on all that a lagging index may show.
 
-        If it is stopped, a run must do nothing, and then an operator resumes it.
+        If it stops, a run must do nothing an hour later, and then an operator resumes it.
         """
         lags = bool(self._choices.below(2))
         self.run_expiry(-HOUR, lags=lags)
         if self.is_expiry_stopped:
+            self._shop.clock.now += HOUR
+            self.run_expiry(-HOUR, lags=lags)
             self.run_expiry(-HOUR, lags=lags, resume=True)
         return True
 
@@ -427,7 +429,7 @@ class People:
 
     @property
     def is_expiry_stopped(self) -> bool:
-        """Whether the expiry job was found stopped since an operator resumed it last."""
+        """True if a run found the expiry job stopped since an operator resumed it last."""
         return max(self.records.stops, default=-1) > max(self.records.resumes, default=-1)
 
     def run_expiry(self, older_than: float, *, lags: bool = False, resume: bool = False) -> None:

@@ -86,7 +86,7 @@ def test_each_kind_of_problem_has_a_metric() -> None:
     assert len(set(METRICS.values())) == len(METRICS) == 3
 
 
-# What it observes
+# Observations
 
 
 class Cloud:
