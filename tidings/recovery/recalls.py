@@ -5,8 +5,8 @@ announced, and those that it was sent. A service declares, for each event type t
 entity was once the event was announced. All else follows from its handlers.
 
 Of the inputs that announced nothing, the log does not say which ones were handled, or when. Any history is right that
-announces exactly the recorded events in their sequence. So an input is folded only if it is certain to change nothing
-but the state, and all others are left to the replay.
+announces exactly the recorded events in their sequence. So an input is folded only if it is certain to change
+only the state, and all others are left to the replay.
 """
 
 import re
