@@ -156,7 +156,7 @@ class Gateway(Protocol):
         """Open a payment, or find the one that was opened for the order. Decline an amount that cannot be paid."""
 
     def find(self, order: str, placed: int) -> str | None:
-        """Return the first payment that was opened for an order, by its labels; None if there is none.
+        """Return the first payment that was opened for an order, by its labels; None if it has none.
 
         An order that was placed less than `KEYS_KEPT` ago is not looked for, because `open` finds its payment.
 

@@ -39,7 +39,7 @@ from tidings.recovery import Recovery, recall
 
 Cause = Event[Any] | None
 
-# What the gateway knows
+# The payment at the gateway
 
 
 class Find(Struct, frozen=True):
@@ -63,7 +63,7 @@ def _after_find(placed: OrderPlaced, _entity: Entity[Payment], found: str | None
     return Save(Payment("authorizing", found, placed.total, placed.customer)) if found else Skip()
 
 
-# What was announced
+# The announced events
 
 
 def _known(payment: Payment | None, name: str | None, amount: Money, cause: Cause) -> Payment:

@@ -5,8 +5,8 @@ announced, and those that it was sent. A service declares, for each event type t
 entity was once the event was announced. All else follows from its handlers.
 
 Of the inputs that announced nothing, the log does not say which ones were handled, or when. Any history is right that
-announces exactly the recorded events in their sequence. So an input is folded only if it is certain to change nothing
-but the state, and all others are left to the replay.
+announces exactly the recorded events in their sequence. So an input is folded only if it is certain to change
+only the state, and all others are left to the replay.
 """
 
 import re
@@ -81,7 +81,7 @@ class Recovery(Generic[S]):
         adopt: Asks, given the events of an entity, what the service has begun outside its table without announcing it
             yet; None if it can have begun nothing. It is asked of entities that have neither a state nor an event.
         repeat: Returns, given the state before, a recalled event and its cause, an effect on the table's other items
-            that is performed again, and that may be performed any number of times; None if there is none.
+            that is performed again, and that may be performed any number of times; None for no effect.
         derive: Returns, given a recalled entity, another one that each of its events changed as well: its key, and its
             state given the one that it has.
         keys: A regular expression that the whole keys of a further kind of entities match; empty for the service's own.
@@ -110,7 +110,7 @@ class Recovery(Generic[S]):
             raise ValueError(f"{self.service.name} is a projection, which is rebuilt from the event log")
 
     def handles(self, event: Event[Any]) -> bool:
-        """Return whether an event can concern the service: one of its own, or one that it subscribes to."""
+        """Return whether an event can concern the service: an event that it announced, or one that it subscribes to."""
         return event.source == self.service.name or event.type in self._types
 
     def of(self, key: str) -> "Recovery[Any]":
@@ -223,7 +223,7 @@ class Recovery(Generic[S]):
         return missing
 
     def _fold(self, entity: Entity[S], event: Event[Any], later: "Sequence[_Announced[S]]") -> Entity[S]:
-        """Return the entity after an input, if it is certain that it changes nothing but the state.
+        """Return the entity after an input, if it is certain that it changes the state only.
 
         Live, the input may have come after any of the later announced events. If it would do more after one of them, it
         is left to the replay: it may not have been handled yet.
@@ -328,7 +328,7 @@ def _subject(event: str) -> str:
 
 
 def _is_quiet(decision: Decision[Any] | None) -> bool:
-    """Return whether a decision changes nothing but the state of its entity."""
+    """Return whether a decision changes the state of its entity only."""
     return isinstance(decision, Skip) or (
         isinstance(decision, Save) and not decision.announce and not decision.increments
     )

@@ -1,4 +1,4 @@
-"""What forbids a recovery, and how a service is closed."""
+"""The reasons that forbid a recovery, and the closing of a service."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The recall of one entity: what is appended, what is folded, and what is left to the replay."""
+"""The recall of one entity: the events that are appended, and the inputs that are folded or left to the replay."""
 
 from typing import Any
 
@@ -263,7 +263,7 @@ def test_a_projection_is_rebuilt_and_not_recovered() -> None:
         Recovery(service=counted, recalls=())
 
 
-# What the log does not know
+# The facts that the log does not have
 
 
 def test_what_was_begun_outside_the_table_is_adopted_if_nothing_was_announced() -> None:
