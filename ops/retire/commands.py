@@ -21,7 +21,7 @@ def retire(
     service: Annotated[str, typer.Argument(help="The service to remove. Its folder is already deleted.")],
     keep: Annotated[
         bool | None,
-        typer.Option("--keep-data/--delete-data", help="Whether its tables outlast it; default: ask."),
+        typer.Option("--keep-data/--delete-data", help="Keep its tables, or delete all its data; default: ask."),
     ] = None,
     yes: Yes = False,
 ) -> None:
@@ -33,11 +33,13 @@ def retire(
     """
     work: CommandContext = context.obj
     check_name(service)
+    if keep and work.is_local:
+        raise CommandError("the local cloud deletes protected tables with their stack; use --delete-data")
     if service not in work.outputs.services:
         print_result(f"{service} is not deployed on the stage {work.stage_name}: nothing of it is left to remove.")
         return
     if keep is None:
-        keep = not typer.confirm(f"Delete the data of {service} as well?", err=True)
+        keep = not work.is_local and not typer.confirm(f"Delete the data of {service} as well?", err=True)
     if not yes:
         fate = "kept" if keep else "deleted"
         typer.confirm(f"{service} will be removed, and its data {fate}. Continue?", abort=True, err=True)

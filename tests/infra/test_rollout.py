@@ -19,7 +19,7 @@ from infra.stages import STAGES
 from tests.infra.synthesis import CONTEXT, owned
 from tidings.core.contract import Contract
 from tidings.core.decisions import Skip
-from tidings.core.service import Service, on
+from tidings.core.service import EventHandler, Service, on
 
 
 class State(msgspec.Struct, frozen=True):
@@ -43,7 +43,9 @@ class TeamWarned(Contract, frozen=True, kw_only=True):
 
 
 def service(name: str, announces: tuple[type[Contract], ...], handles: tuple[type[Contract], ...]) -> Service[State]:
-    handlers = tuple(on(contract, lambda _entity, _event: Skip()) for contract in handles)
+    handlers: tuple[EventHandler[State], ...] = tuple(
+        on(contract, lambda _entity, _event: Skip()) for contract in handles
+    )
     return Service(name=name, state=State, announces=announces, handlers=handlers)
 
 
@@ -103,7 +105,7 @@ def test_each_of_several_cycles_is_described_once() -> None:
 
 
 def contract_with(docstring: str, name: str = "Noted", **fields: Any) -> type[Contract]:
-    made: type[Contract] = msgspec.defstruct(
+    made: Any = msgspec.defstruct(
         name,
         [(field, *given) if isinstance(given, tuple) else (field, given) for field, given in fields.items()],
         bases=(Contract,),
@@ -111,7 +113,8 @@ def contract_with(docstring: str, name: str = "Noted", **fields: Any) -> type[Co
         frozen=True,
         kw_only=True,
     )
-    return made
+    contract: type[Contract] = made
+    return contract
 
 
 RELEASED = contract_with("A note.", title=str)

@@ -49,6 +49,13 @@ def test_the_command_says_that_the_folder_must_be_deleted_first(tmp_path: Path) 
     assert "delete the folder and deploy first" in answer.output
 
 
+def test_the_local_cloud_which_ignores_the_protection_of_tables_keeps_no_data(tmp_path: Path) -> None:
+    environment = {"TIDINGS_LOCAL": str(tmp_path)}
+    answer = CliRunner(env=environment).invoke(app, ["retire", "popularity", "--keep-data", "--yes"])
+    assert answer.exit_code == 1
+    assert "use --delete-data" in answer.output
+
+
 # Unpublished events
 
 
@@ -251,7 +258,9 @@ def test_kept_tables_are_protected_from_deletion() -> None:
 def test_the_data_is_deleted_whatever_protects_it_and_a_second_run_finds_nothing() -> None:
     client = create_table()
     client.update_table(TableName=STACK, DeletionProtectionEnabled=True)
-    secrets, logs, files = (boto3.client(name, region_name=REGION) for name in ("secretsmanager", "logs", "s3"))  # type: ignore[call-overload]
+    secrets: Any = boto3.client("secretsmanager", region_name=REGION)
+    logs: Any = boto3.client("logs", region_name=REGION)
+    files: Any = boto3.client("s3", region_name=REGION)
     secret = secrets.create_secret(Name="key", SecretString="x")["ARN"]
     logs.create_log_group(logGroupName="/aws/lambda/a")
     files.create_bucket(Bucket="exports", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -273,7 +282,7 @@ def test_the_data_is_deleted_whatever_protects_it_and_a_second_run_finds_nothing
 
 @pytest.mark.usefixtures("aws")
 def test_data_that_cannot_be_deleted_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DeleteTable")  # type: ignore[arg-type]  # a whole answer has more
+    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DeleteTable")
 
     def deletions(_stack: RetiredStack) -> dict[str, Callable[[str], object]]:
         def refuse(_name: str) -> object:
@@ -292,7 +301,7 @@ def test_data_that_cannot_be_deleted_ends_the_command(monkeypatch: pytest.Monkey
 
 @dataclass
 class World:
-    """What the steps of a retirement see and do."""
+    """The world that the steps of a retirement see, and the steps that were done."""
 
     depths: dict[str, int] = field(default_factory=dict)
     deleted: bool = False
