@@ -84,7 +84,8 @@ def test_the_readmes_handler_announces_what_its_text_says() -> None:
 
 
 def test_the_tutorials_commands_and_code_lead_to_its_result(checkout: Checkout) -> None:
-    show_units, counted = "", []
+    show_units = ""
+    counted: list[int] = []
     for block in blocks(TUTORIAL):
         if block.language == "python":
             _write(checkout, block.text)
@@ -133,7 +134,8 @@ def test_the_commands_of_every_guide_are_executed_if_they_need_no_account() -> N
 def _tables(checkout: Checkout) -> list[str]:
     running = checkout.cloud.running()
     assert running is not None
-    return local_stage(running.endpoint).client("dynamodb").list_tables()["TableNames"]
+    names: list[str] = local_stage(running.endpoint).client("dynamodb").list_tables()["TableNames"]
+    return names
 
 
 def _write(checkout: Checkout, code: str) -> None:
