@@ -181,7 +181,7 @@ class History:
         ]
         if not times:
             return False
-        if self._asks_for_disputes(min(times) - clock.now):
+        if clock.now - self._asked >= MINUTE and self._asks_for_disputes(min(times) - clock.now):
             return True
         clock.now = max(clock.now + 1, min(times))
         return True
@@ -198,8 +198,7 @@ class History:
     def _asks_for_disputes(self, time: int) -> bool:
         """Run the job that reports disputes, before a time passes in which its schedule would have run often."""
         now = self.shop.clock.now
-        since = now - self._asked
-        if not self.shop.gateway.is_disputed or since < MINUTE or since + time < DISPUTES_ASKED:
+        if not self.shop.gateway.is_disputed or now + time - self._asked < DISPUTES_ASKED:
             return False
         self._asked = now
         return self.people.report_disputes()
