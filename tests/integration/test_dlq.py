@@ -422,7 +422,7 @@ def test_a_relays_batches_are_dropped_once_their_events_are_published(shop: Shop
     shop.stock("mug", 10)
     shop.place(("mug", 1))
     result = run("relay", "--service", "orders", "--since", "2026-01-31T08:29:00Z")
-    assert result.stdout == "1 event published (OrderPlaced 1)\n"
+    assert result.stdout == "2 events published (OrderPlaced 1, ProductListed 1)\n"
     assert "tidings dlq drop orders --relay" in result.stderr
     assert "1 message dropped (MaxRecordAgeExceeded 1)" in run("dlq", "drop", "orders", "--relay", "--yes").stdout
     assert "tidings dlq" not in run("relay", "--service", "orders", "--since", "2026-01-31T08:29:00Z").stderr

@@ -166,7 +166,7 @@ def test_whatever_an_outbox_holds_other_events_are_published_and_the_commands_en
     for arguments in (["dlq", "list"], ["dlq", "list", "--json"], ["dlq", "show", "orders", "--relay"]):
         assert run(*arguments).exit_code == 0
     answer = run("relay", "--since", "2026-01-01", "--service", "orders")
-    assert answer.stdout == "1 event published (OrderPlaced 1)\n"
+    assert answer.stdout == "2 events published (OrderPlaced 1, ProductListed 1)\n"
     assert "never accept" in answer.stderr.splitlines()[-1]
     dropped = run("dlq", "drop", "orders", "--relay", "--yes")
     assert dropped.stdout.startswith(f"orders: {len(found)} messages dropped (")
