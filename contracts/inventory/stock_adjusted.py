@@ -17,5 +17,6 @@ class StockAdjusted(ProductEvent, frozen=True, kw_only=True):
 
     producer = "inventory"
 
-    difference: Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS)]
+    # Goods that come back may raise what is on hand above the maximum that can be set.
+    difference: Annotated[int, Meta(ge=-2 * MAX_UNITS, le=MAX_UNITS)]
     on_hand: Annotated[int, Meta(ge=0, le=MAX_UNITS)]

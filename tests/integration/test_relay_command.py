@@ -135,7 +135,7 @@ def test_a_table_of_several_pages_is_read_to_its_end(shop: Shop, run: Run, monke
         shop.place(("mug", 1))
     with shop.cloud.calls.counted() as calls:
         answer = run("--since", "2026-01-01", "--service", "orders")
-    assert answer.stdout == "15 events published (OrderPlaced 15)\n"
+    assert answer.stdout == "16 events published (OrderPlaced 15, ProductListed 1)\n"
     assert calls.names()["Scan"] > 4
 
 

@@ -521,7 +521,7 @@ def _adjusted(evidence: Evidence) -> Violations:
 def _sums(evidence: Evidence) -> Violations:
     for month, entity in evidence.months["inventory"].items():
         announced = sum(event.envelope.data["difference"] for event in entity.outbox)
-        if entity.state.difference != announced:
+        if not entity.state or entity.state.difference != announced:
             yield f"{month} contains {entity.state}, and announced {announced}"
 
 

@@ -90,11 +90,11 @@ def evidence_of(history: History) -> Evidence:
 
 def _entities(shop: Shop, service: str) -> Mapping[str, Entity[Any]]:
     deployed = shop.deployed[service]
-    service = deployed.service
+    declared = deployed.service
     return {
-        key: service.codec.decode(stored)
+        key: declared.codec.decode(stored)
         for key, stored in deployed.table.entities.items()
-        if service.kind_of(key) is service
+        if declared.kind_of(key) is declared
     }
 
 

@@ -59,7 +59,7 @@ def test_the_declaration_of_an_entity_is_that_of_the_kind_whose_keys_it_matches(
     "changes",
     [
         {"name": "others", "announces": ()},
-        {"handlers": (on(Asked, skip),)},
+        {"handlers": (on(Repeated, skip),)},
         {"keys": ""},
         {"announces": (Counted, Answered)},
     ],
