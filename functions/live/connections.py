@@ -24,6 +24,7 @@ MESSAGE_SECONDS = 60
 """Minimum number of seconds between two messages of a client. A ping is needed every ten minutes."""
 
 LAST = "last_message"
+"""The attribute with the time of a client's last message, in milliseconds since 1970."""
 
 
 class DynamoConnections:

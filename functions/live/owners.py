@@ -38,7 +38,7 @@ class DynamoOwners:
                 ConditionExpression="attribute_not_exists(pk)",
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            # A delivery came again. Who the owner is was decided by the first.
+            # The event was delivered before. Its first delivery stored the owner.
             return
         self._remember(order, customer)
 

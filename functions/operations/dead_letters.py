@@ -62,9 +62,8 @@ class DeadLetterView(Struct, frozen=True):
 
     `order` is the key of what it is about, which is an order if the message is an event. `sent_at` is when it was first
     sent, and `receives` the number of its deliveries. `detail` is the error's text. Texts are cut off: the reason after
-    200 characters, the detail after 512. A dead letter of a relay has no
-    remedy here: `tidings relay` publishes its events again. One without an event stands for a batch of the table's
-    stream, none of whose events precedes `since`.
+    200 characters, the detail after 512. A dead letter of a relay has no remedy here: `tidings relay` publishes its
+    events again. One without an event stands for a batch of the table's stream, none of whose events precedes `since`.
     """
 
     id: str

@@ -83,9 +83,9 @@ class ActionDetails(Struct, frozen=True):
 
     `outcome` is `begun`, `done`, or `failed`; an action that stays `begun` was broken off. `messages` is the number of
     messages that it was begun for, and `reasons` that number by the reason of their failure: the 20 most frequent ones.
-    `refused` is the number of
-    those that the consumer's queue will never accept. `left` is the number of selected messages that are still there,
-    and `truncated` says that not all messages were looked at. `problem` says why it failed.
+    `refused` is the number of those that the consumer's queue will never accept. `left` is the number of selected
+    messages that are still there, and `truncated` says that not all messages were looked at. `problem` says why it
+    failed.
     """
 
     kind: FailureKind

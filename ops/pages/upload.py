@@ -29,7 +29,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 
 KEPT = timedelta(days=7)
-"""How long assets are kept after they were replaced. A page that was opened before that may still load them."""
+"""Time for which replaced assets are kept. Pages that were opened before the upload still load them."""
 
 LONGEST_UPLOAD = timedelta(hours=1)
 """Time within which all files of one upload are stored."""

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from tidings.messaging.relay import batches
-from tidings.recovery.errors import RecoveryError
+from tidings.recovery.errors import RecoveryError, messages_were
 from tidings.recovery.ports import Destination, OutgoingMessage, SendFailure
 from tidings.recovery.rate import RateLimit
 
@@ -82,8 +82,7 @@ class Sender:
             pending = [message for message, failure in failures.items() if not failure.permanent]
             if not pending:
                 return refused
-        number = "1 message was" if len(pending) == 1 else f"{len(pending)} messages were"
-        text = f"{number} refused {self.attempts} times ({failures[pending[0]].reason})"
+        text = f"{messages_were(len(pending))} refused {self.attempts} times ({failures[pending[0]].reason})"
         raise RecoveryError(f"{text}; repeat what was begun to send the rest")
 
     def _request(

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tidings.aws.recovery.queue_gauge import SqsQueueGauge
 from tidings.aws.recovery.refusals import reason_of, reporting
-from tidings.recovery.errors import RecoveryError
+from tidings.recovery.errors import RecoveryError, messages_were
 from tidings.recovery.ports import DeadLetterMessage, QueueDepth
 
 if TYPE_CHECKING:
@@ -74,9 +74,8 @@ class SqsDeadLetterQueue:
                 )
             remaining += [reason_of(failure) for failure in answer.get("Failed", [])]
         if remaining:
-            number = "1 message was" if len(remaining) == 1 else f"{len(remaining)} messages were"
             raise RecoveryError(
-                f"{number} sent or recorded, but not deleted from {self._gauge.name} "
+                f"{messages_were(len(remaining))} sent or recorded, but not deleted from {self._gauge.name} "
                 f"({remaining[0]}); repeat what was begun: a consumer ignores duplicates"
             )
 

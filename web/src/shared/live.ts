@@ -31,7 +31,7 @@ const ANSWER = 10_000;
 /**
  * Returns the notification in a message; null if the message is something else.
  *
- * API Gateway sends messages of its own: `{"message": "Internal server error", "connectionId": …, "requestId": …}`.
+ * If a function fails, API Gateway sends `{"message": "Internal server error", "connectionId": …, "requestId": …}`.
  */
 export function notificationIn(text: unknown): Notification | null {
   let found: unknown;
@@ -106,7 +106,7 @@ class Connection {
     };
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (this.#state === "ended") return;
-      // Whatever arrives shows that the connection works.
+      // Each message shows that the connection works.
       this.#wait(this.check, QUIET);
       this.#owner.received(data);
     };

@@ -27,6 +27,6 @@ function describeStatus({ status, problem: { title, detail } }: ProblemError): s
   if (status === 401) return SIGNED_OUT;
   if (status === 429 || status === 503) return BUSY;
   if (status >= 500) return FAILED;
-  // What stands in front of the API refuses with a message, which becomes both.
+  // API Gateway refuses with a message only. The client uses it as the title and as the detail.
   return title === detail ? REFUSED : null;
 }

@@ -45,7 +45,7 @@ function Own({ id }: { id: string }): ReactNode {
   const { api } = usePage();
   const refetchInterval = useOrderPause(id);
   const order = useQuery({ ...orderQuery(api, id), refetchInterval });
-  // What has not begun is not asked for. The API would answer that it does not exist.
+  // The timeline is read once it has events. Until then the API answers 404.
   const recorded = order.data != null && isUnderWay(order.data);
   const timeline = useQuery({ ...timelineQuery(api, id), refetchInterval, enabled: recorded });
   const events = timeline.data?.events ?? [];

@@ -104,6 +104,16 @@ function sampleOrders({ lost }: { lost: number }) {
 const LOST = /^The shop could not be reached/;
 const BEFORE = /^This order had been placed before/;
 
+/** Places an order whose answer is lost, and closes the page. Returns the API's orders. */
+async function loseAnswer(): Promise<ReturnType<typeof sampleOrders>> {
+  const sample = sampleOrders({ lost: 1 });
+  const { user, unmount } = await checkOut(sample.place, { "GET /orders/{id}": sample.show });
+  await submit(user);
+  await screen.findByText(LOST);
+  unmount();
+  return sample;
+}
+
 test("a repeat after a lost answer places no second order, and says so", async () => {
   const { orders, place, show } = sampleOrders({ lost: 1 });
   const { user, container } = await checkOut(place, { "GET /orders/{id}": show });
@@ -117,11 +127,7 @@ test("a repeat after a lost answer places no second order, and says so", async (
 });
 
 test("another payment method after a lost answer and a reload leads to the order that was placed", async () => {
-  const { orders, place, show } = sampleOrders({ lost: 1 });
-  const before = await checkOut(place, { "GET /orders/{id}": show });
-  await submit(before.user);
-  await screen.findByText(LOST);
-  before.unmount();
+  const { orders, place, show } = await loseAnswer();
   const { user, history } = await checkOut(place, { "GET /orders/{id}": show });
   await user.selectOptions(screen.getByLabelText("Payment method"), "pm_sca");
   await submit(user);
@@ -132,12 +138,8 @@ test("another payment method after a lost answer and a reload leads to the order
 });
 
 test("another tab after a lost answer places no second order", async () => {
-  const { orders, place, show } = sampleOrders({ lost: 1 });
-  const first = await checkOut(place, { "GET /orders/{id}": show });
-  await submit(first.user);
-  await screen.findByText(LOST);
-  first.unmount();
-  // What a tab stores for itself is not in another one.
+  const { orders, place, show } = await loseAnswer();
+  // Each tab has its own session storage.
   sessionStorage.clear();
   const { user } = await checkOut(place, { "GET /orders/{id}": show });
   await submit(user);
@@ -146,11 +148,7 @@ test("another tab after a lost answer places no second order", async () => {
 });
 
 test("another basket after a lost answer is ordered only once the customer knows of the earlier order", async () => {
-  const { orders, place, show } = sampleOrders({ lost: 1 });
-  const before = await checkOut(place, { "GET /orders/{id}": show });
-  await submit(before.user);
-  await screen.findByText(LOST);
-  before.unmount();
+  const { orders, place, show } = await loseAnswer();
   const { user, container, placements } = await checkOut(place, { "GET /orders/{id}": show }, ["mug", 1]);
   await submit(user);
   expect((await screen.findByText("An earlier order of yours was placed.")).closest("[role=alert]")).not.toBeNull();
@@ -168,11 +166,7 @@ test("another basket after a lost answer is ordered only once the customer knows
 });
 
 test("a customer who has seen the earlier order orders anew", async () => {
-  const { orders, place, show } = sampleOrders({ lost: 1 });
-  const before = await checkOut(place, { "GET /orders/{id}": show });
-  await submit(before.user);
-  await screen.findByText(LOST);
-  before.unmount();
+  const { orders, place, show } = await loseAnswer();
   const middle = await checkOut(place, { "GET /orders/{id}": show }, ["mug", 1]);
   await submit(middle.user);
   await middle.user.click(await screen.findByRole("link", { name: "See the earlier order" }));

@@ -160,7 +160,16 @@ export function Question({ title, children, yes, no, busy, problem, onYes, onNo 
     };
   }, []);
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={onNo}>
+    <dialog
+      ref={dialog}
+      aria-labelledby={id}
+      // Left to the browser, it would close before `close` is reported, and a question asked between the two be lost.
+      onCancel={(event) => {
+        event.preventDefault();
+        onNo();
+      }}
+      onClose={onNo}
+    >
       <h2 id={id}>{title}</h2>
       {children}
       <FormProblem problem={problem} fields={[]} />

@@ -77,7 +77,7 @@ export function AlsoBought({ skus }: { skus: readonly string[] }): ReactNode {
   }
   const best = [...counts].sort(([, one], [, other]) => other - one).slice(0, SHOWN);
   const products = useQueries({ queries: best.map(([sku]) => productQuery(api, sku)) });
-  // What is no longer sold is left out.
+  // A product that is no longer sold has no data.
   const found = products.flatMap(({ data }) => data ?? []);
   if (found.length === 0) return null;
   return (
