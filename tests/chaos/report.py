@@ -61,10 +61,16 @@ class ChaosReport:
         """True if every invariant holds, and no step failed."""
         return not self.load.violated and not any(each.failure for each in self.happened)
 
-    def __str__(self) -> str:
+    @property
+    def judgement(self) -> str:
+        """The result of each invariant, and the outcome of the load."""
         invariants = [f"{'VIOLATED' if name in self.load.violated else 'holds   '}  {name}" for name in INVARIANTS]
-        faults = [str(each) for each in self.happened]
-        return "\n".join([*faults, "", *invariants, "", str(self.load)])
+        failed = ", and the last one could not be mended" if any(each.failure for each in self.happened) else ""
+        faults = f"faults    {len(self.happened)} of {len(self.plan.steps)} happened{failed}"
+        return "\n".join([*invariants, "", str(self.load), faults])
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.happened), "", self.judgement])
 
     def write(self, folder: Path) -> None:
         """Write the report to `report.txt` and `report.json` in a folder."""
