@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functions.history.client import HistoryClient
 from ops.counts import counted
 from ops.errors import CommandError
+from ops.local.versions import close_versions, open_versions
 from ops.outputs import Outputs
 from ops.replay.options import HISTORY
 from ops.retire.unpublished import heads_of, lacking
-from ops.stage import WORKERS, DeployedStage
+from ops.stage import LOCAL, WORKERS, DeployedStage
 from tidings.aws.names import table_generation, table_name
 from tidings.aws.recovery import (
     DynamoTableStream,
@@ -59,6 +60,8 @@ class Closing:
             RecoveryError: If AWS refuses a call.
         """
         self._switch("queue", enabled=False)
+        if self.stage.name == LOCAL:
+            close_versions(self.stage.client("lambda"), self._functions.names())
         self._functions.close()
         self._wait_until_published()
         self._switch("stream", enabled=False)
@@ -71,6 +74,8 @@ class Closing:
         """
         self._switch("stream", enabled=True)
         self._functions.open()
+        if self.stage.name == LOCAL:
+            open_versions(self.stage.client("lambda"), self._functions.names())
         self._switch("queue", enabled=True)
 
     def blockers(self) -> list[str]:

@@ -27,6 +27,7 @@ class Lambda:
         self.concurrency: dict[str, int] = {}
         self.states = {"consumer": consumer, "relay": relay}
         self.result = result
+        self.aliases: dict[str, str] = {}
 
     def list_event_source_mappings(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         name = FunctionName.removeprefix("tidings-local-orders-").removesuffix(":live")
@@ -34,6 +35,13 @@ class Lambda:
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
         self.states[UUID] = "Enabled" if Enabled else "Disabled"
+
+    def list_versions_by_function(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName in NAMES
+        return {"Versions": [{"Version": version} for version in ("$LATEST", "1")]}
+
+    def update_alias(self, *, FunctionName: str, Name: str, FunctionVersion: str) -> None:  # noqa: N803
+        self.aliases[f"{FunctionName}:{Name}"] = FunctionVersion
 
     def get_paginator(self, name: str) -> "Lambda":
         self.listed = name
@@ -204,8 +212,11 @@ def test_a_service_is_closed_once_its_relay_has_published_all_and_opened_again(
     both.close()
     assert steps == ["waited 900 s at most"]
     assert functions.states == {"consumer": "Disabled", "relay": "Disabled"}
+    aliases = {f"tidings-local-orders-{name}:live" for name in ("api", "consumer")}
+    assert functions.aliases == dict.fromkeys(aliases, "$LATEST")
     assert both.blockers() == []
     both.open()
+    assert functions.aliases == dict.fromkeys(aliases, "1")
     assert functions.concurrency == {}
     assert functions.states == {"consumer": "Enabled", "relay": "Enabled"}
 
