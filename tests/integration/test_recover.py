@@ -1,5 +1,6 @@
 """The recovery of a service's table that was restored: the shop is as it was."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -14,8 +15,10 @@ from ops.recover.effects import notification_port, payment_port
 from ops.recover.run import RecoverOptions, run_recover
 from tests.integration.cli_driver import CliDriver, never, nth
 from tests.integration.cloud import Cloud, CrashError, Snapshot
+from tests.integration.erasure import erase
 from tests.integration.facts import placed
 from tests.integration.shop import Shop
+from tests.integration.test_erasure import KEEPERS, PERSONAL, personal_places
 from tidings.core.clock import now, to_rfc3339
 from tidings.recovery import RecoverCheckpoint, RecoveryError
 
@@ -139,6 +142,58 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
         cloud.drain()
         assert (outboxes(cloud, "inventory"), shop.level("mug")) == before
     assert crash > 40
+
+
+@pytest.mark.parametrize("service", sorted({*KEEPERS} & {*recoverable()}))
+def test_what_was_erased_after_the_snapshot_does_not_come_back(service: str, shop: Shop, driver: CliDriver) -> None:
+    cloud = shop.cloud
+    shop.stock("mug", 10)
+    erased, kept = shop.place(("mug", 1)), shop.place(("mug", 1))
+    cloud.drain()
+    snapshot, mails = cloud.items(cloud.table(service)), len(cloud.mails())
+    erase(cloud, erased)
+    cloud.drain()
+    assert shop.call("POST", f"/operators/shipments/{erased}/dispatch", {}).status == 202
+    cloud.drain()
+    assert set(personal_places(cloud, erased)) == set()
+
+    go_back(cloud, service, snapshot)
+    assert set(personal_places(cloud, erased)) == {service}
+    recover(driver, service)
+    recovered = next(json.dumps(item) for item in cloud.items(cloud.table(service)) if item["pk"]["S"] == erased)
+    assert not any(word in recovered for word in PERSONAL)
+    cloud.drain()
+
+    assert set(personal_places(cloud, erased)) == set()
+    assert service in personal_places(cloud, kept)
+    assert len(cloud.mails()) == mails
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_payment_that_only_the_gateway_knows_is_adopted(*, is_cancelled: bool, shop: Shop, driver: CliDriver) -> None:
+    cloud = shop.cloud
+    shop.stock("mug", 10)
+    cloud.drain()
+    order = shop.place(("mug", 1))
+    cloud.drain(without=("payment",))
+    cloud.calls.before = lambda name, request: name == "PutItem" and request["TableName"] == cloud.table("payment")
+    cloud.deliver("payment")
+    cloud.calls.before = never
+    (opened,) = cloud.payments()
+    assert opened["order"]["S"] == order
+    go_back(cloud, "payment", [])
+    if is_cancelled:
+        assert shop.cancel(order).status == 202
+        cloud.drain(without=("payment",))
+
+    recover(driver, "payment")
+    assert cloud.item("payment", order)["state"]["id"] == opened["pk"]["S"]
+    cloud.drain()
+
+    (payment,) = cloud.payments()
+    assert payment["pk"] == opened["pk"]
+    assert cloud.moved(order) == [(0 if is_cancelled else 1, 0.0)]
+    assert shop.show(order)["status"] == ("CANCELLED" if is_cancelled else "CONFIRMED")
 
 
 def test_a_dry_run_says_what_the_table_lacks_and_writes_nothing(
