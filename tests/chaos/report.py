@@ -7,7 +7,10 @@ from pathlib import Path
 
 from tests.chaos.plan import ChaosPlan, Step
 from tests.invariants.catalogue import INVARIANTS
-from tests.soak.soak import Report
+from tests.soak.soak import AT_REST, Report
+
+JUDGED = (*INVARIANTS, AT_REST)
+"""The names of all that is judged in the end."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class ChaosReport:
     @property
     def judgement(self) -> str:
         """The result of each invariant, and the outcome of the load."""
-        invariants = [f"{'VIOLATED' if name in self.load.violated else 'holds   '}  {name}" for name in INVARIANTS]
+        invariants = [f"{'VIOLATED' if name in self.load.violated else 'holds   '}  {name}" for name in JUDGED]
         failed = ", and the last one could not be mended" if any(each.failure for each in self.happened) else ""
         faults = f"faults    {len(self.happened)} of {len(self.plan.steps)} happened{failed}"
         return "\n".join([*invariants, "", str(self.load), faults])
@@ -80,7 +83,7 @@ class ChaosReport:
             "seconds": self.plan.seconds,
             "passed": self.passed,
             "faults": [asdict(each) | {"step": each.step._asdict()} for each in self.happened],
-            "invariants": {name: self.load.violated.get(name, []) for name in INVARIANTS},
+            "invariants": {name: self.load.violated.get(name, []) for name in JUDGED},
             "load": str(self.load).splitlines(),
         }
         (folder / "report.json").write_text(json.dumps(content, indent=2) + "\n")
