@@ -18,8 +18,14 @@ from tests.soak.soak import Trial
 from tests.system.deployed import DeployedShop, User
 from tidings.recovery import RecoveryError
 
-RATE = 0.5
+RATE = 0.4
 """Orders a second. Two cores then have time to catch up after a fault."""
+
+MAX_PENDING = 40
+"""Number of pending orders at which no further one is placed. Else a slow machine would let orders expire."""
+
+LOOK_SECONDS = 2
+"""Seconds between two counts of the pending orders."""
 
 CLIENTS = 8
 
@@ -56,8 +62,9 @@ def run_chaos(
     trial = Trial.prepare(shop, operator, orders, 1 / RATE)
     world = World(trial, folder, random.Random(plan.seed))  # noqa: S311 - not for secrecy
     happened = []
-    with ThreadPoolExecutor(1) as thread:
-        load = thread.submit(trial.load.run)
+    with ThreadPoolExecutor(2) as threads:
+        load = threads.submit(trial.load.run)
+        limit = threads.submit(_limit_pending, trial)
         try:
             for step in plan.steps:
                 _wait_until(load, trial.begun + step.at)
@@ -69,10 +76,21 @@ def run_chaos(
                 _wait_until(load, trial.begun + plan.seconds)
             trial.load.finish()
             load.result()
+            limit.result()
         except BaseException:
             trial.load.stop()
             raise
     return ChaosReport(plan, happened, trial.judge(world.killed, plan.restored))
+
+
+def _limit_pending(trial: Trial) -> None:
+    """Let customers place orders only while few are pending, until the load is finished."""
+    records = trial.load.records
+    while not records.finished.wait(LOOK_SECONDS):
+        if len(trial.reader.pending(records.orders())) < MAX_PENDING:
+            records.admitted.set()
+        else:
+            records.admitted.clear()
 
 
 def carry_out(world: World, step: Step) -> Happened:

@@ -44,6 +44,7 @@ class Records:
         retries: Number of requests that were sent again, by the cause.
         begun: The idempotency keys of the orders that customers have begun to place.
         seconds: The duration of the customers' part.
+        admitted: Set while further orders may be begun.
         finished: Set once no further order is begun.
         stopped: Set once no further request may be sent.
     """
@@ -54,6 +55,7 @@ class Records:
     retries: Counter[str] = field(default_factory=Counter)
     begun: set[str] = field(default_factory=set)
     seconds: float = 0
+    admitted: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -141,6 +143,7 @@ class LoadGenerator:
 
     def run(self) -> None:
         """Play all scenarios in parallel, and dispatch orders meanwhile. Return when all have been played."""
+        self.records.admitted.set()
         clients = self.plan.clients
         # Each client needs one more thread for requests that are sent twice at once; dispatches need some.
         with ThreadPoolExecutor(clients + 8) as helpers, ThreadPoolExecutor(clients + 1) as people:
@@ -167,12 +170,19 @@ class LoadGenerator:
             served.set()
 
     def _play(self, client: int, served: threading.Event, begun: float, helpers: Executor) -> None:
-        """Play one client's scenarios, one after another. Do between them what is due later."""
+        """Play one client's scenarios, one after another. Do between them what is due later.
+
+        A client that had to wait for an answer does not hurry afterwards.
+        """
         later: list[tuple[float, Callable[[], None]]] = []
         for number, scenario in enumerate(self.plan.scenarios):
             if scenario.client != client:
                 continue
-            _do_until(max(time.monotonic(), begun + number * self.pause), later, self.records.finished)
+            due = begun + number * self.pause
+            begun += max(0, time.monotonic() - due)
+            _do_until(max(time.monotonic(), due), later, self.records.finished)
+            while not self.records.admitted.wait(REPEAT_SECONDS) and not self.records.finished.is_set():
+                pass
             if self.records.finished.is_set():
                 break
             self.records.begun.add(scenario.key)
