@@ -13,7 +13,7 @@ from ops.times import parse_time
 
 app = typer.Typer()
 
-Service = Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose table was restored.")]
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service that announces events.")]
 
 
 @app.command()
