@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from tidings.aws.names import ALIAS
-
 
 def delete_old_versions(functions: Any) -> None:
     """Delete the versions that no alias is at any more, which ends their processes.
@@ -12,13 +10,11 @@ def delete_old_versions(functions: Any) -> None:
         functions: The local cloud's client of Lambda.
     """
     for page in functions.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            name = function["FunctionName"]
-            try:
-                current = functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
-            except functions.exceptions.ResourceNotFoundException:
+        for name in (function["FunctionName"] for function in page["Functions"]):
+            kept = {alias["FunctionVersion"] for alias in functions.list_aliases(FunctionName=name)["Aliases"]}
+            if not kept:
                 # It belongs to no stack of ours.
                 continue
             for version in functions.list_versions_by_function(FunctionName=name)["Versions"]:
-                if version["Version"] not in (current, "$LATEST"):
+                if version["Version"] not in {*kept, "$LATEST"}:
                     functions.delete_function(FunctionName=name, Qualifier=version["Version"])
