@@ -37,7 +37,7 @@ def audit(
         bool,
         typer.Option(
             "--append",
-            help="With --repair: add events at the end of outboxes too. A recovery recalls them no more.",
+            help="With --repair: add events at the end of outboxes too. A recovery then ignores them.",
         ),
     ] = False,
     restart: Annotated[
@@ -45,7 +45,7 @@ def audit(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare outboxes and the event log in both directions.
+    """Compare the services' outboxes with the event log.
 
     The command finds events of services' outboxes that the log lacks, events of the log that an outbox lacks, and ids
     with two bodies. The exit status is 1 if something differs. If outboxes lack their last events, the table was
