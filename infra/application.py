@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.discovery import ServiceFolder
 from infra.stages import Stage
+from tidings.aws.names import table_name
 from tidings.core.contract import Contract
 
 
@@ -73,3 +74,7 @@ class Application:
     def resource_name(self, *parts: str) -> str:
         """Return the name of a resource in this stage: `helpdesk-dev-desk`."""
         return "-".join((self.name, self.stage.name, *parts))
+
+    def table_name(self, name: str) -> str:
+        """Return the name of a service's table in this stage, of the generation that the stage names."""
+        return table_name(self.resource_name(name), self.stage.table_generations.get(name, 1))

@@ -26,7 +26,11 @@ def build(app: App, application: Application, after: Mapping[str, Mapping[str, A
         app: The CDK app.
         application: The application.
         after: The services that must be deployed before a service, by its name; see `infra.release.rollout`.
+
+    Raises:
+        ValueError: If the stage names the generation of a table that no service has.
     """
+    _check_generations(application)
     alarms = AlarmStack(app, application)
     bus = BusStack(app, application)
     api = ApiStack(app, application)
@@ -49,3 +53,13 @@ def build(app: App, application: Application, after: Mapping[str, Mapping[str, A
         Tags.of(mail).remove("stage")
     if not application.stage.emulated:
         nag.check(app)
+
+
+def _check_generations(application: Application) -> None:
+    names = {service.name for service in application.services}
+    for name, generation in application.stage.table_generations.items():
+        if name not in names or generation < 1:
+            raise ValueError(
+                f"table_generations of the stage {application.stage.name!r} has {name!r}: {generation}; it must name a "
+                "service, and a number from 1"
+            )

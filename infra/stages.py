@@ -2,7 +2,8 @@
 
 import platform
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
@@ -43,6 +44,8 @@ class Stage:
         protected: Whether stacks, tables and users are protected from deletion. CloudFormation cannot roll back the
             creation of a protected table, so `-c first=yes` deploys without the protection.
         point_in_time_recovery: Whether tables can be restored to an earlier time.
+        table_generations: The generation of each service's table, by the service's name; 1 if it is not named. A
+            restore creates the next one.
         self_sign_up: Whether users can create accounts themselves.
         threat_protection: Whether Cognito blocks suspicious sign-ins. It needs the Plus plan, which has a higher price
             for each monthly active user than the Essentials plan, and no free users.
@@ -73,6 +76,7 @@ class Stage:
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     protected: bool = False
     point_in_time_recovery: bool = False
+    table_generations: Mapping[str, int] = field(default_factory=dict)
     self_sign_up: bool = True
     threat_protection: bool = False
     traffic: str = "CANARY_10_PERCENT_5_MINUTES"

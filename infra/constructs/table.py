@@ -6,6 +6,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 
 from infra.constructs.nag import acknowledge
 from infra.stacks.base import ApplicationStack
+from tidings.aws.names import table_name
 from tidings.core.decisions import EXPIRES
 from tidings.core.service import Index
 
@@ -21,9 +22,12 @@ def add_table(
 ) -> dynamodb.Table:
     """Add an on-demand table with the partition key `pk`.
 
+    The stage's next generation of a table is another resource, so CloudFormation keeps the one before where the stage
+    retains tables.
+
     Args:
         stack: The stack.
-        name: The last part of the table's name.
+        name: The last part of the table's name, without its generation.
         sort_key: The sort key, if the table has one.
         indexes: The indexes.
         stream: Whether a relay reads the table's stream.
@@ -32,8 +36,8 @@ def add_table(
     stage = stack.stage
     table = dynamodb.Table(
         stack,
-        f"{name}-table",
-        table_name=stack.application.resource_name(name),
+        table_name(f"{name}-table", stage.table_generations.get(name, 1)),
+        table_name=stack.application.table_name(name),
         partition_key=_text("pk"),
         sort_key=_text(sort_key) if sort_key else None,
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,

@@ -129,7 +129,7 @@ def _places(application: Application) -> Iterator[str]:
         yield _row(
             folder.name,
             ", ".join(kept) or "nothing",
-            f"`{name}`" if kept else "",
+            f"`{application.table_name(folder.name)}`" if kept else "",
             "yes" if service.keeps and service.announces else "",
             ", ".join(f"`{queue}`" for queue in queues),
         )

@@ -293,9 +293,10 @@ def _dynamodb(stacks: Iterable[ServiceStack], metric: str) -> Metrics:
     """Return a metric of each service's table and of its indexes, which DynamoDB reports separately."""
     found: list[cloudwatch.IMetric] = []
     for stack in stacks:
-        found.append(_metric("AWS/DynamoDB", metric, "Sum", TableName=stack.stack_name))
+        table = stack.application.table_name(stack.name)
+        found.append(_metric("AWS/DynamoDB", metric, "Sum", TableName=table))
         for index in stack.service.indexes:
-            names = {"TableName": stack.stack_name, "GlobalSecondaryIndexName": index.name}
+            names = {"TableName": table, "GlobalSecondaryIndexName": index.name}
             found.append(_metric("AWS/DynamoDB", metric, "Sum", **names))
     return found
 

@@ -1,15 +1,39 @@
-"""The closing of a service: its API, its jobs and its consumer are stopped, and only its relay goes on."""
+"""The closing of a service: nothing writes to its table any more, and its relay has published all that was written."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from functions.history.client import HistoryClient
+from ops.counts import counted
+from ops.errors import CommandError
+from ops.local.versions import close_versions, open_versions
 from ops.outputs import Outputs
 from ops.replay.options import HISTORY
-from ops.stage import DeployedStage
-from tidings.aws.recovery import EventSourceMapping, FunctionSwitch, SqsDeadLetterQueue, SqsQueueGauge, mapping_statuses
-from tidings.recovery import DeadLetterDetails, DeadLetters, FailureKind
+from ops.retire.unpublished import heads_of, lacking
+from ops.stage import LOCAL, WORKERS, DeployedStage
+from tidings.aws.names import table_generation, table_name
+from tidings.aws.recovery import (
+    DynamoTableStream,
+    EventSourceMapping,
+    FunctionSwitch,
+    SqsDeadLetterQueue,
+    SqsQueueGauge,
+    mapping_statuses,
+)
+from tidings.aws.recovery.event_source import MappingKind
+from tidings.messaging.relay import refusal_of
+from tidings.recovery import DeadLetterDetails, DeadLetters, FailureKind, wait_until
+from tidings.recovery.republish import TimedHead
 
 RELAY = "-relay"
+
+RELAY_SECONDS = 15 * 60
+"""Maximum time to wait until the last events are published and recorded."""
+
+MAX_NAMED = 5
+"""Maximum number of events that an error names."""
 
 
 @dataclass(frozen=True)
@@ -20,37 +44,45 @@ class Closing:
         stage: The stage.
         outputs: Its resources.
         service: The service's name.
+        pause: Waits for a number of seconds.
     """
 
     stage: DeployedStage
     outputs: Outputs
     service: str
+    pause: Callable[[float], None] = time.sleep
 
     def close(self) -> None:
-        """Stop all that writes to the service's table, and wait until it has ended. The relay publishes the rest."""
-        if function := self.outputs.service(self.service).function:
-            EventSourceMapping(self.stage.client("lambda"), function).stop()
+        """Stop all that writes to the service's table, wait until the rest is published, and stop the relay.
+
+        Raises:
+            CommandError: If the log still lacks an event when the time to wait has ended. The relay goes on.
+            RecoveryError: If AWS refuses a call.
+        """
+        self._switch("queue", enabled=False)
+        if self.stage.name == LOCAL:
+            close_versions(self.stage.client("lambda"), self._functions.names())
         self._functions.close()
+        self._wait_until_published()
+        self._switch("stream", enabled=False)
 
     def open(self) -> None:
-        """Start all that was stopped."""
+        """Start all that was stopped.
+
+        Raises:
+            RecoveryError: If AWS refuses a call.
+        """
+        self._switch("stream", enabled=True)
         self._functions.open()
-        if function := self.outputs.service(self.service).function:
-            EventSourceMapping(self.stage.client("lambda"), function).start()
+        if self.stage.name == LOCAL:
+            open_versions(self.stage.client("lambda"), self._functions.names())
+        self._switch("queue", enabled=True)
 
     def blockers(self) -> list[str]:
         """Return why the service cannot be recovered now."""
-        return [*self._writers(), *self._unpublished(), *self._unrecorded()]
+        return [*self.writers(), *self._unpublished(), *self._unrecorded()]
 
-    @property
-    def _functions(self) -> FunctionSwitch:
-        return FunctionSwitch(self.stage.client("lambda"), f"{self._prefix}-", (RELAY,))
-
-    @property
-    def _prefix(self) -> str:
-        return f"{self.stage.prefix}{self.service}"
-
-    def _writers(self) -> Iterator[str]:
+    def writers(self) -> Iterator[str]:
         """Find what may write to the table."""
         remedy = self.stage.command(f"close {self.service}")
         if names := self._functions.open_names():
@@ -59,14 +91,66 @@ class Closing:
             if mapping.kind == "queue" and mapping.state != "Disabled":
                 yield f"its consumer receives events ({remedy} closes the service)"
 
+    @property
+    def _functions(self) -> FunctionSwitch:
+        return FunctionSwitch(self.stage.client("lambda"), f"{self._prefix}-", (RELAY,), self.pause)
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.stage.prefix}{self.service}"
+
+    def _switch(self, kind: MappingKind, *, enabled: bool) -> None:
+        """Start or stop the functions that receive the messages of queues, or the records of the table's stream."""
+        client = self.stage.client("lambda")
+        for mapping in mapping_statuses(client, f"{self._prefix}-"):
+            if mapping.kind == kind:
+                source = EventSourceMapping(client, mapping.function)
+                source.start() if enabled else source.stop()
+
+    def _wait_until_published(self) -> None:
+        with ThreadPoolExecutor(WORKERS) as threads:
+            log = self._log(threads)
+            left = lacking(self._announced(), log)
+
+            def none_left() -> bool:
+                left[:] = lacking(left, log)
+                return not left
+
+            try:
+                wait_until(none_left, RELAY_SECONDS, "the last events", every=1)
+            except TimeoutError as error:
+                remedy = self.stage.command(f"close {self.service}")
+                raise CommandError(f"{self._describe(left)}. {remedy} waits again") from error
+
     def _unpublished(self) -> Iterator[str]:
-        """Find what its relay has not published."""
-        for mapping in mapping_statuses(self.stage.client("lambda"), f"{self._prefix}{RELAY}"):
-            if mapping.problem:
-                yield f"its relay may hold events that the log lacks: {mapping.problem}"
+        """Find what its relay was to publish and the log lacks."""
+        with ThreadPoolExecutor(WORKERS) as threads:
+            if left := lacking(self._announced(), self._log(threads)):
+                yield self._describe(left)
         if (dlq := self.outputs.service(self.service).relay_dlq) and (held := self._depth(dlq)):
             remedy = self.stage.command(f"relay --service {self.service} --since TIME")
             yield f"its relay's dead-letter queue holds {held} ({remedy} publishes their events; then drop them)"
+
+    def _announced(self) -> Iterator[TimedHead]:
+        """Iterate over the events of the last day in the stream of its table, and in those of earlier generations."""
+        last = table_generation(self._prefix, self.outputs.table(self.service))
+        client, streams = self.stage.client("dynamodb"), self.stage.client("dynamodbstreams")
+        for generation in range(1, last + 1):
+            for page in DynamoTableStream(client, streams, table_name(self._prefix, generation)).announced():
+                # Its dead-letter queue has what no relay publishes.
+                yield from heads_of([event for event in page if not refusal_of(event, self.service)])
+
+    def _describe(self, left: Sequence[TimedHead]) -> str:
+        """Describe the events that the log lacks, and their relay."""
+        statuses = mapping_statuses(self.stage.client("lambda"), f"{self._prefix}{RELAY}")
+        problem = "".join(f" The relay: {each.problem}" for each in statuses if each.problem)
+        more = ", …" if len(left) > MAX_NAMED else ""
+        since = min(head.time for head in left)
+        remedy = self.stage.command(f"relay --service {self.service} --since {since}")
+        return (
+            f"the log lacks {counted(len(left), 'event')} in its table's stream "
+            f"({', '.join(head.id for head in left[:MAX_NAMED])}{more}).{problem} {remedy} publishes them too"
+        )
 
     def _unrecorded(self) -> Iterator[str]:
         """Find its events that history has not recorded, and what may be one of them."""
@@ -85,3 +169,6 @@ class Closing:
 
     def _depth(self, url: str) -> int:
         return SqsQueueGauge(self.stage.client("sqs"), url).depth().total
+
+    def _log(self, threads: ThreadPoolExecutor) -> HistoryClient:
+        return HistoryClient.connect(self.stage.client("dynamodb"), self.outputs.table(HISTORY), threads)

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from ops.console import print_result, step
+from ops.console import print_note, print_result, step
 from ops.context import CommandContext
+from ops.errors import CommandError
 from ops.recover.closing import Closing
 from ops.recover.declarations import recovery_of
 from ops.recover.run import RecoverOptions, run_recover
 from ops.times import parse_time
+from tidings.recovery import RecoverCheckpoint
 
 app = typer.Typer()
 
@@ -18,22 +20,37 @@ Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service that 
 
 @app.command()
 def close(context: typer.Context, service: Service) -> None:
-    """Stop a service: its API, its jobs and its consumer. Its relay goes on.
+    """Stop a service: its API, its jobs and its consumer, and its relay once that has published all events.
 
-    Its queue keeps all events meanwhile. Close a service before its table is restored.
+    Its queue keeps all events meanwhile, and its API answers with 503. Close a service before its table is restored. If
+    the command breaks off, run it again.
     """
     work: CommandContext = context.obj
     recovery_of(service)
-    with step(f"Closing {service}, until its longest function must have ended"):
-        Closing(work.stage, work.outputs, service).close()
-    print_result(f"{service} is closed. {work.command(f'open {service}')} opens it again.")
+    opens = work.command(f"open {service}")
+    try:
+        with step(f"Closing {service}, until its functions have ended and its relay has published all events"):
+            Closing(work.stage, work.outputs, service).close()
+    except KeyboardInterrupt:
+        print_note(f"Interrupted. Parts of {service} are closed. The same command continues here; {opens} opens it.")
+        raise
+    print_result(f"{service} is closed. {opens} opens it again.")
 
 
 @app.command("open")
-def open_service(context: typer.Context, service: Service) -> None:
-    """Start a service that was closed."""
+def open_service(
+    context: typer.Context,
+    service: Service,
+    force: Annotated[bool, typer.Option("--force", help="Open it even if its recovery has not ended.")] = False,
+) -> None:
+    """Start a service that was closed. It is refused while a recovery that was begun has not ended."""
     work: CommandContext = context.obj
     recovery_of(service)
+    if not force and RecoverCheckpoint.is_unfinished(work.directory, service):
+        raise CommandError(
+            f"the recovery of {service} has not ended: repeat {work.command(f'recover {service}')} with its "
+            "--snapshot; --force opens the service all the same, and then it uses ids of its events again"
+        )
     with step(f"Opening {service}"):
         Closing(work.stage, work.outputs, service).open()
     print_result(f"{service} is open.")

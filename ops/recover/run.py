@@ -101,8 +101,8 @@ class RecoverRun:
         """Bring the table to the present."""
         name, options = self.options.service, self.options
         closing = Closing(self.stage, self.outputs, name)
-        # The reasons are asked for first, because the log may never catch up with a service that is open.
-        if reasons := closing.blockers():
+        # Writers are asked for first, because the log may never catch up with a service that is open.
+        if reasons := list(closing.writers()):
             raise CommandError(f"{name} cannot be recovered yet: {'; '.join(reasons)}")
         with step("Waiting until history has recorded all events"):
             end = self._drain(HISTORY).wait_until_recorded()

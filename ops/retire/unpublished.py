@@ -2,21 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
 from tidings.core.entity import OutboxEvent
-from tidings.recovery import EventLog, LoggedEvent, OutboxTable
+from tidings.recovery import OutboxTable, SearchableLog
 from tidings.recovery.republish import TimedHead
 
 STREAM_SECONDS = 25 * 60 * 60
 """Seconds after which no event can still be in a table's stream, which keeps records for a day (Amazon DynamoDB
 Developer Guide, "Change data capture for DynamoDB Streams"), and one hour for two clocks that differ."""
 
+LOOKED_UP = 1_000
+"""Number of events that are looked up in the log together."""
+
 _decoder = msgspec.json.Decoder(TimedHead)
 
 
-def unpublished_events(table: OutboxTable, log: EventLog, since: str) -> list[TimedHead]:
+def unpublished_events(table: OutboxTable, log: SearchableLog, since: str) -> list[TimedHead]:
     """Return the announced events that the log lacks, of those that a stream may still hold.
 
     Args:
@@ -24,23 +28,20 @@ def unpublished_events(table: OutboxTable, log: EventLog, since: str) -> list[Ti
         log: The event log.
         since: The time (RFC 3339) that no event in the stream precedes.
     """
-    recent = (head for page in table.outboxes() for head in _heads(page) if head.time >= since)
+    recent = (head for page in table.outboxes() for head in heads_of(page) if head.time >= since)
     return lacking(recent, log)
 
 
-def lacking(heads: Iterable[TimedHead], log: EventLog) -> list[TimedHead]:
+def lacking(heads: Iterable[TimedHead], log: SearchableLog) -> list[TimedHead]:
     """Return the events that the log lacks."""
-    by_subject: dict[str, list[TimedHead]] = {}
-    for head in heads:
-        by_subject.setdefault(head.subject, []).append(head)
-    missing: list[TimedHead] = []
-    for subject, announced in by_subject.items():
-        recorded = {found.event.id for found in log.read_entity(subject) if isinstance(found, LoggedEvent)}
-        missing += [head for head in announced if head.id not in recorded]
+    rest, missing = iter(heads), list[TimedHead]()
+    while chunk := list(islice(rest, LOOKED_UP)):
+        recorded = log.find(chunk)
+        missing += [head for head in chunk if head.id not in recorded]
     return missing
 
 
-def _heads(events: Sequence[OutboxEvent]) -> Iterable[TimedHead]:
+def heads_of(events: Sequence[OutboxEvent]) -> Iterable[TimedHead]:
     """Yield the heads of events. A text that is none was never published, and is in the relay's dead-letter queue."""
     for event in events:
         with suppress(ValueError, RecursionError):

@@ -32,7 +32,7 @@ FAILURES = (
     SubprocessError,
     TimeoutError,
 )
-"""The errors of a step that fails. The other steps follow, and the invariants say what the failure did."""
+"""The errors of a step that fails. No other step follows, and the invariants say what the failure did."""
 
 LONGEST = 4
 """How much longer than planned the load goes on at most, as a factor."""
@@ -63,7 +63,10 @@ def run_chaos(
                 _wait_until(load, trial.begun + step.at)
                 happened.append(carry_out(world, step))
                 say(str(happened[-1]))
-            _wait_until(load, trial.begun + plan.seconds)
+                if happened[-1].failure:
+                    break
+            else:
+                _wait_until(load, trial.begun + plan.seconds)
             trial.load.finish()
             load.result()
         except BaseException:
@@ -73,6 +76,7 @@ def run_chaos(
 
 
 def carry_out(world: World, step: Step) -> Happened:
+    """Cause a fault, and wait until the shop has caught up."""
     begun = time.monotonic()
     at, mended, converged, outcome, failure = begun - world.trial.begun, begun, None, "", ""
     try:

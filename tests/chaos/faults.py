@@ -151,24 +151,32 @@ def _age(world: World, step: Step) -> str:
     taken, snapshot = to_rfc3339(now()), table_items(world.shop, service)
     orders = world.wait_for_orders()
     world.command("close", service)
+    deleted, set_back = set_back_table(world.shop, service, snapshot)
     try:
-        deleted, set_back = set_back_table(world.shop, service, snapshot)
-        refusals: list[str] = []
-
-        def recovered() -> str | None:
-            try:
-                return world.command("recover", service, "--snapshot", taken)
-            except CommandFailedError as error:
-                refusals.append(str(error))
-                return None
-
-        try:
-            outcome = wait_until(recovered, SECONDS, f"the recovery of {service}", every=5)
-        except TimeoutError as error:
-            raise CommandFailedError(refusals[-1]) from error
-    finally:
-        world.command("open", service)
+        outcome = _recover(world, service, taken)
+    except CommandFailedError:
+        # The customers' requests must end.
+        world.command("open", service, "--force")
+        raise
+    world.command("open", service)
     return f"{orders} orders later {deleted} items were deleted and {set_back} set back; {outcome.splitlines()[0]}"
+
+
+def _recover(world: World, service: str, taken: str) -> str:
+    """Recover a service. Repeat the command for as long as it is refused, because the log may still be behind."""
+    refusals: list[str] = []
+
+    def recovered() -> str | None:
+        try:
+            return world.command("recover", service, "--snapshot", taken)
+        except CommandFailedError as error:
+            refusals.append(str(error))
+            return None
+
+    try:
+        return wait_until(recovered, SECONDS, f"the recovery of {service}", every=5)
+    except TimeoutError as error:
+        raise CommandFailedError(refusals[-1]) from error
 
 
 def table_items(shop: DeployedShop, service: str) -> Mapping[str, Any]:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from tests.chaos.plan import ChaosPlan, Step
 from tests.invariants.catalogue import INVARIANTS
-from tests.soak.soak import Report
+from tests.soak.soak import AT_REST, Report
+
+JUDGED = (*INVARIANTS, AT_REST)
+"""The names of all that is judged in the end."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,16 @@ class ChaosReport:
         """True if every invariant holds, and no step failed."""
         return not self.load.violated and not any(each.failure for each in self.happened)
 
+    @property
+    def judgement(self) -> str:
+        """The result of each invariant, and the outcome of the load."""
+        invariants = [f"{'VIOLATED' if name in self.load.violated else 'holds   '}  {name}" for name in JUDGED]
+        failed = ", and the last one could not be mended" if any(each.failure for each in self.happened) else ""
+        faults = f"faults    {len(self.happened)} of {len(self.plan.steps)} happened{failed}"
+        return "\n".join([*invariants, "", str(self.load), faults])
+
     def __str__(self) -> str:
-        invariants = [f"{'VIOLATED' if name in self.load.violated else 'holds   '}  {name}" for name in INVARIANTS]
-        faults = [str(each) for each in self.happened]
-        return "\n".join([*faults, "", *invariants, "", str(self.load)])
+        return "\n".join([*map(str, self.happened), "", self.judgement])
 
     def write(self, folder: Path) -> None:
         """Write the report to `report.txt` and `report.json` in a folder."""
@@ -74,7 +83,7 @@ class ChaosReport:
             "seconds": self.plan.seconds,
             "passed": self.passed,
             "faults": [asdict(each) | {"step": each.step._asdict()} for each in self.happened],
-            "invariants": {name: self.load.violated.get(name, []) for name in INVARIANTS},
+            "invariants": {name: self.load.violated.get(name, []) for name in JUDGED},
             "load": str(self.load).splitlines(),
         }
         (folder / "report.json").write_text(json.dumps(content, indent=2) + "\n")

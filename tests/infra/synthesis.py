@@ -126,10 +126,10 @@ def owned(settings: ShopSettings) -> ShopSettings:
     )
 
 
-def synthesize(stage: str, folder: Path) -> Synthesis:
-    """Synthesize the shop in this process. A finding of cdk-nag is an error."""
+def synthesize(stage: str, folder: Path, **changes: Any) -> Synthesis:
+    """Synthesize the shop in this process. A finding of cdk-nag is an error. `changes` replace values of the stage."""
     app = App(context=CONTEXT, outdir=str(folder), analytics_reporting=False)
     settings = SETTINGS[stage] if stage == "local" else owned(SETTINGS[stage])
-    build(app, shop(STAGES[stage], settings))
+    build(app, shop(replace(STAGES[stage], **changes), settings))
     app.synth()
     return Synthesis(stage, folder)

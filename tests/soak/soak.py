@@ -15,6 +15,8 @@ from tests.system.deployed import DeployedShop, User, tidings
 
 MAX_REDRIVES = 5
 
+AT_REST = "the shop comes to rest"
+
 NO_REDRIVES = "nothing is dead-lettered unless functions are killed"
 
 
@@ -115,11 +117,7 @@ class Trial:
             killed: The number of kills by function.
             restored: The service whose table went back to an earlier moment; empty if none did.
         """
-        self.reader.wait_until_idle()
-        for _ in range(MAX_REDRIVES):
-            if not self.redrive():
-                break
-            self.reader.wait_until_idle()
+        restless = self._wait_until_at_rest()
         total = time.monotonic() - self.begun
         evidence = self.reader.read(restored)
         plan, records = self.load.plan, self.load.records
@@ -127,13 +125,25 @@ class Trial:
             plan,
             evidence,
             self.reader.incidents(),
-            violations(evidence),
+            violations(evidence) | ({AT_REST: [restless]} if restless else {}),
             killed,
             records.retries,
             self.redriven,
             records.seconds,
             total,
         )
+
+    def _wait_until_at_rest(self) -> str:
+        """Wait until the shop is at rest, and redrive dead letters meanwhile. Return why it does not come to rest."""
+        try:
+            self.reader.wait_until_idle()
+            for _ in range(MAX_REDRIVES):
+                if not self.redrive():
+                    break
+                self.reader.wait_until_idle()
+        except TimeoutError as error:
+            return str(error)
+        return ""
 
 
 def run_soak(shop: DeployedShop, operator: User, plan: Plan, *, kills: int = 0) -> Report:

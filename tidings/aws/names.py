@@ -21,3 +21,25 @@ def queue_name(service: str, role: QueueRole, kind: QueueKind) -> str:
     """
     name = service if role == "queue" else f"{service}-{role}"
     return f"{name}.fifo" if kind == "fifo" else name
+
+
+def table_name(service: str, generation: int = 1) -> str:
+    """Return the name of a generation of a service's table: `helpdesk-dev-desk`, and then `helpdesk-dev-desk-2`.
+
+    A restore always creates a new table. It is the service's next generation.
+
+    Args:
+        service: The service's name with the application's and the stage's: `helpdesk-dev-desk`.
+        generation: The generation, from 1.
+    """
+    return service if generation == 1 else f"{service}-{generation}"
+
+
+def table_generation(service: str, table: str) -> int:
+    """Return the generation of a service's table, given its name.
+
+    Args:
+        service: The service's name with the application's and the stage's: `helpdesk-dev-desk`.
+        table: The table's name: `helpdesk-dev-desk-2`.
+    """
+    return int(table.removeprefix(service).removeprefix("-") or 1)

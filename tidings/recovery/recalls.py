@@ -145,6 +145,9 @@ class Recovery(Generic[S]):
         before = codec.decode(found) if found else Entity[S](key)
         effects: list[Effect[Any, Any]] = []
         after = self._folded(self._adopted(before, logged, port), logged, effects)
+        # After an announced event, an input that had caused it may change the state only. A second run would fold it.
+        while (again := self._folded(after, logged, effects)) != after:
+            after = again
         if found is stored and after == before:
             return Recalled(None)
         after = replace(after, version=(stored.version if stored else 0) + 1)

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -53,6 +54,11 @@ class RecoverCheckpoint(ProgressFile[RecoverProgress]):
 
     command = "recover"
     progress = RecoverProgress
+
+    @classmethod
+    def is_unfinished(cls, directory: Path, service: str) -> bool:
+        """Return whether a recovery of a service has begun, and not ended."""
+        return any(directory.glob(f"{cls.command}-{service}-*.json"))
 
 
 class RecoverProgressStore(Protocol):
@@ -126,7 +132,7 @@ class Recover:
         """
         if reasons := self.blockers():
             raise RecoveryError(f"{self.recovery.service.name} cannot be recovered yet: {'; '.join(reasons)}")
-        progress = (self.checkpoint and self.checkpoint.load()) or RecoverProgress()
+        progress = (self.checkpoint and self.checkpoint.load()) or self._save(RecoverProgress())
         if progress.phase == "recall":
             progress = self._recall(progress)
         if progress.phase == "count":

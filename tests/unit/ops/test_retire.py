@@ -1,6 +1,6 @@
 """The command `tidings retire`: a service is removed in order, and nothing is deleted while something is left."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ops.retire.stack import RetiredStack
 from ops.retire.unpublished import unpublished_events
 from tests.integration.cloud import REGION, set_credentials
 from tests.unit.tidings.recovery.memory import event
-from tidings.core.entity import OutboxEvent
+from tidings.core.entity import EventHead, OutboxEvent
 from tidings.core.event import decode
 from tidings.recovery import LoggedEvent, QueueDepth, UnreadableEvent
 
@@ -71,9 +71,12 @@ class Log:
     def beginning(self) -> str | None:
         raise NotImplementedError
 
-    def read_entity(self, subject: str) -> Sequence[LoggedEvent | UnreadableEvent]:
-        events = [LoggedEvent("", body, decode(body)) for body in self.bodies]
-        return [each for each in events if each.event.subject == subject] + [UnreadableEvent("", "x/y/1", "broken")]
+    def read_entity(self, _subject: str) -> Sequence[LoggedEvent | UnreadableEvent]:
+        raise NotImplementedError
+
+    def find(self, heads: Sequence[EventHead]) -> Mapping[str, str]:
+        wanted = {head.id for head in heads}
+        return {event.id: body for body in self.bodies if (event := decode(body)).id in wanted}
 
 
 @dataclass

@@ -8,6 +8,7 @@ from tidings.aws.recovery.indexed_table import DynamoIndexedTable
 from tidings.aws.recovery.queue_gauge import AWS_DELAYS, SqsQueueGauge
 from tidings.aws.recovery.refusals import reporting
 from tidings.aws.recovery.service_table import DynamoServiceTable
+from tidings.aws.recovery.table_stream import DynamoTableStream
 from tidings.aws.recovery.tables import DynamoOutboxTable, DynamoProjectionTable
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DynamoOutboxTable",
     "DynamoProjectionTable",
     "DynamoServiceTable",
+    "DynamoTableStream",
     "EventSourceMapping",
     "FunctionSwitch",
     "MappingStatus",

@@ -215,6 +215,24 @@ def test_an_entity_that_lacks_nothing_is_left_as_it_is() -> None:
     assert RECOVERY.recover(stored, KEY, [BOOKED, PAID, OPENED]) == NOTHING
 
 
+def test_a_second_run_finds_nothing_if_a_cause_that_was_not_done_has_nothing_left_to_do() -> None:
+    unfinished = Recovery(
+        service=SERVICE,
+        recalls=(
+            RECOVERY.recalls[0],
+            recall(
+                Closed, lambda room, _event, _cause: replace(room or Room(), open=False, refused=True), completes=False
+            ),
+        ),
+    )
+    refused = logged(Refused(), 4, number=2)
+    log = [BOOKED, PAID, OPENED, refused, logged(Closed(), 5, number=2, cause=refused.event.id)]
+    found = unfinished.recover(None, KEY, log).entity
+    assert found is not None
+    assert "till/2" in found.inbox
+    assert unfinished.recover(found, KEY, log) == NOTHING
+
+
 def test_the_next_version_is_one_later_and_announces_nothing_again() -> None:
     first = RECOVERY.recover(None, KEY, [BOOKED]).entity
     assert first is not None
