@@ -26,16 +26,16 @@ WEB_SOURCES := $(shell find web docs/contracts docs/runbook.md \( -name node_mod
 	-type f -print 2> /dev/null)
 
 .PHONY: help install install-tests web run demo-traffic example stop test test-deployed test-offline test-long simulate \
-	soak fuzz bench screenshots check check-web lint docs wheel lock contracts bootstrap deploy record
+	soak chaos fuzz bench screenshots check check-web lint docs wheel lock contracts bootstrap deploy record
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT of the local cloud (4566); STAGE to deploy (dev); FIRST=yes for its first deployment;"
 	@echo "  PYTHON (the first that is 3.11 or later); RATE (1) and DURATION (60) of make demo-traffic;"
 	@echo "  HISTORIES (2000), SEED and RESTORED, a service whose table goes back, of make simulate; ORDERS (500), CLIENTS (16),"
-	@echo "  KILLS (one for 25 orders) and SEED of make soak; REQUESTS (10000) and SEED of make fuzz; KEYS, the figures of"
-	@echo "  make bench; RELEASE, the number of the release that make record records; UPGRADE, the packages that make lock"
-	@echo "  upgrades"
+	@echo "  KILLS (one for 25 orders) and SEED of make soak; MINUTES (15) and SEED of make chaos; REQUESTS (10000) and SEED of"
+	@echo "  make fuzz; KEYS, the figures of make bench; RELEASE, the number of the release that make record records; UPGRADE,"
+	@echo "  the packages that make lock upgrades"
 
 install: ## Install the pinned tools and packages in this folder
 	@$(MAKE) --silent --jobs=3 $(VENV)/.installed node_modules/.installed web/node_modules/.installed
@@ -72,9 +72,10 @@ test-offline:
 	@$(WITH_NODE) nice -n 19 $(BIN)/pytest -n 2 --dist=loadgroup --ignore=tests/system > .local/test-offline.log 2>&1; status=$$?; \
 		if [ $$status = 0 ]; then tail -n 1 .local/test-offline.log; else cat .local/test-offline.log; fi; exit $$status
 
-test-long: ## Run all tests with 20,000 histories and 1,000 documents per schema, then soak, fuzz and bench
+test-long: ## Run all tests with 20,000 histories and 1,000 documents per schema, then soak, chaos, fuzz and bench
 	@$(MAKE) --no-print-directory test HISTORIES=20000 DOCUMENTS=1000
 	@$(MAKE) --no-print-directory soak
+	@$(MAKE) --no-print-directory chaos
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory bench
 
@@ -84,6 +85,9 @@ simulate: install ## Run HISTORIES (2000) of the shop with random faults; or the
 
 soak: install ## Load a local cloud twice: undisturbed, and while functions are killed
 	@$(WITH_NODE) $(BIN)/python -m tests.soak $(foreach name,ORDERS CLIENTS KILLS SEED,$(call option,$(name)))
+
+chaos: install ## Load a local cloud for MINUTES (15) while functions, tables, the gateway and deployments fail
+	@$(WITH_NODE) $(BIN)/python -m tests.chaos $(foreach name,MINUTES SEED,$(call option,$(name)))
 
 fuzz: install ## Send REQUESTS (10000) generated requests to the API on a local cloud, and check the answers
 	@$(WITH_NODE) $(BIN)/python -m tests.fuzz $(foreach name,REQUESTS SEED,$(call option,$(name)))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from aws_cdk import App
 
 from infra.build import build
-from infra.release.contracts import changed_contracts, released_schemas
+from infra.published_language.baseline import RELEASE, schemas_in
+from infra.release.contracts import changed_contracts
 from infra.release.rollout import rollout_of
 from infra.release.structure import read_release, refused_changes, structure_of
 from infra.shop import SETTINGS, placeholders, shop
@@ -22,7 +23,7 @@ if app.node.try_get_context("first") == "yes":
     stage = replace(stage, protected=False)
 application = shop(stage)
 # The emulator's filters take effect at once, and its messages are test data.
-changed = frozenset() if stage.emulated else changed_contracts(application.contracts, released_schemas())
+changed = frozenset() if stage.emulated else changed_contracts(application.contracts, schemas_in(RELEASE))
 rollout = rollout_of([folder.service for folder in application.services], changed)
 problems = [
     *placeholders(name, SETTINGS[name]),

@@ -48,7 +48,7 @@ def build(app: App, application: Application, after: Mapping[str, Mapping[str, A
     Tags.of(app).add("stage", application.stage.name)
     if application.mail_domain:
         mail = MailStack(app, application)
-        users.add_dependency(mail, "A user pool sends from a verified domain only")
+        users.add_stack_dependency(mail, "A user pool sends from a verified domain only")
         # Several stages share it.
         Tags.of(mail).remove("stage")
     if not application.stage.emulated:

@@ -61,6 +61,9 @@ class HistoryClient:
 
         Only the hours in which an event was recorded are queried. One page of each shard is in memory.
         """
+        # DynamoDB refuses BETWEEN with a lower bound above the upper one.
+        if start > end:
+            return
         for hour, shards in self._hours(start, end):
             queries = [self._shard_query(name, start, end) for name in buckets(hour, shards)]
             pages = self.threads.map(lambda query: self.client.query(**query), queries)

@@ -1,17 +1,12 @@
 """The contracts that have changed since the last release."""
 
-import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-from infra.discovery import ROOT
-from infra.published_language.schemas import Json, event_schema
+from infra.published_language.baseline import Schemas
+from infra.published_language.schemas import Json, event_schema, schema_path
 from tidings.core.contract import Contract
 from tidings.core.personal import PERSONAL
-
-SCHEMAS = ROOT / "infra" / "release" / "schemas"
-"""The folder of the last release's schemas. `make record` writes it; there is no such folder before that."""
 
 TEXTS = {"title", "description"}
 NAMES = {"properties", "$defs"}
@@ -21,24 +16,20 @@ VALUES = {"default", "const", "enum"}
 """The keywords whose value is no schema."""
 
 
-def released_schemas(folder: Path = SCHEMAS) -> dict[str, Json]:
-    """Return the schemas of the last release by their `$id`; none if no release is recorded."""
-    schemas = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("*.json"))
-    return {schema["$id"]: schema for schema in schemas}
-
-
-def changed_contracts(contracts: Iterable[type[Contract]], released: Mapping[str, Json]) -> frozenset[str]:
+def changed_contracts(contracts: Iterable[type[Contract]], released: Schemas) -> frozenset[str]:
     """Return the contracts that are new or have changed since the last release, by their `dataschema`.
 
     Args:
         contracts: All contracts of an application.
-        released: The schemas of the last release by their `$id`. If there are none, no contract counts as changed.
+        released: The schemas of the last release. If there are none, no contract counts as changed.
     """
-    before = {name: _meaning(schema) for name, schema in released.items()}
+    before = {path: _meaning(schema) for path, schema in released.items()}
     if not before:
         return frozenset()
-    current = {contract.schema(): _meaning(event_schema(contract)) for contract in contracts}
-    return frozenset(name for name, meaning in current.items() if before.get(name) != meaning)
+    current = {contract: _meaning(event_schema(contract)) for contract in contracts}
+    return frozenset(
+        contract.schema() for contract, meaning in current.items() if before.get(schema_path(contract)) != meaning
+    )
 
 
 def _meaning(schema: Json) -> Json:

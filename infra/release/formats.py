@@ -63,7 +63,7 @@ def formats_of(release: str, services: Sequence[Service[Any]]) -> Formats:
 
 
 def kinds_of(services: Sequence[Service[Any]]) -> dict[str, Service[Any]]:
-    """Return the declaration of each kind of entities by name: `stock`, and `stock.Count` for a further kind."""
+    """Return the declaration of each kind of entities by name: `tickets`, and `tickets.Desk` for a further kind."""
     return {
         **{service.name: service for service in services if service.state is not type(None)},
         **{f"{service.name}.{kind.state.__name__}": kind for service in services for kind in service.kinds},

@@ -37,7 +37,7 @@ def audit(
         bool,
         typer.Option(
             "--append",
-            help="With --repair: add events at the end of outboxes too. A recovery recalls them no more.",
+            help="With --repair: add events at the end of outboxes too. A recovery then ignores them.",
         ),
     ] = False,
     restart: Annotated[
@@ -45,11 +45,12 @@ def audit(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare the outboxes of the services with the event log, in both directions.
+    """Compare the services' outboxes with the event log.
 
-    The command finds events of an outbox that the log lacks, events of the log that an outbox lacks, and ids with two
-    bodies. The exit status is 1 if something differs. If outboxes lack their last events, the table was restored to an
-    earlier time: recover the service. If the command breaks off, run it again: it continues where it was.
+    The command finds events of services' outboxes that the log lacks, events of the log that an outbox lacks, and ids
+    with two bodies. The exit status is 1 if something differs. If outboxes lack their last events, the table was
+    restored to an earlier time: recover the service. If the command breaks off, run it again: it continues where it
+    was.
     """
     work: CommandContext = context.obj
     options = AuditOptions(

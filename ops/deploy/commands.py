@@ -36,11 +36,11 @@ def deploy(
     ] = True,
     yes: Yes = False,
 ) -> None:
-    """Deploy all stacks of a stage on AWS and upload the pages, then replay what changed subscriptions missed.
+    """Deploy a stage on AWS, with its pages, and replay missed events.
 
     Of each contract that changed since the last release, the consumers are deployed before the producer. A changed
-    subscription takes effect within fifteen minutes, in which the topic may drop events. If the command breaks off, run
-    it again.
+    subscription takes effect within fifteen minutes, in which the topic may drop events. These are replayed. If the
+    command breaks off, run it again.
     """
     work: CommandContext = context.obj
     if work.is_local:

@@ -43,16 +43,11 @@ def delete_old_versions(functions: Any) -> None:
         functions: The local cloud's client of Lambda.
     """
     for page in functions.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            name = function["FunctionName"]
-            try:
-                current = functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
-            except functions.exceptions.ResourceNotFoundException:
-                # It belongs to no stack of ours.
-                continue
-            if current == UNPUBLISHED:
-                # It is closed, and is opened with its newest version.
+        for name in (function["FunctionName"] for function in page["Functions"]):
+            kept = {alias["FunctionVersion"] for alias in functions.list_aliases(FunctionName=name)["Aliases"]}
+            # A function without an alias belongs to no stack of ours. A closed one is opened with its newest version.
+            if not kept or UNPUBLISHED in kept:
                 continue
             for version in functions.list_versions_by_function(FunctionName=name)["Versions"]:
-                if version["Version"] not in (current, UNPUBLISHED):
+                if version["Version"] not in {*kept, UNPUBLISHED}:
                     functions.delete_function(FunctionName=name, Qualifier=version["Version"])

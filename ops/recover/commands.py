@@ -15,7 +15,7 @@ from tidings.recovery import RecoverCheckpoint
 
 app = typer.Typer()
 
-Service = Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose table was restored.")]
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service that announces events.")]
 
 
 @app.command()

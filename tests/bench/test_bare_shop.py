@@ -32,10 +32,13 @@ HAPPY = {
 HASHED = re.compile(r"tidings(?:bare|local)(\w+?)(?:[0-9A-F]{8}){1,2}\b")
 """The id that the CDK derives from the path to a construct in another stack."""
 
+VERSION = re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b")
+"""The id of a function's version. The CDK derives its end from the function's code and settings."""
+
 
 def as_local(synthesis: Synthesis) -> dict[str, Any]:
     """Return the stage's templates with the names and the sender of the stage `local`."""
-    text = HASHED.sub(r"tidings\1", json.dumps(synthesis.templates))
+    text = VERSION.sub(r"\1", HASHED.sub(r"tidings\1", json.dumps(synthesis.templates)))
     names = {f"tidings-{STAGE.name}": f"tidings-{LOCAL.name}", SHOP_SETTINGS.sender: SETTINGS["local"].sender}
     # The dashboard's body is a text, in which quotes are escaped.
     quoted = {f"{quote}{STAGE.name}{quote}": f"{quote}{LOCAL.name}{quote}" for quote in ('"', r"\"")}

@@ -1,12 +1,14 @@
 """A proxy on the loopback with the parts of Stripe's edge that localstripe lacks.
 
-It adds idempotency keys, refuses API keys, and loses answers. So the tests of idempotency keys rely on this proxy and
-not on localstripe, which ignores them. It refuses two requests that localstripe carries out: to capture an intent that
-is not authorized, and to refund more than is left of a charge. localstripe implements an older version of the API: the
-proxy passes `allowed_payment_method_types` on under its older name, and adds members that intents and charges lack.
+It adds idempotency keys and the search by metadata, refuses API keys, and loses answers. So the tests of these rely on
+this proxy and not on localstripe, which ignores such keys and has no search. It refuses two requests that localstripe
+carries out: to capture an intent that is not authorized, and to refund more than is left of a charge. localstripe
+implements an older version of the API: the proxy passes `allowed_payment_method_types` on under its older name, and
+adds members that intents and charges lack.
 """
 
 import json
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +17,13 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 LOOPBACK = "127.0.0.1"
 KEY = "sk_test_the_first"
+
+SEARCH = "/v1/payment_intents/search"
+CLAUSE = re.compile(r'metadata\["(?P<name>\w+)"\]:"(?P<value>[^"]+)"')
 
 Answer = tuple[int, bytes]
 
@@ -92,7 +97,13 @@ class StripeEdge:
         self.lost -= ends
         return bool(ends)
 
+    def forget_keys(self) -> None:
+        """Forget all idempotency keys, as Stripe does after a day."""
+        self._answers.clear()
+
     def _pass_on(self, call: Call) -> Answer:
+        if call.path.startswith(f"{SEARCH}?"):
+            return self._search(call)
         if call.method != "POST" or not call.path.endswith(("/capture", "/cancel", "/refunds")):
             return self._forward(call)
         # The look and the change are one step at Stripe.
@@ -114,6 +125,18 @@ class StripeEdge:
             if int(form["amount"][0]) > left:
                 return _error(400, "invalid_request_error", "It is greater than what is left", param="amount")
         return None
+
+    def _search(self, call: Call) -> Answer:
+        """Return the intents that have all metadata of a query (Stripe Docs, "Search query language"), latest first."""
+        (query,) = parse_qs(urlsplit(call.path).query)["query"]
+        clauses = [CLAUSE.fullmatch(clause) for clause in query.split(" AND ")]
+        if not all(clauses):
+            return _error(400, "invalid_request_error", "The query cannot be parsed")
+        wanted = {clause["name"]: clause["value"] for clause in clauses if clause}
+        intents = self._look(call, "/v1/payment_intents?limit=10000")["data"]
+        found = [intent for intent in intents if wanted.items() <= intent["metadata"].items()]
+        latest_first = sorted(found, key=lambda intent: -intent["created"])
+        return 200, json.dumps({"object": "search_result", "has_more": False, "data": latest_first}).encode()
 
     def _look(self, call: Call, path: str) -> dict[str, Any]:
         _, body = self._forward(Call("GET", path, call.headers, b""))

@@ -42,6 +42,7 @@ from tests.gateway.providers import (
     opened,
     payment_of,
 )
+from tidings.core.clock import now
 
 T = TypeVar("T")
 
@@ -108,6 +109,19 @@ def test_an_order_has_one_payment_however_often_it_is_opened(provider: Provider)
     first, *others = [provider.gateway.open(order, TOTAL, APPROVED, ORIGIN) for _ in range(3)]
     assert others == [first, first]
     assert provider.opened(order) == 1
+
+
+def test_the_payment_of_an_order_is_found_once_the_gateway_may_have_forgotten_its_key(provider: Provider) -> None:
+    order = new_order()
+    payment = payment_of(provider.gateway.open(order, TOTAL, APPROVED, ORIGIN))
+    assert provider.gateway.find(order, placed=0) == payment
+
+
+def test_no_payment_is_found_of_an_order_that_has_none_or_is_young(provider: Provider) -> None:
+    order = new_order()
+    provider.gateway.open(order, TOTAL, APPROVED, ORIGIN)
+    assert provider.gateway.find(order, now()) is None
+    assert provider.gateway.find(new_order(), placed=0) is None
 
 
 def test_two_orders_have_a_payment_each(provider: Provider) -> None:

@@ -88,6 +88,18 @@ def test_a_payment_is_opened_once_if_the_answer_is_lost(stripe_provider: StripeP
     assert stripe_provider.opened(order) == 1
 
 
+def test_the_first_payment_that_this_stage_opened_for_an_order_is_found(stripe_provider: StripeProvider) -> None:
+    order = new_order()
+    stripe_provider.elsewhere.open(order, TOTAL, APPROVED, ORIGIN)
+    assert stripe_provider.gateway.find(order, placed=0) is None
+    first = payment_of(stripe_provider.gateway.open(order, TOTAL, APPROVED, ORIGIN))
+    # A day later, Stripe has forgotten the idempotency key.
+    stripe_provider.edge.forget_keys()
+    stripe_provider.gateway.open(order, TOTAL, APPROVED, ORIGIN)
+    assert stripe_provider.opened(order) == 3
+    assert stripe_provider.gateway.find(order, placed=0) == first
+
+
 def test_a_payment_is_opened_on_the_same_day_with_another_parameter(stripe_provider: StripeProvider) -> None:
     order, gateway = new_order(), stripe_provider.gateway
     first = gateway.open(order, TOTAL, APPROVED, ORIGIN)

@@ -96,6 +96,13 @@ class Synthesis:
         (found,) = [each for each in mappings if each.stack == stack and f'"{alias.id}"' in json.dumps(each.properties)]
         return found
 
+    def mapped(self, mapping: Resource) -> str:
+        """Return the name of the function whose alias an event source mapping names."""
+        functions = (each for each in self.resources("AWS::Lambda::Function") if each.stack == mapping.stack)
+        text = json.dumps(mapping.properties["FunctionName"])
+        (name,) = [each.properties["FunctionName"] for each in functions if f'"{self.alias(each).id}"' in text]
+        return str(name)
+
     def asset(self, resource: Resource) -> Path:
         """Return the folder with the code of a function or layer."""
         content = resource.properties.get("Code") or resource.properties["Content"]

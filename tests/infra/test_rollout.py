@@ -1,6 +1,5 @@
 """The sequence of a release's stacks, by the contracts that changed since the last release."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from aws_cdk import App
 from infra.application import Application
 from infra.build import build
 from infra.discovery import ServiceFolder
-from infra.published_language.schemas import event_schema
-from infra.release.contracts import changed_contracts, released_schemas
+from infra.published_language.baseline import RELEASE, schemas_in, schemas_of, write_schemas
+from infra.release.contracts import changed_contracts
 from infra.release.rollout import Rollout, rollout_of
 from infra.shop import SETTINGS, shop
 from infra.stages import STAGES
@@ -132,26 +131,30 @@ RELEASED = contract_with("A note.", title=str)
     ids=["another text", "another type", "a new field", "another name of a field", "a new contract"],
 )
 def test_a_contract_has_changed_if_its_meaning_has(contract: type[Contract], changed: bool) -> None:
-    found = changed_contracts([contract], {RELEASED.schema(): event_schema(RELEASED)})
+    found = changed_contracts([contract], schemas_of([RELEASED]))
     assert found == ({contract.schema()} if changed else set())
 
 
 def test_a_contract_that_is_gone_has_not_changed() -> None:
-    assert changed_contracts([], {RELEASED.schema(): event_schema(RELEASED)}) == set()
+    assert changed_contracts([], schemas_of([RELEASED])) == set()
 
 
-def test_without_a_recorded_release_no_contract_has_changed(tmp_path: Path) -> None:
-    assert released_schemas(tmp_path / "none") == {}
+def test_without_a_recorded_release_no_contract_has_changed() -> None:
     assert changed_contracts([RELEASED], {}) == set()
 
 
 def test_no_contract_has_changed_since_a_release_of_the_same_code(tmp_path: Path) -> None:
     contracts = shop(STAGES["prod"]).contracts
-    for contract in contracts:
-        (tmp_path / f"{contract.__name__}.json").write_text(json.dumps(event_schema(contract)))
-    released = released_schemas(tmp_path)
+    write_schemas(tmp_path, schemas_of(contracts))
+    released = schemas_in(tmp_path)
     assert len(released) > 10
     assert changed_contracts(contracts, released) == set()
+
+
+def test_the_shop_can_be_deployed_after_the_recorded_release() -> None:
+    application = shop(STAGES["prod"])
+    changed = changed_contracts(application.contracts, schemas_in(RELEASE))
+    assert rollout_of([folder.service for folder in application.services], changed).problems == ()
 
 
 # The stacks

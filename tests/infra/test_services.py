@@ -74,6 +74,7 @@ def test_a_new_folder_has_all_alarms_and_is_on_the_dashboard(dev: Synthesis, ext
         "errors": 1,
         "throttles": 1,
         "duration": 1,
+        "mapping-stopped": 1,
     }
     assert rule_breakers([alarm for alarm in alarms(extended) if alarm.stack == "scoreboard"], RULES) == []
     shown = [json.dumps(each.resources("AWS::CloudWatch::Dashboard")[0].properties) for each in (dev, extended)]

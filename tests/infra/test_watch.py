@@ -41,9 +41,8 @@ def test_the_watch_knows_every_mapping_and_the_table_of_every_relay(
     functions = {
         f"{prefix}{each.name}-{role}": role in each.relays for each in watched for role in each.consumers + each.relays
     }
-    names = {(each.stack, each.id): each.properties["FunctionName"] for each in synthesis.resources(FUNCTION)}
     mapped = {
-        names[each.stack, each.properties["FunctionName"]["Ref"]]: "StartingPosition" in each.properties
+        synthesis.mapped(each): "StartingPosition" in each.properties
         for each in synthesis.resources("AWS::Lambda::EventSourceMapping")
     }
     assert functions == mapped
@@ -54,9 +53,6 @@ def test_the_watch_knows_every_mapping_and_the_table_of_every_relay(
     }
     assert {each.table for each in watched if each.relays} == streams
     assert prefix == f"tidings-{stage}-"
-
-
-FUNCTION = "AWS::Lambda::Function"
 
 
 def test_the_environment_of_the_watch_is_far_from_lambdas_limit(prod: Synthesis) -> None:
@@ -79,7 +75,7 @@ def test_the_watch_may_read_the_state_of_mappings_tables_and_metrics_and_nothing
 def test_the_watch_runs_every_five_minutes_and_its_schedule_may_invoke_nothing_else(prod: Synthesis) -> None:
     schedule = prod.only("monitoring", "AWS::Scheduler::Schedule").properties
     assert (schedule["Name"], schedule["ScheduleExpression"]) == ("tidings-prod-monitoring-watch", "rate(5 minutes)")
-    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [function(prod).id, "Arn"]}
+    assert schedule["Target"]["Arn"] == {"Ref": prod.alias(function(prod)).id}
     invoked = [
         resource
         for policy, action, resource in prod.allowed()
@@ -105,9 +101,8 @@ def test_every_mapping_has_an_alarm_and_every_relay_one_on_its_stream_and_one_on
     found = {alarm.properties["AlarmName"]: kind_of(alarm) for alarm in alarms(synthesis)}
     kinds = ("mapping-stopped", "stream-changed", "iterator-behind")
     expected: dict[str, str] = {}
-    names = {(each.stack, each.id): each.properties["FunctionName"] for each in synthesis.resources(FUNCTION)}
     for mapping in synthesis.resources("AWS::Lambda::EventSourceMapping"):
-        name = names[mapping.stack, mapping.properties["FunctionName"]["Ref"]]
+        name = synthesis.mapped(mapping)
         is_stream = "StartingPosition" in mapping.properties
         expected |= {f"{name}-{kind}": kind for kind in (kinds if is_stream else kinds[:1])}
     assert len(expected) > 20

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -31,6 +31,7 @@ from tests.system.deployed import DeployedShop, User
 from tidings.aws.dynamodb import from_attributes
 from tidings.aws.recovery import SqsQueueGauge
 from tidings.core.entity import Entity
+from tidings.core.event import decode
 from tidings.core.personal import with_personal
 from tidings.recovery import wait_until
 
@@ -84,13 +85,7 @@ class EvidenceReader:
                 last, looks = None, 0
                 return False
             orders = self._load.records.orders()
-            announced = {
-                event.envelope.id
-                for service in self._services
-                for entity in self._entities(service, orders).values()
-                for event in entity.outbox
-            }
-            found = announced, set(self._recorded(orders))
+            found = self._announced(orders), set(self._recorded(orders))
             looks = looks + 1 if found == last else 0
             last = found
             # An event that was announced between two looks may be on its way.
@@ -98,8 +93,47 @@ class EvidenceReader:
 
         wait_until(idle, TIMEOUT, "the end of all events")
 
-    def read(self) -> Evidence:
-        """Return the evidence as it is now."""
+    def catching_up(self) -> Callable[[], bool]:
+        """Return a condition: the shop has caught up with all that was done before this call. The load may go on.
+
+        No order of that time is pending, history has recorded what was announced about them, and after that each queue
+        was empty at a time.
+        """
+        orders = self._load.records.orders()
+        announced = self._announced(orders)
+        queues = {str(service.queue) for service in self._shop.outputs.consumers.values()}
+        recorded = False
+
+        def caught_up() -> bool:
+            nonlocal recorded
+            recorded = recorded or (not self.pending(orders) and announced <= self._recorded(orders).keys())
+            if recorded:
+                queues.difference_update([queue for queue in queues if not self._depth(queue)])
+            return recorded and not queues
+
+        return caught_up
+
+    def pending(self, orders: set[str]) -> set[str]:
+        """Return those of these orders that are pending, or are not stored."""
+        stored = self._entities("orders", orders).items()
+        return orders - {order for order, entity in stored if entity.state and entity.state.status != "PENDING"}
+
+    def confirmed(self) -> set[str]:
+        """Return the orders whose confirmation is recorded."""
+        recorded = self._recorded(self._load.records.orders()).values()
+        return {event.subject for event in map(decode, recorded) if event.type == "OrderConfirmed"}
+
+    def unrecorded(self, service: str) -> set[str]:
+        """Return the ids of the events about orders that a service announced and history has not recorded."""
+        orders = self._load.records.orders()
+        return self._announced(orders, service) - self._recorded(orders).keys()
+
+    def read(self, restored: str = "") -> Evidence:
+        """Return the evidence as it is now.
+
+        Args:
+            restored: The service whose table went back to an earlier moment; empty if none did.
+        """
         plan, records = self._load.plan, self._load.records
         orders, customers = records.orders(), [_subject(customer) for customer in self._load.customers]
         crashes = self.incidents().broken_off["notification"]
@@ -114,7 +148,7 @@ class EvidenceReader:
                     answers=records.answers.get(scenario.key, []),
                     endings=plan.endings(scenario),
                 )
-                for scenario in plan.scenarios
+                for scenario in self._load.scenarios
             ],
             cancellations=records.cancellations,
             dispatches=records.dispatches,
@@ -147,6 +181,7 @@ class EvidenceReader:
             poison={},
             owners=self._owners(orders),
             told={},
+            restored=restored,
         )
 
     def incidents(self) -> Incidents:
@@ -171,6 +206,15 @@ class EvidenceReader:
             item["pk"]["S"]: codec.decode(from_attributes(item))
             for item in self._scan(table)
             if "version" in item and item["pk"]["S"] in orders
+        }
+
+    def _announced(self, orders: set[str], *services: str) -> set[str]:
+        """Return the ids of the events about these orders that some services announced, or all."""
+        return {
+            event.envelope.id
+            for service in services or self._services
+            for entity in self._entities(service, orders).values()
+            for event in entity.outbox
         }
 
     def _months(self) -> Mapping[str, Mapping[str, Entity[Any]]]:
@@ -213,7 +257,7 @@ class EvidenceReader:
     def _recipients(self) -> Iterator[tuple[str, Recipient]]:
         """Iterate over the orders with their recipients."""
         emails = [_claims(customer)["email"] for customer in self._load.customers]
-        for scenario in self._load.plan.scenarios:
+        for scenario in self._load.scenarios:
             if order := self._load.records.order(scenario):
                 address = msgspec.convert(address_of(scenario), Address)
                 yield order, Recipient(email=emails[self._load.plan.customer(scenario)], address=address)

@@ -19,6 +19,9 @@ SAMPLE_SECONDS = 0.05
 MAX_SAMPLES = 100
 """Samples before an idle worker is chosen."""
 
+KILL_SECONDS = 30
+"""Maximum number of seconds for each kill, on average. If no function runs, fewer are killed."""
+
 MIN_AGE = 20
 """Seconds for which a worker is spared.
 
@@ -43,8 +46,10 @@ def kill_functions(cloud: int, rng: random.Random, kills: int, max_pause: float 
     killed: Counter[str] = Counter()
     stopped = threading.Event()
 
+    deadline = time.monotonic() + kills * KILL_SECONDS
+
     def kill() -> None:
-        while killed.total() < kills and not stopped.wait(rng.uniform(0, max_pause)):
+        while killed.total() < kills and time.monotonic() < deadline and not stopped.wait(rng.uniform(0, max_pause)):
             victim, function = _choose(cloud, rng)
             if victim:
                 with suppress(psutil.NoSuchProcess):

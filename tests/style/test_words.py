@@ -20,7 +20,7 @@ HABITS = re.compile(
     r"\b(so many|is told|are told|is off|at it|stands? in|for ever|there is none|of (its|their) own|nothing but)\b",
     re.IGNORECASE,
 )
-RIDDLE = re.compile(r"(?:^|[.;!?]\s+)(What|Whatever|Whoever|Whether|That which)\b(?![^.?!]*\?)")
+RIDDLE = re.compile(r"(?:^(?:\s*[-*>] )?|[.;!?]\**\s+)(What|Whatever|Whoever|Whether|That which)\b(?![^.?!]*\?)")
 """A sentence whose subject is a clause. A question is none."""
 
 FIRST_WORDS = re.compile(
@@ -126,6 +126,8 @@ def test_classes_and_modules_begin_with_a_noun_phrase() -> None:
         "Maximum. Whoever asks gets it.",
         "No more than so many.",
         "The goods are there for ever.",
+        "- Whatever was stored is read.",
+        "**It stays.** What was stored is read.",
     ],
 )
 def test_a_habit_is_found(text: str) -> None:

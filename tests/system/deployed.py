@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,9 @@ from tidings.recovery import wait_until
 
 SECONDS = 60
 """A timeout that is long enough for a machine on which other tests run too."""
+
+TOKEN_SECONDS = 10 * 60
+"""Seconds for which a token is used. It is valid for fifteen minutes."""
 
 
 def tidings(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -120,6 +126,24 @@ class User:
         return answer
 
 
+class RenewedToken(httpx.Auth):
+    """A user's token, which is asked for again before it expires."""
+
+    def __init__(self, token: str, ask: Callable[[], str]) -> None:
+        self._token = token
+        self._ask = ask
+        self._asked = time.monotonic()
+        self._lock = threading.Lock()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send a request with the token."""
+        with self._lock:
+            if time.monotonic() - self._asked > TOKEN_SECONDS:
+                self._token, self._asked = self._ask(), time.monotonic()
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
 @dataclass(frozen=True)
 class DeployedShop:
     """The shop on a local cloud."""
@@ -131,8 +155,11 @@ class DeployedShop:
     def user(self, name: str | None = None, *, operator: bool = False) -> User:
         """Return a user with a token; a new user if no name is given."""
         name = name or f"user-{uuid.uuid4().hex[:12]}"
-        token = token_for(self.stage, self.outputs, name, operator=operator)
-        return User(name, token, self.http({"Authorization": f"Bearer {token}"}), operator)
+        ask = partial(token_for, self.stage, self.outputs, name, operator=operator)
+        token = ask()
+        http = self.http({"Authorization": f"Bearer {token}"})
+        http.auth = RenewedToken(token, ask)
+        return User(name, token, http, operator)
 
     def http(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
         """Return a client of the API that sends these headers. Without headers, its requests have no token."""

@@ -16,7 +16,7 @@ LONG = re.compile(r"^make (test|bench)\b.*\n", re.MULTILINE)
 IN_A_COPY = ("add-a-projection", "add-a-route", "costs", "write-a-second-domain")
 """The guides whose commands change or deploy the project."""
 
-ON_THE_SHOP = ("audit", "break-and-mend", "export-and-erase", "recover", "refunds-approvals-and-disputes")
+ON_THE_SHOP = ("audit", "break-and-mend", "export-and-erase", "refunds-approvals-and-disputes", "replay-and-redrive")
 """The guides whose commands `test_guides.py` executes on a shop that has something to show."""
 
 

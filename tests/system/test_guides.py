@@ -47,9 +47,8 @@ EXPECTED: Mapping[str, Mapping[str, str | Sequence[str]]] = {
         "privacy run --all && .venv/bin/tidings customer job $SECOND $JOB": ": done, ",
         "dlq forget --older-than 30d --yes": " forgotten",
         "relay --service privacy --since 36d": "published (PersonalDataErased ",
-        "replay orders --from 36d --type PersonalDataErased": "sent (PersonalDataErased ",
     },
-    "recover": {
+    "replay-and-redrive": {
         "replay loyalty --from 30d --type OrderConfirmed --dry-run": "would be sent (OrderConfirmed ",
         "replay notification --order $ID --from 30d": "notification: 3 messages sent",
         "replay analytics --rebuild": "analytics: ",

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tidings.core.entity import StoredEntity
+from tidings.core.entity import RESERVED, StoredEntity
 from tidings.core.errors import described
 from tidings.core.service import Service
 from tidings.handling.pace import Pace
@@ -25,7 +25,9 @@ class IndexedTable(Protocol):
     """A service's table, as it is reindexed."""
 
     def entities(self, after: str) -> Iterator[tuple[Sequence[StoredEntity], str]]:
-        """Iterate over the pages of all entities, each with the position after it; the last position is empty.
+        """Iterate over the pages of all items that have the form of entities, each with the position after it.
+
+        The last position is empty. Items under reserved keys are included.
 
         Args:
             after: The position after which to begin; empty for the beginning.
@@ -92,7 +94,7 @@ class Reindexer:
         """Rewrite the attributes that are not what the service declares. Return the number of entities by outcome."""
         counts: Counter[str] = Counter()
         for entities, position in self.table.entities(self.checkpoint.load() if self.checkpoint else ""):
-            counts.update(self._reindex(entity) for entity in entities)
+            counts.update(self._reindex(entity) for entity in entities if self._is_declared(entity.key))
             if self.checkpoint:
                 self.checkpoint.save(position)
             self.watch(counts)
@@ -113,7 +115,12 @@ class Reindexer:
         self.pace.wait()
         return REWRITTEN if self.table.rewrite(stored, attributes) else OVERTAKEN
 
+    def _is_declared(self, key: str) -> bool:
+        """Return whether the item with a key is an entity. Under reserved keys only further kinds of entities are."""
+        return not key.startswith(RESERVED) or self.service.kind_of(key) is not self.service
+
     def _attributes(self, stored: StoredEntity) -> Mapping[str, str]:
         """Return the attributes that the executor would store. An entity without a state is in no index."""
-        entity = self.service.codec.decode(stored)
-        return {} if entity.state is None else self.service.index_attributes(entity)
+        declared = self.service.kind_of(stored.key)
+        entity = declared.codec.decode(stored)
+        return {} if entity.state is None else declared.index_attributes(entity)

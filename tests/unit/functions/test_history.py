@@ -346,10 +346,14 @@ class ItemsClient:
         return self
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
-        hours = request["ExpressionAttributeValues"].get(":hours")
+        values = request["ExpressionAttributeValues"]
+        assert values.get(":first", {"S": ""})["S"] <= values.get(":last", {"S": ""})["S"]
+        hours = values.get(":hours")
         return [{"Items": [{"id": {"S": RECORDED[:13]}, "shards": {"N": "1"}}] if hours else self.items}]
 
-    def query(self, **_request: Any) -> dict[str, Any]:
+    def query(self, **request: Any) -> dict[str, Any]:
+        # DynamoDB refuses BETWEEN with bounds in the other sequence.
+        assert request["ExpressionAttributeValues"][":start"]["S"] <= request["ExpressionAttributeValues"][":end"]["S"]
         return {"Items": sorted(self.items, key=lambda each: str(each["position"]["S"]))}
 
 
@@ -387,6 +391,11 @@ def test_a_reader_of_the_log_reports_an_item_that_holds_no_event_and_goes_on(bad
         (unreadable,) = (each for each in found if isinstance(each, UnreadableEvent))
         assert (unreadable.id, unreadable.position) == (bad["id"]["S"], bad["position"]["S"])
         assert unreadable.reason
+
+
+@pytest.mark.parametrize("end", ["2026-01-31T12:00:00.000Z", "2026-01-31T11:59:59.999Z"])
+def test_the_log_holds_nothing_between_a_time_and_an_earlier_one(end: str) -> None:
+    assert list(history(item(CAPTURED)).read("2026-01-31T12:00:00.001Z", end)) == []
 
 
 def test_an_item_whose_position_names_no_time_is_no_readable_event() -> None:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from tidings.aws.dynamodb import from_attributes
 from tidings.aws.recovery.refusals import reporting
-from tidings.core.entity import RESERVED, StoredEntity
+from tidings.core.entity import StoredEntity
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,7 +20,7 @@ PAGE_ITEMS = 200
 
 @dataclass(frozen=True)
 class DynamoIndexedTable:
-    """A table with the key `pk` whose items are entities, besides those under reserved keys.
+    """A table with the key `pk`. Its items with a state and a version have the form of entities.
 
     Attributes:
         client: The client.
@@ -31,13 +31,11 @@ class DynamoIndexedTable:
     name: str
 
     def entities(self, after: str) -> Iterator[tuple[Sequence[StoredEntity], str]]:
-        """Iterate over the pages of all entities, each with the position after it, by consistent Scans."""
+        """Iterate over the pages of all items that have the form of entities, by consistent Scans."""
         request: ScanInputTypeDef = {
             "TableName": self.name,
-            "FilterExpression": "attribute_exists(#state) AND attribute_exists(#version) AND "
-            "NOT begins_with(pk, :reserved)",
+            "FilterExpression": "attribute_exists(#state) AND attribute_exists(#version)",
             "ExpressionAttributeNames": {"#state": "state", "#version": "version"},
-            "ExpressionAttributeValues": {":reserved": {"S": RESERVED}},
             "ConsistentRead": True,
             "Limit": PAGE_ITEMS,
         }

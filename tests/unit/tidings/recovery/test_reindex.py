@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from msgspec import Struct
 
 from tests.integration.cloud import REGION, create_table, set_credentials
 from tests.unit.tidings.example import Known, answers
@@ -15,7 +16,7 @@ from tidings.aws.dynamodb import DynamoTable
 from tidings.aws.recovery import DynamoIndexedTable
 from tidings.core.entity import Entity, StoredEntity
 from tidings.core.ports import EntityWrite
-from tidings.core.service import Index
+from tidings.core.service import Index, Service
 from tidings.handling.pace import Pace
 from tidings.recovery import ReindexCheckpoint, Reindexer
 
@@ -71,7 +72,7 @@ def unlimited() -> Pace:
 
 
 def reindexer(table: Any, **more: Any) -> Reindexer:
-    return Reindexer(SERVICE, table, **{"pace": unlimited(), **more})
+    return Reindexer(**{"service": SERVICE, "table": table, "pace": unlimited(), **more})
 
 
 def test_an_entity_gets_the_attributes_that_its_service_declares_and_loses_all_others() -> None:
@@ -106,6 +107,39 @@ def test_an_entity_that_cannot_be_decoded_is_reported_and_holds_up_no_other() ->
     assert run.run() == {"unreadable": 1, "rewritten": 1}
     assert [key for key, _ in run.unreadable] == ["a"]
     assert table.stored["a"].attributes == {"word": "x"}
+
+
+class Shelf(Struct, frozen=True):
+    """The state of another kind of entities in the same table."""
+
+    room: str
+
+
+def on_shelves(entity: Entity[Shelf]) -> dict[str, str]:
+    return {"word": entity.state.room, "place": entity.key} if entity.state else {}
+
+
+def test_an_entity_of_a_further_kind_gets_the_attributes_that_its_kind_declares() -> None:
+    kind = Service(
+        name="answers",
+        state=Shelf,
+        keys="#shelf#.+|shelf:.+",
+        indexes=(Index(partition="word", sort="place", of=on_shelves),),
+    )
+    keys = ("#shelf#7", "shelf:7")
+    table = MemoryTable({key: stored(key, '{"room":"attic"}') for key in keys} | {"a": word("a", "why")})
+    assert reindexer(table, service=replace(SERVICE, kinds=(kind,))).run() == {"rewritten": 3}
+    assert [dict(table.stored[key].attributes) for key in (*keys, "a")] == [
+        {"word": "attic", "place": "#shelf#7"},
+        {"word": "attic", "place": "shelf:7"},
+        {"word": "why", "place": "a"},
+    ]
+
+
+def test_an_item_under_a_reserved_key_that_no_kind_declares_is_no_entity() -> None:
+    table = MemoryTable({"#counter": word("#counter", "why")})
+    assert reindexer(table).run() == {}
+    assert table.stored["#counter"].attributes == {}
 
 
 def test_a_dry_run_counts_and_writes_nothing() -> None:
@@ -145,10 +179,10 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield made
 
 
-def test_the_tables_entities_are_read_without_other_items(client: Any) -> None:
+def test_the_tables_items_are_read_that_have_the_form_of_entities(client: Any) -> None:
     table = DynamoTable(client, "answers")
     table.commit([EntityWrite(word("a", "why", word="why", place="a"), expected=0)])
-    client.put_item(TableName="answers", Item={"pk": {"S": "#counter"}, "version": {"N": "1"}, "state": {"S": "{}"}})
+    client.put_item(TableName="answers", Item={"pk": {"S": "#counter"}, "version": {"N": "1"}})
     client.put_item(TableName="answers", Item={"pk": {"S": "cached"}, "text": {"S": "x"}})
     assert list(DynamoIndexedTable(client, "answers").entities("")) == [
         ([word("a", "why", word="why", place="a")], ""),
