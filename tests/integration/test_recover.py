@@ -8,21 +8,27 @@ import pytest
 from ops.errors import CommandError
 from ops.recover.closing import Closing
 from ops.recover.declarations import recoverable, recovery_of
-from ops.recover.effects import notification_port, payment_port
+from ops.recover.effects import fraud_port, notification_port, payment_port
 from ops.recover.run import RecoverOptions, run_recover
 from tests.integration.cli_driver import CliDriver, nth
 from tests.integration.cloud import Cloud, CrashError
 from tests.integration.shop import Shop
+from tidings.aws.recovery import EventSourceMapping
 from tidings.core.clock import now, to_rfc3339
 
 Items = list[dict[str, Any]]
-PORTS: Mapping[str, Callable[..., Any]] = {"payment": payment_port, "notification": notification_port}
+PORTS: Mapping[str, Callable[..., Any]] = {
+    "fraud": fraud_port,
+    "payment": payment_port,
+    "notification": notification_port,
+}
 
 
 @pytest.fixture(autouse=True)
 def _closed(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     """Let every service be closed: moto runs no function by itself."""
     monkeypatch.setattr(Closing, "blockers", lambda _self: [])
+    monkeypatch.setattr(EventSourceMapping, "changed", lambda _self: now())
 
     def port_of(stage: Any, outputs: Any, service: str) -> Any:
         make = PORTS.get(service)

@@ -9,7 +9,9 @@ from types import CodeType, FunctionType
 from typing import Any, cast
 
 from functions.fraud import handlers as fraud
+from functions.fraud import recovery as fraud_recovery
 from functions.fraud.inspector import Inspector
+from functions.fraud.recovery import PaidOrders
 from functions.fraud.rules import Order as CheckedOrder
 from functions.history.log import Log
 from functions.inventory import adjustments
@@ -305,6 +307,7 @@ MUTATIONS = [
         "if queue and key not in blocked",
         "if queue",
         IN_ORDER,
+        seed=90_090_014,
     ),
     _mutation(
         "payment leaves no tombstone",
@@ -314,14 +317,14 @@ MUTATIONS = [
         PAID,
         RELEASED,
         IMPLIED,
-        seed=50_100_092,
+        seed=50_100_309,
     ),
     _mutation(
-        "payment opens another payment in place of the stored one",
+        "payment opens another payment in place of the stored one, and searches for none",
         payment.on_order_placed,
         "return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))",
         "origin = Origin(event.correlationid, event.traceparent); "
-        "return Perform(Open(entity.key, order.total, order.payment_method, origin, event.millis),"
+        "return Perform(Open(entity.key, order.total, order.payment_method, origin, 10**15),"
         " lambda _, outcome: Perform(Authorize(outcome.payment), partial(_after_authorize, event.millis)))",
         RELEASED,
         PAID,
@@ -797,8 +800,8 @@ MUTATIONS = [
     _mutation(
         "an address counts twice",
         CheckedOrder.quotas,
-        "Quota(ADDRESS_SPREAD, address, 1)",
-        "Quota(ADDRESS_SPREAD, address, 2)",
+        "Quota(ADDRESS_SPREAD, self.address_number, 1)",
+        "Quota(ADDRESS_SPREAD, self.address_number, 2)",
         FLAGS,
     ),
     _mutation(
@@ -817,14 +820,14 @@ MUTATIONS = [
     ),
     _mutation(
         "an order counts although a quota is used up",
-        fraud._take,
+        fraud.take,
         "at_least=dict.fromkeys(start, 1)",
         "at_least={}",
         ALLOWED,
     ),
     _mutation(
         "a customer's day expires before its messages",
-        fraud._take,
+        fraud.take,
         "(order.time // DAY + 1 + KEPT_DAYS) * DAY // 1000",
         "order.time // 1000",
         ALLOWED,
@@ -1148,6 +1151,22 @@ MUTATIONS = [
         restored="fraud",
     ),
     _mutation(
+        "a recovery of fraud leaves an order that passed to be judged again",
+        fraud_recovery._adopt,
+        "if placed is None or",
+        "if True or",
+        FLAGS,
+        restored="fraud",
+    ),
+    _mutation(
+        "a recovery of fraud counts an order again after a crash",
+        PaidOrders._increment,
+        "once = {mark: 1} | {number",
+        "once = {number",
+        FLAGS,
+        restored="fraud",
+    ),
+    _mutation(
         "a recovery does not count e-mails again",
         Recover._recall_entity,
         "effect.perform(self.port)",
@@ -1158,8 +1177,8 @@ MUTATIONS = [
     _mutation(
         "a recovery of payment asks the gateway nothing",
         payment_recovery._adopt,
-        "if placed is None or placed.total.amount == 0:",
-        "if True:",
+        "placed is None or placed.total.amount == 0:",
+        "True:",
         restored="payment",
     ),
     _mutation(

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
+from functions.fraud.recovery import PaidOrders
 from functions.fraud.recovery import recovery as fraud
 from functions.inventory.recovery import recovery as inventory
 from functions.loyalty.recovery import recovery as loyalty
@@ -120,7 +121,12 @@ class SimulatedServiceTable:
 
 
 class Restores:
-    """The snapshots of a history, and the tables that are restored from them."""
+    """The snapshots of a history, and the tables that are restored from them.
+
+    Attributes:
+        done: Number of tables that went back.
+        unchecked: The orders that passed fraud only because they waited for their check when its table went back.
+    """
 
     def __init__(self, shop: Shop, choices: RandomSource, service: str) -> None:
         """Create without snapshots, but one of the empty table.
@@ -136,7 +142,9 @@ class Restores:
         self._snapshots: list[Snapshot] = []
         self._waiting: Snapshot | None = None
         self._runs = 0
+        self._closed = 0
         self.done = 0
+        self.unchecked: set[str] = set()
         self.take()
 
     def take(self) -> bool:
@@ -168,6 +176,8 @@ class Restores:
     def _go_back(self, snapshot: Snapshot) -> None:
         table, shop = self._of.table, self._shop
         shop.say(f"{self._of.name} goes back to {to_rfc3339(snapshot.time)}")
+        self._closed = shop.clock.now + 1
+        checked = self._counted()
         table.entities = dict(snapshot.entities)
         table.items = dict(snapshot.items)
         table.expires = dict(snapshot.expires)
@@ -180,6 +190,7 @@ class Restores:
         finally:
             shop.calls.profile = profile
             shop.recovering.clear()
+        self.unchecked |= self._counted() - checked
 
     def _recover(self, snapshot: Snapshot) -> None:
         progress, done = MemoryProgress(), list[RecoverProgress]()
@@ -228,7 +239,17 @@ class Restores:
         if self._of.name == "notification":
             mailer = cast("Mailer", None)
             return LimitedMailer(mailer, FaultyTable(self._of.table, self._shop.calls), MAILS_PER_HOUR)
+        if self._of.name == "fraud":
+            table = FaultyTable(self._of.table, self._shop.calls)
+            return PaidOrders(self._shop.inspector(), table, self._closed)
         return None
+
+    def _counted(self) -> set[str]:
+        """Return the orders that fraud has counted, if it is the service."""
+        if self._of.service is not fraud.service:
+            return set()
+        decoded = map(self._of.service.codec.decode, self._of.table.entities.values())
+        return {each.key for each in decoded if each.state and each.state.status == "counted"}
 
     def _blockers(self) -> Sequence[str]:
         """Return what an operator finds that forbids the recovery."""
@@ -243,17 +264,22 @@ class Restores:
         return [reason for reason, holds in checks.items() if holds()]
 
     def _is_log_behind(self) -> bool:
-        """Return whether a message in a queue of history may hold an event of the service, or the cause of one."""
+        """Return whether a message in a queue of history may hold an event that concerns the service.
+
+        Such an event is one of the service, the cause of one, or one that it may have handled.
+        """
         history = self._shop.deployed["history"]
         outboxes = (entity.outbox for entity in self._of.table.entities.values())
         causes = {_head(body).causationid for outbox in outboxes for body in outbox}
         heads = [_head(message.body) for message in (*history.queue.messages(), *history.dlq.messages())]
-        return any(head.source == self._of.name or head.id in causes for head in heads)
+        types = {contract.__name__ for contract in self._of.service.contracts}
+        return any(head.source == self._of.name or head.id in causes or head.type in types for head in heads)
 
 
 class _Head(msgspec.Struct):
     id: str = ""
     source: str = ""
+    type: str = ""
     causationid: str = ""
 
 
