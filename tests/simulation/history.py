@@ -245,6 +245,9 @@ class History:
         if self.restores and self._restored_last:
             self.restores.restore_any()
             self._recover()
+        if self.restores:
+            self.restores.finish()
+            self._recover()
         self._erase()
         for _ in range(2):
             self.people.report_disputes()
