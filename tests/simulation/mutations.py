@@ -329,7 +329,7 @@ MUTATIONS = [
         RELEASED,
         PAID,
         IMPLIED,
-        seed=90_110_016,
+        seed=50_110_003,
     ),
     _mutation(
         "payment does not release an authorization that is under way",
@@ -338,7 +338,7 @@ MUTATIONS = [
         'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
         PAID,
-        seed=50_120_073,
+        seed=50_120_009,
     ),
     _mutation(
         "payment does not end a payment that awaits its customer's approval",
@@ -373,6 +373,7 @@ MUTATIONS = [
         "cancelled=False",
         RELEASED,
         PAID,
+        seed=90_160_008,
     ),
     _mutation(
         "payment does not refund a captured amount",
@@ -417,7 +418,7 @@ MUTATIONS = [
         "pass",
         RELEASED,
         PAID,
-        seed=90_210_025,
+        seed=50_210_011,
     ),
     _mutation(
         "an order whose customer must approve the payment never expires",
@@ -426,6 +427,7 @@ MUTATIONS = [
         'if order.status == "PENDING" and not order.approval else Skip()',
         AT_REST,
         STATUSES,
+        seed=90_220_008,
     ),
     _mutation(
         "the withdrawal of an authorization is not announced",
@@ -448,7 +450,7 @@ MUTATIONS = [
         DONE,
         MADE,
         PAID,
-        seed=90_240_009,
+        seed=50_240_008,
     ),
     _mutation(
         "a failed refund is announced as done",
@@ -466,7 +468,7 @@ MUTATIONS = [
         'case NotRefunded(code) if refund.status == "pending":',
         PAID,
         MADE,
-        seed=90_260_008,
+        seed=50_260_003,
     ),
     _mutation(
         "a pending refund is not looked at again",
@@ -475,6 +477,7 @@ MUTATIONS = [
         "if False]",
         MADE,
         PAID,
+        seed=90_270_038,
     ),
     _mutation(
         "a refund that succeeded is not looked at again",
@@ -483,7 +486,7 @@ MUTATIONS = [
         "False and",
         MADE,
         PAID,
-        seed=90_280_046,
+        seed=50_280_058,
     ),
     _mutation(
         "a refund that was recorded and not made is not made",
@@ -508,6 +511,7 @@ MUTATIONS = [
         "/1",
         TRIED,
         MADE,
+        seed=90_310_015,
     ),
     _mutation(
         "a refund is tried again under the number of the failed attempt",
@@ -534,6 +538,7 @@ MUTATIONS = [
         RELEASED,
         PAID,
         UNEXPECTED,
+        seed=90_340_011,
     ),
     _mutation(
         "a report of another stage's payment is taken",
@@ -551,7 +556,7 @@ MUTATIONS = [
         PAID,
         RELEASED,
         UNEXPECTED,
-        seed=90_360_008,
+        seed=50_360_001,
     ),
     _mutation(
         "the gateway is not asked for disputes",
@@ -559,7 +564,7 @@ MUTATIONS = [
         "for payment in self.ports.gateway.disputed_since(now - DISPUTES_WATCHED):",
         "for payment in ():",
         DISPUTES,
-        seed=90_370_053,
+        seed=50_370_011,
     ),
     _mutation(
         "a dispute is announced twice",
@@ -582,7 +587,7 @@ MUTATIONS = [
         'any(dispute.status == "open" for dispute in payment.disputes) or any(',
         "any(",
         DISPUTES,
-        seed=90_400_023,
+        seed=50_400_115,
     ),
     _mutation(
         "a secret of the gateway is stored",
@@ -688,7 +693,7 @@ MUTATIONS = [
         "now - message.first_received",
         "now - message.sent",
         LAST_TRY,
-        seed=90_540_028,
+        seed=50_540_003,
     ),
     _mutation(
         "a message is given up for the wait of the message before it",
@@ -704,7 +709,7 @@ MUTATIONS = [
         "if remaining > 0:",
         "if False:",
         EMAILS,
-        seed=50_000_385,
+        seed=50_560_246,
     ),
     _mutation(
         "an adjustment announces the level as the difference",
@@ -748,7 +753,7 @@ MUTATIONS = [
         "least - add[name]",
         "least",
         NEGATIVE,
-        seed=90_580_024,
+        seed=50_620_001,
     ),
     _mutation(
         "a batch whose transaction failed is taken for committed",
@@ -771,7 +776,7 @@ MUTATIONS = [
         "refused = send([original for _, _, original in chosen])",
         "self.queue.delete([each for each, _, _ in chosen]); refused = send([original for _, _, original in chosen])",
         *LOST,
-        seed=50_610_018,
+        seed=50_650_068,
     ),
     _mutation(
         "an order is confirmed by one of the two facts that it waits for",
