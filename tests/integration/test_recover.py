@@ -11,7 +11,7 @@ import pytest
 from ops.errors import CommandError
 from ops.recover.closing import Closing
 from ops.recover.declarations import recoverable, recovery_of
-from ops.recover.effects import notification_port, payment_port
+from ops.recover.effects import fraud_port, notification_port, payment_port
 from ops.recover.run import RecoverOptions, run_recover
 from tests.integration.cli_driver import CliDriver, never, nth
 from tests.integration.cloud import Cloud, CrashError, Snapshot
@@ -19,16 +19,22 @@ from tests.integration.erasure import erase
 from tests.integration.facts import placed
 from tests.integration.shop import Shop
 from tests.integration.test_erasure import KEEPERS, PERSONAL, personal_places
+from tidings.aws.recovery import EventSourceMapping
 from tidings.core.clock import now, to_rfc3339
 from tidings.recovery import RecoverCheckpoint, RecoveryError
 
 Items = list[dict[str, Any]]
-PORTS: Mapping[str, Callable[..., Any]] = {"payment": payment_port, "notification": notification_port}
+PORTS: Mapping[str, Callable[..., Any]] = {
+    "fraud": fraud_port,
+    "payment": payment_port,
+    "notification": notification_port,
+}
 
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     """Read the settings of consumers from the templates: moto has no functions, so every service is closed."""
+    monkeypatch.setattr(EventSourceMapping, "changed", lambda _self: now())
 
     def port_of(stage: Any, outputs: Any, service: str) -> Any:
         make = PORTS.get(service)
