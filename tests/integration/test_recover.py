@@ -44,8 +44,8 @@ def _settings(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
 
 
 def recover(driver: CliDriver, service: str, **options: Any) -> None:
-    """Run `tidings recover`."""
-    chosen = RecoverOptions(service=service, snapshot=to_rfc3339(now()), **options)
+    """Run `tidings recover`; by default of a table that was restored to this moment."""
+    chosen = RecoverOptions(service=service, **{"snapshot": to_rfc3339(now()), **options})
     run_recover(driver.stage, driver.outputs, driver.directory, chosen, recovery_of(service))
 
 
@@ -134,14 +134,15 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
     for crash in count(1, 4):
         cloud.restore(lived.present)
         go_back(cloud, "inventory", [])
+        snapshot = to_rfc3339(now())
         cloud.calls.before = nth(crash)
         try:
-            recover(driver, "inventory")
+            recover(driver, "inventory", snapshot=snapshot)
         except CrashError:
             begun = [name for name, _ in cloud.calls.made]
             assert RecoverCheckpoint.is_unfinished(driver.directory, "inventory") or "PutItem" not in begun
             cloud.calls.before = never
-            recover(driver, "inventory")
+            recover(driver, "inventory", snapshot=snapshot)
         else:
             break
         assert not RecoverCheckpoint.is_unfinished(driver.directory, "inventory")
