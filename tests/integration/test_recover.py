@@ -38,8 +38,8 @@ def _settings(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
 
 
 def recover(driver: CliDriver, service: str, **options: Any) -> None:
-    """Run `tidings recover`."""
-    chosen = RecoverOptions(service=service, snapshot=to_rfc3339(now()), **options)
+    """Run `tidings recover`. The snapshot's time is now, unless it is given."""
+    chosen = RecoverOptions(service=service, **{"snapshot": to_rfc3339(now()), **options})
     run_recover(driver.stage, driver.outputs, driver.directory, chosen, recovery_of(service))
 
 
@@ -129,13 +129,14 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
         cloud.restore(lived.present)
         go_back(cloud, "inventory", [])
         cloud.calls.before = nth(crash)
+        snapshot = to_rfc3339(now())
         try:
-            recover(driver, "inventory")
+            recover(driver, "inventory", snapshot=snapshot)
         except CrashError:
             begun = [name for name, _ in cloud.calls.made]
             assert RecoverCheckpoint.is_unfinished(driver.directory, "inventory") or "PutItem" not in begun
             cloud.calls.before = never
-            recover(driver, "inventory")
+            recover(driver, "inventory", snapshot=snapshot)
         else:
             break
         assert not RecoverCheckpoint.is_unfinished(driver.directory, "inventory")
