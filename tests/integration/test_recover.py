@@ -44,7 +44,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
 
 
 def recover(driver: CliDriver, service: str, **options: Any) -> None:
-    """Run `tidings recover`; by default of a table that was restored to this moment."""
+    """Run `tidings recover`. The snapshot's time is now, unless it is given."""
     chosen = RecoverOptions(service=service, **{"snapshot": to_rfc3339(now()), **options})
     run_recover(driver.stage, driver.outputs, driver.directory, chosen, recovery_of(service))
 
