@@ -14,11 +14,16 @@ def delete_old_versions(functions: Any) -> None:
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             name = function["FunctionName"]
+            found = [each["Version"] for each in functions.list_versions_by_function(FunctionName=name)["Versions"]]
+            published = [version for version in found if version != "$LATEST"]
+            if len(published) < 2:
+                # A deployment without changes publishes none, so it needs no further request.
+                continue
             try:
                 current = functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
             except functions.exceptions.ResourceNotFoundException:
                 # It belongs to no stack of ours.
                 continue
-            for version in functions.list_versions_by_function(FunctionName=name)["Versions"]:
-                if version["Version"] not in (current, "$LATEST"):
-                    functions.delete_function(FunctionName=name, Qualifier=version["Version"])
+            for version in published:
+                if version != current:
+                    functions.delete_function(FunctionName=name, Qualifier=version)

@@ -10,7 +10,7 @@ class NoAliasError(Exception):
 
 
 class Functions:
-    """A client with one function that has three versions, and one without an alias."""
+    """A client with functions of three versions, of which one has no alias, and with one of a single version."""
 
     def __init__(self) -> None:
         self.deleted: list[tuple[str, str]] = []
@@ -26,14 +26,14 @@ class Functions:
         return [{"Functions": [{"FunctionName": name}]} for name in ("relay", "worker")]
 
     def get_alias(self, *, FunctionName: str, Name: str) -> dict[str, str]:  # noqa: N803 - boto3's names
-        assert Name == "live"
+        assert (Name, FunctionName != "api") == ("live", True)
         if FunctionName == "worker":
             raise NoAliasError
         return {"FunctionVersion": "3"}
 
     def list_versions_by_function(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        assert FunctionName == "relay"
-        return {"Versions": [{"Version": version} for version in ("$LATEST", "1", "2", "3")]}
+        versions = ("$LATEST", "7") if FunctionName == "api" else ("$LATEST", "1", "2", "3")
+        return {"Versions": [{"Version": version} for version in versions]}
 
     def delete_function(self, *, FunctionName: str, Qualifier: str) -> None:  # noqa: N803 - boto3's names
         self.deleted.append((FunctionName, Qualifier))
