@@ -137,6 +137,7 @@ SETTINGS = {
         mails_per_hour=2000,
         product_cache=1,
         pending_limit=10 * 60,
+        expired_per_hour=20,
         erasure_interval=5,
         # A page of another origin that is developed with Vite (Vite, "Server Options", default port).
         origins=("http://localhost:5173",),

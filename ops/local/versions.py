@@ -44,10 +44,14 @@ def delete_old_versions(functions: Any) -> None:
     """
     for page in functions.get_paginator("list_functions").paginate():
         for name in (function["FunctionName"] for function in page["Functions"]):
+            versions = [each["Version"] for each in functions.list_versions_by_function(FunctionName=name)["Versions"]]
+            if len(versions) < 3:
+                # It has no old version, as after a deployment without changes, so it needs no further request.
+                continue
             kept = {alias["FunctionVersion"] for alias in functions.list_aliases(FunctionName=name)["Aliases"]}
             # A function without an alias belongs to no stack of ours. A closed one is opened with its newest version.
             if not kept or UNPUBLISHED in kept:
                 continue
-            for version in functions.list_versions_by_function(FunctionName=name)["Versions"]:
-                if version["Version"] not in {*kept, UNPUBLISHED}:
-                    functions.delete_function(FunctionName=name, Qualifier=version["Version"])
+            for version in versions:
+                if version not in {*kept, UNPUBLISHED}:
+                    functions.delete_function(FunctionName=name, Qualifier=version)

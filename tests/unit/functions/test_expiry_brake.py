@@ -104,9 +104,9 @@ def test_orders_are_counted_for_an_hour_or_for_the_pending_limit_if_that_is_long
     assert BrakeLimit.of(50, pending_limit) == BrakeLimit(50, 1000 * seconds)
 
 
-@pytest.mark.parametrize("stage", SETTINGS)
-def test_a_stages_job_stops_after_fifty_orders(stage: str) -> None:
-    assert SETTINGS[stage].expired_per_hour == 50
+@pytest.mark.parametrize(("stage", "orders"), [("local", 20), ("dev", 50), ("prod", 50)])
+def test_a_stages_job_stops_after_a_number_of_orders(stage: str, orders: int) -> None:
+    assert SETTINGS[stage].expired_per_hour == orders
 
 
 # The item

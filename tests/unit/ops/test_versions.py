@@ -6,7 +6,7 @@ from ops.local.versions import close_versions, delete_old_versions, open_version
 
 
 class Functions:
-    """A client with one function that has four versions, of which aliases are at some, and one without an alias."""
+    """A client with a function of four versions, of which aliases are at some, one without an alias, and a new one."""
 
     def __init__(self, **aliases: str) -> None:
         self.aliases = aliases
@@ -17,9 +17,10 @@ class Functions:
         return self
 
     def paginate(self) -> list[dict[str, Any]]:
-        return [{"Functions": [{"FunctionName": name}]} for name in ("relay", "worker")]
+        return [{"Functions": [{"FunctionName": name}]} for name in ("relay", "worker", "api")]
 
     def list_aliases(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        assert FunctionName != "api"
         versions = self.aliases.values() if FunctionName == "relay" else ()
         return {"Aliases": [{"FunctionVersion": version} for version in versions]}
 
@@ -28,8 +29,8 @@ class Functions:
         self.aliases[Name] = FunctionVersion
 
     def list_versions_by_function(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        assert FunctionName == "relay"
-        return {"Versions": [{"Version": version} for version in ("$LATEST", "2", "4", "10", "3")]}
+        versions = ("$LATEST", "7") if FunctionName == "api" else ("$LATEST", "2", "4", "10", "3")
+        return {"Versions": [{"Version": version} for version in versions]}
 
     def delete_function(self, *, FunctionName: str, Qualifier: str) -> None:  # noqa: N803 - boto3's names
         self.deleted.append((FunctionName, Qualifier))
