@@ -771,7 +771,7 @@ MUTATIONS = [
         "#{attempt}",
         "",
         *LOST,
-        seed=50_000_708,
+        seed=50_641_243,
     ),
     _mutation(
         "a redrive deletes before it sends",
@@ -1176,6 +1176,7 @@ MUTATIONS = [
         "once = {number",
         COUNTED,
         FLAGS,
+        seed=91_180_058,
         restored="fraud",
     ),
     _mutation(
