@@ -668,6 +668,13 @@ def _flags(evidence: Evidence) -> Violations:
                 yield f"{order} is flagged by {broken}, and its customer has {known.most} addresses"
 
 
+@invariant("fraud counts each paid order without a flag once")
+def _counted_orders(evidence: Evidence) -> Violations:
+    orders, _ = _counted(evidence)
+    if evidence.counted_orders is not None and evidence.counted_orders != orders:
+        yield f"fraud counts {_difference(evidence.counted_orders, orders)}"
+
+
 @dataclass
 class _Addresses:
     """The addresses of a customer's day, as fraud compares them.

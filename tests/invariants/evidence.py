@@ -169,6 +169,7 @@ class Evidence:
         balances: The points by customer.
         listed: The status of each order in a customer's list, by customer.
         rules: The rules of fraud.
+        counted_orders: Fraud's number of paid orders by customer and window; None if it is not known.
         declines: Returns why the gateway does not authorize an order's payment, if it does not.
         sales: Analytics' counters that are not 0, by day, product and name.
         sold: The products whose sales are known, the empty one for the whole day among them.
@@ -218,6 +219,7 @@ class Evidence:
     told: Mapping[str, Collection[str]]
     restored: str = ""
     unchecked: Collection[str] = frozenset()
+    counted_orders: Mapping[tuple[str, int], int] | None = None
     brake: BrakeLimit | None = None
     resumes: Collection[int] = ()
     stops: Collection[int] = ()

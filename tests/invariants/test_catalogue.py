@@ -612,6 +612,12 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "a large order was not flagged": (FLAGS, with_rules(large_total={"EUR": 100})),
     "a customer had too many orders": (ALLOWED, with_rules(velocity=1)),
     "a customer had too many addresses": (ALLOWED, with_rules(address_spread=0)),
+    "fraud counted an order twice": (
+        "fraud counts each paid order without a flag once",
+        lambda evidence: replace(
+            evidence, counted_orders={window: 2 * n for window, n in (evidence.counted_orders or {}).items()}
+        ),
+    ),
     "a small order was flagged": (FLAGS, with_events("fraud", CONFIRMED, OrderFlagged(rules=("large-total",)))),
     "an order was flagged that was not one too many": (
         FLAGS,

@@ -9,6 +9,7 @@ import msgspec
 from contracts.orders.order_placed import OrderPlaced
 from contracts.values.product import is_product_month
 from functions.analytics.handlers import SHARDS
+from functions.fraud.rules import WINDOW
 from functions.loyalty.handlers import POINTS, balance_key
 from functions.notification.limit import LEFT
 from functions.orders.handlers import Summary, customers_list
@@ -26,6 +27,7 @@ from tests.simulation.ports.mailer import BAD
 from tests.simulation.redrive import PERMANENT
 from tests.simulation.shop import MAILS_PER_HOUR, RULES, DeployedService, Shop
 from tests.simulation.violation import ViolationError
+from tidings.core.clock import from_rfc3339
 from tidings.core.entity import RESERVED, Entity
 from tidings.http.pagination import OWNER, SUMMARY
 from tidings.testing import MemoryTable
@@ -77,6 +79,7 @@ def evidence_of(history: History) -> Evidence:
         balances={customer: loyalty.numbers(balance_key(customer)).get(POINTS, 0) for customer in customers},
         listed=_listed(shop),
         rules=RULES,
+        counted_orders=_counted_orders(shop, customers),
         declines=_declines,
         sales=_sums(shop.deployed["analytics"].table),
         sold=("", *SKUS),
@@ -213,6 +216,23 @@ def _counted_emails(table: MemoryTable) -> Mapping[tuple[str, str], Collection[s
         _, _, customer, hour = key.split(RESERVED)
         found[customer, hour] = numbers.keys() - {LEFT}
     return found
+
+
+def _counted_orders(shop: Shop, customers: Collection[str]) -> Mapping[tuple[str, int], int]:
+    """Return fraud's number of paid orders by customer and window."""
+    names = {shop.inspector().pseudonymize(customer, None, 0).customer: customer for customer in customers}
+    found = {}
+    for (key, _), numbers in shop.deployed["fraud"].table.items.items():
+        _, _, customer, day = key.split(RESERVED)
+        first = from_rfc3339(f"{day}T00:00:00.000Z") // WINDOW
+        for name, left in numbers.items():
+            if name.startswith(ORDERS):
+                found[names[customer], first + int(name.removeprefix(ORDERS))] = RULES.velocity - left
+    return found
+
+
+ORDERS = "orders:"
+"""The beginning of the names of fraud's numbers of orders."""
 
 
 def _dead_letters(shop: Shop, service: str) -> Collection[str]:

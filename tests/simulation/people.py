@@ -183,7 +183,7 @@ class People:
         """Set the prices and the stock of all products."""
         for sku, price in zip(SKUS, PRICES, strict=True):
             self._put_product(sku, sku, price)
-            self._put_stock(sku, LEVELS[self._choices.below(len(LEVELS))])
+            self.put_stock(sku, LEVELS[self._choices.below(len(LEVELS))])
         if self._choices.below(4) == 1:
             self._shop.gateway.pay_elsewhere("an-order-of-another-stage", Money(1000, "EUR"))
 
@@ -692,10 +692,11 @@ class People:
     def set_level(self, sku: str, on_hand: int) -> None:
         """Set a product's units on hand, and send the request again until it is answered."""
         self._shop.say(f"{sku}: {on_hand} on hand")
-        if not self._send("inventory's API", lambda: self._put_stock(sku, on_hand), lambda _: None):
+        if not self._send("inventory's API", lambda: self.put_stock(sku, on_hand), lambda _: None):
             self.unanswered.append(lambda: self.set_level(sku, on_hand))
 
-    def _put_stock(self, sku: str, on_hand: int) -> None:
+    def put_stock(self, sku: str, on_hand: int) -> None:
+        """Set a product's units on hand by one request, whose answer may get lost."""
         try:
             self._shop.inventory_api().put(self._request("operator", {"sku": sku}), StockRequest(on_hand))
         except Problem as problem:

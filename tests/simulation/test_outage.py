@@ -10,6 +10,7 @@ import pytest
 from functions.orders.expiry.brake import BrakeLimit
 from functions.orders.handlers import Order
 from functions.orders.requests import AddressRequest, LineRequest, OrderRequest
+from functions.orders.service import service as orders
 from infra.shop import SETTINGS
 from tests.simulation.clock import MINUTE, SECOND
 from tests.simulation.evidence import check
@@ -64,7 +65,7 @@ class Outage(History):
         else:
             shop.gateway = SilentGateway(shop.gateway, shop.clock, self.ends)  # type: ignore[assignment]  # the same port
         count = OUTAGE * orders_per_hour // (3600 * SECOND)
-        self.people.set_level("tea", count)
+        self.people.put_stock("tea", count)
         actions: list[tuple[int, Callable[[], object]]] = [
             (begins + n * OUTAGE // count, partial(self.people.order, f"customer-{n}", _request(n)))
             for n in range(count)
@@ -93,9 +94,9 @@ class Outage(History):
 
     def statuses(self) -> list[tuple[str, str | None]]:
         """Return each order's status, and the reason if it was cancelled."""
-        deployed = self.shop.deployed["orders"]
-        stored = [each for each in deployed.table.entities.values() if not each.key.startswith(RESERVED)]
-        states: list[Order | None] = [deployed.service.codec.decode(each).state for each in stored]
+        entities = self.shop.deployed[orders.name].table.entities
+        own = [each for key, each in entities.items() if not key.startswith(RESERVED) and orders.kind_of(key) is orders]
+        states: list[Order | None] = [orders.codec.decode(each).state for each in own]
         return [(order.status, order.reason) for order in states if order]
 
 
