@@ -36,7 +36,7 @@ def deploy(
     ] = True,
     yes: Yes = False,
 ) -> None:
-    """Deploy a stage on AWS, with its pages, and replay missed events.
+    """Deploy a stage on AWS in order, with its pages.
 
     Of each contract that changed since the last release, the consumers are deployed before the producer. A changed
     subscription takes effect within fifteen minutes, in which the topic may drop events. These are replayed. If the

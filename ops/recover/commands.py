@@ -20,10 +20,11 @@ Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service that 
 
 @app.command()
 def close(context: typer.Context, service: Service) -> None:
-    """Stop a service: its API, its jobs and its consumer, and its relay once that has published all events.
+    """Stop a service: its API, its jobs, its consumer, then its relay.
 
-    Its queue keeps all events meanwhile, and its API answers with 503. Close a service before its table is restored. If
-    the command breaks off, run it again.
+    The relay stops once it has published all events. The service's queue keeps the events of others
+    meanwhile, and its API answers with 503. Close a service before its table is restored. If the command breaks off,
+    run it again.
     """
     work: CommandContext = context.obj
     recovery_of(service)

@@ -27,7 +27,7 @@ def reindex(
     rate: Annotated[float, typer.Option(min=0.1, help="Maximum number of entities written a second.")] = 100.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the entities, and write none.")] = False,
 ) -> None:
-    """Fill a service's indexes with the entities that are not in them.
+    """Fill the indexes of a service from its entities.
 
     DynamoDB fills a new index with the items that have its key attributes. Entities that were stored before the service
     declared the index lack them until their next write. Deploy the service first, and run this with the same code. An
