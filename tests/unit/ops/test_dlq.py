@@ -208,7 +208,7 @@ def test_a_redrive_names_the_messages_that_fail_again_unless_their_reason_was_as
 
 
 def test_the_guide_names_each_reason_with_its_remedy() -> None:
-    guide = (ROOT / "docs" / "guides" / "recover.md").read_text()
+    guide = (ROOT / "docs" / "guides" / "replay-and-redrive.md").read_text()
     for reason, remedy in REMEDIES.items():
         if reason != "undelivered":
             row = next(line for line in guide.splitlines() if line.startswith("|") and f"`{reason}`" in line)
