@@ -20,11 +20,10 @@ Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service that 
 
 @app.command()
 def close(context: typer.Context, service: Service) -> None:
-    """Stop a service: its API, its jobs, its consumer, then its relay.
+    """Stop a service: its API, its jobs and its consumer.
 
-    The relay stops once it has published all events. The service's queue keeps the events of others
-    meanwhile, and its API answers with 503. Close a service before its table is restored. If the command breaks off,
-    run it again.
+    Its relay is stopped once it has published all events. Its queue keeps all events meanwhile, and its API answers
+    with 503. Close a service before its table is restored. If the command breaks off, run it again.
     """
     work: CommandContext = context.obj
     recovery_of(service)
@@ -44,7 +43,10 @@ def open_service(
     service: Service,
     force: Annotated[bool, typer.Option("--force", help="Open it even if its recovery has not ended.")] = False,
 ) -> None:
-    """Start a service that was closed. It is refused while a recovery that was begun has not ended."""
+    """Start a service that was closed.
+
+    It is refused while a recovery that was begun has not ended.
+    """
     work: CommandContext = context.obj
     recovery_of(service)
     if not force and RecoverCheckpoint.is_unfinished(work.directory, service):
