@@ -118,7 +118,7 @@ def _count(rules: Rules, order: Order, found: Numbers, entity: Entity[Check]) ->
         return _flag(tuple(broken))
     # Numbers only fall. So a condition fails twice at most: first because the address was counted before, and then
     # because a quota is used up, which flags the order.
-    return Save(Check("counted"), increments=(_take(order, quotas),), otherwise=partial(_count_again, rules, order))
+    return Save(Check("counted"), increments=(take(order, quotas),), otherwise=partial(_count_again, rules, order))
 
 
 def _count_again(rules: Rules, order: Order, entity: Entity[Check], failed: ConditionFailed) -> Decision[Check]:
@@ -130,7 +130,7 @@ def _flag(rules: tuple[str, ...]) -> Decision[Check]:
     return Save(Check("flagged", rules=rules), (OrderFlagged(rules=rules),))
 
 
-def _take(order: Order, quotas: Sequence[Quota]) -> Increment:
+def take(order: Order, quotas: Sequence[Quota]) -> Increment:
     """Return the increment that takes one of each quota."""
     start = {quota.number: quota.most for quota in quotas}
     return Increment(

@@ -88,7 +88,12 @@ class Order(Struct, frozen=True):
         address's own number, which is 1 at the beginning.
         """
         orders = Quota(VELOCITY, f"orders:{self.time % DAY // WINDOW}", rules.velocity)
-        address = f"address:{self.address}"
-        if address in found:
+        if self.address_number in found:
             return (orders,)
-        return orders, Quota(ADDRESS_SPREAD, "addresses", rules.address_spread), Quota(ADDRESS_SPREAD, address, 1)
+        addresses = Quota(ADDRESS_SPREAD, "addresses", rules.address_spread)
+        return orders, addresses, Quota(ADDRESS_SPREAD, self.address_number, 1)
+
+    @property
+    def address_number(self) -> str:
+        """The name of the address's own number."""
+        return f"address:{self.address}"

@@ -204,8 +204,9 @@ def after_void(now: int, entity: Entity[Payment], outcome: VoidOutcome) -> Decis
         case Processing():
             since = payment.since or to_rfc3339(now)
             waiting = scheduled(replace(payment, status="processing", since=since, cancelled=True), now)
-            news = () if payment.status == "processing" else (_processing(payment),)
-            return Save(waiting, news)
+            # The answer may be older than the authorization that was announced meanwhile.
+            known = payment.status in ("processing", "authorized")
+            return Save(waiting, () if known else (_processing(payment),))
 
 
 def _processing(payment: Payment) -> PaymentProcessing:

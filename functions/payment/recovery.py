@@ -52,11 +52,11 @@ class Find(Struct, frozen=True):
         return port.gateway.find(self.order, placed=0)
 
 
-def _adopt(order: str, inputs: Sequence[Event[Any]]) -> Perform[Payment] | None:
+def _adopt(entity: Entity[Payment], inputs: Sequence[Event[Any]]) -> Perform[Payment] | None:
     placed = next((event.data for event in inputs if isinstance(event.data, OrderPlaced)), None)
-    if placed is None or placed.total.amount == 0:
+    if entity.state is not None or placed is None or placed.total.amount == 0:
         return None
-    return Perform(Find(order), partial(_after_find, placed))
+    return Perform(Find(entity.key), partial(_after_find, placed))
 
 
 def _after_find(placed: OrderPlaced, _entity: Entity[Payment], found: str | None) -> Decision[Payment]:

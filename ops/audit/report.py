@@ -63,7 +63,8 @@ def lines(outcome: AuditProgress) -> Iterator[str]:
     if total > MAX_SHOWN:
         yield f"and {total - MAX_SHOWN:,} more"
     yield (
-        f"{counted(outcome.announced, 'announced event')} and {counted(outcome.recorded, 'recorded event')} compared: "
+        f"{counted(outcome.announced, 'announced event')} and {counted(outcome.recorded, 'recorded event')} "
+        f"before {outcome.scope.until} compared: "
         f"{total:,} differ, {sum(outcome.repaired.values()):,} repaired"
     )
     if outcome.uncompared:

@@ -1,10 +1,13 @@
-"""The ports through which the recovery of a service asks its gateway, or counts its e-mails."""
+"""The ports through which the recovery of a service asks its gateway, or counts its e-mails or paid orders."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
 
+from functions.fraud.inspector import Inspector
+from functions.fraud.recovery import PaidOrders
+from functions.fraud.rules import Rules
 from functions.notification.limit import LimitedMailer
 from functions.notification.mail import Mailer
 from functions.payment.gateway import Gateway
@@ -13,6 +16,7 @@ from ops.errors import CommandError
 from ops.outputs import Outputs
 from ops.stage import DeployedStage
 from tidings.aws.dynamodb import DynamoTable
+from tidings.aws.recovery import EventSourceMapping
 from tidings.aws.secrets import Secret
 
 
@@ -65,7 +69,17 @@ def notification_port(stage: DeployedStage, outputs: Outputs, settings: Mapping[
     return LimitedMailer(cast("Mailer", None), table, int(settings["MAILS_PER_HOUR"]))
 
 
+def fraud_port(stage: DeployedStage, outputs: Outputs, settings: Mapping[str, str]) -> PaidOrders:
+    """Return the counts of customers' paid orders, by the rules of fraud's consumer, which has stopped."""
+    rules = msgspec.json.decode(settings["RULES"], type=Rules)
+    secret = Secret(stage.client("secretsmanager"), settings["PSEUDONYMS_KEY_ARN"])
+    table = DynamoTable(stage.client("dynamodb"), outputs.table("fraud"))
+    consumer = EventSourceMapping(stage.client("lambda"), outputs.service("fraud").function or "")
+    return PaidOrders(Inspector(rules, secret.value), table, consumer.changed())
+
+
 _PORTS: Mapping[str, Callable[[DeployedStage, Outputs, Mapping[str, str]], Any]] = {
+    "fraud": fraud_port,
     "payment": payment_port,
     "notification": notification_port,
 }

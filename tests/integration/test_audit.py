@@ -1,6 +1,7 @@
 """The command `tidings audit` on the template's tables, topic and queues; and history's refusal of a second body."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,17 @@ def test_the_outboxes_and_the_log_of_a_shop_do_not_differ(orders: list[str], run
     assert answer["announced"] == answer["recorded"] > 5 * len(orders)
     text = run("audit")
     assert text.exit_code == 0
-    assert text.stdout == (
-        f"{answer['announced']} announced events and {answer['recorded']} recorded events compared: "
-        "0 differ, 0 repaired\n"
-    )
+    compared = f"{answer['announced']} announced events and {answer['recorded']} recorded events"
+    assert re.fullmatch(rf"{compared} before \S+Z compared: 0 differ, 0 repaired\n", text.stdout)
+
+
+def test_an_audit_of_events_that_may_all_be_on_their_way_says_up_to_when_it_compared(
+    orders: list[str], run: Run
+) -> None:
+    assert len(orders) == 6
+    text = run("audit", "--since", "1s", "--min-age", "3h")
+    assert text.exit_code == 0
+    assert re.match(r"0 announced events and 0 recorded events before \S+Z compared: ", text.stdout)
 
 
 def test_events_that_the_log_lacks_are_found_and_a_repair_has_them_recorded_again(

@@ -194,7 +194,7 @@ def test_the_expiry_job_runs_with_the_operators_limit_or_the_stages(
         stub.add_response(
             "invoke",
             {"Payload": io.BytesIO(json.dumps(answer).encode())},
-            {"FunctionName": "tidings-dev-orders-expiry", "Payload": sent},
+            {"FunctionName": "tidings-dev-orders-expiry", "Payload": sent, "Qualifier": "live"},
         )
         result = ExpiryResult(2, 1, finished=True, stopped=False, resumed=False)
         assert expire_orders(stage_of(lambda_client), older_than) == result
@@ -207,7 +207,7 @@ def test_the_check_of_payments_is_run(lambda_client: Any, everything: bool, sent
         stub.add_response(
             "invoke",
             {"Payload": io.BytesIO(json.dumps(answer).encode())},
-            {"FunctionName": "tidings-dev-payment-checks", "Payload": sent},
+            {"FunctionName": "tidings-dev-payment-checks", "Payload": sent, "Qualifier": "live"},
         )
         result = check_payments(stage_of(lambda_client), everything=everything)
         assert result == CheckResult(2, 1, 0, finished=True)
@@ -218,7 +218,7 @@ def test_the_search_for_disputes_is_run(lambda_client: Any) -> None:
         stub.add_response(
             "invoke",
             {"Payload": io.BytesIO(b'{"reported": 3}')},
-            {"FunctionName": "tidings-dev-payment-checks", "Payload": b'{"disputes":true}'},
+            {"FunctionName": "tidings-dev-payment-checks", "Payload": b'{"disputes":true}', "Qualifier": "live"},
         )
         assert report_disputes(stage_of(lambda_client)) == DisputesResult(3)
 

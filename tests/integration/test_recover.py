@@ -11,7 +11,7 @@ import pytest
 from ops.errors import CommandError
 from ops.recover.closing import Closing
 from ops.recover.declarations import recoverable, recovery_of
-from ops.recover.effects import notification_port, payment_port
+from ops.recover.effects import fraud_port, notification_port, payment_port
 from ops.recover.run import RecoverOptions, run_recover
 from tests.integration.cli_driver import CliDriver, never, nth
 from tests.integration.cloud import Cloud, CrashError, Snapshot
@@ -19,16 +19,22 @@ from tests.integration.erasure import erase
 from tests.integration.facts import placed
 from tests.integration.shop import Shop
 from tests.integration.test_erasure import KEEPERS, PERSONAL, personal_places
+from tidings.aws.recovery import EventSourceMapping
 from tidings.core.clock import now, to_rfc3339
 from tidings.recovery import RecoverCheckpoint, RecoveryError
 
 Items = list[dict[str, Any]]
-PORTS: Mapping[str, Callable[..., Any]] = {"payment": payment_port, "notification": notification_port}
+PORTS: Mapping[str, Callable[..., Any]] = {
+    "fraud": fraud_port,
+    "payment": payment_port,
+    "notification": notification_port,
+}
 
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     """Read the settings of consumers from the templates: moto has no functions, so every service is closed."""
+    monkeypatch.setattr(EventSourceMapping, "changed", lambda _self: now())
 
     def port_of(stage: Any, outputs: Any, service: str) -> Any:
         make = PORTS.get(service)
@@ -38,8 +44,8 @@ def _settings(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
 
 
 def recover(driver: CliDriver, service: str, **options: Any) -> None:
-    """Run `tidings recover`."""
-    chosen = RecoverOptions(service=service, snapshot=to_rfc3339(now()), **options)
+    """Run `tidings recover`; by default of a table that was restored to this moment."""
+    chosen = RecoverOptions(service=service, **{"snapshot": to_rfc3339(now()), **options})
     run_recover(driver.stage, driver.outputs, driver.directory, chosen, recovery_of(service))
 
 
@@ -128,14 +134,15 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
     for crash in count(1, 4):
         cloud.restore(lived.present)
         go_back(cloud, "inventory", [])
+        snapshot = to_rfc3339(now())
         cloud.calls.before = nth(crash)
         try:
-            recover(driver, "inventory")
+            recover(driver, "inventory", snapshot=snapshot)
         except CrashError:
             begun = [name for name, _ in cloud.calls.made]
             assert RecoverCheckpoint.is_unfinished(driver.directory, "inventory") or "PutItem" not in begun
             cloud.calls.before = never
-            recover(driver, "inventory")
+            recover(driver, "inventory", snapshot=snapshot)
         else:
             break
         assert not RecoverCheckpoint.is_unfinished(driver.directory, "inventory")

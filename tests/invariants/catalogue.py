@@ -607,6 +607,11 @@ def _limited_emails(evidence: Evidence) -> Violations:
         if len(emails) > most:
             yield f"{customer} has {len(emails)} e-mails of {hour}"
     every = [email for emails in counted.values() for email in emails]
+    for (order, kind), crashes in evidence.email_crashes.items():
+        # If the table went back after an e-mail without a record, nobody knows any more that it was sent.
+        unsent = evidence.limited(order) | evidence.withheld(order)
+        if evidence.restored == "notification" and crashes and kind in unsent and f"{order}/{kind}" not in every:
+            every.append(f"{order}/{kind}")
     for order, kind in evidence.emails:
         if every.count(f"{order}/{kind}") != 1:
             yield f"the {kind} of {order} was sent, and is counted {every.count(f'{order}/{kind}')} times"
@@ -635,12 +640,13 @@ def _points(evidence: Evidence) -> Violations:
 @invariant("a customer has no more paid orders without a flag than the rules allow")
 def _allowed(evidence: Evidence) -> Violations:
     orders, addresses = _counted(evidence)
-    for (customer, window), count in orders.items():
+    unchecked = Counter(_window(evidence, order) for order in evidence.unchecked)
+    for (customer, window), count in (orders - unchecked).items():
         if count > evidence.rules.velocity:
             yield f"{customer} has {count} orders in the window {window}"
     for (customer, day), known in addresses.items():
-        if len(known.certain) > evidence.rules.address_spread:
-            yield f"{customer} has {len(known.certain)} addresses on the day {day}"
+        if len(known.checked) > evidence.rules.address_spread:
+            yield f"{customer} has {len(known.checked)} addresses on the day {day}"
 
 
 @invariant("an order is flagged by its own total or by its customer's paid orders, and by no other")
@@ -654,13 +660,10 @@ def _flags(evidence: Evidence) -> Violations:
             yield f"{order} costs {placed.total} and is flagged by {broken}"
         if broken - {LARGE_TOTAL} and not _is_paid(evidence.events[order]):
             yield f"{order} was not paid and is flagged by {broken}"
-        if evidence.restored == "fraud":
-            # Its orders are counted again in another sequence, also those that were flagged before an earlier restore.
-            continue
         if VELOCITY in broken and count < rules.velocity:
             yield f"{order} is flagged by {broken}, and its customer has {count} other orders"
         if ADDRESS_SPREAD in broken:
-            known_before = not evidence.is_erased(order) and _place(evidence.recipients[order]) in known.certain
+            known_before = not evidence.is_erased(order) and _place(evidence.recipients[order]) in known.checked
             if known.most < rules.address_spread or known_before:
                 yield f"{order} is flagged by {broken}, and its customer has {known.most} addresses"
 
@@ -673,10 +676,12 @@ class _Addresses:
 
     Attributes:
         certain: Those that fraud has counted.
+        checked: Those that fraud has counted with an order that it has checked.
         possible: Those of erased orders, which fraud has counted or not.
     """
 
     certain: set[tuple[str, ...]] = field(default_factory=set)
+    checked: set[tuple[str, ...]] = field(default_factory=set)
     possible: set[tuple[str, ...]] = field(default_factory=set)
 
     @property
@@ -696,11 +701,23 @@ def _counted(evidence: Evidence) -> tuple[Counter[tuple[str, int]], defaultdict[
     addresses: defaultdict[tuple[str, int], _Addresses] = defaultdict(_Addresses)
     for order, placed in evidence.placed.items():
         if _is_paid(evidence.events[order]) and not evidence.announced(order, "OrderFlagged"):
-            time = evidence.placed_at(order)
-            orders[placed.customer, time // WINDOW] += 1
-            known = addresses[placed.customer, time // DAY]
-            (known.possible if evidence.is_erased(order) else known.certain).add(_place(evidence.recipients[order]))
+            orders[_window(evidence, order)] += 1
+            known, place = (
+                addresses[placed.customer, evidence.placed_at(order) // DAY],
+                _place(evidence.recipients[order]),
+            )
+            if evidence.is_erased(order):
+                known.possible.add(place)
+                continue
+            known.certain.add(place)
+            if order not in evidence.unchecked:
+                known.checked.add(place)
     return orders, addresses
+
+
+def _window(evidence: Evidence, order: str) -> tuple[str, int]:
+    """Return an order's customer and the window that counts it."""
+    return evidence.placed[order].customer, evidence.placed_at(order) // WINDOW
 
 
 # Figures

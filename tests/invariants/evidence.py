@@ -178,6 +178,7 @@ class Evidence:
         owners: The customer of each order, as live knows them.
         told: The orders of whose events live told each customer; empty if it is not known.
         restored: The service whose table went back to an earlier moment; empty if none did.
+        unchecked: The orders that passed fraud only because they waited for their check when its table went back.
         brake: The limit of the expiry job's brake; None if it is not known when the job was stopped and resumed.
         resumes: When an operator resumed the expiry job, in milliseconds since 1970.
         stops: When a run of the expiry job found it stopped, in milliseconds since 1970.
@@ -216,6 +217,7 @@ class Evidence:
     owners: Mapping[str, str]
     told: Mapping[str, Collection[str]]
     restored: str = ""
+    unchecked: Collection[str] = frozenset()
     brake: BrakeLimit | None = None
     resumes: Collection[int] = ()
     stops: Collection[int] = ()

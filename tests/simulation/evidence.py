@@ -89,6 +89,7 @@ def evidence_of(history: History) -> Evidence:
         owners=shop.live.owners,
         told=shop.live.told,
         restored=history.restored,
+        unchecked=history.restores.unchecked if history.restores else frozenset(),
     )
 
 

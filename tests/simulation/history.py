@@ -117,8 +117,11 @@ class History:
             self.people.erase_any: below(orders // 3 + 1),
             self.people.replay_any: below(4),
         }
+        self._restored_last = False
         if self.restores:
             self._budget |= {self.restores.take: 1 + below(4), self.restores.restore_any: 1 + below(3)}
+            # The last recovery makes good what an earlier one has missed.
+            self._restored_last = below(2) == 1
 
     def run(self) -> None:
         """Run to the end, and heal.
@@ -239,8 +242,11 @@ class History:
         for each in self._deployed:
             each.down_until = 0
         self._recover()
-        if self.restores:
+        if self.restores and self._restored_last:
             self.restores.restore_any()
+            self._recover()
+        if self.restores:
+            self.restores.finish()
             self._recover()
         self._erase()
         for _ in range(2):

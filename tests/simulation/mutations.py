@@ -9,7 +9,9 @@ from types import CodeType, FunctionType
 from typing import Any, cast
 
 from functions.fraud import handlers as fraud
+from functions.fraud import recovery as fraud_recovery
 from functions.fraud.inspector import Inspector
+from functions.fraud.recovery import PaidOrders
 from functions.fraud.rules import Order as CheckedOrder
 from functions.history.log import Log
 from functions.inventory import adjustments
@@ -305,6 +307,7 @@ MUTATIONS = [
         "if queue and key not in blocked",
         "if queue",
         IN_ORDER,
+        seed=90_090_014,
     ),
     _mutation(
         "payment leaves no tombstone",
@@ -314,19 +317,19 @@ MUTATIONS = [
         PAID,
         RELEASED,
         IMPLIED,
-        seed=50_100_092,
+        seed=50_100_309,
     ),
     _mutation(
-        "payment opens another payment in place of the stored one",
+        "payment opens another payment in place of the stored one, and searches for none",
         payment.on_order_placed,
         "return Perform(Authorize(payment.id), partial(_after_authorize, event.millis))",
         "origin = Origin(event.correlationid, event.traceparent); "
-        "return Perform(Open(entity.key, order.total, order.payment_method, origin, event.millis),"
+        "return Perform(Open(entity.key, order.total, order.payment_method, origin, 10**15),"
         " lambda _, outcome: Perform(Authorize(outcome.payment), partial(_after_authorize, event.millis)))",
         RELEASED,
         PAID,
         IMPLIED,
-        seed=90_110_016,
+        seed=50_110_003,
     ),
     _mutation(
         "payment does not release an authorization that is under way",
@@ -335,7 +338,7 @@ MUTATIONS = [
         'if payment.status in ("action_required", "processing", "authorized"):',
         RELEASED,
         PAID,
-        seed=50_120_073,
+        seed=50_120_009,
     ),
     _mutation(
         "payment does not end a payment that awaits its customer's approval",
@@ -370,6 +373,7 @@ MUTATIONS = [
         "cancelled=False",
         RELEASED,
         PAID,
+        seed=90_160_008,
     ),
     _mutation(
         "payment does not refund a captured amount",
@@ -414,7 +418,7 @@ MUTATIONS = [
         "pass",
         RELEASED,
         PAID,
-        seed=90_210_025,
+        seed=50_210_011,
     ),
     _mutation(
         "an order whose customer must approve the payment never expires",
@@ -423,6 +427,7 @@ MUTATIONS = [
         'if order.status == "PENDING" and not order.approval else Skip()',
         AT_REST,
         STATUSES,
+        seed=90_220_008,
     ),
     _mutation(
         "the withdrawal of an authorization is not announced",
@@ -445,7 +450,7 @@ MUTATIONS = [
         DONE,
         MADE,
         PAID,
-        seed=90_240_009,
+        seed=50_240_008,
     ),
     _mutation(
         "a failed refund is announced as done",
@@ -463,7 +468,7 @@ MUTATIONS = [
         'case NotRefunded(code) if refund.status == "pending":',
         PAID,
         MADE,
-        seed=90_260_008,
+        seed=50_260_003,
     ),
     _mutation(
         "a pending refund is not looked at again",
@@ -472,6 +477,7 @@ MUTATIONS = [
         "if False]",
         MADE,
         PAID,
+        seed=90_270_038,
     ),
     _mutation(
         "a refund that succeeded is not looked at again",
@@ -480,7 +486,7 @@ MUTATIONS = [
         "False and",
         MADE,
         PAID,
-        seed=90_280_046,
+        seed=50_280_058,
     ),
     _mutation(
         "a refund that was recorded and not made is not made",
@@ -505,6 +511,7 @@ MUTATIONS = [
         "/1",
         TRIED,
         MADE,
+        seed=90_310_015,
     ),
     _mutation(
         "a refund is tried again under the number of the failed attempt",
@@ -531,6 +538,7 @@ MUTATIONS = [
         RELEASED,
         PAID,
         UNEXPECTED,
+        seed=90_340_011,
     ),
     _mutation(
         "a report of another stage's payment is taken",
@@ -548,7 +556,7 @@ MUTATIONS = [
         PAID,
         RELEASED,
         UNEXPECTED,
-        seed=90_360_008,
+        seed=50_360_001,
     ),
     _mutation(
         "the gateway is not asked for disputes",
@@ -556,7 +564,7 @@ MUTATIONS = [
         "for payment in self.ports.gateway.disputed_since(now - DISPUTES_WATCHED):",
         "for payment in ():",
         DISPUTES,
-        seed=90_370_053,
+        seed=50_370_011,
     ),
     _mutation(
         "a dispute is announced twice",
@@ -579,7 +587,7 @@ MUTATIONS = [
         'any(dispute.status == "open" for dispute in payment.disputes) or any(',
         "any(",
         DISPUTES,
-        seed=90_400_023,
+        seed=50_400_115,
     ),
     _mutation(
         "a secret of the gateway is stored",
@@ -685,7 +693,7 @@ MUTATIONS = [
         "now - message.first_received",
         "now - message.sent",
         LAST_TRY,
-        seed=90_540_028,
+        seed=50_540_003,
     ),
     _mutation(
         "a message is given up for the wait of the message before it",
@@ -701,7 +709,7 @@ MUTATIONS = [
         "if remaining > 0:",
         "if False:",
         EMAILS,
-        seed=50_000_385,
+        seed=50_560_246,
     ),
     _mutation(
         "an adjustment announces the level as the difference",
@@ -745,7 +753,7 @@ MUTATIONS = [
         "least - add[name]",
         "least",
         NEGATIVE,
-        seed=90_580_024,
+        seed=50_620_001,
     ),
     _mutation(
         "a batch whose transaction failed is taken for committed",
@@ -768,7 +776,7 @@ MUTATIONS = [
         "refused = send([original for _, _, original in chosen])",
         "self.queue.delete([each for each, _, _ in chosen]); refused = send([original for _, _, original in chosen])",
         *LOST,
-        seed=50_610_018,
+        seed=50_650_068,
     ),
     _mutation(
         "an order is confirmed by one of the two facts that it waits for",
@@ -797,8 +805,8 @@ MUTATIONS = [
     _mutation(
         "an address counts twice",
         CheckedOrder.quotas,
-        "Quota(ADDRESS_SPREAD, address, 1)",
-        "Quota(ADDRESS_SPREAD, address, 2)",
+        "Quota(ADDRESS_SPREAD, self.address_number, 1)",
+        "Quota(ADDRESS_SPREAD, self.address_number, 2)",
         FLAGS,
     ),
     _mutation(
@@ -817,14 +825,14 @@ MUTATIONS = [
     ),
     _mutation(
         "an order counts although a quota is used up",
-        fraud._take,
+        fraud.take,
         "at_least=dict.fromkeys(start, 1)",
         "at_least={}",
         ALLOWED,
     ),
     _mutation(
         "a customer's day expires before its messages",
-        fraud._take,
+        fraud.take,
         "(order.time // DAY + 1 + KEPT_DAYS) * DAY // 1000",
         "order.time // 1000",
         ALLOWED,
@@ -1148,6 +1156,22 @@ MUTATIONS = [
         restored="fraud",
     ),
     _mutation(
+        "a recovery of fraud leaves an order that passed to be judged again",
+        fraud_recovery._adopt,
+        "if placed is None or",
+        "if True or",
+        FLAGS,
+        restored="fraud",
+    ),
+    _mutation(
+        "a recovery of fraud counts an order again after a crash",
+        PaidOrders._increment,
+        "once = {mark: 1} | {number",
+        "once = {number",
+        FLAGS,
+        restored="fraud",
+    ),
+    _mutation(
         "a recovery does not count e-mails again",
         Recover._recall_entity,
         "effect.perform(self.port)",
@@ -1158,8 +1182,8 @@ MUTATIONS = [
     _mutation(
         "a recovery of payment asks the gateway nothing",
         payment_recovery._adopt,
-        "if placed is None or placed.total.amount == 0:",
-        "if True:",
+        "placed is None or placed.total.amount == 0:",
+        "True:",
         restored="payment",
     ),
     _mutation(

@@ -322,6 +322,12 @@ class Shop:
         queue = MemoryReportQueue(self.deployed[payment.name].queue)
         return Ports(FaultyGateway(self.gateway, self.calls), FaultyReportQueue(queue, self.calls))
 
+    def inspector(self) -> Inspector:
+        """Return the rules of fraud, and its pseudonyms."""
+        secrets = cast("SecretsManagerClient", FaultySecrets(self.calls))
+        secret = Secret(secrets, "pseudonyms-key", clock=lambda: self.clock.now / SECOND)
+        return Inspector(self.settings.rules, secret.value)
+
     def delete_expired(self) -> None:
         """Delete the items that have expired."""
         for deployed in self.deployed.values():
@@ -418,10 +424,7 @@ class Shop:
             mailer = FaultyMailer(self.mailer, self.calls, self._sent, self._unanswered)
             return LimitedMailer(mailer, FaultyTable(self.deployed[service.name].table, self.calls), MAILS_PER_HOUR)
         if service is fraud:
-            secrets = cast("SecretsManagerClient", FaultySecrets(self.calls))
-            return Inspector(
-                self.settings.rules, Secret(secrets, "pseudonyms-key", clock=lambda: self.clock.now / SECOND).value
-            )
+            return self.inspector()
         return None
 
     # A consumer's invocation

@@ -110,7 +110,8 @@ class Function:
         self.pace = Pace(PROD_SHOP.gateway_rate // CONSUMERS, lambda: self.seconds, self.sleep)
         self.delays: dict[str, int] = {}
         http = Http(account, self, latency)
-        gateway = StripeGateway(StubSecrets("sk_1").secret(), "prod", "pk_1", http=http, pace=self.pace.wait)
+        secret, wait = StubSecrets("sk_1").secret(), self.pace.wait
+        gateway = StripeGateway(secret, "prod", "pk_1", http=http, pace=wait, clock=self.clock)
         ports, threads = Ports(gateway, cast("Any", None)), InlineExecutor()
         self._consumer = Consumer(
             queue=cast("Any", self),

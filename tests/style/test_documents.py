@@ -24,7 +24,7 @@ ITALIC = re.compile(r"(?<![*\w])\*([^*]+)\*(?!\*)")
 CODE = re.compile(r"`((?:make|tidings)\b[^`\n]*)`|^((?:make|tidings|\.venv/bin/tidings) .+)$", re.MULTILINE)
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
-TERMS = {"mutations"}
+TERMS = {"mutations", "generation"}
 """The words in italics that are no names."""
 
 COMMANDS = get_command(app)

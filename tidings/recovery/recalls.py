@@ -18,7 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from msgspec import UNSET
 
 from tidings.core.contract import Contract, ContractRegistry
-from tidings.core.decisions import Decision, Effect, Increment, Perform, Save, Skip
+from tidings.core.decisions import Decision, Effect, Increment, Perform, Reserve, Save, Skip
 from tidings.core.entity import Entity, MessageMetadata, OutboxEvent, StoredEntity, inbox_key, mark_handled
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event, without_personal
@@ -78,8 +78,9 @@ class Recovery(Generic[S]):
         counts: Returns what an entity adds to the service's counters in all, from zero. None if the service has no
             counters, or if those that were restored are right: no entity is recalled that adds to them.
         counted: The names of the counters that each item has which `counts` changes.
-        adopt: Asks, given the events of an entity, what the service has begun outside its table without announcing it
-            yet; None if it can have begun nothing. It is asked of entities that have neither a state nor an event.
+        adopt: Asks, given an entity and the events that it may have handled, what the service has done without
+            announcing it; None if it can have done nothing. It is asked of entities without an announced event. An
+            effect that the answer reserves may be performed any number of times.
         repeat: Returns, given the state before, a recalled event and its cause, an effect on the table's other items
             that is performed again, and that may be performed any number of times; None for no effect.
         derive: Returns, given a recalled entity, another one that each of its events changed as well: its key, and its
@@ -95,7 +96,7 @@ class Recovery(Generic[S]):
     recalls: tuple[Recall[S], ...]
     counts: Callable[[Entity[S]], Iterable[Increment]] | None = None
     counted: frozenset[str] = frozenset()
-    adopt: Callable[[str, Sequence[Event[Any]]], Perform[S] | None] | None = None
+    adopt: Callable[[Entity[S], Sequence[Event[Any]]], Perform[S] | None] | None = None
     repeat: Callable[[S | None, Event[Any], Event[Any] | None], Effect[Any, Any] | None] | None = None
     derive: Callable[[Entity[S]], tuple[str, Callable[[S | None], S]]] | None = None
     keys: str = ""
@@ -144,7 +145,7 @@ class Recovery(Generic[S]):
                 known.add(name)
         before = codec.decode(found) if found else Entity[S](key)
         effects: list[Effect[Any, Any]] = []
-        after = self._folded(self._adopted(before, logged, port), logged, effects)
+        after = self._folded(self._adopted(before, logged, port, effects), logged, effects)
         # After an announced event, an input that had caused it may change the state only. A second run would fold it.
         while (again := self._folded(after, logged, effects)) != after:
             after = again
@@ -174,16 +175,20 @@ class Recovery(Generic[S]):
         after = replace(before, version=before.version + 1, state=state)
         return codec.encode(after, announces=False, attributes=kind.service.index_attributes(after))
 
-    def _adopted(self, entity: Entity[S], logged: Sequence[LoggedEvent], port: Any) -> Entity[S]:
-        """Return the entity with what the service has begun outside its table."""
-        if self.adopt is None or entity.state is not None or any(self._is_own(each.event) for each in logged):
+    def _adopted(
+        self, entity: Entity[S], logged: Sequence[LoggedEvent], port: Any, effects: list[Effect[Any, Any]]
+    ) -> Entity[S]:
+        """Return the entity with what the service has done unannounced. Add to `effects` what is to be done again."""
+        if self.adopt is None or any(self._is_own(each.event) for each in logged):
             return entity
         inputs = [typed for each in logged if each.event.type in self._types and (typed := self._typed(each.event))]
-        asked = self.adopt(entity.key, inputs)
+        asked = self.adopt(entity, inputs)
         if asked is None:
             return entity
         decision = asked.then(entity, asked.effect.perform(port))
-        return replace(entity, state=decision.state) if isinstance(decision, Save) else entity
+        if isinstance(decision, Reserve):
+            effects.append(decision.effect)
+        return replace(entity, state=decision.state) if isinstance(decision, Save | Reserve) else entity
 
     # The fold
 

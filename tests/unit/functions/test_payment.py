@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from contracts.payment.payment_failed import PaymentFailed
 from contracts.payment.payment_not_needed import PaymentNotNeeded
 from contracts.values.money import Money
+from functions.payment.check import check
 from functions.payment.gateway import (
     ActionRequired,
     AuthorizationOutcome,
@@ -267,8 +268,15 @@ def test_a_cancellation_refunds_money_that_has_moved_although_its_capture_was_no
 
 @pytest.mark.parametrize("status", UNCAPTURED)
 def test_a_payment_that_cannot_be_voided_before_the_bank_decides_is_looked_at_again(status: Status) -> None:
-    announced = () if status == "processing" else (PROCESSING,)
+    announced = () if status in ("processing", "authorized") else (PROCESSING,)
     assert after_void(Processing(), status) == Save(payment("processing", cancelled=True), announced)
+
+
+def test_a_void_whose_answer_is_older_than_the_authorization_does_not_announce_again_that_the_bank_decides() -> None:
+    decision = after_void(Processing(), payment("authorized"))
+    assert isinstance(decision, Save)
+    assert not decision.announce
+    assert effect_of(check(entity(decision.state), PAY, NOON_MILLIS)) == VOID
 
 
 def test_a_payment_waits_from_when_it_began_to_wait_and_not_from_the_cancellation() -> None:

@@ -54,7 +54,7 @@ def test_a_difference_is_one_line(difference: Difference, text: str) -> None:
 def test_the_last_lines_count_what_was_compared_and_what_was_not() -> None:
     found = list(lines(outcome(PUBLISHED, CONFLICT, retired=3, older=1)))
     assert found[2:] == [
-        "1,200 announced events and 1 recorded event compared: 2 differ, 1 repaired",
+        f"1,200 announced events and 1 recorded event before {SCOPE.until} compared: 2 differ, 1 repaired",
         "not compared: 4 recorded events of older, retired, whose outboxes were not read",
     ]
 

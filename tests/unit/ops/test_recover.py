@@ -1,6 +1,8 @@
 """The reasons that forbid a recovery, and the closing of a service."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ import pytest
 from ops.errors import CommandError
 from ops.outputs import Outputs, Pool, ServiceOutputs
 from ops.recover.closing import Closing
+from ops.recover.commands import close, open_service
 from ops.recover.declarations import recoverable, recovery_of
 from ops.recover.effects import payment_port, port_of
 from ops.stage import DeployedStage
@@ -16,6 +19,7 @@ from tests.invariants.services import SERVICES
 from tests.unit.tidings.recovery.memory import event
 from tests.unit.tidings.recovery.test_table_stream import Streams, record
 from tidings.aws.recovery import FunctionSwitch
+from tidings.recovery import RecoverCheckpoint, RecoverProgress
 
 NAMES = ("tidings-local-orders-api", "tidings-local-orders-consumer", "tidings-local-orders-relay", "tidings-local-x")
 
@@ -261,3 +265,41 @@ def test_a_service_without_effects_outside_needs_no_port() -> None:
 def test_an_unknown_payment_gateway_is_refused() -> None:
     with pytest.raises(CommandError, match="'paypal'"):
         payment_port(Stage(), OUTPUTS, {"GATEWAY": "paypal"})
+
+
+# The commands
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Any:
+    work = SimpleNamespace(stage=None, outputs=OUTPUTS, directory=tmp_path, command=lambda text: f"tidings {text}")
+    return SimpleNamespace(obj=work)
+
+
+def test_an_interrupted_closing_says_what_continues_and_what_ends_it(
+    context: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_closing: Closing) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Closing, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        close(context, "orders")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Parts of orders are closed. The same command continues here; tidings open orders opens it." in said
+
+
+def test_a_service_is_not_opened_while_its_recovery_has_begun_and_not_ended_unless_forced(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(Closing, "open", lambda closing: opened.append(closing.service))
+    checkpoint = RecoverCheckpoint.of(context.obj.directory, "orders", "local")
+    checkpoint.save(RecoverProgress())
+    with pytest.raises(CommandError, match="the recovery of orders has not ended: repeat tidings recover orders"):
+        open_service(context, "orders")
+    open_service(context, "loyalty")
+    open_service(context, "orders", force=True)
+    checkpoint.remove()
+    open_service(context, "orders")
+    assert opened == ["loyalty", "orders", "orders"]

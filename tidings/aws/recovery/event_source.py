@@ -67,6 +67,10 @@ class EventSourceMapping:
         """Enable the mapping, and wait until it is enabled."""
         self._switch("Enabled")
 
+    def changed(self) -> int:
+        """Return when the mapping was changed last, such as stopped, in milliseconds since 1970."""
+        return round(self._find()["LastModified"].timestamp() * 1000)
+
     def _switch(self, state: str) -> None:
         # A mapping that is being changed refuses another change.
         settled = wait_until(

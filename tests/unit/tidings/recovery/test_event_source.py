@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -6,6 +7,8 @@ from botocore.exceptions import ClientError
 
 from tidings.aws.recovery import EventSourceMapping, MappingStatus, mapping_statuses
 from tidings.recovery import RecoveryError
+
+STOPPED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 class LambdaClient:
@@ -18,7 +21,7 @@ class LambdaClient:
     def list_event_source_mappings(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         assert FunctionName == "analytics-consumer:live"
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return {"EventSourceMappings": [{"UUID": "mapping-1", "State": state}]}
+        return {"EventSourceMappings": [{"UUID": "mapping-1", "State": state, "LastModified": STOPPED}]}
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803 - boto3's names
         assert UUID == "mapping-1"
@@ -42,6 +45,11 @@ def test_a_started_mapping_is_enabled() -> None:
     EventSourceMapping(client, "analytics-consumer").start()
     assert client.requests == [True]
     assert client.states == ["Enabled"]
+
+
+def test_a_mapping_says_when_it_was_changed_last() -> None:
+    client: Any = LambdaClient("Disabled")
+    assert EventSourceMapping(client, "analytics-consumer").changed() == STOPPED.timestamp() * 1000
 
 
 class MappingPages:

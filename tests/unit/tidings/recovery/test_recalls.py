@@ -1,5 +1,6 @@
 """The recall of one entity: the events that are appended, and the inputs that are folded or left to the replay."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tidings.core.contract import Contract
-from tidings.core.decisions import Decision, Perform, Save, Skip
+from tidings.core.decisions import Decision, Perform, Reserve, Save, Skip
 from tidings.core.entity import Entity, StoredEntity
 from tidings.core.errors import PermanentError
 from tidings.core.event import Event, encode
@@ -284,12 +285,8 @@ def test_a_projection_is_rebuilt_and_not_recovered() -> None:
 # The facts that the log does not have
 
 
-def test_what_was_begun_outside_the_table_is_adopted_if_nothing_was_announced() -> None:
-    adopting = Recovery(
-        service=SERVICE,
-        recalls=RECOVERY.recalls,
-        adopt=lambda key, inputs: Perform(Find(key, len(inputs)), lambda _entity, found: Save(Room(paid=found == 1))),
-    )
+def test_what_was_done_unannounced_is_adopted_if_nothing_was_announced() -> None:
+    adopting = Recovery(service=SERVICE, recalls=RECOVERY.recalls, adopt=ask_if_unknown)
     asked: list[str] = []
     found = adopting.recover(None, KEY, [BOOKED], asked).entity
     assert found is not None
@@ -298,6 +295,32 @@ def test_what_was_begun_outside_the_table_is_adopted_if_nothing_was_announced() 
     assert adopting.recover(None, KEY, [BOOKED, PAID, OPENED], asked).entity
     assert adopting.recover(found, KEY, [], asked) == NOTHING
     assert asked == [KEY]
+
+
+def test_what_an_adopted_entity_had_changed_elsewhere_is_to_be_done_again_before_it_is_written() -> None:
+    adopting = Recovery(
+        service=SERVICE,
+        recalls=RECOVERY.recalls,
+        adopt=lambda entity, _inputs: Perform(
+            Find(entity.key, 1), lambda _entity, _found: Reserve(Room(paid=True), Find("again", 0), skip)
+        ),
+    )
+    asked: list[str] = []
+    entity, effects = adopting.recover(None, KEY, [BOOKED], asked)
+    assert entity is not None
+    assert SERVICE.codec.decode(entity).state == Room(paid=True)
+    assert effects == (Find("again", 0),)
+    assert asked == [KEY]
+
+
+def ask_if_unknown(entity: Entity[Room], inputs: Sequence[Event[Any]]) -> Perform[Room] | None:
+    if entity.state is not None:
+        return None
+    return Perform(Find(entity.key, len(inputs)), lambda _entity, found: Save(Room(paid=found == 1)))
+
+
+def skip(_entity: Entity[Room], _found: int) -> Decision[Room]:
+    return Skip()
 
 
 class Find(Struct, frozen=True):
