@@ -60,10 +60,9 @@ def kill_functions(cloud: int, rng: random.Random, kills: int, max_pause: float 
     thread.start()
     try:
         yield killed
-    except BaseException:
-        stopped.set()
-        raise
+        thread.join()
     finally:
+        stopped.set()
         thread.join()
 
 
