@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functions.history.client import HistoryClient
 from ops.counts import counted
 from ops.errors import CommandError
-from ops.local.versions import close_versions, open_versions
+from ops.functions import ServiceFunctions
 from ops.outputs import Outputs
-from ops.replay.options import HISTORY
+from ops.replay.options import HISTORY, subscribed_types
 from ops.retire.unpublished import heads_of, lacking
-from ops.stage import LOCAL, WORKERS, DeployedStage
+from ops.services import service_named
+from ops.stage import WORKERS, DeployedStage
 from tidings.aws.names import table_generation, table_name
 from tidings.aws.recovery import (
     DynamoTableStream,
     EventSourceMapping,
-    FunctionSwitch,
     SqsDeadLetterQueue,
     SqsQueueGauge,
     mapping_statuses,
@@ -60,8 +60,6 @@ class Closing:
             RecoveryError: If AWS refuses a call.
         """
         self._switch("queue", enabled=False)
-        if self.stage.name == LOCAL:
-            close_versions(self.stage.client("lambda"), self._functions.names())
         self._functions.close()
         self._wait_until_published()
         self._switch("stream", enabled=False)
@@ -74,8 +72,6 @@ class Closing:
         """
         self._switch("stream", enabled=True)
         self._functions.open()
-        if self.stage.name == LOCAL:
-            open_versions(self.stage.client("lambda"), self._functions.names())
         self._switch("queue", enabled=True)
 
     def blockers(self) -> list[str]:
@@ -92,8 +88,8 @@ class Closing:
                 yield f"its consumer receives events ({remedy} closes the service)"
 
     @property
-    def _functions(self) -> FunctionSwitch:
-        return FunctionSwitch(self.stage.client("lambda"), f"{self._prefix}-", (RELAY,), self.pause)
+    def _functions(self) -> ServiceFunctions:
+        return ServiceFunctions(self.stage, self.service, (RELAY,), self.pause)
 
     @property
     def _prefix(self) -> str:
@@ -153,19 +149,22 @@ class Closing:
         )
 
     def _unrecorded(self) -> Iterator[str]:
-        """Find its events that history has not recorded, and what may be one of them."""
+        """Find the events that concern the service and that history has not recorded, and what may be one of them."""
         history = self.outputs.service(HISTORY)
         kinds: Sequence[tuple[FailureKind, str | None]] = (("dlq", history.dlq), ("undelivered", history.undelivered))
         for kind, url in kinds:
             if url is None or not self._depth(url):
                 continue
-            found = DeadLetters(SqsDeadLetterQueue(self.stage.client("sqs"), url), kind).find(self._is_own)
+            found = DeadLetters(SqsDeadLetterQueue(self.stage.client("sqs"), url), kind).find(self._concerns)
             if found.letters or found.unseen.total:
                 number = len(found.letters) + found.unseen.total
-                yield f"{url.rpartition('/')[2]} holds {number} of its events, or messages that may be; redrive them"
+                yield f"{url.rpartition('/')[2]} holds {counted(number, 'event')} that may concern it; redrive them"
 
-    def _is_own(self, details: DeadLetterDetails) -> bool:
-        return details.event is None or details.event.startswith(f"{self.service}/")
+    def _concerns(self, details: DeadLetterDetails) -> bool:
+        """Return whether a dead letter may be an event that the service announced, or one that it subscribes to."""
+        types = subscribed_types(service_named(self.service))
+        is_own = details.event is None or details.event.startswith(f"{self.service}/")
+        return is_own or details.type is None or types is None or details.type in types
 
     def _depth(self, url: str) -> int:
         return SqsQueueGauge(self.stage.client("sqs"), url).depth().total

@@ -23,7 +23,7 @@ def close(context: typer.Context, service: Service) -> None:
     """Stop a service: its API, its jobs and its consumer.
 
     Its relay is stopped once it has published all events. Its queue keeps all events meanwhile, and its API answers
-    with 503. Close a service before its table is restored. If the command breaks off, run it again.
+    with an error. Close a service before its table is restored. If the command breaks off, run it again.
     """
     work: CommandContext = context.obj
     recovery_of(service)

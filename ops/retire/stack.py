@@ -7,12 +7,12 @@ from functools import cached_property, partial
 from typing import Any
 
 from ops.errors import CommandError
+from ops.functions import ServiceFunctions
 from ops.stage import DeployedStage
 from tidings.aws.recovery import reporting
 from tidings.recovery import wait_until
 
 TABLE = "AWS::DynamoDB::Table"
-FUNCTION = "AWS::Lambda::Function"
 
 EVENT_FUNCTIONS = ("-consumer", "-relay")
 """The ends of the names of the functions that finish what was begun. All others may begin something."""
@@ -50,14 +50,8 @@ class RetiredStack:
 
         Return when the longest invocation that had begun before must have ended.
         """
-        client = self.stage.client("lambda")
-        timeouts = [0]
-        for name in self._names(FUNCTION):
-            if not name.endswith(EVENT_FUNCTIONS):
-                with reporting(f"{name} cannot be closed"):
-                    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-                    timeouts.append(client.get_function_configuration(FunctionName=name)["Timeout"])
-        self.pause(max(timeouts))
+        service = self.name.removeprefix(self.stage.prefix)
+        ServiceFunctions(self.stage, service, EVENT_FUNCTIONS, self.pause).close()
 
     def protect_tables(self) -> Sequence[str]:
         """Protect the tables from deletion, so that they outlast the stack. Return their names."""

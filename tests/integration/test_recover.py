@@ -1,6 +1,7 @@
 """The recovery of a service's table that was restored: the shop is as it was."""
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -149,6 +150,17 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
         cloud.drain()
         assert (outboxes(cloud, "inventory"), shop.level("mug")) == before
     assert crash > 40
+
+
+@pytest.mark.parametrize(("service", "forbidden"), [("orders", True), ("payment", True), ("privacy", False)])
+def test_a_dead_letter_of_history_forbids_a_recovery_of_the_services_that_its_event_concerns(
+    service: str, forbidden: bool, cloud: Cloud, driver: CliDriver
+) -> None:
+    cloud.sqs.send_message(QueueUrl=cloud.dlq("history"), MessageBody=placed(str(uuid.uuid4()), ("mug", 1)))
+    reasons = Closing(driver.stage, driver.outputs, service).blockers()
+    assert reasons == (
+        ["tidings-local-history-dlq holds 1 event that may concern it; redrive them"] if forbidden else []
+    )
 
 
 @pytest.mark.parametrize("service", sorted({*KEEPERS} & {*recoverable()}))

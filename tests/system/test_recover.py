@@ -137,7 +137,7 @@ def test_the_api_of_a_closed_service_answers_that_it_is_unavailable_and_keeps_wh
     order = order_id(customer.place({sku: 1}))
     customer.timeline(order, "PaymentCaptured")
     assert tidings(shop.cloud.directory, "close", service).returncode == 0
-    # API Gateway answers with 503 where the local cloud answers with Lambda's own 429.
+    # The answer is the gateway's own. The local cloud's is Lambda's 429.
     assert customer.http.get(f"/orders/{order}").status_code in (429, 503)
     assert customer.place({sku: 1}).status_code in (429, 503)
     assert tidings(shop.cloud.directory, "open", service).returncode == 0

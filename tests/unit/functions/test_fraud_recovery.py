@@ -71,7 +71,7 @@ def restored() -> Restored:
 
 
 def numbers(orders: int, addresses: int, *counted: Address) -> dict[str, int]:
-    """The numbers of a customer's day, with what is left of the quotas of orders and addresses."""
+    """The numbers of a customer's day, given the orders and addresses that are left and the counted addresses."""
     own = (INSPECTOR.pseudonymize(order_placed().customer, each, PLACED).address_number for each in counted)
     return {f"orders:{PLACED % (24 * 60 * 60_000) // WINDOW}": orders, "addresses": addresses} | dict.fromkeys(own, 0)
 

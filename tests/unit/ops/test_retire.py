@@ -208,26 +208,39 @@ class Functions:
 
     def __init__(self) -> None:
         self.closed: list[str] = []
+        self.aliases: dict[str, str] = {}
+
+    def get_paginator(self, operation: str) -> "Functions":
+        assert operation == "list_functions"
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        timeouts = {"api": 20, "consumer": 300, "jobs": 60, "relay": 300}
+        own = [{"FunctionName": f"{STACK}-{role}", "Timeout": timeout} for role, timeout in timeouts.items()]
+        return [{"Functions": [*own, {"FunctionName": f"{STACK}2-api", "Timeout": 900}]}]
 
     def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> None:  # noqa: N803
         assert ReservedConcurrentExecutions == 0
         self.closed.append(FunctionName)
 
-    def get_function_configuration(self, *, FunctionName: str) -> dict[str, int]:  # noqa: N803 - boto3's names
-        return {"Timeout": 60 if FunctionName.endswith("jobs") else 20}
+    def update_alias(self, *, FunctionName: str, Name: str, FunctionVersion: str) -> None:  # noqa: N803 - boto3's names
+        assert Name == "live"
+        self.aliases[FunctionName] = FunctionVersion
 
 
+@pytest.mark.parametrize("name", ["dev", "local"])
 def test_the_functions_that_may_begin_something_are_closed_until_their_last_run_must_have_ended(
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = {role: ("AWS::Lambda::Function", f"{STACK}-{role}") for role in ("api", "consumer", "jobs", "relay")}
     functions, pauses = Functions(), list[float]()
-    stage: Any = Stage(CloudFormation({**kinds, **TABLE}))
+    stage: Any = Stage(CloudFormation(TABLE), name)
     monkeypatch.setattr(
         Stage, "client", lambda self, service: functions if service == "lambda" else self.cloudformation
     )
     RetiredStack(stage, STACK, pauses.append).close()
     assert functions.closed == [f"{STACK}-api", f"{STACK}-jobs"]
+    # The local cloud invokes versions whatever concurrency is reserved.
+    assert functions.aliases == (dict.fromkeys(functions.closed, "$LATEST") if name == "local" else {})
     assert pauses == [60]
 
 
