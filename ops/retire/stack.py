@@ -7,7 +7,8 @@ from functools import cached_property, partial
 from typing import Any
 
 from ops.errors import CommandError
-from ops.stage import DeployedStage
+from ops.local.versions import close_versions
+from ops.stage import LOCAL, DeployedStage
 from tidings.aws.recovery import reporting
 from tidings.recovery import wait_until
 
@@ -51,12 +52,14 @@ class RetiredStack:
         Return when the longest invocation that had begun before must have ended.
         """
         client = self.stage.client("lambda")
+        names = [name for name in self._names(FUNCTION) if not name.endswith(EVENT_FUNCTIONS)]
         timeouts = [0]
-        for name in self._names(FUNCTION):
-            if not name.endswith(EVENT_FUNCTIONS):
-                with reporting(f"{name} cannot be closed"):
-                    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-                    timeouts.append(client.get_function_configuration(FunctionName=name)["Timeout"])
+        if self.stage.name == LOCAL:
+            close_versions(client, names)
+        for name in names:
+            with reporting(f"{name} cannot be closed"):
+                client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+                timeouts.append(client.get_function_configuration(FunctionName=name)["Timeout"])
         self.pause(max(timeouts))
 
     def protect_tables(self) -> Sequence[str]:

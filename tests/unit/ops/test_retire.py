@@ -208,6 +208,11 @@ class Functions:
 
     def __init__(self) -> None:
         self.closed: list[str] = []
+        self.moved: list[str] = []
+
+    def update_alias(self, *, FunctionName: str, Name: str, FunctionVersion: str) -> None:  # noqa: N803 - boto3's names
+        assert (Name, FunctionVersion) == ("live", "$LATEST")
+        self.moved.append(FunctionName)
 
     def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> None:  # noqa: N803
         assert ReservedConcurrentExecutions == 0
@@ -217,17 +222,20 @@ class Functions:
         return {"Timeout": 60 if FunctionName.endswith("jobs") else 20}
 
 
+# The local cloud invokes versions whatever concurrency is reserved.
+@pytest.mark.parametrize(("name", "moved"), [("dev", []), ("local", [f"{STACK}-api", f"{STACK}-jobs"])])
 def test_the_functions_that_may_begin_something_are_closed_until_their_last_run_must_have_ended(
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, moved: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = {role: ("AWS::Lambda::Function", f"{STACK}-{role}") for role in ("api", "consumer", "jobs", "relay")}
     functions, pauses = Functions(), list[float]()
-    stage: Any = Stage(CloudFormation({**kinds, **TABLE}))
+    stage: Any = Stage(CloudFormation({**kinds, **TABLE}), name)
     monkeypatch.setattr(
         Stage, "client", lambda self, service: functions if service == "lambda" else self.cloudformation
     )
     RetiredStack(stage, STACK, pauses.append).close()
     assert functions.closed == [f"{STACK}-api", f"{STACK}-jobs"]
+    assert functions.moved == moved
     assert pauses == [60]
 
 
