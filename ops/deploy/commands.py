@@ -52,6 +52,11 @@ def deploy(
     record = ReplayRecord(work.directory, stage.name)
     subscriptions = changed_subscriptions(stage, work.outputs.consumers)
     missed = missed_events(subscriptions, record.load(), replayable_services(), now())
+    if first:
+        # The topic had no event to drop.
+        for each in missed:
+            record.add(each)
+        return
     if not missed:
         return
     if not replay:

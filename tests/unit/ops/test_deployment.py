@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.deploy.cdk import synthesized_stacks
+from ops.deploy.commands import app as deploy_app
 from ops.deploy.commands import replayable_services
 from ops.deploy.missed import MARGIN, RECENT, Missed, ReplayRecord, missed_events
 from ops.deploy.stacks import name_undeclared_stacks, undeclared_stacks
+from tidings.core.clock import now
 
 NOW = 10 * RECENT
 CHANGED = NOW - 5
@@ -108,3 +111,25 @@ def test_the_local_stage_is_not_deployed_by_this_command(tmp_path: Path) -> None
     answer = CliRunner(env={"TIDINGS_LOCAL": str(tmp_path)}).invoke(app, ["deploy"])
     assert answer.exit_code == 1
     assert "the stage local is for the local cloud: make run deploys it" in answer.output
+
+
+@pytest.mark.parametrize(("options", "replayed"), [(["--first"], []), ([], ["payment"])])
+def test_a_first_deployment_replays_nothing_and_neither_does_the_next(
+    options: list[str], replayed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    stage, outputs = DevStage(), SimpleNamespace(consumers=["payment"])
+    work: Any = SimpleNamespace(is_local=False, stage=stage, outputs=outputs, directory=tmp_path)
+    for name, result in {
+        "deploy_stacks": None,
+        "upload_": None,
+        "synthesized_stacks": frozenset({"tidings-dev-bus", "tidings-dev-popularity"}),
+        "changed_subscriptions": {"payment": now()},
+    }.items():
+        monkeypatch.setattr(f"ops.deploy.commands.{name}", lambda *_, result=result, **__: result)
+    monkeypatch.setattr("ops.deploy.commands._replay", lambda _work, missed: done.append(missed.consumer))
+    runner = CliRunner()
+    for each in (options, []):
+        answer = runner.invoke(deploy_app, each, obj=work)
+        assert answer.exit_code == 0, answer.output
+    assert done == replayed
