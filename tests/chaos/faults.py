@@ -6,7 +6,7 @@ A fault lasts until it has had an effect, such as a message that waits, or until
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from tests.soak.kills import kill_functions
 from tests.soak.soak import Trial, listed
 from tests.system.checkout import Checkout, copy_checkout
 from tests.system.deployed import DeployedShop, tidings
+from tests.system.tables import set_back_table, table_items
 from tidings.aws.names import ALIAS
 from tidings.aws.recovery import EventSourceMapping
 from tidings.core.clock import now, to_rfc3339
@@ -177,29 +178,6 @@ def _recover(world: World, service: str, taken: str) -> str:
         return wait_until(recovered, SECONDS, f"the recovery of {service}", every=5)
     except TimeoutError as error:
         raise CommandFailedError(refusals[-1]) from error
-
-
-def table_items(shop: DeployedShop, service: str) -> Mapping[str, Any]:
-    """Return the items of a service's table by their key."""
-    pages = shop.client("dynamodb").get_paginator("scan").paginate(TableName=shop.outputs.table(service))
-    return {item["pk"]["S"]: item for page in pages for item in page["Items"]}
-
-
-def set_back_table(shop: DeployedShop, service: str, snapshot: Mapping[str, Any]) -> tuple[int, int]:
-    """Let a service's table contain these items and no others.
-
-    Returns:
-        The numbers of deleted items and of items that were set back.
-    """
-    dynamodb, table = shop.client("dynamodb"), shop.outputs.table(service)
-    found = table_items(shop, service)
-    deleted = found.keys() - snapshot.keys()
-    changed = [key for key, item in snapshot.items() if found.get(key) != item]
-    for key in deleted:
-        dynamodb.delete_item(TableName=table, Key={"pk": {"S": key}})
-    for key in changed:
-        dynamodb.put_item(TableName=table, Item=snapshot[key])
-    return len(deleted), len(changed)
 
 
 def _release(world: World, step: Step) -> str:

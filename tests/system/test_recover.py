@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from tests.system.deployed import (
     tidings,
     types_of,
 )
+from tests.system.tables import set_back_table, table_items
 from tidings.aws.recovery import mapping_statuses
 from tidings.core.clock import now, to_rfc3339
 from tidings.recovery import RecoverCheckpoint, wait_until
@@ -29,21 +29,6 @@ def service(request: pytest.FixtureRequest, shop: DeployedShop) -> Iterator[str]
     """Leave the service open, whatever happens."""
     yield request.param
     assert tidings(shop.cloud.directory, "open", request.param, "--force").returncode == 0
-
-
-def items(shop: DeployedShop, service: str) -> dict[str, Any]:
-    pages = shop.client("dynamodb").get_paginator("scan").paginate(TableName=shop.outputs.table(service))
-    return {item["pk"]["S"]: item for page in pages for item in page["Items"]}
-
-
-def go_back(shop: DeployedShop, service: str, snapshot: dict[str, Any]) -> None:
-    """Let the table contain these items and no others."""
-    dynamodb, table = shop.client("dynamodb"), shop.outputs.table(service)
-    for key, item in items(shop, service).items():
-        if key not in snapshot:
-            dynamodb.delete_item(TableName=table, Key={"pk": {"S": key}})
-        elif item != snapshot[key]:
-            dynamodb.put_item(TableName=table, Item=snapshot[key])
 
 
 def states(shop: DeployedShop, service: str) -> dict[str, str]:
@@ -80,7 +65,7 @@ def test_a_service_whose_table_went_back_goes_on_where_it_was(
     aged = order_id(customer.place({sku: 1}))
     customer.timeline(aged, "PaymentCaptured", "EmailSent", "PointsAwarded")
     shop.wait_until_idle()
-    taken, snapshot = to_rfc3339(now()), items(shop, service)
+    taken, snapshot = to_rfc3339(now()), table_items(shop, service)
     lost = order_id(customer.place({sku: 1}))
     assert customer.cancel(aged).status_code == 202
     customer.timeline(aged, "OrderCancelled", "PointsRevoked", "PaymentRefunded")
@@ -98,7 +83,7 @@ def test_a_service_whose_table_went_back_goes_on_where_it_was(
 
     command("close", service)
     assert states(shop, service) == {"queue": "Disabled", "stream": "Disabled"}
-    go_back(shop, service, snapshot)
+    set_back_table(shop, service, snapshot)
     assert re.search("[1-9][0-9]* entit(y|ies) of ", command("recover", service, "--snapshot", taken, "--dry-run"))
     broken_off = interrupt(shop, service, "--snapshot", taken)
     assert broken_off.returncode == 130, broken_off
