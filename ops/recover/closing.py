@@ -11,9 +11,9 @@ from ops.errors import CommandError
 from ops.functions import ServiceFunctions
 from ops.outputs import Outputs
 from ops.replay.options import HISTORY, subscribed_types
-from ops.retire.unpublished import heads_of, lacking
 from ops.services import service_named
 from ops.stage import WORKERS, DeployedStage
+from ops.unpublished import heads_of, lacking, names_of, wait_until_recorded
 from tidings.aws.names import table_generation, table_name
 from tidings.aws.recovery import (
     DynamoTableStream,
@@ -24,16 +24,10 @@ from tidings.aws.recovery import (
 )
 from tidings.aws.recovery.event_source import MappingKind
 from tidings.messaging.relay import refusal_of
-from tidings.recovery import DeadLetterDetails, DeadLetters, FailureKind, wait_until
+from tidings.recovery import DeadLetterDetails, DeadLetters, FailureKind
 from tidings.recovery.republish import TimedHead
 
 RELAY = "-relay"
-
-RELAY_SECONDS = 15 * 60
-"""Maximum time to wait until the last events are published and recorded."""
-
-MAX_NAMED = 5
-"""Maximum number of events that an error names."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +99,9 @@ class Closing:
 
     def _wait_until_published(self) -> None:
         with ThreadPoolExecutor(WORKERS) as threads:
-            log = self._log(threads)
-            left = lacking(self._announced(), log)
-
-            def none_left() -> bool:
-                left[:] = lacking(left, log)
-                return not left
-
-            try:
-                wait_until(none_left, RELAY_SECONDS, "the last events", every=1)
-            except TimeoutError as error:
+            if left := wait_until_recorded(self._announced(), self._log(threads)):
                 remedy = self.stage.command(f"close {self.service}")
-                raise CommandError(f"{self._describe(left)}. {remedy} waits again") from error
+                raise CommandError(f"{self._describe(left)}. {remedy} waits again")
 
     def _unpublished(self) -> Iterator[str]:
         """Find what its relay was to publish and the log lacks."""
@@ -140,12 +125,11 @@ class Closing:
         """Describe the events that the log lacks, and their relay."""
         statuses = mapping_statuses(self.stage.client("lambda"), f"{self._prefix}{RELAY}")
         problem = "".join(f" The relay: {each.problem}" for each in statuses if each.problem)
-        more = ", …" if len(left) > MAX_NAMED else ""
         since = min(head.time for head in left)
         remedy = self.stage.command(f"relay --service {self.service} --since {since}")
         return (
             f"the log lacks {counted(len(left), 'event')} in its table's stream "
-            f"({', '.join(head.id for head in left[:MAX_NAMED])}{more}).{problem} {remedy} publishes them too"
+            f"({names_of(left)}).{problem} {remedy} publishes them too"
         )
 
     def _unrecorded(self) -> Iterator[str]:

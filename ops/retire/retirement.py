@@ -12,8 +12,8 @@ from ops.outputs import Outputs, ServiceOutputs
 from ops.replay.options import HISTORY
 from ops.replay.run import LOCAL_DELAYS
 from ops.retire.stack import RetiredStack
-from ops.retire.unpublished import STREAM_SECONDS, lacking, unpublished_events
 from ops.stage import LOCAL, WORKERS, DeployedStage
+from ops.unpublished import STREAM_SECONDS, names_of, unpublished_events, wait_until_recorded
 from tidings.aws.recovery import (
     AWS_DELAYS,
     DynamoOutboxTable,
@@ -22,14 +22,8 @@ from tidings.aws.recovery import (
     reporting,
 )
 from tidings.core.clock import now, to_rfc3339
-from tidings.recovery import QueueDrain, wait_until
+from tidings.recovery import QueueDrain
 from tidings.recovery.republish import TimedHead
-
-RELAY_SECONDS = 15 * 60
-"""Maximum time to wait until the last events are published and recorded."""
-
-MAX_NAMED = 10
-"""Maximum number of events that an error names."""
 
 
 @dataclass(frozen=True)
@@ -117,24 +111,15 @@ class Retirement:
             client = self.stage.client("dynamodb")
             log = HistoryClient.connect(client, self.outputs.table(HISTORY), threads)
             table = DynamoOutboxTable(client, self.outputs.table(self.name), threads)
-            left = unpublished_events(table, log, to_rfc3339(now() - STREAM_SECONDS * 1000))
-
-            def none_left() -> bool:
-                left[:] = lacking(left, log)
-                return not left
-
-            try:
-                wait_until(none_left, RELAY_SECONDS, "the last events", every=1)
-            except TimeoutError as error:
-                raise CommandError(self._describe_unpublished(left)) from error
+            last = unpublished_events(table, log, to_rfc3339(now() - STREAM_SECONDS * 1000))
+            if left := wait_until_recorded(last, log):
+                raise CommandError(self._describe_unpublished(left))
         self._check_dead_letters()
 
     def _describe_unpublished(self, left: list[TimedHead]) -> str:
-        names = ", ".join(head.id for head in left[:MAX_NAMED])
-        more = f" and {len(left) - MAX_NAMED:,} more" if len(left) > MAX_NAMED else ""
         since = min(head.time for head in left)
         return (
-            f"the event log lacks {counted(len(left), 'event')} of {self.name} ({names}{more}): "
+            f"the event log lacks {counted(len(left), 'event')} of {self.name} ({names_of(left)}): "
             f"{self.stage.command(f'relay --service {self.name} --since {since}')} publishes them; then run the "
             "command again"
         )

@@ -212,7 +212,7 @@ def test_a_service_is_closed_once_its_relay_has_published_all_and_opened_again(
         assert condition()
         steps.append(f"waited {seconds:.0f} s at most")
 
-    monkeypatch.setattr("ops.recover.closing.wait_until", wait)
+    monkeypatch.setattr("ops.unpublished.wait_until", wait)
     both.close()
     assert steps == ["waited 900 s at most"]
     assert functions.states == {"consumer": "Disabled", "relay": "Disabled"}
@@ -227,7 +227,7 @@ def test_a_service_is_closed_once_its_relay_has_published_all_and_opened_again(
 
 def test_a_relay_that_does_not_publish_in_time_is_named_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = Lambda(result="PROBLEM")
-    monkeypatch.setattr("ops.recover.closing.RELAY_SECONDS", -1)
+    monkeypatch.setattr("ops.unpublished.RELAY_SECONDS", -1)
     problem = r"the log lacks 1 event .* The relay: Its last batch failed\. .*close orders waits again"
     with pytest.raises(CommandError, match=problem):
         closing(functions, Tables(PLACED)).close()

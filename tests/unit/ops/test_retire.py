@@ -19,7 +19,7 @@ from ops.retire import retirement
 from ops.retire.commands import check_name
 from ops.retire.retirement import Retirement
 from ops.retire.stack import RetiredStack
-from ops.retire.unpublished import unpublished_events
+from ops.unpublished import unpublished_events
 from tests.integration.cloud import REGION, set_credentials
 from tests.unit.tidings.recovery.memory import event
 from tidings.core.entity import EventHead, OutboxEvent
