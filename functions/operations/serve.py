@@ -2,10 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import TYPE_CHECKING
 
-import boto3
 import msgspec
 
 from functions.operations.api import Api
@@ -19,23 +16,6 @@ from tidings.aws.throttling import is_throttled
 from tidings.http.pagination import Pages
 from tidings.http.server import serve
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-
-    from tidings.aws.monitoring import CloudWatchClient
-
-
-@cache
-def _cloudwatch() -> "CloudWatchClient":
-    client: CloudWatchClient = boto3.client("cloudwatch", config=clients.CONFIG)
-    return client
-
-
-@cache
-def _lambda() -> "LambdaClient":
-    return boto3.client("lambda", config=clients.CONFIG)
-
-
 _deployment = Deployment(
     os.environ["PREFIX"], msgspec.json.decode(os.environ["SERVICES"], type=tuple[DeployedService, ...])
 )
@@ -47,7 +27,7 @@ handler = serve(
     Api(
         _deployment,
         _queues,
-        AwsMonitor(_cloudwatch, _lambda, _deployment.prefix),
+        AwsMonitor(clients.cloudwatch, clients.lambda_, _deployment.prefix),
         StageDeadLetters(_deployment, _queues, _threads, float(os.environ["WORK_SECONDS"])),
         lambdas.executor(service),
         Pages(clients.dynamodb(), os.environ["TABLE"], os.environ["INDEX"]),

@@ -3,10 +3,8 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import msgspec
 
 from tidings.aws import clients, lambdas
@@ -16,20 +14,6 @@ from tidings.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_lambda import LambdaClient
-
-    from tidings.aws.monitoring import CloudWatchClient
-
-
-@cache
-def _cloudwatch() -> "CloudWatchClient":
-    client: CloudWatchClient = boto3.client("cloudwatch", config=clients.CONFIG)
-    return client
-
-
-@cache
-def _lambda() -> "LambdaClient":
-    return boto3.client("lambda", config=clients.CONFIG)
 
 
 _stage = os.environ["STAGE"]
@@ -37,9 +21,9 @@ _watch = Watch(
     msgspec.json.decode(os.environ["WATCHED"], type=tuple[WatchedService, ...]),
     os.environ["PREFIX"],
     float(os.environ["MAX_ITERATOR_SECONDS"]),
-    _lambda,
+    clients.lambda_,
     clients.dynamodb,
-    _cloudwatch,
+    clients.cloudwatch,
 )
 
 

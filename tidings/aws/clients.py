@@ -12,8 +12,11 @@ from tidings.core.errors import as_code, described
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+
+    from tidings.aws.monitoring import CloudWatchClient
 
 # The modules loaded so far stay in memory. If the garbage collector visited them again and again while a client loads
 # its model, which is thousands of objects, that would take as long as the loading itself.
@@ -50,6 +53,19 @@ def sqs() -> "SQSClient":
 def sns() -> "SNSClient":
     """Return the function's one SNS client."""
     return boto3.client("sns", config=CONFIG)
+
+
+@cache
+def cloudwatch() -> "CloudWatchClient":
+    """Return the function's one CloudWatch client."""
+    client: CloudWatchClient = boto3.client("cloudwatch", config=CONFIG)
+    return client
+
+
+@cache
+def lambda_() -> "LambdaClient":
+    """Return the function's one Lambda client."""
+    return boto3.client("lambda", config=CONFIG)
 
 
 @described.register
