@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from functions.history.client import HistoryClient
+from functions.history.log import CONFLICTING
 from ops.counts import counted
 from ops.errors import CommandError
 from ops.functions import ServiceFunctions
@@ -142,10 +143,14 @@ class Closing:
             found = DeadLetters(SqsDeadLetterQueue(self.stage.client("sqs"), url), kind).find(self._concerns)
             if found.letters or found.unseen.total:
                 number = len(found.letters) + found.unseen.total
-                yield f"{url.rpartition('/')[2]} holds {counted(number, 'event')} that may concern it; redrive them"
+                name, remedy = url.rpartition("/")[2], self.stage.command("dlq list")
+                yield f"{name} holds {counted(number, 'message')} that may concern it ({remedy} says what to do)"
 
     def _concerns(self, details: DeadLetterDetails) -> bool:
         """Return whether a dead letter may be an event that the service announced, or one that it subscribes to."""
+        if details.reason == CONFLICTING:
+            # The log has an event under its id.
+            return False
         types = subscribed_types(service_named(self.service))
         is_own = details.event is None or details.event.startswith(f"{self.service}/")
         return is_own or details.type is None or types is None or details.type in types
