@@ -1,4 +1,4 @@
-"""The watch finds a mapping that was disabled, a relay that was stopped, and a stream that is not its table's."""
+"""The watch finds the mapping of a consumer or a relay that was disabled."""
 
 import json
 from collections.abc import Iterator

@@ -63,7 +63,7 @@ def test_a_damaged_record_replays_too_much_and_never_too_little(tmp_path: Path) 
 def test_no_event_is_replayed_to_the_event_log_or_to_an_observer() -> None:
     replayable = replayable_services()
     assert {"orders", "payment", "notification", "analytics"} <= set(replayable)
-    assert not {"history", "live", "products"} & set(replayable)
+    assert not {"history", "live"} & set(replayable)
 
 
 def test_the_declared_stacks_are_those_of_the_assembly(tmp_path: Path) -> None:
