@@ -37,7 +37,8 @@ def audit(
         bool,
         typer.Option(
             "--append",
-            help="With --repair: add events at the end of outboxes too. A recovery then ignores them.",
+            help="With --repair: add events at the end of outboxes too. A recovery takes these for recalled, so use it "
+            "only if the states are current.",
         ),
     ] = False,
     restart: Annotated[
