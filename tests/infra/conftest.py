@@ -38,3 +38,10 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     return synthesize("local", tmp_path_factory.mktemp("local"))
+
+
+@pytest.fixture
+def synthesis(stage: str, request: pytest.FixtureRequest) -> Synthesis:
+    """The synthesis of the test's parameter `stage`."""
+    found: Synthesis = request.getfixturevalue(stage)
+    return found

@@ -41,12 +41,6 @@ CRITICAL = {
 """The kinds of alarms that mean that events or work may be lost."""
 
 
-@pytest.fixture
-def synthesis(stage: str, request: pytest.FixtureRequest) -> Synthesis:
-    found: Synthesis = request.getfixturevalue(stage)
-    return found
-
-
 def watched(synthesis: Synthesis) -> dict[tuple[str, str], set[str]]:
     """Return the kinds of alarms on each resource, by its stack and id."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)

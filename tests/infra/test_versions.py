@@ -15,12 +15,6 @@ SERVING = ("api", "document", "authorizer", "websocket", "webhooks", "bank")
 """The roles of the functions that answer requests."""
 
 
-@pytest.fixture
-def synthesis(stage: str, request: pytest.FixtureRequest) -> Synthesis:
-    found: Synthesis = request.getfixturevalue(stage)
-    return found
-
-
 def role_of(function: Resource) -> str:
     return str(function.properties["FunctionName"]).rpartition("-")[2]
 

@@ -17,12 +17,6 @@ from tidings.aws.watch import Problem, WatchedService, WatchReport
 EVERY_STAGE = pytest.mark.parametrize("stage", ["local", "dev", "prod"])
 
 
-@pytest.fixture
-def synthesis(stage: str, request: pytest.FixtureRequest) -> Synthesis:
-    found: Synthesis = request.getfixturevalue(stage)
-    return found
-
-
 def function(synthesis: Synthesis) -> Resource:
     return synthesis.only("monitoring", "AWS::Lambda::Function")
 
