@@ -52,6 +52,6 @@ def test_the_new_consumer_has_the_name_of_no_service() -> None:
     assert NEW_CONSUMER not in {service.name for service in SERVICES}
 
 
-def test_functions_are_killed_in_the_steps_that_say_so() -> None:
+def test_a_step_has_a_number_of_kills_only_if_it_kills_functions() -> None:
     for step in make_plan(7, 60).steps:
         assert (step.kills > 0) == (step.fault is Fault.KILL)

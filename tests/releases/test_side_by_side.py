@@ -91,7 +91,7 @@ def test_the_releases_wait_for_what_they_cannot_read() -> None:
     assert sum(deployed(seed, first, second).waited for seed in SEEDS) > 0
 
 
-def test_every_pair_writes_the_new_field_in_the_end() -> None:
+def test_the_release_after_the_one_that_adds_a_field_writes_it() -> None:
     both = deployed(0, second, third)
     assert {stored.format for stored in both.tables["assignment"].entities.values()} >= {"1.1"}
 

@@ -27,7 +27,7 @@ MOST = PROD.expired_per_hour
 OUTAGE = 2 * LIMIT * SECOND
 
 CALLS = {"open", "authorize", "capture", "void", "refund", "inspect", "approval", "labels", "disputed_since"}
-"""The calls of the gateway's port."""
+"""The calls of the gateway's port that reach the gateway. `find` of a young order makes none."""
 
 
 class SilentGateway:

@@ -32,7 +32,9 @@ def test_a_consumer_whose_subscription_changed_may_have_missed_events_from_a_min
     [(NOW - RECENT, {}, ["fraud"]), (CHANGED, {"fraud": CHANGED}, ["fraud"]), (CHANGED, {}, ["loyalty"])],
     ids=["long ago", "replayed already", "not replayable"],
 )
-def test_nothing_is_replayed(changed: int, replayed: dict[str, int], replayable: list[str]) -> None:
+def test_an_old_change_a_replayed_change_and_a_service_without_replays_are_skipped(
+    changed: int, replayed: dict[str, int], replayable: list[str]
+) -> None:
     assert missed_events({"fraud": changed}, replayed, replayable, NOW) == []
 
 
