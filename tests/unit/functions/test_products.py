@@ -149,7 +149,7 @@ def test_a_change_is_one_transaction_of_the_product_and_its_month_after_one_read
     assert (increments, len(catalogue.table.reads)) == ((), 1)
 
 
-def test_each_month_has_an_entity_of_its_own_that_is_in_no_list(catalogue: Catalogue) -> None:
+def test_each_month_has_a_separate_entity_that_is_in_no_list(catalogue: Catalogue) -> None:
     catalogue.clock.advance(seconds=24 * 3600)
     catalogue.put("tea", DEARER)
     assert [event.id for event in catalogue.announced("tea:2026-02")] == ["orders/tea:2026-02/1"]

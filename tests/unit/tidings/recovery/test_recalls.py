@@ -7,11 +7,11 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tidings.core.contract import Contract
+from tidings.core.contract import Announcement, Contract
 from tidings.core.decisions import Decision, Perform, Reserve, Save, Skip
 from tidings.core.entity import Entity, StoredEntity
 from tidings.core.errors import PermanentError
-from tidings.core.event import Event, encode
+from tidings.core.event import Event, decode, encode
 from tidings.core.personal import Personal
 from tidings.core.service import Index, Service, on
 from tidings.core.strategy import Projection
@@ -82,7 +82,7 @@ def on_paid(entity: Entity[Room], _event: Event[Paid]) -> Decision[Room]:
 def _opened(room: Room) -> Decision[Room]:
     if room.refused or not (room.booked and room.paid):
         return Save(room)
-    return Save(replace(room, open=True), (Opened_(),))
+    return Save(replace(room, open=True), (Announcement(Opened(), Guest("Ada")),))
 
 
 def on_refused(entity: Entity[Room], _event: Event[Refused]) -> Decision[Room]:
@@ -100,12 +100,6 @@ def on_broken(_entity: Entity[Room], event: Event[Broken]) -> Decision[Room]:
     if event.number == 9:
         raise PermanentError("broken", "it can never be handled")
     return Skip() if event.number == 8 else Perform(Ring(), lambda _entity, _result: Skip())
-
-
-def Opened_() -> Any:  # noqa: N802 - it announces Opened
-    from tidings.core.contract import Announcement
-
-    return Announcement(Opened(), Guest("Ada"))
 
 
 SERVICE = Service(
@@ -133,8 +127,6 @@ def logged(data: Contract, second: int, *, number: int = 1, cause: str | None = 
     time = NOON.replace("00.000Z", f"{second:02d}.000Z")
     event: Event[Any] = make_event(data, subject=KEY, number=number, time=time, cause=cause, **more)
     body = encode(event)
-    from tidings.core.event import decode
-
     return LoggedEvent(f"{time}/{event.id}", body, decode(body))
 
 
