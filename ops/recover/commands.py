@@ -49,7 +49,7 @@ def open_service(
     """
     work: CommandContext = context.obj
     recovery_of(service)
-    if not force and RecoverCheckpoint.is_unfinished(work.directory, service):
+    if not force and RecoverCheckpoint.is_unfinished(work.directory / work.stage_name, service):
         raise CommandError(
             f"the recovery of {service} has not ended: repeat {work.command(f'recover {service}')} with its "
             "--snapshot; --force opens the service all the same, and then it uses ids of its events again"

@@ -124,7 +124,7 @@ class RecoverRun:
 
     def report(self, progress: RecoverProgress) -> None:
         """Print what was done, and what is next."""
-        name, found = self.options.service, counted(progress.recalled, "entity").replace("entitys", "entities")
+        name, found = self.options.service, counted(progress.recalled, "entity", "entities")
         if self.options.dry_run:
             print_result(f"{name}: {found} of {progress.read:,} lack something; nothing was written.")
             return
@@ -169,7 +169,7 @@ class RecoverRun:
         table = client.describe_table(TableName=self.outputs.table(self.options.service))["Table"]
         tables = (self._history.table_id, table.get("TableId", ""))
         checkpoint = RecoverCheckpoint.of(
-            self.directory, self.options.service, self.stage.name, *tables, self.options.snapshot
+            self.directory / self.stage.name, self.options.service, *tables, self.options.snapshot
         )
         if self.options.restart:
             checkpoint.remove()

@@ -160,6 +160,8 @@ def _age(world: World, step: Step) -> str:
         world.command("open", service, "--force")
         raise
     world.command("open", service)
+    if not deleted + set_back:
+        raise CommandFailedError(f"the table of {service} had not changed, so nothing was recovered")
     return f"{orders} orders later {deleted} items were deleted and {set_back} set back; {outcome.splitlines()[0]}"
 
 

@@ -132,6 +132,7 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
     cloud = shop.cloud
     cloud.restore(lived.present)
     before = outboxes(cloud, "inventory"), shop.level("mug")
+    checkpoints = driver.directory / driver.stage.name
     for crash in count(1, 4):
         cloud.restore(lived.present)
         go_back(cloud, "inventory", [])
@@ -141,12 +142,12 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
             recover(driver, "inventory", snapshot=snapshot)
         except CrashError:
             begun = [name for name, _ in cloud.calls.made]
-            assert RecoverCheckpoint.is_unfinished(driver.directory, "inventory") or "PutItem" not in begun
+            assert RecoverCheckpoint.is_unfinished(checkpoints, "inventory") or "PutItem" not in begun
             cloud.calls.before = never
             recover(driver, "inventory", snapshot=snapshot)
         else:
             break
-        assert not RecoverCheckpoint.is_unfinished(driver.directory, "inventory")
+        assert not RecoverCheckpoint.is_unfinished(checkpoints, "inventory")
         cloud.drain()
         assert (outboxes(cloud, "inventory"), shop.level("mug")) == before
     assert crash > 40

@@ -12,7 +12,7 @@ from tests.simulation.restore import RECOVERIES, RESTORED
 from tests.simulation.run import ORDERS, explained, first_failure, quiet
 from tests.simulation.test_histories import HISTORIES
 
-PLAYED = max(1, HISTORIES // 25)
+PLAYED = max(1, HISTORIES // 50)
 """Number of histories for each service."""
 
 FIRST = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**40))

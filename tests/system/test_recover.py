@@ -40,12 +40,13 @@ def states(shop: DeployedShop, service: str) -> dict[str, str]:
 def interrupt(shop: DeployedShop, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `tidings recover` slowly, and press Ctrl-C once it has begun."""
     directory = shop.cloud.directory
+    checkpoints = directory / shop.stage.name
     command = [sys.executable, "-m", "ops", "--local", str(directory), "recover", *arguments, "--rate", "0.1"]
     running = subprocess.Popen(  # noqa: S603 - our own command
         command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        wait_until(lambda: RecoverCheckpoint.is_unfinished(directory, arguments[0]), SECONDS, "the recovery's begin")
+        wait_until(lambda: RecoverCheckpoint.is_unfinished(checkpoints, arguments[0]), SECONDS, "the recovery's begin")
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=SECONDS)
     finally:

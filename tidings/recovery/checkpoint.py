@@ -39,6 +39,9 @@ class ReplayProgress(Struct, frozen=True):
 
 P = TypeVar("P", bound=Struct)
 
+DIGEST_LENGTH = 16
+"""Number of characters of the digest in a file's name."""
+
 
 @dataclass(frozen=True)
 class ProgressFile(Generic[P]):
@@ -58,8 +61,8 @@ class ProgressFile(Generic[P]):
     @classmethod
     def of(cls, directory: Path, service: str, *arguments: object) -> Self:
         """Return the file for a service and a command's arguments. Its name contains their digest."""
-        digest = hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()[:16]
-        return cls(directory / f"{cls.command}-{service}-{digest}.json")
+        digest = hashlib.sha256(msgspec.json.encode([str(argument) for argument in arguments])).hexdigest()
+        return cls(directory / f"{cls.command}-{service}-{digest[:DIGEST_LENGTH]}.json")
 
     def load(self) -> P | None:
         """Return the progress of an earlier run that did not finish, or None.
@@ -96,7 +99,7 @@ class Checkpoint(ProgressFile[ReplayProgress]):
 
 @contextmanager
 def exclusive(directory: Path, consumer: str) -> Iterator[None]:
-    """Hold a lock that allows one replay to a consumer at a time on this machine.
+    """Hold a lock that allows one replay to a consumer, or one recovery of it, at a time on this machine.
 
     Raises:
         RecoveryError: If another process holds it.
@@ -106,5 +109,5 @@ def exclusive(directory: Path, consumer: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RecoveryError(f"another replay to {consumer} is in progress on this machine") from error
+            raise RecoveryError(f"a replay to {consumer}, or its recovery, is in progress on this machine") from error
         yield

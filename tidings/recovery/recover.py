@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.decisions import Increment
-from tidings.recovery.checkpoint import ProgressFile
+from tidings.recovery.checkpoint import DIGEST_LENGTH, ProgressFile
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.ports import EventLog, LoggedEvent, ServiceTable
 from tidings.recovery.recalls import Recovery
@@ -58,7 +58,17 @@ class RecoverCheckpoint(ProgressFile[RecoverProgress]):
     @classmethod
     def is_unfinished(cls, directory: Path, service: str) -> bool:
         """Return whether a recovery of a service has begun, and not ended."""
-        return any(directory.glob(f"{cls.command}-{service}-*.json"))
+        return any(cls._files(directory, service))
+
+    def remove(self) -> None:
+        """Delete the file, and those of the service's recoveries from other snapshots, which this one replaces."""
+        service = self.path.stem.removeprefix(f"{self.command}-").rpartition("-")[0]
+        for file in self._files(self.path.parent, service):
+            file.unlink(missing_ok=True)
+
+    @classmethod
+    def _files(cls, directory: Path, service: str) -> list[Path]:
+        return list(directory.glob(f"{cls.command}-{service}-{'?' * DIGEST_LENGTH}.json"))
 
 
 class RecoverProgressStore(Protocol):

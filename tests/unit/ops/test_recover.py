@@ -272,7 +272,9 @@ def test_an_unknown_payment_gateway_is_refused() -> None:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Any:
-    work = SimpleNamespace(stage=None, outputs=OUTPUTS, directory=tmp_path, command=lambda text: f"tidings {text}")
+    work = SimpleNamespace(
+        stage=None, stage_name="local", outputs=OUTPUTS, directory=tmp_path, command=lambda text: f"tidings {text}"
+    )
     return SimpleNamespace(obj=work)
 
 
@@ -294,7 +296,7 @@ def test_a_service_is_not_opened_while_its_recovery_has_begun_and_not_ended_unle
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(Closing, "open", lambda closing: opened.append(closing.service))
-    checkpoint = RecoverCheckpoint.of(context.obj.directory, "orders", "local")
+    checkpoint = RecoverCheckpoint.of(context.obj.directory / "local", "orders", "a snapshot")
     checkpoint.save(RecoverProgress())
     with pytest.raises(CommandError, match="the recovery of orders has not ended: repeat tidings recover orders"):
         open_service(context, "orders")

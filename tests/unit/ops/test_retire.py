@@ -24,7 +24,7 @@ from tests.integration.cloud import REGION, set_credentials
 from tests.unit.tidings.recovery.memory import event
 from tidings.core.entity import EventHead, OutboxEvent
 from tidings.core.event import decode
-from tidings.recovery import LoggedEvent, QueueDepth, UnreadableEvent
+from tidings.recovery import LoggedEvent, QueueDepth, RecoveryError, UnreadableEvent
 
 EARLY, NOON, LATE = (f"2026-01-31T{hour}:00:00.000Z" for hour in ("11", "12", "13"))
 STACK = "tidings-dev-popularity"
@@ -308,7 +308,7 @@ def test_data_that_cannot_be_deleted_ends_the_command(monkeypatch: pytest.Monkey
 
     create_table()
     monkeypatch.setattr(RetiredStack, "_deletions", deletions)
-    with pytest.raises(Exception, match="AccessDeniedException"):
+    with pytest.raises(RecoveryError, match="AccessDeniedException"):
         retired(CloudFormation(TABLE)).delete_data()
 
 

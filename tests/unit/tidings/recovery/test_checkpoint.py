@@ -39,7 +39,7 @@ def test_one_replay_to_a_consumer_runs_at_a_time(tmp_path: Path) -> None:
     with (
         exclusive(tmp_path, "billing"),
         exclusive(tmp_path, "search"),
-        pytest.raises(RecoveryError, match="another replay to billing"),
+        pytest.raises(RecoveryError, match="a replay to billing, or its recovery, is in progress"),
         exclusive(tmp_path, "billing"),
     ):
         pass

@@ -205,6 +205,15 @@ def test_a_run_that_broke_off_in_the_replay_repeats_the_replay_only(tmp_path: Pa
     assert progress.replayed == 7
 
 
+def test_a_finished_recovery_replaces_those_of_the_same_service_from_other_snapshots(tmp_path: Path) -> None:
+    of_other = RecoverCheckpoint.of(tmp_path, "sales-archive", "test")
+    for checkpoint in (of_other, RecoverCheckpoint.of(tmp_path, "sales", "another snapshot")):
+        checkpoint.save(RecoverProgress())
+    recover(Log(A), Table(), checkpoint=RecoverCheckpoint.of(tmp_path, "sales", "test")).run()
+    assert not RecoverCheckpoint.is_unfinished(tmp_path, "sales")
+    assert of_other.load() == RecoverProgress()
+
+
 def test_inputs_are_replayed_from_28_days_before_the_snapshot() -> None:
     assert first_input("2026-03-29T12:00:00.000Z") == "2026-03-01T12:00:00.000Z"
     assert first_input("1970-01-02T00:00:00.000Z") == "1970-01-01T00:00:00.000Z"
