@@ -22,6 +22,7 @@ from tidings.core.decisions import Increment
 from tidings.recovery.checkpoint import ProgressFile
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.ports import EventLog, LoggedEvent, ServiceTable
+from tidings.recovery.rate import RateLimit
 from tidings.recovery.recalls import Recovery
 
 INPUTS_KEPT = 28 * 24 * 60 * 60 * 1000
@@ -121,7 +122,10 @@ class Recover:
     dry_run: bool = False
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
-    _due: float = field(default=0, init=False)
+    _limit: RateLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limit = RateLimit(self.rate, self.clock, self.pause)
 
     def run(self) -> RecoverProgress:
         """Recover the table. After a break, another run continues.
@@ -155,7 +159,7 @@ class Recover:
             key = logged.event.subject
             if key not in seen:
                 seen.add(key)
-                self._keep_rate()
+                self._limit.wait(1)
                 read += 1
                 recalled += self._recall_entity(key)
             progress = RecoverProgress("recall", logged.position, read, recalled)
@@ -185,14 +189,6 @@ class Recover:
                 if lacking:
                     self.table.write(lacking)
         return bool(recovered or derived)
-
-    def _keep_rate(self) -> None:
-        if self.rate is None:
-            return
-        now = self.clock()
-        if now < self._due:
-            self.pause(self._due - now)
-        self._due = max(now, self._due) + 1 / self.rate
 
     # Counters
 
