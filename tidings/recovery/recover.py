@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.decisions import Increment
+from tidings.core.errors import NewerReleaseError
 from tidings.recovery.checkpoint import ProgressFile
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.ports import EventLog, LoggedEvent, ServiceTable
@@ -131,9 +132,15 @@ class Recover:
         """Recover the table. After a break, another run continues.
 
         Raises:
-            RecoveryError: If the recovery must not begin, if the log lacks an event of the service, or if another
-                writer changed an entity meanwhile.
+            RecoveryError: If the recovery must not begin, if the log lacks an event of the service, if another writer
+                changed an entity meanwhile, or if a newer release wrote what this one cannot read.
         """
+        try:
+            return self._run()
+        except NewerReleaseError as error:
+            raise RecoveryError(f"{error}; recover {self.recovery.service.name} with the newest release") from error
+
+    def _run(self) -> RecoverProgress:
         if reasons := self.blockers():
             raise RecoveryError(f"{self.recovery.service.name} cannot be recovered yet: {'; '.join(reasons)}")
         progress = (self.checkpoint and self.checkpoint.load()) or self._save(RecoverProgress())

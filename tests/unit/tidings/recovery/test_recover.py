@@ -227,6 +227,15 @@ def test_an_effect_is_performed_again_for_each_recalled_event() -> None:
     assert performed == ["a", "b"]
 
 
+def test_an_entity_that_a_newer_release_wrote_ends_the_recovery_and_stays_as_it_is() -> None:
+    table = Table()
+    newer = StoredEntity("a", 1, "null", format="9.0")
+    table.stored["a"] = newer
+    with pytest.raises(RecoveryError, match=r"^release 9\.0 wrote a, .*; recover sales with the newest release$"):
+        recover(Log(A), table).run()
+    assert table.stored == {"a": newer}
+
+
 def test_no_more_entities_are_read_in_a_second_than_the_rate_allows() -> None:
     pauses: list[float] = []
     recover(Log(A, B, C), Table(), rate=2, clock=lambda: 10.0, pause=pauses.append).run()
