@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.decisions import Increment
-from tidings.core.errors import NewerReleaseError
+from tidings.core.errors import NewerReleaseError, RetryableError
 from tidings.recovery.checkpoint import ProgressFile
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.ports import EventLog, LoggedEvent, ServiceTable
@@ -133,12 +133,15 @@ class Recover:
 
         Raises:
             RecoveryError: If the recovery must not begin, if the log lacks an event of the service, if another writer
-                changed an entity meanwhile, or if a newer release wrote what this one cannot read.
+                changed an entity meanwhile, if a newer release wrote what this one cannot read, or if the log or the
+                port asks to slow down or fails in a way that may pass.
         """
         try:
             return self._run()
         except NewerReleaseError as error:
             raise RecoveryError(f"{error}; recover {self.recovery.service.name} with the newest release") from error
+        except RetryableError as error:
+            raise RecoveryError(f"{error}; repeat the recovery, which continues, at a lower rate") from error
 
     def _run(self) -> RecoverProgress:
         if reasons := self.blockers():
