@@ -1,9 +1,9 @@
 """The recovery of fraud: the check of an order once it was flagged, or once it was counted.
 
-Fraud counts a paid order without announcing it. The log has its order and its payment, and no flag. Such an order is
-counted again, whatever is left of its quotas: if it were judged again after other orders, one that was paid, confirmed
-and perhaps dispatched would be flagged. So an order that still waited for its check when the service was closed passes
-unchecked. Orders that were paid later are judged as ever, and so is an order's own total.
+Fraud counts a paid order without announcing it: the log has the order and its payment, and no flag. The recovery counts
+such an order again, even if no quota is left. If the rules judged it again after other orders, they could flag an order
+that is confirmed or dispatched already. So an order that waited for its check when the service was closed passes
+unchecked. The rules still judge each order's own total, and the orders that were paid after the closing.
 """
 
 from collections.abc import Sequence

@@ -63,7 +63,7 @@ def _counted(before: Mailbox | None, event: Event[Any], cause: Event[Any] | None
     """Return the request to count an e-mail that was handed to the mail system."""
     mailbox = _known(before, cause)
     was_refused = event.type == EmailFailed.__name__
-    # Of an e-mail that bounced, the sending is counted.
+    # An e-mail that bounced was counted when it was sent.
     if mailbox.order is None or cause is None or (was_refused and (mailbox.bad or event.data.code == LIMITED)):
         return None
     return CountAgain(event.subject, event.data.kind, mailbox.order.customer, cause.millis)

@@ -33,7 +33,7 @@ class Product(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A product as its last change has left it, and in a month's entity as the month's last change has.
+    """The name and the price of a product after its last change; in a month's entity, after that month's last change.
 
     Attributes:
         name: The product's name.

@@ -49,7 +49,7 @@ def _product(month: Entity[Entry]) -> tuple[str, Callable[[Entry | None], Entry]
 
 
 def _after_changes(month: Entity[Entry], entry: Entry | None) -> Entry:
-    """Return a product after those of a month's changes that it lacks. Of prices, the latest counts."""
+    """Return a product with the changes of a month that are later than its last change."""
     for event in month.outbox:
         if entry is None or event.millis > entry.changed:
             listed = event.head.type == ProductListed.__name__

@@ -158,7 +158,7 @@ class Gateway(Protocol):
     def find(self, order: str, placed: int) -> str | None:
         """Return the first payment that was opened for an order, by its labels; None if it has none.
 
-        An order that was placed less than `KEYS_KEPT` ago is not looked for, because `open` finds its payment.
+        Return None without a search if the order was placed less than `KEYS_KEPT` ago: `open` finds its payment.
 
         Args:
             order: The order.

@@ -1,4 +1,4 @@
-"""The gradual shift of an API's traffic to a new version, and its way back."""
+"""The gradual shift of an API's traffic to a new version, and its rollback."""
 
 from __future__ import annotations
 

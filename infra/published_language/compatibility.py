@@ -40,10 +40,10 @@ class Comparison:
     """The comparison of a published schema with the current one. A subclass compares schemas of something else.
 
     Attributes:
-        whole: What the schemas describe.
-        plural: Several of it.
-        breaks_older: Why a field that accepts less breaks the rules.
-        breaks_readers: Why a field that accepts more breaks them.
+        whole: The name of the described thing in a message: `the event`.
+        plural: Its plural: `events`.
+        breaks_older: The reason why a field must not accept less than before.
+        breaks_readers: The reason why a field must not accept more than before.
     """
 
     whole: ClassVar[str] = "the event"

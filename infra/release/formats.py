@@ -1,4 +1,4 @@
-"""The stored formats of a release, and the changes of them that an older release cannot bear beside it.
+"""The stored formats of a release, and the changes of them that break the release before, which runs beside it.
 
 A state keeps every field of the last release in the same form. A new field has a default and names the release that
 adds it: the next one after the last. An item keeps its attributes, because a release writes those that it knows.
@@ -39,7 +39,7 @@ SAMPLE = StoredEntity(
     erased=True,
     format="1.0",
 )
-"""An entity that has all that an entity can have."""
+"""An entity with every attribute that an entity's item can have."""
 
 
 class Formats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +95,7 @@ def write_formats(formats: Formats, file: Path = FORMATS) -> None:
 
 
 def refused_formats(released: Formats, services: Sequence[Service[Any]]) -> list[str]:
-    """Return a message for each change since a release that it cannot bear beside it.
+    """Return a message for each change that breaks a release which runs beside the current code.
 
     Args:
         released: The stored formats of the release.

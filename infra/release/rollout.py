@@ -14,7 +14,8 @@ from typing import Any
 from tidings.core.service import Service
 
 Edges = dict[str, dict[str, frozenset[str]]]
-"""The changed contracts for whose sake a service (first key) is deployed after another one (second key)."""
+"""For each service (first key), the services that must be deployed before it (second key), with the changed contracts
+that they consume."""
 
 
 @dataclass(frozen=True)

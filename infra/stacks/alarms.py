@@ -187,7 +187,7 @@ def _add_mapping_alarms(stack: ApplicationStack, mapping: lambda_.CfnEventSource
         f"{role}-iterator-behind",
         "iterator",
         f"The {role} of {stack.name} will soon give up events that it could not publish.",
-        # The alarm on the relay's lag is critical, and on since long before.
+        # The critical alarm on the relay's lag is on long before this one.
         critical=False,
     )
 
@@ -201,7 +201,7 @@ def _add_watch_alarm(stack: ApplicationStack, name: str, kind: ProblemKind, prob
         problem=problem,
         metric=stack.metric(METRICS[kind], "Maximum", FIVE_MINUTES),
         threshold=0,
-        # The watch reports problems only. If it does not run, another alarm is on.
+        # The watch reports problems only. The alarm `watch-missing` is on if it does not run.
         missing=MISSING_IS_GOOD,
         # A deployment changes a mapping within minutes.
         periods=(2, 3),
@@ -232,7 +232,7 @@ def _add_relay_alarm(stack: ApplicationStack, mapping: lambda_.CfnEventSourceMap
         metric=cloudwatch.Metric(
             namespace="AWS/Lambda",
             metric_name="IteratorAge",
-            # Lambda reports it by the function's name, whatever version the alias is at.
+            # Lambda reports it by the function's name, for all versions together.
             dimensions_map={"FunctionName": f"{stack.stack_name}-{role_of(mapping)}"},
             statistic="Maximum",
             period=MINUTE,

@@ -1156,7 +1156,7 @@ MUTATIONS = [
     ),
     _mutation(
         "a recovery replays nothing",
-        Recover.run,
+        Recover._run,
         "if self.replay and not self.dry_run:",
         "if False:",
         restored="fraud",

@@ -41,5 +41,8 @@ def table_generation(service: str, table: str) -> int:
     Args:
         service: The service's name with the application's and the stage's: `helpdesk-dev-desk`.
         table: The table's name: `helpdesk-dev-desk-2`.
+
+    Raises:
+        ValueError: If the table is none of the service's.
     """
     return int(table.removeprefix(service).removeprefix("-") or 1)

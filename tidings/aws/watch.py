@@ -1,7 +1,7 @@
-"""The watch: finds what stops events on their way, before anybody misses them.
+"""The watch: finds faults that stop events and cause no error.
 
-Consumers and relays run only if Lambda invokes them. A mapping that is switched off, or a stream that is not the
-table's any more, causes no error. So these are looked at on a schedule.
+Lambda invokes consumers and relays through event source mappings. A disabled mapping, or one on the stream of an older
+table, raises no error. So a scheduled function checks the mappings, the streams and the age of the iterators.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def find_problems(services: Iterable[WatchedService], observed: Observed, max_ag
 
     Args:
         services: The services.
-        observed: What was observed of them.
+        observed: The observations of their stage.
         max_age: Maximum number of seconds that a relay may be behind its table's stream.
     """
     for service in services:

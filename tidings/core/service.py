@@ -85,7 +85,7 @@ class Index:
 
     @property
     def holds_entities(self) -> bool:
-        """True if entities are in it. Otherwise it has other items, whose attributes the service stores itself."""
+        """True if entities are in it. Otherwise the service itself stores the attributes of the items in it."""
         return self.of is not no_attributes
 
     @property
@@ -119,8 +119,8 @@ class Service(Generic[S]):
         list_of: Returns the name of the list (`tidings.http.pagination`) of a person's entities, given the person's id.
         in_exports: Whether an export of a person's data contains its entities although it declares none of the three
             above.
-        kinds: Further kinds of entities in its table, which commands change and no event. Each is declared like a
-            service of the same name, with another state, and has another executor.
+        kinds: Further kinds of entities in its table. Commands change them, and event handlers do not. Each is
+            declared like a service of the same name, with another state, and has another executor.
         keys: A regular expression that the whole keys of such a kind match; empty for the service itself.
 
     Raises:

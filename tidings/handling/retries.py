@@ -29,6 +29,10 @@ GAVE_UP = "gave-up"
 WAITED_TOO_LONG = "waited-too-long"
 """The reason of a dead letter that the policy lets wait no longer."""
 
+_random = random.SystemRandom()
+"""The source of jitter. Processes that start from one snapshot share the state of Python's default generator (AWS
+Lambda Developer Guide, "Handling uniqueness with Lambda SnapStart")."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """A delivery of a message that has not succeeded so far.
@@ -118,7 +122,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
 
 def jittered_pause(attempt: int) -> None:
     """Wait up to 200 ms, longer with each attempt, at random so that conflicting writers part."""
-    time.sleep(random.uniform(0, min(0.2, 0.005 * 2**attempt)))  # noqa: S311 - not for secrecy
+    time.sleep(_random.uniform(0, min(0.2, 0.005 * 2**attempt)))
 
 
 def retry_delay(backoff: float, receives: int, at_least: float, randomness: float) -> int:

@@ -283,15 +283,24 @@ class Audit:
             announced = {head.id for event in outbox if (head := _head_of(event))}
             missing = [event for event in recorded if event not in announced]
             if missing and self.repair:
-                self._complete(self.repair, service, key, announced)
+                self._complete(self.repair, service, key, announced, missing)
             else:
                 for event in missing:
                     self._note(Difference("not-in-outbox", service, event))
 
-    def _complete(self, repair: AuditRepair, service: str, key: str, announced: Collection[str]) -> None:
-        """Note all events that an outbox lacks, and add them.
+    def _complete(
+        self, repair: AuditRepair, service: str, key: str, announced: Collection[str], missing: Collection[str]
+    ) -> None:
+        """Add the events that an outbox lacks, and note the differences.
 
         An outbox has no gap, and the log may have recorded a later event first. So all that it lacks is added at once.
+
+        Args:
+            repair: The repair.
+            service: The service.
+            key: The entity's key.
+            announced: The ids of the events in the outbox.
+            missing: The ids of those events of the current page of the log that the outbox lacks.
         """
         last = max(map(_number_of, announced), default=0)
         own = [
@@ -306,8 +315,11 @@ class Audit:
         except OutboxError as error:
             reason = str(error)
         for record in own:
-            if record.event.id not in announced:
-                detail = reason if record in added else STATE_MAY_LACK_IT
+            if record.event.id in announced:
+                continue
+            detail = reason if record in added else STATE_MAY_LACK_IT
+            # Another page of the log finds an event that stays missing again. Only its own page notes it.
+            if not detail or record.event.id in missing:
                 self._note(Difference("not-in-outbox", service, record.event.id, not detail, detail))
 
     # The progress

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class RateLimit:
-    """A limit of the number of things a second.
+    """A limit of the rate of reads and writes.
 
     Attributes:
-        rate: Maximum number a second; None for no limit.
+        rate: Maximum number of items a second; None for no limit.
         clock: Returns a time in seconds.
         pause: Waits for a number of seconds.
     """
@@ -21,7 +21,7 @@ class RateLimit:
     _due: float = field(default=0, init=False)
 
     def wait(self, number: int) -> None:
-        """Wait until the rate allows what was counted before, then count a number of things."""
+        """Wait until the rate allows the items that were counted before, then count more items."""
         if self.rate is None:
             return
         now = self.clock()

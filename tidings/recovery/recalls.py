@@ -1,12 +1,12 @@
 """Recall: brings an entity of a restored table to the present, from the event log alone.
 
 A restored table lacks what was written after its snapshot. The log knows two kinds of that: the events that the service
-announced, and those that it was sent. A service declares, for each event type that it announces, the state in which the
-entity was once the event was announced. All else follows from its handlers.
+announced, and those that it was sent. A service declares, for each event type that it announces, the state of the
+entity after the event. Its handlers decide on all other events.
 
-Of the inputs that announced nothing, the log does not say which ones were handled, or when. Any history is right that
-announces exactly the recorded events in their sequence. So an input is folded only if it is certain to change
-only the state, and all others are left to the replay.
+The log does not say when an input was handled that announced nothing, or whether it was. A recalled entity is correct
+if it announced exactly the recorded events in their sequence. So an input is folded only if it is certain to change
+nothing except the state. The replay sends all others.
 """
 
 import re
@@ -193,7 +193,10 @@ class Recovery(Generic[S]):
     # The fold
 
     def _folded(self, entity: Entity[S], logged: Sequence[LoggedEvent], effects: list[Effect[Any, Any]]) -> Entity[S]:
-        """Return the entity after all that is certain. Add to `effects` what is to be performed again."""
+        """Return the entity after its missing events and the inputs that are certain to change the state only.
+
+        Add to `effects` those that are to be performed again.
+        """
         own = self._missing(entity, logged)
         causes = {each.event.causationid for each in own if self._by_type[each.event.type].completes}
         inputs = [

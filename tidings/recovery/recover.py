@@ -19,9 +19,11 @@ from msgspec import Struct
 
 from tidings.core.clock import from_rfc3339, to_rfc3339
 from tidings.core.decisions import Increment
+from tidings.core.errors import NewerReleaseError, RetryableError
 from tidings.recovery.checkpoint import DIGEST_LENGTH, ProgressFile
 from tidings.recovery.errors import RecoveryError
 from tidings.recovery.ports import EventLog, LoggedEvent, ServiceTable
+from tidings.recovery.rate import RateLimit
 from tidings.recovery.recalls import Recovery
 
 INPUTS_KEPT = 28 * 24 * 60 * 60 * 1000
@@ -131,15 +133,27 @@ class Recover:
     dry_run: bool = False
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
-    _due: float = field(default=0, init=False)
+    _limit: RateLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limit = RateLimit(self.rate, self.clock, self.pause)
 
     def run(self) -> RecoverProgress:
         """Recover the table. After a break, another run continues.
 
         Raises:
-            RecoveryError: If the recovery must not begin, if the log lacks an event of the service, or if another
-                writer changed an entity meanwhile.
+            RecoveryError: If the recovery must not begin, if the log lacks an event of the service, if another writer
+                changed an entity meanwhile, if a newer release wrote what this one cannot read, or if the log or the
+                port asks to slow down or fails in a way that may pass.
         """
+        try:
+            return self._run()
+        except NewerReleaseError as error:
+            raise RecoveryError(f"{error}; recover {self.recovery.service.name} with the newest release") from error
+        except RetryableError as error:
+            raise RecoveryError(f"{error}; repeat the recovery, which continues, at a lower rate") from error
+
+    def _run(self) -> RecoverProgress:
         if reasons := self.blockers():
             raise RecoveryError(f"{self.recovery.service.name} cannot be recovered yet: {'; '.join(reasons)}")
         progress = (self.checkpoint and self.checkpoint.load()) or self._save(RecoverProgress())
@@ -165,7 +179,7 @@ class Recover:
             key = logged.event.subject
             if key not in seen:
                 seen.add(key)
-                self._keep_rate()
+                self._limit.wait(1)
                 read += 1
                 recalled += self._recall_entity(key)
             progress = RecoverProgress("recall", logged.position, read, recalled)
@@ -195,14 +209,6 @@ class Recover:
                 if lacking:
                     self.table.write(lacking)
         return bool(recovered or derived)
-
-    def _keep_rate(self) -> None:
-        if self.rate is None:
-            return
-        now = self.clock()
-        if now < self._due:
-            self.pause(self._due - now)
-        self._due = max(now, self._due) + 1 / self.rate
 
     # Counters
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tidings.core.entity import RESERVED, StoredEntity
-from tidings.core.errors import described
+from tidings.core.errors import NewerReleaseError, described
 from tidings.core.service import Service
 from tidings.handling.pace import Pace
 
@@ -105,7 +105,7 @@ class Reindexer:
     def _reindex(self, stored: StoredEntity) -> str:
         try:
             attributes = self._attributes(stored)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, NewerReleaseError) as error:
             self.unreadable.append((stored.key, described(error)))
             return UNREADABLE
         if attributes == stored.attributes:

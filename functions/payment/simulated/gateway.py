@@ -110,7 +110,7 @@ class SimulatedGateway:
         return Opened(payment)
 
     def find(self, order: str, placed: int) -> str | None:
-        """Return the order's payment, unless the order is too young to be looked for."""
+        """Return the order's payment; None if the order was placed less than `KEYS_KEPT` ago."""
         if self._clock() - placed < KEYS_KEPT:
             return None
         self._pace()

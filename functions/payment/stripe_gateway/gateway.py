@@ -132,7 +132,7 @@ class StripeGateway:
         return Opened(intent.id)
 
     def find(self, order: str, placed: int) -> str | None:
-        """Search the intents of this stage by the order in their metadata, unless its idempotency key is known still.
+        """Search the intents of this stage by the order in their metadata, once its idempotency key may be forgotten.
 
         Stripe's search finds an intent about a minute after it was created (Stripe Docs, "Search").
         """

@@ -137,7 +137,7 @@ def test_a_retry_delay_is_bounded(backoff: float, at_least: float) -> None:
 def test_a_pause_is_longer_with_each_attempt_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("tidings.handling.retries.time.sleep", pauses.append)
-    monkeypatch.setattr("tidings.handling.retries.random.uniform", lambda _least, most: most)
+    monkeypatch.setattr("tidings.handling.retries._random.uniform", lambda _least, most: most)
     for attempt in (0, 1, 2, 20):
         jittered_pause(attempt)
     assert pauses == [0.005, 0.01, 0.02, 0.2]

@@ -1,4 +1,4 @@
-"""The closing of functions of AWS Lambda: a closed function is not invoked, whoever calls it."""
+"""The closing of functions of AWS Lambda, which refuses every invocation of a closed function."""
 
 import time
 from collections.abc import Callable, Sequence

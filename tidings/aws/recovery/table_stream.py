@@ -33,7 +33,7 @@ class DynamoTableStream:
     def announced(self) -> Iterator[Sequence[OutboxEvent]]:
         """Iterate over the events that writes of the last day added to outboxes. Nothing may be written meanwhile.
 
-        A table that does not exist, or has no stream, has none.
+        The result is empty if the table does not exist or has no stream.
 
         Raises:
             RecoveryError: If AWS refuses a call.

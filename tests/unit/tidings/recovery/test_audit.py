@@ -206,6 +206,17 @@ def test_events_are_added_at_the_end_of_an_outbox_on_demand_only_because_a_recov
     assert shop.tables["tickets"].entities["a"].outbox == tuple(bodies)
 
 
+def test_events_that_are_not_added_are_found_once_although_they_are_in_several_pages_of_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tidings.recovery.audit.PAGE_ITEMS", 1)
+    shop = Shop(entities=1)
+    shop.put("tickets", "e0")
+    found = shop.audit(repair=True, appends=False)
+    assert sorted(each.event for each in found.differences) == ["tickets/e0/1", "tickets/e0/2"]
+    assert found.found == {"not-in-outbox": 2}
+
+
 def test_an_outbox_is_completed_whatever_event_the_log_recorded_first() -> None:
     shop = Shop(entities=1)
     bodies = [event("a", n) for n in (3, 1, 2)]

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tidings.core.contract import Contract
 from tidings.core.decisions import Decision, Increment, Numbers, Save
 from tidings.core.entity import Entity, StoredEntity, reserved_key
+from tidings.core.errors import ThrottledError
 from tidings.core.event import Event, decode, encode
 from tidings.core.service import Service, on
 from tidings.recovery import (
@@ -234,6 +235,26 @@ def test_an_effect_is_performed_again_for_each_recalled_event() -> None:
     performed: list[str] = []
     recover(Log(A, B), Table(), port=performed).run()
     assert performed == ["a", "b"]
+
+
+def test_an_entity_that_a_newer_release_wrote_ends_the_recovery_and_stays_as_it_is() -> None:
+    table = Table()
+    newer = StoredEntity("a", 1, "null", format="9.0")
+    table.stored["a"] = newer
+    with pytest.raises(RecoveryError, match=r"^release 9\.0 wrote a, .*; recover sales with the newest release$"):
+        recover(Log(A), table).run()
+    assert table.stored == {"a": newer}
+
+
+def test_a_port_that_asks_to_slow_down_ends_the_recovery_before_its_entity_is_written() -> None:
+    class Throttled(list[str]):
+        def append(self, _key: str) -> None:
+            raise ThrottledError("the provider is busy")
+
+    table = Table()
+    with pytest.raises(RecoveryError, match=r"^the provider is busy; repeat the recovery, .* at a lower rate$"):
+        recover(Log(A), table, port=Throttled()).run()
+    assert table.stored == {}
 
 
 def test_no_more_entities_are_read_in_a_second_than_the_rate_allows() -> None:

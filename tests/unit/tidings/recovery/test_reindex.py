@@ -109,6 +109,15 @@ def test_an_entity_that_cannot_be_decoded_is_reported_and_holds_up_no_other() ->
     assert table.stored["a"].attributes == {"word": "x"}
 
 
+def test_an_entity_that_a_newer_release_wrote_is_reported_and_holds_up_no_other() -> None:
+    newer = StoredEntity("a", version=3, state='{"words":["why"]}', attributes={"word": "x"}, format="9.0")
+    table = MemoryTable({"a": newer, "b": word("b", "why")})
+    run = reindexer(table)
+    assert run.run() == {"unreadable": 1, "rewritten": 1}
+    assert [key for key, _ in run.unreadable] == ["a"]
+    assert table.stored["a"] == newer
+
+
 class Shelf(Struct, frozen=True):
     """The state of another kind of entities in the same table."""
 
