@@ -18,6 +18,7 @@ from ops.stage import DeployedStage
 from tidings.aws.dynamodb import DynamoTable
 from tidings.aws.recovery import EventSourceMapping
 from tidings.aws.secrets import Secret
+from tidings.handling.pace import Pace
 
 
 class GatewayPort(msgspec.Struct, frozen=True):
@@ -58,7 +59,8 @@ def payment_port(stage: DeployedStage, _outputs: Outputs, settings: Mapping[str,
                 raise CommandError("install Stripe's library first: pip install -r requirements-stripe.txt") from error
             key = Secret(stage.client("secretsmanager"), settings["STRIPE_KEY_ARN"])
             base = settings.get("STRIPE_API_BASE", API_BASE)
-            return GatewayPort(StripeGateway(key, stage.name, settings["STRIPE_PUBLISHABLE_KEY"], base))
+            pace = Pace(float(settings["GATEWAY_RATE"])).wait
+            return GatewayPort(StripeGateway(key, stage.name, settings["STRIPE_PUBLISHABLE_KEY"], base, pace=pace))
         case name:
             raise CommandError(f"payment's consumer names no gateway that is known: {name!r}")
 

@@ -132,13 +132,18 @@ def read_data(event: Event[Any], contract: type[C]) -> C:
 
     Raises:
         TypeError: If no upcaster reads the event's version.
-        ValueError: If the data breaks the contract of its version, or its newer form breaks that of the newer one.
+        ValueError: If the data breaks the contract of its version, if an upcaster fails, or if the newer form breaks
+            the contract of the newer version.
     """
     if event.dataschema == contract.schema():
         return msgspec.convert(event.data, contract)
     if contract.upcaster is None:
         raise TypeError(f"{as_code(event.dataschema)} is not {contract.schema()}")
-    newer = contract.upcaster.convert(read_data(event, contract.upcaster.older))
+    older = read_data(event, contract.upcaster.older)
+    try:
+        newer = contract.upcaster.convert(older)
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"the upcaster to {contract.schema()} fails: {type(error).__name__}") from error
     # Structs are not validated when they are made, only when they are decoded.
     return msgspec.convert(msgspec.to_builtins(newer), contract)
 

@@ -221,12 +221,21 @@ def test_personal_data_that_the_newer_version_does_not_declare_is_removed() -> N
     [
         (encode(make_event(First.Seated(seat="F12"), subject="t-1")).replace('"F12"', "12"), "breaks-contract"),
         (encode(make_event(First.Seated(seat="F"), subject="t-1")), "breaks-contract"),
+        (encode(make_event(First.Seated(seat=""), subject="t-1")), "breaks-contract"),
         (encode(make_event(First.Seated(seat="F100"), subject="t-1")), "breaks-contract"),
         (encode(make_event(First.Seated(seat="F12"), subject="another")), "breaks-contract"),
         (encode(make_event(First.Seated(seat="F12"), subject="t-1", source="mail")), "wrong-source"),
         (encode(SEATED_1).replace("Seated:1", "Seated:0"), "unknown-version"),
     ],
-    ids=["older data", "not convertible", "newer bounds", "older subject", "source", "no such version"],
+    ids=[
+        "older data",
+        "not convertible",
+        "failing upcaster",
+        "newer bounds",
+        "older subject",
+        "source",
+        "no such version",
+    ],
 )
 def test_an_event_that_breaks_its_own_version_or_the_newer_one_is_refused(text: str, reason: str) -> None:
     with pytest.raises(PermanentError) as refusal:

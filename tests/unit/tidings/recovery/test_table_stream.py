@@ -53,7 +53,12 @@ class Streams:
         assert StreamArn == "arn"
         rest = [name for name in sorted(self.shards) if name > ExclusiveStartShardId]
         last = {"LastEvaluatedShardId": rest[0]} if len(rest) > 1 else {}
-        return {"StreamDescription": {"Shards": [{"ShardId": name} for name in rest[:1]]} | last}
+        shards = [{"ShardId": name, "SequenceNumberRange": self._range(name)} for name in rest[:1]]
+        return {"StreamDescription": {"Shards": shards} | last}
+
+    def _range(self, shard: str) -> dict[str, str]:
+        _, is_closed = self.shards[shard]
+        return {"StartingSequenceNumber": "1"} | ({"EndingSequenceNumber": "9"} if is_closed else {})
 
     def get_shard_iterator(self, *, StreamArn: str, ShardId: str, ShardIteratorType: str) -> dict[str, str]:  # noqa: N803
         assert (StreamArn, ShardIteratorType) == ("arn", "TRIM_HORIZON")
@@ -84,6 +89,12 @@ def test_an_empty_page_of_an_open_shard_is_not_its_end() -> None:
     client = Streams({"s1": ([*[[]] * (MAX_EMPTY_PAGES - 1), [record(body)]], False)})
     assert announced(client) == [body]
     assert client.reads == 2 * MAX_EMPTY_PAGES
+
+
+def test_a_closed_shard_is_read_to_its_end_however_many_pages_are_empty() -> None:
+    body = event("a", 1)
+    client = Streams({"s1": ([*[[]] * (2 * MAX_EMPTY_PAGES), [record(body)]], True)})
+    assert announced(client) == [body]
 
 
 @pytest.mark.parametrize(("stream", "table"), [(None, "tickets"), ("arn", "tickets-2")])
