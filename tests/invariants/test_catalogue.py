@@ -707,3 +707,12 @@ def test_orders_may_expire_again_once_an_operator_has_resumed_the_stopped_job() 
     invariant = "no more orders expire than the brake allows, and none while the job is stopped"
     assert invariant in violations(stopped)
     assert invariant not in violations(changed(resumes=[event.millis - 1])(stopped))
+
+
+def test_the_brake_of_a_restored_table_of_orders_is_as_it_was_at_the_snapshot() -> None:
+    expired = with_more_events("orders", CONFIRMED, EXPIRED)(good())
+    (event,) = expired.events[order(expired, CONFIRMED)].of("OrderCancelled")
+    stopped = changed(brake=BrakeLimit(1, HOUR), stops=[event.millis - HOUR])
+    invariant = "no more orders expire than the brake allows, and none while the job is stopped"
+    assert invariant in violations(stopped(expired))
+    assert invariant not in violations(changed(restored="orders")(stopped(expired)))
