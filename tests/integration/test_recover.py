@@ -133,7 +133,7 @@ def test_a_recovery_that_crashes_at_any_call_and_runs_again_ends_in_the_same_tab
     cloud.restore(lived.present)
     before = outboxes(cloud, "inventory"), shop.level("mug")
     checkpoints = driver.directory / driver.stage.name
-    for crash in count(1, 4):
+    for crash in count(1, 8):
         cloud.restore(lived.present)
         go_back(cloud, "inventory", [])
         snapshot = to_rfc3339(now())
