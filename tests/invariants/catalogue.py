@@ -220,7 +220,8 @@ def _braked(evidence: Evidence) -> Violations:
         if found > most * (1 + resumed):
             yield f"{found} orders expired within {millis} ms of {first}, and the job was resumed {resumed} times"
     for stop in evidence.stops:
-        resume = min((time for time in evidence.resumes if time >= stop), default=None)
+        # A resume that began before the stop may take effect after it.
+        resume = min((time for time in evidence.resumes if time >= stop - MAX_RUN), default=None)
         if late := [time for time in expired if stop + MAX_RUN < time and (resume is None or time < resume)]:
             yield f"the job was stopped at {stop} until {resume}, and orders expired at {late}"
 
