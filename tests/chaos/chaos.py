@@ -41,7 +41,7 @@ FAILURES = (
 """The errors of a step that fails. No other step follows, and the invariants say what the failure did."""
 
 LONGEST = 4
-"""How much longer than planned the load goes on at most, as a factor."""
+"""Maximum duration of the load, as a multiple of the planned duration."""
 
 
 def run_chaos(
